@@ -1,0 +1,59 @@
+"""What the lab's process runs: parts, each started, stopped, watched and restarted by it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from lab.outage import OutageKind
+
+if TYPE_CHECKING:
+    from lab.context import LabContext
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a part says about itself: ``detail`` is one line, shown by ``lab.status``."""
+
+    healthy: bool
+    detail: str = ""
+
+
+class Part(ABC):
+    """A part of the lab. One instance for the process's life; all methods run on its one event
+    loop, so blocking work (boto3, subprocesses, files of size) belongs into ``asyncio.to_thread``.
+
+    ``start`` registers hooks (``lab.on_api``, …) and starts tasks; it must bring back what the
+    state directory and the emulator already hold, for the lab may have been stopped in between.
+    ``stop`` ends them and is called before a restart too, also of a part that failed half-way.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, lab: LabContext) -> None:
+        self.lab = lab
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start; raise what hinders it."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop; safe to call twice, and after a failed start."""
+
+    @abstractmethod
+    async def health(self) -> Health:
+        """Asked every second; unhealthy means: the lab stops this part and starts it again.
+        An outage that was asked for is healthy."""
+
+    async def outage(self, region: str, kinds: frozenset[OutageKind]) -> None:  # noqa: B027
+        """``region`` has lost ``kinds`` (all that are lost now). By default nothing happens.
+        Also called after ``start`` for outages that were on before the lab was stopped."""
+
+    async def restore(self, region: str) -> None:  # noqa: B027
+        """``region`` has everything again. By default nothing happens."""
+
+    def describe(self) -> dict[str, str]:
+        """Addresses this part adds to the lab's status (``dns``, ``front_door``)."""
+        return {}
