@@ -1,0 +1,1 @@
+"""What the four programs share: settings, naming, regions, contracts."""

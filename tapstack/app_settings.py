@@ -1,0 +1,58 @@
+"""Settings of the application layer: the ``app:`` namespace."""
+
+import re
+from dataclasses import dataclass
+
+from tapstack.errors import SettingsError
+from tapstack.fields import between, one_of, setting
+from tapstack.network_settings import LOG_RETENTION_DAYS
+
+TARGET_GROUP_INTERVAL = 30
+"""Seconds between the load balancer's own health checks of its function."""
+
+
+def _certificates(value: dict[str, str]) -> str | None:
+    for region, arn in value.items():
+        match = re.fullmatch(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):\d{12}:certificate/[\w-]+", arn)
+        if not match:
+            return f"must map regions to certificate ARNs; {region} has {arn}"
+        if match[1] != region:
+            return f"has a certificate of {match[1]} for {region}: a load balancer takes only one of its own region"  # noqa: E501
+    return None
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """The function and the load balancer, the same in both regions."""
+
+    architecture: str = setting(
+        "arm64", check=one_of("arm64", "x86_64"), help="Processor of the functions"
+    )
+    memory_mb: int = setting(512, check=between(128, 10240), help="Memory of the function in MB")
+    timeout_seconds: int = setting(
+        15, check=between(1, 900), help="Longest run of the function in seconds"
+    )
+    expected_concurrency: int = setting(
+        100,
+        check=between(1, 10000),
+        help="Function instances at the peak, both regions together; each holds one connection",
+    )
+    certificate_arns: dict[str, str] = setting(
+        {}, check=_certificates, help="Region → ACM certificate ARN; adds HTTPS on 443"
+    )
+    allow_plain_http: bool = setting(
+        False, help="Accept an environment `prod` without certificates"
+    )
+    deletion_protection: bool = setting(
+        False, help="Deletion protection of the load balancers; true blocks destroy-all"
+    )
+    log_retention_days: int = setting(
+        90, check=one_of(*LOG_RETENTION_DAYS), help="Days that the functions' logs are kept"
+    )
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds >= TARGET_GROUP_INTERVAL:
+            raise SettingsError(
+                f"app:timeoutSeconds ({self.timeout_seconds}) must be below the target group's "
+                f"health-check interval of {TARGET_GROUP_INTERVAL} s, or checks overlap"
+            )

@@ -1,0 +1,111 @@
+"""Settings of the data layer: the ``data:`` namespace."""
+
+import re
+from dataclasses import dataclass
+
+from tapstack.errors import SettingsError
+from tapstack.fields import between, matching, one_of, setting
+
+SERVERLESS = "db.serverless"
+ADVISED_PRIMARY_CAPACITY = 8.0
+"""ACU that AWS advises at least for the primary of a global database (Aurora user guide, "Using
+Aurora serverless with Aurora global databases")."""
+
+
+def _instance_class(value: str) -> str | None:
+    if re.fullmatch(r"db\.t\d\w*\.\w+", value):
+        return (
+            "can't be burstable: AWS refuses it in a global database (\"The requested instance "
+            'class is not supported by global databases"); use db.r6g.large or db.serverless'
+        )
+    if value == SERVERLESS or re.fullmatch(r"db\.(r|x)\d[a-z]*\.\d*(large|xlarge)", value):
+        return None
+    return "must be a memory-optimized class such as db.r6g.large, or db.serverless"
+
+
+def _engine_version(value: str) -> str | None:
+    match = re.fullmatch(r"(\d+)\.(\d+)", value)
+    if not match:
+        return "must be major.minor, such as 16.8"
+    if (int(match[1]), int(match[2])) < (14, 6):
+        return "must be 14.6 or newer"
+    if int(match[1]) > 17:
+        return "must be an Aurora PostgreSQL version that supports Global Database (14 to 17)"
+    return None
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The global database, its backups, and the replicated buckets."""
+
+    instance_class: str = setting(
+        "db.r6g.large",
+        check=_instance_class,
+        help="Class of every database instance; burstable classes don't work in a global database",
+    )
+    engine_version: str = setting(
+        "16.8", check=_engine_version, help="Aurora PostgreSQL version of both clusters"
+    )
+    instances_per_region: int = setting(
+        1, check=between(1, 15), help="Database instances in each region's cluster"
+    )
+    min_capacity: float = setting(
+        8.0, check=between(0, 256), help="Least ACU of db.serverless; AWS advises at least 8"
+    )
+    max_capacity: float = setting(16.0, check=between(1, 256), help="Most ACU of db.serverless")
+    backup_retention_days: int = setting(
+        7, check=between(1, 35), help="Days of point-in-time recovery in both regions"
+    )
+    preferred_backup_window: str = setting(
+        "03:00-04:00",
+        check=matching(r"[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d", "hh:mm-hh:mm in UTC"),
+        help="Daily backup window of the primary, UTC; the secondary's is six hours later",
+    )
+    bidirectional_replication: bool = setting(
+        True, help="Replicate objects from us-west-2 to us-east-1 as well"
+    )
+    secret_recovery_days: int = setting(
+        0,
+        check=lambda days: None if days == 0 or 7 <= days <= 30 else "must be 0, or 7 to 30",
+        help="Days that a deleted secret can be recovered; anything but 0 blocks re-creation",
+    )
+    monitoring_interval: int = setting(
+        60,
+        check=one_of(0, 1, 5, 10, 15, 30, 60),
+        help="Seconds between enhanced monitoring samples; 0 turns it off",
+    )
+    performance_insights: bool = setting(False, help="Performance Insights on every instance")
+    deletion_protection: bool = setting(
+        False, help="Deletion protection of the clusters; true blocks destroy-all"
+    )
+
+    def __post_init__(self) -> None:
+        if self.instance_class != SERVERLESS:
+            return
+        if self.min_capacity == 0:
+            raise SettingsError(
+                "data:minCapacity 0 pauses the database, which a global database can't do; "
+                "use 0.5 or more (AWS advises 8)"
+            )
+        if self.min_capacity > self.max_capacity:
+            raise SettingsError(
+                f"data:minCapacity ({self.min_capacity}) is above data:maxCapacity "
+                f"({self.max_capacity})"
+            )
+        for key, value in (("minCapacity", self.min_capacity), ("maxCapacity", self.max_capacity)):
+            if value * 2 % 1:
+                raise SettingsError(f"data:{key} must be a multiple of 0.5 ACU (got {value})")
+
+    @property
+    def serverless(self) -> bool:
+        """Whether the instances scale by ACU instead of having a fixed class."""
+        return self.instance_class == SERVERLESS
+
+    def warnings(self) -> tuple[str, ...]:
+        """What works but goes against AWS's advice, one line each."""
+        if self.serverless and self.min_capacity < ADVISED_PRIMARY_CAPACITY:
+            return (
+                f"data:minCapacity is {self.min_capacity} ACU; AWS advises at least "
+                f"{ADVISED_PRIMARY_CAPACITY:g} in the primary of a global database",
+            )
+        return ()
