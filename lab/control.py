@@ -1,0 +1,77 @@
+"""The lab's control API below ``/_lab/``: status, clock, outage, restore, save, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from lab.context import LabContext
+from lab.errors import LabError
+from lab.outage import REGIONS, parse_kinds
+from lab.supervisor import Supervisor
+
+TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
+
+
+class Control:
+    """Answers the control API. Reading the status is free; every command needs the token of
+    ``lab.json``, which only the lab's owner can read."""
+
+    def __init__(self, lab: LabContext, supervisor: Supervisor, stop: asyncio.Event) -> None:
+        self.lab, self.supervisor, self._stop = lab, supervisor, stop
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, dict[str, Any]]:
+        """(status, JSON answer) of one request; errors are ``{"error": one line}``."""
+        command = path.removeprefix("/_lab/").strip("/")
+        if command == "status" and method == "GET":
+            return 200, self.status()
+        if method != "POST":
+            return 405, {"error": f"/_lab/{command} takes POST"}
+        if not hmac.compare_digest(headers.get(TOKEN_HEADER, ""), self.lab.internal_token):
+            return 403, {"error": f"/_lab/{command} needs the token of lab.json"}
+        try:
+            return await self._command(command, json.loads(body or b"{}"))
+        except (LabError, ValueError) as error:
+            return 400, {"error": str(error)}
+
+    async def _command(self, command: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        match command:
+            case "clock":
+                self.lab.clock.factor = float(given["factor"])
+            case "outage":
+                region = given["region"]
+                self.lab.outages.begin(region, parse_kinds(given.get("part")))
+                await self.supervisor.outage(region)
+            case "restore":
+                self.lab.outages.end(given["region"])
+                await self.supervisor.restore(given["region"])
+            case "stop":
+                self._stop.set()
+            case _:
+                return 404, {"error": f"the lab has no command {command!r}"}
+        return 200, self.status()
+
+    def status(self) -> dict[str, Any]:
+        """What ``lab.status`` shows; ``ready`` once every part was started."""
+        addresses: dict[str, str] = {}
+        for watched in self.supervisor.watched.values():
+            addresses |= watched.part.describe()
+        outages = self.lab.outages.as_dict()
+        return {
+            "endpoint": self.lab.endpoint,
+            "pid": os.getpid(),
+            "state_dir": str(self.lab.state_dir),
+            "regions": {region: "down" if region in outages else "up" for region in REGIONS},
+            "outages": outages,
+            "parts": {name: watched.as_dict() for name, watched in self.supervisor.watched.items()},
+            "dns": addresses.get("dns", ""),
+            "front_door": addresses.get("front_door", ""),
+            "clock": self.lab.clock.factor,
+            "ready": self.supervisor.ready,
+        }

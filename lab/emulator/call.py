@@ -1,0 +1,116 @@
+"""One HTTP request and its answer, as the wrapper passes them around."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+connection: ContextVar[asyncio.StreamWriter | None] = ContextVar("connection", default=None)
+"""The TCP connection a request came by, so that an outage can drop it."""
+
+
+@dataclass
+class Call:
+    """An HTTP request with its whole body."""
+
+    method: str
+    path: str
+    """decoded"""
+    raw_path: str
+    query_string: str
+    header_list: list[tuple[str, str]]
+    """lower-case names, in order, repeats kept"""
+    body: bytes
+    client: str = "127.0.0.1"
+    writer: asyncio.StreamWriter | None = field(default=None, repr=False)
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Headers by lower-case name; repeats joined with a comma."""
+        joined: dict[str, str] = {}
+        for name, value in self.header_list:
+            joined[name] = f"{joined[name]}, {value}" if name in joined else value
+        return joined
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """Query parameters in order, decoded."""
+        return parse_qsl(self.query_string, keep_blank_values=True)
+
+    def with_body(self, body: bytes) -> Call:
+        """The same request with another body, of the right length."""
+        headers = [
+            (name, str(len(body)) if name == "content-length" else value)
+            for name, value in self.header_list
+            if name not in ("x-amz-content-sha256", "content-md5")
+        ]
+        return replace(self, header_list=headers, body=body)
+
+
+@dataclass
+class Answer:
+    """An HTTP response with its whole body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+async def read_call(scope: dict[str, Any], receive: Any) -> Call:
+    """Read a request whole from ASGI."""
+    chunks = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return Call(
+        method=scope["method"],
+        path=scope["path"],
+        raw_path=scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
+        query_string=scope.get("query_string", b"").decode("latin-1"),
+        header_list=[
+            (name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"]
+        ],
+        body=b"".join(chunks),
+        client=(scope.get("client") or ("127.0.0.1", 0))[0],
+        writer=connection.get(),
+    )
+
+
+async def send_answer(send: Any, answer: Answer) -> None:
+    """Send a response over ASGI."""
+    headers = [
+        (name.lower().encode("latin-1"), _bytes(value))
+        for name, value in answer.headers
+        if name.lower() not in ("content-length", "transfer-encoding", "connection")
+        or (name.lower() == "content-length" and not answer.body)
+    ]
+    if answer.body or not any(name == b"content-length" for name, _ in headers):
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+def drop(call: Call) -> None:
+    """Cut the connection without an answer, as a dead region does."""
+    if call.writer is not None:
+        call.writer.transport.abort()
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _bytes(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8")

@@ -1,0 +1,211 @@
+"""The lab's process: ``python -m lab.server --state-dir DIR --port N [--clock F]``.
+
+One event loop holds the emulator, the parts and the control API, on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
+
+HOST = "127.0.0.1"
+KEEP_ALIVE_SECONDS = 180.0
+logger = logging.getLogger("lab")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the lab until it is told to stop; exit code 1 with one line when it can't start."""
+    parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True, help="0 takes any free port")
+    parser.add_argument("--clock", type=float, default=1.0, help="lab seconds in a real second")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=os.environ.get("LAB_LOG_LEVEL", "WARNING"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        asyncio.run(run(options.state_dir.absolute(), options.port, options.clock))
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def run(state_dir: Path, port: int, clock: float) -> None:
+    """Hold the state directory and the port, start the emulator and the parts, serve, stop."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _hold(state_dir), _listen(port) as listener:
+        port = listener.getsockname()[1]
+        prepare_environment(state_dir, port)
+        # Only now: the emulator's modules read the environment when they are imported.
+        from lab.clock import Clock
+        from lab.context import LabContext
+        from lab.control import Control
+        from lab.emulator.application import Emulator
+        from lab.outage import Outages
+        from lab.supervisor import Supervisor, installed_parts
+
+        context = LabContext(
+            state_dir=state_dir,
+            port=port,
+            endpoint=f"http://{HOST}:{port}",
+            clock=Clock(clock),
+            outages=Outages(state_dir),
+            internal_token=secrets.token_hex(16),
+        )
+        stop = asyncio.Event()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+        supervisor = Supervisor(context, [part(context) for part in installed_parts()])
+        emulator = Emulator(context)
+        emulator.control = Control(context, supervisor, stop)
+        await emulator.start()
+        try:
+            server = asyncio.create_task(serve(emulator, listener, stop))
+            _write_record(context, clock)
+            await supervisor.start()
+            try:
+                await stop.wait()
+            finally:
+                await supervisor.stop()
+                stop.set()
+                await server
+        finally:
+            await emulator.stop()
+            (state_dir / "lab.json").unlink(missing_ok=True)
+
+
+async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve an ASGI application on one listening socket until ``stop`` is set."""
+    from hypercorn.app_wrappers import ASGIWrapper
+    from hypercorn.asyncio.tcp_server import TCPServer
+    from hypercorn.asyncio.worker_context import WorkerContext
+    from hypercorn.config import Config
+
+    from lab.emulator.call import connection
+
+    config = Config()
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.errorlog = logging.getLogger("lab.http")
+    loop = asyncio.get_running_loop()
+    context = WorkerContext(None)
+    wrapped = ASGIWrapper(application)  # pyright: ignore[reportArgumentType] - plain ASGI
+    connections: set[asyncio.Task[Any]] = set()
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+        connection.set(writer)
+        await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+
+    server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        await context.terminated.set()
+        if connections:
+            await asyncio.wait(connections, timeout=2)
+        for task in connections:
+            task.cancel()
+
+
+def prepare_environment(state_dir: Path, port: int) -> None:
+    """What the emulator reads from its environment; all its files go below ``state_dir``, and
+    nothing of the user's AWS account or proxies reaches it."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    temporary = state_dir / "tmp"
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    os.environ |= {
+        "TMPDIR": str(temporary),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": "localhost",
+        "GATEWAY_PORT": str(port),
+        "STATE_DIR": str(state_dir / "emulator"),
+        "S3_DATA_DIR": str(state_dir / "objects"),
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        # Without these two the emulator opens 0.0.0.0:8883 and an SFTP port.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_AUTOCREATE_AWS_MANAGED": "1",
+        "LAMBDA_EXECUTOR": "local",
+        "LOG_LEVEL": os.environ.get("LAB_LOG_LEVEL", "WARNING"),
+        # The parts' own AWS clients pass their credentials; nothing else may be found.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _listen(port: int) -> socket.socket:
+    # With its protocol named, asyncio switches off Nagle's delay on accepted connections.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise LabError(
+            f"the lab can't listen on {HOST}:{port} ({error.strerror}): stop what holds the port "
+            f"or choose another one"
+        ) from None
+    listener.listen(512)
+    listener.setblocking(False)
+    return listener
+
+
+def _hold(state_dir: Path) -> Any:
+    """One process a state directory: an advisory lock that ends with the process."""
+    lock = (state_dir / "lab.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise LabError(f"another lab already runs with the state in {state_dir}") from None
+    return lock
+
+
+def _write_record(context: Any, clock: float) -> None:
+    """``lab.json``: how to find and command this process. Its token is what the control API
+    asks for, so that no web page can stop the lab."""
+    import psutil
+
+    record = {
+        "pid": os.getpid(),
+        "started": psutil.Process().create_time(),
+        "endpoint": context.endpoint,
+        "port": context.port,
+        "clock": clock,
+        "token": context.internal_token,
+    }
+    path = context.state_dir / "lab.json"
+    temporary = path.with_suffix(".json.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(record, file)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

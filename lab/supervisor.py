@@ -1,0 +1,153 @@
+"""Starts the lab's parts, asks each for its health every second, and restarts those that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from lab.context import LabContext
+from lab.outage import REGIONS
+from lab.part import Health, Part
+
+logger = logging.getLogger("lab")
+
+PARTS = (
+    "lab.events.part:EventsPart",
+    "lab.objects.part:ObjectsPart",
+    "lab.database.part:DatabasePart",
+    "lab.dns.part:DnsPart",
+    "lab.dns.front_door:FrontDoorPart",
+    "lab.metrics.part:MetricsPart",
+)
+"""In the order they start; they stop in reverse."""
+
+WATCH_SECONDS = 1.0
+HEALTH_TIMEOUT_SECONDS = 5.0
+START_TIMEOUT_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""A part that fails again and again is restarted after 1, 2, 4 … seconds, up to this."""
+
+
+def installed_parts() -> list[type[Part]]:
+    """The parts of the list whose modules exist."""
+    parts = []
+    for entry in PARTS:
+        module_name, _, class_name = entry.partition(":")
+        try:
+            found = importlib.util.find_spec(module_name)
+        except ModuleNotFoundError:
+            found = None
+        if found is not None:
+            parts.append(getattr(importlib.import_module(module_name), class_name))
+    return parts
+
+
+@dataclass
+class Watched:
+    """A part and what was seen of it."""
+
+    part: Part
+    health: Health = Health(False, "starting")
+    restarts: int = 0
+    last_failure: str = ""
+    not_before: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """For the status: health, and the last failure where there was one."""
+        detail = self.health.detail
+        if self.restarts:
+            times = "once" if self.restarts == 1 else f"{self.restarts} times"
+            detail = f"{detail}; restarted {times}, last for: {self.last_failure}".lstrip("; ")
+        return {"healthy": self.health.healthy, "detail": detail, "restarts": self.restarts}
+
+
+class Supervisor:
+    """The lab's parts, alive."""
+
+    def __init__(self, lab: LabContext, parts: list[Part]) -> None:
+        self.lab = lab
+        self.watched = {part.name: Watched(part) for part in parts}
+        self.ready = False
+        """Every part was started once."""
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start all parts, then watch them. A part that doesn't start is tried again."""
+        for watched in self.watched.values():
+            await self._start(watched)
+        self.ready = True
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop watching, then all parts in reverse order."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for watched in reversed(self.watched.values()):
+            await self._stop(watched)
+
+    async def outage(self, region: str) -> None:
+        """Tell every part what ``region`` has lost now."""
+        kinds = self.lab.outages.lost(region)
+        await self._tell(lambda part: part.outage(region, kinds))
+
+    async def restore(self, region: str) -> None:
+        """Tell every part that ``region`` has everything again."""
+        await self._tell(lambda part: part.restore(region))
+
+    async def _tell(self, call: Callable[[Part], Awaitable[None]]) -> None:
+        watched = list(self.watched.values())
+        results = await asyncio.gather(
+            *(call(entry.part) for entry in watched), return_exceptions=True
+        )
+        for entry, result in zip(watched, results, strict=True):
+            if isinstance(result, BaseException):
+                entry.health = Health(False, _line(result))
+                logger.error("part %s: %s", entry.part.name, _line(result), exc_info=result)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.gather(*(self._look_after(entry) for entry in self.watched.values()))
+
+    async def _look_after(self, watched: Watched) -> None:
+        try:
+            watched.health = await asyncio.wait_for(watched.part.health(), HEALTH_TIMEOUT_SECONDS)
+        except Exception as error:
+            watched.health = Health(False, _line(error))
+        if watched.health.healthy or time.monotonic() < watched.not_before:
+            return
+        watched.restarts += 1
+        watched.last_failure = watched.health.detail
+        watched.not_before = time.monotonic() + min(2**watched.restarts, LONGEST_PAUSE_SECONDS)
+        logger.warning("part %s: %s; restarting it", watched.part.name, watched.health.detail)
+        await self._stop(watched)
+        await self._start(watched)
+
+    async def _start(self, watched: Watched) -> None:
+        try:
+            await asyncio.wait_for(watched.part.start(), START_TIMEOUT_SECONDS)
+            for region in REGIONS:
+                if kinds := self.lab.outages.lost(region):
+                    await watched.part.outage(region, kinds)
+            watched.health = Health(True, "started")
+        except Exception as error:
+            logger.exception("part %s did not start", watched.part.name)
+            watched.health = Health(False, f"did not start: {_line(error)}")
+
+    async def _stop(self, watched: Watched) -> None:
+        try:
+            await asyncio.wait_for(watched.part.stop(), STOP_TIMEOUT_SECONDS)
+        except Exception:
+            logger.exception("part %s did not stop cleanly", watched.part.name)
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
