@@ -1,0 +1,211 @@
+"""Route 53 as a part of the lab: it follows what is deployed, probes it, and answers."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.dns.answers import Answer, answer
+from lab.dns.front_door import FrontDoor
+from lab.dns.health_checks import CheckConfig, ProbeStatus, Verdicts, check_config
+from lab.dns.load_balancers import LoadBalancer, deployed_load_balancers
+from lab.dns.probe import Address, probe
+from lab.dns.records import Zone, deployed_zones, normal_name
+from lab.dns.server import DnsServer
+from lab.outage import REGIONS, OutageKind
+from lab.part import Health, Part
+
+CHANGES = (
+    "ChangeResourceRecordSets",
+    "CreateHostedZone",
+    "DeleteHostedZone",
+    "CreateHealthCheck",
+    "UpdateHealthCheck",
+    "DeleteHealthCheck",
+)
+LOAD_BALANCER_SECONDS = 5.0
+"""Lab seconds between looks at load balancers and alarms; at least a quarter of a real second."""
+
+
+class DnsPart(Part):
+    """Health checks, the DNS server and the front door."""
+
+    name = "dns"
+
+    def __init__(self, lab: LabContext) -> None:
+        super().__init__(lab)
+        self._zones: Sequence[Zone] = ()
+        self._checks: dict[str, CheckConfig] = {}
+        self._statuses: dict[str, ProbeStatus] = {}
+        self._alarms: dict[tuple[str, str], str] = {}
+        self._balancers: dict[str, LoadBalancer] = {}
+        self._verdicts = Verdicts(self._checks, self._statuses, self._alarms)
+        self._probing: dict[str, tuple[CheckConfig, asyncio.Task[None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
+        self.server = DnsServer(self.answer)
+        self.front_door = FrontDoor(
+            clock=lab.clock,
+            lab_port=lab.port,
+            dns_port=lambda: self.server.port,
+            balancer_of=self._balancer_of,
+            default_name=self._failover_name,
+            knows=lambda name: any(name.endswith(zone.name) for zone in self._zones),
+        )
+
+    async def start(self) -> None:
+        """Reads what is deployed, then listens beside the lab's own port."""
+        self.lab.health_check_status = self._observations
+        self.lab.on_api("route53", CHANGES, self._changed)
+        await self.reload()
+        await self.server.start(self.lab.port + 1)
+        await self.front_door.start(self.lab.port + 2)
+        self._tasks = [asyncio.create_task(self._watch())]
+
+    async def stop(self) -> None:
+        """Stops probing and listening."""
+        self.lab.remove_hook(self._changed)
+        for task in (*self._tasks, *(task for _, task in self._probing.values())):
+            task.cancel()
+        self._tasks, self._probing = [], {}
+        await self.server.stop()
+        await self.front_door.stop()
+
+    async def health(self) -> Health:
+        """Unhealthy when a socket or a task ended."""
+        tasks = [*self._tasks, *(task for _, task in self._probing.values())]
+        ended = [task for task in tasks if task.done()]
+        if ended:
+            return Health(False, f"a task ended: {ended[0].exception()!r}")
+        if not (self.server.listening and self.front_door.listening):
+            return Health(False, "a socket was closed")
+        unhealthy = [check for check in self._checks if not self.check_healthy(check)]
+        return Health(True, f"{len(self._checks)} health checks, {len(unhealthy)} unhealthy")
+
+    def describe(self) -> dict[str, str]:
+        """Addresses for ``lab.status``."""
+        return {
+            "dns": f"127.0.0.1:{self.server.port}",
+            "front_door": f"http://127.0.0.1:{self.front_door.port}",
+        }
+
+    def answer(self, name: str, kind: str) -> Answer:
+        """What Route 53 answers now."""
+        return answer(self._zones, name, kind, self)
+
+    def check_healthy(self, health_check_id: str) -> bool:
+        """Whether a health check is healthy now."""
+        return self._verdicts.healthy(health_check_id)
+
+    def load_balancer_healthy(self, name: str) -> bool:
+        """Whether a load balancer serves; one whose region lost its compute doesn't."""
+        balancer = self._balancers.get(name)
+        if balancer is None:
+            return False
+        lost = self.lab.outages.has_lost(balancer.region, OutageKind.COMPUTE)
+        return balancer.healthy and not lost
+
+    def load_balancer_addresses(self, name: str) -> Sequence[str]:
+        """The one address that stands for a load balancer."""
+        balancer = self._balancers.get(name)
+        return (balancer.address,) if balancer else ()
+
+    def verdicts(self) -> dict[str, bool]:
+        """Every health check's status now, by id."""
+        return {check: self.check_healthy(check) for check in self._checks}
+
+    async def reload(self) -> None:
+        """Reads zones, records, health checks and load balancers as they are deployed now."""
+        async with self._reloading:
+            await asyncio.to_thread(self._read)
+            self._follow_checks()
+
+    def _read(self) -> None:
+        route53 = self.lab.client("route53", REGIONS[0])
+        self._zones = deployed_zones(route53)
+        listed: list[dict[str, Any]] = []
+        for page in route53.get_paginator("list_health_checks").paginate():
+            listed += page["HealthChecks"]
+        checks = {item["Id"]: check_config(item) for item in listed}
+        self._checks.clear()
+        self._checks.update(checks)
+        self._read_balancers()
+
+    def _read_balancers(self) -> None:
+        clients = {region: self.lab.client("elbv2", region) for region in REGIONS}
+        self._balancers = deployed_load_balancers(clients)
+        if any(check.alarm_name for check in self._checks.values()):
+            for region in REGIONS:
+                alarms = self.lab.client("cloudwatch", region).describe_alarms()
+                for alarm in (*alarms["MetricAlarms"], *alarms.get("CompositeAlarms", ())):
+                    self._alarms[region, alarm["AlarmName"]] = alarm["StateValue"]
+
+    def _follow_checks(self) -> None:
+        for check_id, (config, task) in list(self._probing.items()):
+            if self._checks.get(check_id) != config:
+                task.cancel()
+                del self._probing[check_id]
+        for gone in set(self._statuses) - set(self._checks):
+            del self._statuses[gone]
+        for check in self._checks.values():
+            if check.probes and check.id not in self._probing:
+                status = self._statuses.setdefault(check.id, ProbeStatus(check.threshold))
+                status.threshold = check.threshold
+                task = asyncio.create_task(self._probe_forever(check, status))
+                self._probing[check.id] = (check, task)
+
+    async def _probe_forever(self, check: CheckConfig, status: ProbeStatus) -> None:
+        clock = self.lab.clock
+        due = clock.now()
+        while True:
+            success, report = await probe(check, Address("127.0.0.1", self.lab.port), clock.factor)
+            turned = status.observe(success, report, clock.now())
+            self.lab.tell(
+                "route53.probe",
+                health_check_id=check.id,
+                success=success,
+                turned=turned,
+                healthy=status.healthy,
+                at=clock.now(),
+            )
+            due = max(due + check.interval, clock.now())
+            await clock.sleep_until(due)
+
+    async def _watch(self) -> None:
+        while True:
+            wait = max(LOAD_BALANCER_SECONDS, 0.25 * self.lab.clock.factor)
+            await self.lab.clock.sleep(wait)
+            await asyncio.to_thread(self._read_balancers)
+
+    async def _changed(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        response = await call_next(request)
+        if response.ok:
+            await self.reload()
+        return response
+
+    def _observations(self, check_id: str) -> list[dict[str, Any]]:
+        status = self._statuses.get(check_id)
+        at = datetime.fromtimestamp(status.at if status else self.lab.clock.now(), UTC)
+        report = status.last if status else ""
+        if not status:
+            report = "Success: healthy" if self.check_healthy(check_id) else "Failure: unhealthy"
+        return [
+            {
+                "Region": "us-east-1",
+                "IPAddress": "127.0.0.1",
+                "StatusReport": {"Status": report, "CheckedTime": at},
+            }
+        ]
+
+    def _balancer_of(self, address: str) -> str:
+        return next((b.name for b in self._balancers.values() if b.address == address), "")
+
+    def _failover_name(self) -> str:
+        names = (
+            normal_name(record.name)
+            for zone in self._zones
+            for record in zone.records
+            if record.failover == "PRIMARY"
+        )
+        return next(names, "")

@@ -1,0 +1,119 @@
+"""A DNS server on 127.0.0.1 (UDP and TCP) that answers as Route 53 would."""
+
+import asyncio
+import struct
+from collections.abc import Callable
+
+from dnslib import CLASS, NS, QTYPE, RCODE, RR, SOA, DNSRecord
+from dnslib.dns import DNSError
+
+from lab.dns.answers import Answer, Resource
+
+Answering = Callable[[str, str], Answer]
+
+
+class DnsServer:
+    """Listens on 127.0.0.1; ``answering(name, type)`` gives each answer."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+        self._transport: asyncio.DatagramTransport | None = None
+        self._tcp: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self, port: int) -> None:
+        """Listens on ``port``, or on a free one when it's taken or 0."""
+        try:
+            await self._listen(port)
+        except OSError:
+            await self.stop()
+            await self._listen(0)
+
+    async def stop(self) -> None:
+        """Stops listening; safe to call twice."""
+        if self._transport:
+            self._transport.close()
+        if self._tcp:
+            self._tcp.close()
+        self._transport = self._tcp = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether both sockets are open."""
+        return bool(
+            self._transport
+            and not self._transport.is_closing()
+            and self._tcp
+            and self._tcp.is_serving()
+        )
+
+    async def _listen(self, port: int) -> None:
+        self._tcp = await asyncio.start_server(self._serve_tcp, "127.0.0.1", port)
+        self.port = self._tcp.sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self.reply), local_addr=("127.0.0.1", self.port)
+        )
+
+    async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                reply = self.reply(await reader.readexactly(length))
+                if reply is None:
+                    break
+                writer.write(struct.pack("!H", len(reply)) + reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+
+    def reply(self, packet: bytes) -> bytes | None:
+        """The reply to one question in wire format; None for what is no question."""
+        try:
+            question = DNSRecord.parse(packet)
+            name = str(question.q.qname).lower()
+        except (DNSError, UnicodeDecodeError, IndexError, struct.error):
+            return None
+        if question.header.qr or not question.questions:
+            return None
+        found = self._answering(name.rstrip(".") + ".", QTYPE.get(question.q.qtype, "TYPE"))
+        reply = question.reply(ra=0, aa=found.zone is not None)
+        reply.header.rcode = getattr(RCODE, found.code)
+        for resource in found.records:
+            reply.add_answer(*_rr(resource))
+        if found.zone and not found.records:
+            reply.add_auth(*_authority(found))
+        return bytes(reply.pack())
+
+
+def _rr(resource: Resource) -> list[RR]:
+    return RR.fromZone(f"{resource.name} {resource.ttl} IN {resource.type} {resource.value}")
+
+
+def _authority(found: Answer) -> list[RR]:
+    """The SOA that goes with an empty answer (RFC 2308)."""
+    if found.zone is None:
+        return []
+    for record in found.zone.records:
+        if record.type == "SOA" and record.name == found.zone.name:
+            master, contact, *times = record.values[0].split()
+            data = SOA(master, contact, tuple(int(value) for value in times))
+            return [RR(record.name, QTYPE.SOA, CLASS.IN, min(record.ttl, 900), data)]
+    return [RR(found.zone.name, QTYPE.NS, CLASS.IN, 900, NS("ns.lab."))]
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, reply: Callable[[bytes], bytes | None]) -> None:
+        self._reply = reply
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)  # noqa: S101 - asyncio's promise
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        reply = self._reply(data)
+        if reply and self._transport:
+            self._transport.sendto(reply, addr)
