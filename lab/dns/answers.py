@@ -119,6 +119,8 @@ def _own_values(
     if record.type != "CNAME" or kind == "CNAME" or not inside:
         return Answer("NOERROR", own)
     rest = _in_zone(zone, target, target, kind, world, depth + 1)
+    if rest.code == "SERVFAIL":
+        return rest
     return Answer(rest.code, own + rest.records, chosen=rest.chosen, reason=rest.reason)
 
 
