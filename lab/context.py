@@ -6,13 +6,16 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.session import Session
 from botocore.config import Config
 
 from lab.clock import Clock
 from lab.outage import Outages
+
+if TYPE_CHECKING:
+    from lab.emulator.call import Call
 
 ACCOUNT_ID = "000000000000"
 INTERNAL_HEADER = "x-lab-internal"
@@ -23,7 +26,7 @@ of the process, so nothing deployed can use it."""
 @dataclass
 class ApiRequest:
     """One call of an AWS API. ``parameters`` has botocore's names and nesting
-    (``client.create_db_cluster(**parameters)``); a hook may change it before ``call_next``."""
+    (``client.create_db_cluster(**parameters)``); what the emulator gets is ``call``."""
 
     service: str
     """botocore's service name: ``rds``, ``route53``, ``events``, ``elbv2``, ``s3`` …"""
@@ -34,6 +37,8 @@ class ApiRequest:
     parameters: dict[str, Any]
     principal: str = ""
     """The access key id that signed it; functions sign with one that names their role."""
+    call: Call | None = field(default=None, repr=False)
+    """The HTTP request; a hook that changes parameters for the emulator sets another one."""
 
 
 @dataclass

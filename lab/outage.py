@@ -22,7 +22,7 @@ class OutageKind(StrEnum):
     DATABASE = "database"
     """Its database processes are killed."""
     NETWORK = "network"
-    """Nothing passes between it and the other region, nor from clients to its load balancers."""
+    """The peering is cut: nothing passes between the two regions' private networks."""
 
 
 EVERYTHING = frozenset(OutageKind)

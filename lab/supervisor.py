@@ -21,7 +21,6 @@ PARTS = (
     "lab.objects.part:ObjectsPart",
     "lab.database.part:DatabasePart",
     "lab.dns.part:DnsPart",
-    "lab.dns.front_door:FrontDoorPart",
     "lab.metrics.part:MetricsPart",
 )
 """In the order they start; they stop in reverse."""
@@ -43,8 +42,13 @@ def installed_parts() -> list[type[Part]]:
             found = importlib.util.find_spec(module_name)
         except ModuleNotFoundError:
             found = None
-        if found is not None:
-            parts.append(getattr(importlib.import_module(module_name), class_name))
+        if found is None:
+            continue
+        part = getattr(importlib.import_module(module_name), class_name, None)
+        if part is None:
+            logger.warning("%s has no %s", module_name, class_name)
+        else:
+            parts.append(part)
     return parts
 
 

@@ -1,0 +1,112 @@
+"""Keeps what is deployed on disk, so that no end of the process, however sudden, loses what the
+engine's checkpoints say exists.
+
+The emulator itself saves only when it is stopped. Here a change of the control plane is answered
+only after a save begun after it has ended; calls that come in together share one save. What the
+data plane changes (messages, log events, metrics) is saved within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("lab")
+
+DEBOUNCE_SECONDS = 1.0
+
+
+class Saver:
+    """Writes the emulator's stores, one file each, each replaced whole."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.extra: dict[str, Callable[[], Any]] = {}
+        """name → state, for stores of the lab's own"""
+        self._written: dict[str, str] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
+
+    async def saved(self, module: str) -> None:
+        """Return when a save of ``module`` (an emulator's module or a store of ``extra``), begun
+        from now on, has ended."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(module, []).append(done)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting())
+        await done
+
+    def soon(self) -> None:
+        """Save everything that changed, within a second."""
+        if self._later is None:
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(DEBOUNCE_SECONDS, self.everything)
+
+    def everything(self) -> None:
+        """Save everything that changed, now."""
+        if self._later:
+            self._later.cancel()
+            self._later = None
+        for module in [*_modules(), *self.extra]:
+            self._save(module)
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            # One turn of the loop, so that changes arriving together share a save.
+            await asyncio.sleep(0)
+            module, waiting = next(iter(self._waiting.items()))
+            del self._waiting[module]
+            self._save(module)
+            for done in waiting:
+                if not done.done():
+                    done.set_result(None)
+
+    def _save(self, module: str) -> None:
+        try:
+            key, text = self._state(module)
+            if text is None or self._written.get(module) == text:
+                return
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = self.directory / f"{key}.json"
+            temporary = path.with_suffix(".json.tmp")
+            temporary.write_text(text)
+            temporary.replace(path)
+            self._written[module] = text
+        except Exception:
+            logger.exception("the state of %s could not be saved", module)
+
+    def _state(self, module: str) -> tuple[str, str | None]:
+        if module in self.extra:
+            return module, json.dumps(self.extra[module](), default=str)
+        from ministack.core.persistence import _json_default, _state_format_version
+
+        key = _modules().get(module)
+        loaded = sys.modules.get(f"ministack.services.{module}")
+        if key is None or loaded is None or not hasattr(loaded, "get_state"):
+            return module, None
+        wrapped = {
+            "__ministack_format__": _state_format_version(key),
+            "payload": loaded.get_state(),
+        }
+        return key, json.dumps(wrapped, default=_json_default)
+
+
+def _modules() -> dict[str, str]:
+    """The emulator's modules with state → the name of each one's file."""
+    from ministack.app import _state_map
+
+    return {module: key for key, module in _state_map.items()}
+
+
+def module_of(service: str) -> str:
+    """The emulator's module that holds a service's state (``elbv2`` → ``alb``)."""
+    from ministack.app import SERVICE_NAME_ALIASES, SERVICE_REGISTRY
+
+    name = SERVICE_NAME_ALIASES.get(service, service)
+    return SERVICE_REGISTRY[name]["module"] if name in SERVICE_REGISTRY else service
