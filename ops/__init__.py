@@ -1,0 +1,1 @@
+"""What operators run: engines, sequencing, outputs, status, inventory."""
