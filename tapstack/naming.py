@@ -38,6 +38,7 @@ RULES: Final[dict[str, NameRule]] = {
     "bucket": NameRule(63, r"[a-z0-9-]"),
     "bus": NameRule(256, _WORDY),
     "dashboard": NameRule(255, r"[A-Za-z0-9_-]"),
+    "log-group": NameRule(512, r"[A-Za-z0-9_/.#-]"),
     "function": NameRule(64, r"[A-Za-z0-9_-]"),
     "key": NameRule(250, r"[A-Za-z0-9/_-]"),
     "policy": NameRule(128, r"[A-Za-z0-9_+=,.@-]"),

@@ -1,6 +1,7 @@
 """Settings of the network layer: the ``network:`` namespace."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from tapstack.errors import SettingsError
 from tapstack.fields import one_of, setting
@@ -12,10 +13,26 @@ LOG_RETENTION_DAYS = (
 """The retentions that CloudWatch Logs accepts (API reference, PutRetentionPolicy)."""
 
 
+def _vpc_cidr(value: str) -> str | None:
+    try:
+        network = IPv4Network(value)
+    except ValueError:
+        return "must be a network such as 10.0.0.0/16"
+    if network.prefixlen != 16 or not network.is_private:
+        return "must be a private /16, which the subnet plan divides"
+    return None
+
+
 @dataclass(frozen=True)
 class NetworkSettings:
     """How each region's network reaches AWS and the internet, and how long its flow logs stay."""
 
+    primary_cidr: str = setting(
+        "10.0.0.0/16", check=_vpc_cidr, help="Addresses of the VPC in us-east-1, a private /16"
+    )
+    standby_cidr: str = setting(
+        "10.1.0.0/16", check=_vpc_cidr, help="Addresses of the VPC in us-west-2, a private /16"
+    )
     nat_gateways: int = setting(
         1,
         check=one_of(0, 1, 3),
@@ -32,6 +49,11 @@ class NetworkSettings:
     )
 
     def __post_init__(self) -> None:
+        if IPv4Network(self.primary_cidr).overlaps(IPv4Network(self.standby_cidr)):
+            raise SettingsError(
+                f"network:primaryCidr {self.primary_cidr} and network:standbyCidr "
+                f"{self.standby_cidr} overlap: peered VPCs need addresses of their own"
+            )
         if self.nat_gateways == 0 and not self.vpc_endpoints:
             raise SettingsError(
                 "network:natGateways is 0 while network:vpcEndpoints is false: functions could "

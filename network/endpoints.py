@@ -1,0 +1,78 @@
+"""VPC endpoints: S3's gateway, always; interface endpoints for what functions in the VPC call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from tapstack.endpoint_services import INTERFACE_SERVICES
+from tapstack.regions import Region
+
+
+@dataclass(frozen=True)
+class S3GatewayArgs:
+    """The VPC, and the route tables whose subnets reach S3 without leaving AWS's network."""
+
+    region: Region
+    vpc: aws.ec2.Vpc
+    route_tables: Sequence[aws.ec2.RouteTable]
+
+
+class S3Gateway(pulumi.ComponentResource):
+    """The gateway endpoint of S3: free of charge, so it's always there."""
+
+    prefix_list_id: pulumi.Output[str]
+
+    def __init__(self, args: S3GatewayArgs) -> None:
+        region = args.region
+        super().__init__(
+            "warmstandby:network:S3Gateway", f"s3-gateway-{region.name}", None, region.options()
+        )
+        endpoint = aws.ec2.VpcEndpoint(
+            f"endpoint-s3-{region.name}",
+            vpc_id=args.vpc.id,
+            service_name=f"com.amazonaws.{region.name}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[table.id for table in args.route_tables],
+            tags=region.named("endpoint", "s3"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.prefix_list_id = endpoint.prefix_list_id
+        self.register_outputs({"prefix_list_id": self.prefix_list_id})
+
+
+@dataclass(frozen=True)
+class InterfaceEndpointsArgs:
+    """The subnets that the endpoints stand in, one a zone, and who may reach them."""
+
+    region: Region
+    vpc: aws.ec2.Vpc
+    subnets: Sequence[aws.ec2.Subnet]
+    security_group: aws.ec2.SecurityGroup
+
+
+class InterfaceEndpoints(pulumi.ComponentResource):
+    """One interface endpoint a service that functions in the VPC call."""
+
+    def __init__(self, args: InterfaceEndpointsArgs) -> None:
+        region = args.region
+        super().__init__(
+            "warmstandby:network:InterfaceEndpoints",
+            f"interface-endpoints-{region.name}",
+            None,
+            region.options(),
+        )
+        for service in INTERFACE_SERVICES:
+            aws.ec2.VpcEndpoint(
+                f"endpoint-{service}-{region.name}",
+                vpc_id=args.vpc.id,
+                service_name=f"com.amazonaws.{region.name}.{service}",
+                vpc_endpoint_type="Interface",
+                subnet_ids=[subnet.id for subnet in args.subnets],
+                security_group_ids=[args.security_group.id],
+                private_dns_enabled=True,
+                tags=region.named("endpoint", service),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})
