@@ -1,0 +1,423 @@
+"""One PostgreSQL server on 127.0.0.1: made, configured, started, watched and killed.
+
+``fsync`` is off: a killed process loses nothing that it wrote, for the operating system keeps it,
+and the lab kills processes, not machines. So a row that was acknowledged is in the files after
+SIGKILL; a power cut on the laptop may cost the lab's data, which is nobody's.
+
+The binaries are built without TLS; the lab's network part speaks it before them
+(``lab/database/proxy.py``), and nothing but that part is told a server's port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psutil
+import psycopg
+from psycopg.rows import TupleRow
+
+from lab.database.binaries import RunAs, binaries_of, clean_environment, run, unprivileged_user
+from lab.database.certificates import write_private
+from lab.errors import LabError
+
+HOST = "127.0.0.1"
+ADMIN = "rdsadmin"
+"""The superuser that RDS keeps for itself; the lab's own connections and replication use it."""
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
+KILL_TIMEOUT = 5.0
+SUPERUSER_RESERVED = 3
+WAL_SENDERS = 10
+
+# Runs the server, and ends it at once when the lab is gone, however it went: the lab holds the
+# other end of standard input. Shells take standard input from background commands, hence fd 3.
+GUARD = """
+exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+{ read -r _ <&3; kill -QUIT "$server" 2>/dev/null; } &
+reader=$!
+wait "$server"
+code=$?
+kill "$reader" 2>/dev/null
+exit "$code"
+"""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The primary that a standby follows: its port, the standby's slot there, and whether the
+    link is cut (a region without network)."""
+
+    port: int
+    slot: str
+    cut: bool = False
+
+
+@dataclass
+class ServerSettings:
+    """What may change over a server's life; ``apply`` or a start makes it so."""
+
+    max_connections: int = 100
+    upstream: Upstream | None = None
+    """None for a primary."""
+
+
+@dataclass
+class PostgresServer:
+    """A server in ``directory``. Methods block; callers keep two of them from running at once.
+
+    ``directory`` holds ``data`` and, outside it so that pg_rewind doesn't copy them from another
+    server, the configuration, port and log.
+    """
+
+    directory: Path
+    admin_password: str = field(repr=False)
+    engine_version: str = ""
+    name: str = "postgres"
+    """Its application name when it follows another, and in messages."""
+    run_as: RunAs = field(default_factory=unprivileged_user)
+    settings: ServerSettings = field(default_factory=ServerSettings)
+    _guard: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.directory = self.directory.absolute()
+        self.data = self.directory / "data"
+        self.log_path = self.directory / "postgresql.log"
+        self._binaries = binaries_of(self.engine_version)
+
+    # -- its life ---------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether it has a data directory."""
+        return (self.data / "PG_VERSION").exists()
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether its data directory is a standby's."""
+        return (self.data / "standby.signal").exists()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs, by the guard that the lab holds."""
+        return self._guard is not None and self._guard.poll() is None and self.process() is not None
+
+    @property
+    def port(self) -> int:
+        """Its port, chosen once and kept in ``directory``; chosen anew when another took it."""
+        path = self.directory / "port"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return int(path.read_text())
+        return self._choose_port()
+
+    def initialise(self) -> None:
+        """Make an empty database cluster, with checksums, which pg_rewind needs."""
+        self._prepare_directory()
+        password_file = self.directory / "initdb.password"
+        write_private(password_file, self.admin_password.encode())
+        self.run_as.own(password_file)
+        try:
+            self.tool(
+                "initdb",
+                f"--pgdata={self.data}",
+                f"--username={ADMIN}",
+                f"--pwfile={password_file}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--data-checksums",
+                "--no-sync",
+                "--no-instructions",
+            )
+        finally:
+            password_file.unlink()
+
+    def start(self) -> None:
+        """Start and wait until it accepts connections. A server that is up stays as it is.
+
+        Raises LabError with the last line of its log.
+        """
+        if self.alive:
+            return
+        if self.settings.upstream is None and self.is_standby:
+            raise LabError(f"lab database: {self.name} is a standby and has nothing to follow")
+        self._prepare_directory()
+        self.end_leftover()
+        if not _is_free(self.port):
+            self._choose_port()
+        self._write_configuration()
+        before, options = self.run_as.start(self._binaries / "postgres", self.data)
+        with self.log_path.open("wb") as log:
+            self._guard = subprocess.Popen(
+                [
+                    *before,
+                    "/bin/sh",
+                    "-c",
+                    GUARD,
+                    "lab-database",
+                    str(self._binaries / "postgres"),
+                    "-D",
+                    str(self.data),
+                    "-c",
+                    f"config_file={self.configuration_path}",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                env=clean_environment(),
+                start_new_session=True,
+                **options,
+            )
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Stop as ``pg_ctl stop -m fast`` does: sessions end, a checkpoint is written, and a
+        connected standby has received all of it before the process ends."""
+        process = self.process()
+        if process is not None and self._guard is not None:
+            process.send_signal(signal.SIGINT)
+            try:
+                self._guard.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._forget_guard()
+        self.end_leftover()
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its children, as a lost machine."""
+        process = self.process()
+        if process is not None:
+            _kill_tree(process)
+        self._forget_guard()
+
+    def destroy(self) -> None:
+        """End it and remove its files."""
+        self.kill()
+        self.end_leftover()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def end_leftover(self) -> None:
+        """End a server that an earlier lab left behind in this data directory."""
+        process = self.process()
+        if process is not None:
+            _kill_tree(process)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def process(self) -> psutil.Process | None:
+        """The server's main process, by its pid file; None when it isn't running."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            process = psutil.Process(int(lines[0]))
+            ours = str(self.data) in process.cmdline()
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except (FileNotFoundError, ValueError, IndexError, psutil.Error):
+            return None
+
+    def apply(self) -> None:
+        """Write the settings and let a running server read them. ``max_connections`` counts at
+        the next start."""
+        if not self.exists:
+            return
+        self._write_configuration()
+        process = self.process()
+        if process is not None:
+            process.send_signal(signal.SIGHUP)
+
+    # -- talking to it ----------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[TupleRow]]:
+        """A connection of the lab's superuser, in autocommit."""
+        with psycopg.connect(
+            host=HOST,
+            port=self.port,
+            user=ADMIN,
+            password=self.admin_password,
+            dbname=database,
+            sslmode="disable",
+            connect_timeout=5,
+            autocommit=True,
+            application_name="lab",
+        ) as connection:
+            yield connection
+
+    def value(self, query: LiteralString, *parameters: object) -> Any:
+        """The first column of the query's first row; None without a row."""
+        with self.connect() as connection:
+            row = connection.execute(query, parameters or None).fetchone()
+            return row[0] if row else None
+
+    def tool(self, program: str, *arguments: str) -> str:
+        """Run ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
+        return run(
+            self._binaries / program,
+            *arguments,
+            run_as=self.run_as,
+            cwd=self.directory,
+            environment=clean_environment(PGPASSWORD=self.admin_password),
+        )
+
+    @property
+    def configuration_path(self) -> Path:
+        """Its postgresql.conf."""
+        return self.directory / "postgresql.conf"
+
+    def last_log_line(self) -> str:
+        """The last line that the server wrote to its log."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = self.log_path.read_text(errors="replace").strip().splitlines()
+            return lines[-1] if lines else ""
+        return ""
+
+    # -- files ------------------------------------------------------------------------------
+
+    def _prepare_directory(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.run_as.own(self.directory)
+
+    def _choose_port(self) -> int:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port: int = probe.getsockname()[1]
+        self._prepare_directory()
+        (self.directory / "port").write_text(str(port))
+        return port
+
+    def _write_configuration(self) -> None:
+        settings = self.settings
+        self._write(
+            "pg_hba.conf",
+            f"host replication {ADMIN} {HOST}/32 scram-sha-256\n"
+            f"host all         all      {HOST}/32 scram-sha-256\n",
+        )
+        values = {
+            "data_directory": str(self.data),
+            "hba_file": str(self.directory / "pg_hba.conf"),
+            "listen_addresses": HOST,
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": settings.max_connections,
+            "superuser_reserved_connections": SUPERUSER_RESERVED,
+            "shared_buffers": "16MB",
+            "max_worker_processes": 4,
+            "jit": "off",
+            "fsync": "off",
+            "wal_log_hints": "on",
+            "wal_level": "replica",
+            "max_wal_senders": WAL_SENDERS,
+            "max_replication_slots": WAL_SENDERS,
+            "wal_keep_size": "128MB",
+            "max_slot_wal_keep_size": "1GB",
+            "wal_sender_timeout": "10s",
+            "wal_receiver_timeout": "10s",
+            "wal_receiver_status_interval": "1s",
+            "wal_retrieve_retry_interval": "200ms",
+            "hot_standby": "on",
+            "hot_standby_feedback": "on",
+            "password_encryption": "scram-sha-256",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_line_prefix": "%m %u@%d ",
+        }
+        upstream = settings.upstream
+        if upstream is not None:
+            values["primary_slot_name"] = upstream.slot
+            values["primary_conninfo"] = (
+                ""
+                if upstream.cut
+                else f"host={HOST} port={upstream.port} user={ADMIN} sslmode=disable "
+                f"password={self.admin_password} application_name={upstream.slot}"
+            )
+        self._write(
+            "postgresql.conf",
+            "".join(f"{key} = '{str(value)}'\n" for key, value in values.items()),
+        )
+
+    def _write(self, name: str, content: str) -> None:
+        temporary = self.directory / f"{name}.tmp"
+        write_private(temporary, content.encode())
+        self.run_as.own(temporary)
+        temporary.replace(self.directory / name)
+
+    # -- waiting ----------------------------------------------------------------------------
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._guard is None or self._guard.poll() is not None:
+                self._forget_guard()
+                raise LabError(f"lab database: {self.name} did not start: {self.last_log_line()}")
+            if self._is_ready():
+                return
+            time.sleep(0.02)
+        self.kill()
+        raise LabError(
+            f"lab database: {self.name} accepts no connection after {START_TIMEOUT:g} s: "
+            f"{self.last_log_line()}"
+        )
+
+    def _is_ready(self) -> bool:
+        # Line 8 of the pid file is the server's own word ("ready"), as pg_ctl reads it.
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[7].strip() == "ready" and self.process() is not None
+
+    def _forget_guard(self) -> None:
+        if self._guard is None:
+            return
+        if self._guard.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._guard.stdin.close()
+        try:
+            self._guard.wait(5)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        self._guard = None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As PostgreSQL binds: a port in TIME_WAIT is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _kill_tree(process: psutil.Process) -> None:
+    # Stopped first, so that the main process starts no child between the listing and the kill.
+    with contextlib.suppress(psutil.Error):
+        process.suspend()
+    family = [process]
+    with contextlib.suppress(psutil.Error):
+        family += process.children(recursive=True)
+    for member in family:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+    deadline = time.monotonic() + KILL_TIMEOUT
+    while any(map(_runs, family)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # Orphans whose new parent is slow to collect them are dead all the same.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,201 @@
+"""Two PostgreSQL servers as Aurora's global database has two regions: streaming replication,
+promotion, fencing, rejoining, switchover."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from lab.database.postgres import ADMIN, HOST, PostgresServer, Upstream
+from lab.errors import LabError
+
+PROMOTION_TIMEOUT = 30
+CATCH_UP_TIMEOUT = 30.0
+Rejoined = Literal["rewind", "base backup"]
+
+
+def parse_lsn(text: str) -> int:
+    """``0/3000148`` as a byte position in the WAL."""
+    high, _, low = text.partition("/")
+    return (int(high, 16) << 32) | int(low, 16)
+
+
+def create_standby(primary: PostgresServer, standby: PostgresServer, slot: str) -> None:
+    """Copy ``primary`` into ``standby`` (which keeps nothing it had) and let it follow."""
+    standby.stop()
+    if standby.data.exists():
+        shutil.rmtree(standby.data)
+    standby._prepare_directory()  # noqa: SLF001 - the module's own second half
+    ensure_slot(primary, slot)
+    standby.tool(
+        "pg_basebackup",
+        f"--host={HOST}",
+        f"--port={primary.port}",
+        f"--username={ADMIN}",
+        f"--pgdata={standby.data}",
+        f"--slot={slot}",
+        "--wal-method=stream",
+        "--checkpoint=fast",
+        "--no-sync",
+    )
+    follow(standby, primary, slot)
+
+
+def follow(standby: PostgresServer, primary: PostgresServer, slot: str) -> None:
+    """Start ``standby``, or let it read anew, as a follower of ``primary`` through ``slot``."""
+    ensure_slot(primary, slot)
+    standby.settings.upstream = Upstream(primary.port, slot)
+    standby.settings.max_connections = max(
+        # A standby with a lower limit than its primary's doesn't replay.
+        standby.settings.max_connections,
+        primary.settings.max_connections,
+    )
+    if not standby.is_standby:
+        if standby.alive:
+            raise LabError(f"lab database: {standby.name} is a primary and can't follow")
+        signal_file = standby.data / "standby.signal"
+        signal_file.touch(0o600)
+        standby.run_as.own(signal_file)
+    standby.apply()
+    standby.start()
+    _drop_slots(standby)
+
+
+def ensure_slot(primary: PostgresServer, slot: str) -> None:
+    """Make the physical replication slot if it isn't there; its WAL is kept from this moment."""
+    with primary.connect() as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
+        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", (slot,))
+
+
+def drop_slot(primary: PostgresServer, slot: str) -> None:
+    """Forget a standby that has left, so that WAL isn't kept for it."""
+    with primary.connect() as connection:
+        for (pid,) in connection.execute(
+            "SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s AND active", (slot,)
+        ).fetchall():
+            connection.execute("SELECT pg_terminate_backend(%s, 2000)", (pid,))
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+            "WHERE slot_name = %s AND NOT active",
+            (slot,),
+        )
+
+
+def promote(standby: PostgresServer) -> None:
+    """Make a standby the primary: all WAL it has received is replayed first. A server that is a
+    primary stays one. Raises LabError when it doesn't end."""
+    with standby.connect() as connection:
+        row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+        if row is not None and row[0]:
+            done = connection.execute("SELECT pg_promote(true, %s)", (PROMOTION_TIMEOUT,))
+            if (answer := done.fetchone()) is None or not answer[0]:
+                raise LabError(
+                    f"lab database: {standby.name} was not promoted within {PROMOTION_TIMEOUT} s: "
+                    f"{standby.last_log_line()}"
+                )
+    standby.settings.upstream = None
+    standby.apply()
+
+
+def switch_over(writer: PostgresServer, standby: PostgresServer, slot: str) -> None:
+    """Swap roles without losing a row: ``writer`` stops and hands all its WAL to ``standby``,
+    which is promoted; the old writer follows it through a slot named ``slot``.
+
+    Raises LabError and leaves ``writer`` writing when ``standby`` doesn't receive everything.
+    """
+    if not is_streaming(writer):
+        raise LabError(f"lab database: {standby.name} doesn't replicate from {writer.name}")
+    writer.stop()
+    try:
+        end = parse_lsn(_control(writer, "Latest checkpoint location"))
+        _wait_for_lsn(standby, end)
+    except (LabError, psycopg.Error):
+        writer.start()
+        raise
+    promote(standby)
+    follow(writer, standby, slot)
+
+
+def rejoin(old: PostgresServer, writer: PostgresServer, slot: str) -> Rejoined:
+    """Bring a server that was a primary back as ``writer``'s standby.
+
+    pg_rewind takes back what ``writer`` never received; where that is impossible (no data, WAL
+    gone) the server is copied anew. Says which of the two it was.
+    """
+    old.stop()
+    if old.exists:
+        try:
+            _rewind(old, writer, slot)
+        except (LabError, psycopg.Error, OSError):
+            old.kill()
+        else:
+            return "rewind"
+    create_standby(writer, old, slot)
+    return "base backup"
+
+
+def is_streaming(writer: PostgresServer) -> bool:
+    """Whether a standby receives from ``writer`` right now."""
+    return bool(writer.value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
+
+
+def _rewind(old: PostgresServer, writer: PostgresServer, slot: str) -> None:
+    # The server that pg_rewind starts to finish crash recovery must not follow anything.
+    old.settings.upstream = None
+    (old.data / "standby.signal").unlink(missing_ok=True)
+    old.apply()
+    with writer.connect() as connection:
+        # Before its first checkpoint a promoted server's control file names the old timeline.
+        connection.execute("CHECKPOINT")
+    ensure_slot(writer, slot)
+    old.tool(
+        "pg_rewind",
+        f"--target-pgdata={old.data}",
+        f"--config-file={old.configuration_path}",
+        f"--source-server=host={HOST} port={writer.port} user={ADMIN} dbname=postgres",
+        "--no-sync",
+    )
+    follow(old, writer, slot)
+
+
+def _drop_slots(standby: PostgresServer) -> None:
+    # Slots of the time when it was the primary would keep WAL for ever.
+    with standby.connect() as connection:
+        connection.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
+        )
+
+
+def _wait_for_lsn(standby: PostgresServer, end: int) -> None:
+    deadline = time.monotonic() + CATCH_UP_TIMEOUT
+    with standby.connect() as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute("SELECT pg_last_wal_receive_lsn()").fetchone()
+            # The checkpoint record at ``end`` is the last; having received past its start on a
+            # connection that the primary closed in order means having it whole.
+            if row is not None and row[0] and parse_lsn(row[0]) > end:
+                return
+            time.sleep(0.01)
+    raise LabError(
+        f"lab database: {standby.name} did not receive all WAL within {CATCH_UP_TIMEOUT:g} s"
+    )
+
+
+def _control(server: PostgresServer, label: str) -> str:
+    output = server.tool("pg_controldata", f"--pgdata={server.data}")
+    for line in output.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == label:
+            return value.strip()
+    raise LabError(f"lab database: pg_controldata of {server.name} names no {label}")
+
+
+def execute_as_admin(server: PostgresServer, statement: sql.Composed) -> None:
+    """Run one statement as the superuser."""
+    with server.connect() as connection:
+        connection.execute(statement)
