@@ -1,0 +1,95 @@
+/**
+ * Requests and responses as an Application Load Balancer exchanges them with a Lambda target
+ * (AWS, "Using Lambda functions as targets of an Application Load Balancer").
+ *
+ * With `lambda_multi_value_headers.enabled` the event has multiValueHeaders and
+ * multiValueQueryStringParameters instead of the single ones, and the response must answer in
+ * kind. The balancer doesn't decode query parameters; the function does.
+ */
+import { STATUS_CODES } from "node:http";
+import { HttpError } from "./errors.mjs";
+
+/**
+ * @typedef {object} Request
+ * @property {string} method upper case
+ * @property {string} path
+ * @property {Record<string, string>} headers lower-case names, the last value of each
+ * @property {Map<string, string>} query decoded, the last value of each
+ * @property {Buffer} body empty when there is none
+ * @property {boolean} multiValue whether the answer must have multiValueHeaders
+ */
+
+/**
+ * @param {any} event
+ * @returns {boolean} whether a load balancer sent it
+ */
+export function isAlbEvent(event) {
+  return Boolean(event?.requestContext?.elb);
+}
+
+/** @returns {boolean} whether the answer must have multiValueHeaders */
+export function isMultiValue(event) {
+  return Boolean(event.multiValueHeaders) && !event.headers;
+}
+
+const last = (value) => (Array.isArray(value) ? value.at(-1) : value);
+
+function decode(text) {
+  try {
+    return decodeURIComponent(String(text).replaceAll("+", " "));
+  } catch {
+    throw new HttpError(400, "bad_query", "A query parameter is not valid percent-encoding.");
+  }
+}
+
+const entries = (...maps) => maps.flatMap((map) => (map && typeof map === "object" ? Object.entries(map) : []));
+
+/**
+ * @param {any} event an ALB target-group event, single-valued or multi-valued
+ * @returns {Request}
+ * @throws {HttpError} 400 when a query parameter is not percent-encoded text
+ */
+export function parseRequest(event) {
+  const headers = {};
+  for (const [name, value] of entries(event.headers, event.multiValueHeaders)) {
+    headers[name.toLowerCase()] = String(last(value));
+  }
+  const query = new Map();
+  for (const [name, value] of entries(event.queryStringParameters, event.multiValueQueryStringParameters)) {
+    query.set(decode(name), decode(last(value)));
+  }
+  return {
+    method: String(event.httpMethod).toUpperCase(),
+    path: String(event.path),
+    headers,
+    query,
+    body: Buffer.from(String(event.body ?? ""), event.isBase64Encoded ? "base64" : "utf8"),
+    multiValue: isMultiValue(event),
+  };
+}
+
+/**
+ * @param {{status: number, headers?: Record<string, string>, body?: object}} answer
+ * @param {{multiValue: boolean, head?: boolean}} request head: headers alone are sent
+ * @returns {object} what the load balancer takes
+ */
+export function formatResponse({ status, headers = {}, body }, { multiValue, head = false }) {
+  const all = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...headers,
+  };
+  const response = {
+    statusCode: status,
+    statusDescription: `${status} ${STATUS_CODES[status]}`,
+    isBase64Encoded: false,
+    body: head || body === undefined ? "" : JSON.stringify(body),
+  };
+  if (multiValue) {
+    response.multiValueHeaders = Object.fromEntries(Object.entries(all).map(([name, value]) => [name, [value]]));
+  } else {
+    response.headers = all;
+  }
+  return response;
+}

@@ -1,0 +1,49 @@
+/**
+ * The function's environment, read once.
+ *
+ * @typedef {object} Environment
+ * @property {string} region AWS region that the function wakes up in
+ * @property {"primary" | "secondary"} regionRole
+ * @property {string | undefined} failoverSwitchParameter parameter name, in the standby region only
+ * @property {string} eventBusName
+ * @property {string} eventSource
+ * @property {string} databaseWriterEndpoint the global writer endpoint: follows the writer
+ * @property {string} databaseClusterEndpoint this region's cluster
+ * @property {string} databaseReaderEndpoint this region's readers
+ * @property {number} databasePort
+ * @property {string} databaseName
+ * @property {string} databaseSecretArn this region's application secret, {username, password}
+ * @property {string | undefined} certificateAuthorityFile PEM file that signs the database's certificates
+ * @property {string} bucketName this region's bucket
+ * @property {string} logLevel
+ * @property {string} environmentSuffix
+ * @property {string} masterSecretArn migration function only
+ * @property {string} applicationSecretArn migration function only
+ */
+
+/**
+ * @param {Record<string, string | undefined>} variables `process.env`
+ * @returns {Environment} absent variables are empty: only what needs one fails, with its name
+ */
+export function readEnvironment(variables) {
+  const text = (name, fallback = "") => variables[name] || fallback;
+  return Object.freeze({
+    region: text("AWS_REGION", "unknown"),
+    regionRole: text("REGION_ROLE") === "secondary" ? "secondary" : "primary",
+    failoverSwitchParameter: variables.FAILOVER_SWITCH_PARAMETER || undefined,
+    eventBusName: text("EVENT_BUS_NAME"),
+    eventSource: text("EVENT_SOURCE", "warm-standby.app"),
+    databaseWriterEndpoint: text("DATABASE_WRITER_ENDPOINT"),
+    databaseClusterEndpoint: text("DATABASE_CLUSTER_ENDPOINT"),
+    databaseReaderEndpoint: text("DATABASE_READER_ENDPOINT"),
+    databasePort: Number(text("DATABASE_PORT", "5432")),
+    databaseName: text("DATABASE_NAME"),
+    databaseSecretArn: text("DATABASE_SECRET_ARN"),
+    certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || undefined,
+    bucketName: text("BUCKET_NAME"),
+    logLevel: text("LOG_LEVEL", "info").toLowerCase(),
+    environmentSuffix: text("ENVIRONMENT_SUFFIX"),
+    masterSecretArn: text("MASTER_SECRET_ARN"),
+    applicationSecretArn: text("APPLICATION_SECRET_ARN"),
+  });
+}

@@ -1,0 +1,33 @@
+/** An answer that is not a success, as the client gets it: status, code, message, headers. */
+export class HttpError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code snake_case, stable: what clients may branch on
+   * @param {string} message one sentence for a person, without anything the client sent as data
+   * @param {Record<string, string>} [headers]
+   */
+  constructor(status, code, message, headers = {}) {
+    super(message);
+    this.name = "HttpError";
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** Seconds after which a client may try again while the writer or a service is away. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/** Something this application needs doesn't answer: the client gets 503 with Retry-After. */
+export class UnavailableError extends HttpError {
+  /**
+   * @param {string} code what is away: `writer_unavailable`, `reader_unavailable`, …
+   * @param {string} message
+   * @param {unknown} [cause] kept for the log
+   */
+  constructor(code, message, cause) {
+    super(503, code, message, { "retry-after": String(RETRY_AFTER_SECONDS) });
+    this.name = "UnavailableError";
+    this.cause = cause;
+  }
+}

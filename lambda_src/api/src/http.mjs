@@ -1,0 +1,61 @@
+/**
+ * One load balancer request from event to response: always a valid response, never a stack trace,
+ * one log line with the route's pattern (a path may hold whatever a client put there).
+ */
+import { formatResponse, isMultiValue, parseRequest } from "./alb.mjs";
+import { HttpError } from "./errors.mjs";
+import { describeError } from "./log.mjs";
+import { handlerFor, match } from "./router.mjs";
+
+/** Probes come every few seconds from every checker: their lines are for debugging only. */
+const PROBES = new Set(["/health", "/failover-switch"]);
+
+function failure(error, requestId) {
+  const told =
+    error instanceof HttpError
+      ? error
+      : new HttpError(500, "internal", "The request failed; its requestId is in the log.");
+  const body = { error: { code: told.code, message: told.message, requestId } };
+  return { status: told.status, headers: told.headers, body };
+}
+
+/**
+ * @param {{routes: import("./router.mjs").Route[], logger: import("./log.mjs").Logger}} options
+ * @returns {(event: any, context: any) => Promise<object>}
+ */
+export function createHttpHandler({ routes, logger }) {
+  return async (event, context) => {
+    const started = performance.now();
+    const requestId = context?.awsRequestId;
+    let pattern = "unmatched";
+    let method = "unknown";
+    let answer;
+    let fault;
+    try {
+      const request = parseRequest(event);
+      const found = match(routes, request.path);
+      if (!found) {
+        throw new HttpError(404, "not_found", "There is nothing at this path.");
+      }
+      pattern = found.route.pattern;
+      const handle = handlerFor(found.route, request.method);
+      method = request.method;
+      answer = await handle({ ...request, parameters: found.parameters }, context);
+    } catch (error) {
+      fault = error;
+      answer = failure(error, requestId);
+    }
+    const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
+    const line = { requestId, method, path: pattern, status: answer.status, durationMs };
+    if (answer.status >= 500) {
+      logger.error("request failed", { ...line, ...describeError(fault), ...causeOf(fault) });
+    } else if (PROBES.has(pattern)) {
+      logger.debug("request", line);
+    } else {
+      logger.info("request", line);
+    }
+    return formatResponse(answer, { multiValue: isMultiValue(event), head: event.httpMethod === "HEAD" });
+  };
+}
+
+const causeOf = (error) => (error?.cause === undefined ? {} : { cause: describeError(error.cause) });
