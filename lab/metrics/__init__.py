@@ -1,0 +1,1 @@
+"""CloudWatch on a laptop: metrics from what really happens, and alarms that are evaluated."""

@@ -1,0 +1,228 @@
+"""CloudWatch as a part of the lab: it counts what happens, and turns alarms.
+
+The emulator keeps metrics without their region and evaluates alarms without their dimensions, so
+this part answers the metric calls itself, from its own store, and evaluates every alarm.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.metrics import sources
+from lab.metrics.alarms import State, alarm_state, composite_state
+from lab.metrics.series import MetricKey, MetricStore, metric_key
+from lab.outage import REGIONS, OutageKind
+from lab.part import Health, Part
+
+ROUND_SECONDS = 15.0
+"""Lab seconds between looks; at least half a real second."""
+logger = logging.getLogger("lab")
+
+
+class MetricsPart(Part):
+    """Metrics and alarms of both regions."""
+
+    name = "metrics"
+
+    def __init__(self, lab: LabContext) -> None:
+        super().__init__(lab)
+        self.store = MetricStore()
+        self._task: asyncio.Task[None] | None = None
+        self._unreadable: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Begins to count and to look."""
+        self.lab.observe(self._fact)
+        self.lab.on_api("cloudwatch", ("PutMetricData",), self._put)
+        self.lab.on_api("cloudwatch", ("GetMetricStatistics",), self._statistics)
+        self.lab.on_api("cloudwatch", ("GetMetricData",), self._data)
+        self.lab.on_api("cloudwatch", ("ListMetrics",), self._list)
+        self._task = asyncio.create_task(self._rounds())
+
+    async def stop(self) -> None:
+        """Stops looking."""
+        for hook in (self._put, self._statistics, self._data, self._list):
+            self.lab.remove_hook(hook)
+        if self._fact in self.lab.observers:
+            self.lab.observers.remove(self._fact)
+        if self._task:
+            self._task.cancel()
+        self._task = None
+
+    async def health(self) -> Health:
+        """Names the alarms that can't be evaluated."""
+        if self._task is None or self._task.done():
+            return Health(False, "the rounds ended")
+        if self._unreadable:
+            name, why = next(iter(self._unreadable.items()))
+            return Health(True, f"alarm {name} can't be evaluated: {why}")
+        return Health(True, f"{len(list(self.store.known()))} metrics")
+
+    def _fact(self, kind: str, fact: dict[str, Any]) -> None:
+        self._add(sources.of_fact(kind, fact))
+
+    def _add(self, data: Iterable[sources.Datum]) -> None:
+        at = self.lab.clock.now()
+        for region, namespace, name, dimensions, value in data:
+            self.store.add(metric_key(region, namespace, name, dimensions), value, at)
+
+    async def _rounds(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._look)
+                await asyncio.to_thread(self._evaluate)
+            except Exception:
+                logger.exception("a round of metrics failed")
+            await self.lab.clock.sleep(max(ROUND_SECONDS, 0.5 * self.lab.clock.factor))
+
+    def _look(self) -> None:
+        """Samples what no request tells: targets, queues, databases, health checks."""
+        part = self.lab.part
+        if dns := part("dns"):
+            self._add(sources.of_health_checks(dns.verdicts()))
+        if database := part("database"):
+            for facts in database.facts():
+                self._add(sources.of_cluster(facts))
+        if objects := part("objects"):
+            for pending in objects.pending():
+                self._add(sources.of_replication(pending))
+        for region in REGIONS:
+            self._add(sources.of_targets(region, self._targets(region)))
+            self._queues(region)
+
+    def _targets(self, region: str) -> list[tuple[str, str, list[str]]]:
+        client = self.lab.client("elbv2", region)
+        stopped = self.lab.outages.has_lost(region, OutageKind.COMPUTE)
+        found = []
+        for group in client.describe_target_groups()["TargetGroups"]:
+            described = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+            states = [
+                "unhealthy" if stopped else target["TargetHealth"]["State"]
+                for target in described["TargetHealthDescriptions"]
+            ]
+            suffix = group["TargetGroupArn"].rpartition(":")[2]
+            for balancer in group.get("LoadBalancerArns", ()):
+                found.append((balancer.partition(":loadbalancer/")[2], suffix, states))
+        return found
+
+    def _queues(self, region: str) -> None:
+        client = self.lab.client("sqs", region)
+        for url in client.list_queues().get("QueueUrls", ()):
+            answer = client.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+            visible = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            self._add(sources.of_queue(region, url.rpartition("/")[2], visible))
+
+    def _evaluate(self) -> None:
+        self._unreadable = {}
+        now = self.lab.clock.now()
+        for region in REGIONS:
+            client = self.lab.client("cloudwatch", region)
+            states: dict[str, State] = {}
+            alarms = client.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+            for alarm in alarms["MetricAlarms"]:
+                name = alarm["AlarmName"]
+                try:
+                    states[name] = alarm_state(alarm, region, self.store, now)
+                except (ValueError, KeyError) as error:
+                    self._unreadable[name] = str(error)
+                    states[name] = alarm["StateValue"]
+                self._turn(client, alarm, states[name])
+            for alarm in alarms.get("CompositeAlarms", ()):
+                try:
+                    state = composite_state(alarm["AlarmRule"], states)
+                except ValueError as error:
+                    self._unreadable[alarm["AlarmName"]] = str(error)
+                    continue
+                self._turn(client, alarm, state)
+
+    def _turn(self, client: Any, alarm: Mapping[str, Any], state: State) -> None:
+        if alarm["StateValue"] != state:
+            reason = f"{alarm['StateValue']} to {state} at {self.lab.clock.utc_now().isoformat()}"
+            client.set_alarm_state(
+                AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason
+            )
+
+    async def _put(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Counts what the deployed programs publish. Time is the lab's, whatever they say."""
+        namespace = request.parameters["Namespace"]
+        for datum in request.parameters["MetricData"]:
+            dimensions = {item["Name"]: item["Value"] for item in datum.get("Dimensions", ())}
+            values = datum.get("Values") or [datum.get("Value", 0.0)]
+            data = [
+                (request.region, namespace, datum["MetricName"], dimensions, float(value))
+                for value in values
+            ]
+            self._add(data)
+        return ApiResponse()
+
+    async def _statistics(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        asked = request.parameters
+        period = int(asked["Period"])
+        key = _asked(request.region, asked)
+        points: dict[int, dict[str, Any]] = {}
+        for statistic in asked.get("Statistics", ()):
+            for start, value in self.store.series(key, statistic, period).items():
+                if _within(start, asked):
+                    at = datetime.fromtimestamp(start, UTC)
+                    point = points.setdefault(start, {"Timestamp": at, "Unit": "None"})
+                    point[statistic] = value
+        return ApiResponse({"Label": key.name, "Datapoints": list(points.values())})
+
+    async def _data(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        results = []
+        for query in request.parameters["MetricDataQueries"]:
+            stat = query.get("MetricStat")
+            if not stat:
+                continue  # the lab evaluates expressions in alarms only
+            key = _asked(request.region, stat["Metric"])
+            series = self.store.series(key, stat["Stat"], int(stat["Period"]))
+            points = [item for item in series.items() if _within(item[0], request.parameters)]
+            points.sort(reverse=request.parameters.get("ScanBy") != "TimestampAscending")
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Label": query.get("Label") or key.name,
+                    "Timestamps": [datetime.fromtimestamp(start, UTC) for start, _ in points],
+                    "Values": [value for _, value in points],
+                    "StatusCode": "Complete",
+                }
+            )
+        return ApiResponse({"MetricDataResults": results, "Messages": []})
+
+    async def _list(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        asked = request.parameters
+        metrics = [
+            {
+                "Namespace": key.namespace,
+                "MetricName": key.name,
+                "Dimensions": [{"Name": n, "Value": v} for n, v in sorted(key.dimensions)],
+            }
+            for key in self.store.known()
+            if key.region == request.region
+            and asked.get("Namespace", key.namespace) == key.namespace
+            and asked.get("MetricName", key.name) == key.name
+        ]
+        return ApiResponse({"Metrics": metrics})
+
+
+def _asked(region: str, metric: Mapping[str, Any]) -> MetricKey:
+    dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", ())}
+    return metric_key(region, metric["Namespace"], metric["MetricName"], dimensions)
+
+
+def _within(start: int, asked: Mapping[str, Any]) -> bool:
+    return _seconds(asked["StartTime"]) <= start < _seconds(asked["EndTime"])
+
+
+def _seconds(moment: Any) -> float:
+    if isinstance(moment, datetime):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp()
+    if isinstance(moment, str):
+        return _seconds(datetime.fromisoformat(moment))
+    return float(moment)

@@ -1,0 +1,150 @@
+"""What AWS's services publish of themselves, by what happens in the lab.
+
+Namespaces, names and dimensions from each service's "CloudWatch metrics" page in AWS's
+documentation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Datum = tuple[str, str, str, dict[str, str], float]
+"""(region, namespace, metric name, dimensions, value)"""
+
+
+def of_fact(kind: str, fact: Mapping[str, Any]) -> list[Datum]:
+    """The data of one fact that the lab's parts tell; none for facts that AWS doesn't count."""
+    makers = {"alb.request": _request, "lambda.invocation": _invocation, "events.delivery": _event}
+    maker = makers.get(kind)
+    return maker(fact) if maker else []
+
+
+def _request(fact: Mapping[str, Any]) -> list[Datum]:
+    region, balancer = fact["region"], {"LoadBalancer": fact["load_balancer"]}
+    namespace = "AWS/ApplicationELB"
+    data: list[Datum] = [(region, namespace, "RequestCount", balancer, 1.0)]
+    family = f"{int(fact['status']) // 100}XX_Count"
+    if not fact["from_target"]:
+        return [*data, (region, namespace, f"HTTPCode_ELB_{family}", balancer, 1.0)]
+    group = {**balancer, "TargetGroup": fact["target_group"]}
+    seconds = float(fact["seconds"])
+    for dimensions in (balancer, group):
+        data.append((region, namespace, f"HTTPCode_Target_{family}", dimensions, 1.0))
+        data.append((region, namespace, "TargetResponseTime", dimensions, seconds))
+    return [*data, (region, namespace, "RequestCount", group, 1.0)]
+
+
+def _invocation(fact: Mapping[str, Any]) -> list[Datum]:
+    region, name = fact["region"], {"FunctionName": fact["function_name"]}
+    if fact["throttled"]:
+        return [(region, "AWS/Lambda", "Throttles", name, 1.0)]
+    return [
+        (region, "AWS/Lambda", "Invocations", name, 1.0),
+        (region, "AWS/Lambda", "Throttles", name, 0.0),
+        (region, "AWS/Lambda", "Errors", name, float(bool(fact["error"]))),
+        (region, "AWS/Lambda", "Duration", name, float(fact["seconds"]) * 1000),
+    ]
+
+
+def _event(fact: Mapping[str, Any]) -> list[Datum]:
+    dimensions = {"EventBusName": fact["bus"], "RuleName": fact["rule"]}
+    names = {
+        "delivered": ("Invocations",),
+        "failed": ("Invocations", "FailedInvocations"),
+        "dead-lettered": ("InvocationsSentToDlq",),
+    }
+    return [
+        (fact["region"], "AWS/Events", name, dimensions, 1.0) for name in names[fact["outcome"]]
+    ]
+
+
+def of_health_checks(verdicts: Mapping[str, bool]) -> list[Datum]:
+    """Route 53's metrics exist in us-east-1 only (trap 11)."""
+    data: list[Datum] = []
+    for check, healthy in verdicts.items():
+        dimensions = {"HealthCheckId": check}
+        for name, scale in (("HealthCheckStatus", 1.0), ("HealthCheckPercentageHealthy", 100.0)):
+            data.append(("us-east-1", "AWS/Route53", name, dimensions, scale * healthy))
+    return data
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """What one region's database says of itself."""
+
+    region: str
+    cluster_identifier: str
+    instance_identifiers: tuple[str, ...]
+    writer: bool
+    connections: float
+    cpu_percent: float
+    replication_lag_ms: float | None
+    """None where there is no replication to measure."""
+    acu_utilization: float | None = None
+
+
+def of_cluster(facts: ClusterFacts) -> list[Datum]:
+    """Aurora's metrics (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora")."""
+    region, namespace = facts.region, "AWS/RDS"
+    cluster = {"DBClusterIdentifier": facts.cluster_identifier}
+    role = {**cluster, "Role": "WRITER" if facts.writer else "READER"}
+    each = [{"DBInstanceIdentifier": name} for name in facts.instance_identifiers]
+    data: list[Datum] = []
+    for dimensions in (cluster, role, *each):
+        data.append((region, namespace, "DatabaseConnections", dimensions, facts.connections))
+        data.append((region, namespace, "CPUUtilization", dimensions, facts.cpu_percent))
+    if facts.replication_lag_ms is not None and not facts.writer:
+        # Both describe the secondary, and are published where the secondary is.
+        for name in ("AuroraGlobalDBReplicationLag", "AuroraGlobalDBRPOLag"):
+            data.append((region, namespace, name, cluster, facts.replication_lag_ms))
+    return data
+
+
+def of_targets(region: str, groups: Iterable[tuple[str, str, Iterable[str]]]) -> list[Datum]:
+    """``groups``: (load balancer suffix, target group suffix, states of its targets)."""
+    data: list[Datum] = []
+    for balancer, group, states in groups:
+        dimensions = {"LoadBalancer": balancer, "TargetGroup": group}
+        healthy = [state in ("healthy", "unavailable") for state in states]
+        good, bad = float(sum(healthy)), float(len(healthy) - sum(healthy))
+        data.append((region, "AWS/ApplicationELB", "HealthyHostCount", dimensions, good))
+        data.append((region, "AWS/ApplicationELB", "UnHealthyHostCount", dimensions, bad))
+    return data
+
+
+def of_queue(region: str, name: str, visible: int) -> list[Datum]:
+    """A queue's depth."""
+    dimensions = {"QueueName": name}
+    return [(region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, float(visible))]
+
+
+@dataclass(frozen=True)
+class PendingReplication:
+    """What one replication rule has not copied yet."""
+
+    region: str
+    """The source's; but AWS publishes these metrics with the destination's region as well."""
+    source: str
+    destination: str
+    rule: str
+    operations: int
+    size: int
+    oldest_seconds: float
+    failed: int = 0
+    """Operations that failed since the last look."""
+
+
+def of_replication(pending: PendingReplication) -> list[Datum]:
+    """S3 replication metrics (S3 user guide, "Monitoring replication with metrics")."""
+    dimensions = {
+        "SourceBucket": pending.source,
+        "DestinationBucket": pending.destination,
+        "RuleId": pending.rule,
+    }
+    values = {
+        "OperationsPendingReplication": float(pending.operations),
+        "BytesPendingReplication": float(pending.size),
+        "ReplicationLatency": pending.oldest_seconds,
+        "OperationsFailedReplication": float(pending.failed),
+    }
+    return [(pending.region, "AWS/S3", name, dimensions, value) for name, value in values.items()]
