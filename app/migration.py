@@ -1,0 +1,93 @@
+"""The migration: the application's database user and schema, made when the code changes."""
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+import function_environment
+import policy_statements as statements
+from function_environment import Database
+from function_role import FunctionRole, FunctionRoleArgs
+from tapstack.app_settings import AppSettings
+from tapstack.contracts import RegionalData, RegionalNetwork
+from tapstack.regions import Region
+from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
+
+TIMEOUT_SECONDS = 300
+"""Longer than the service's: it waits for the advisory lock of a migration that's running."""
+
+
+@dataclass(frozen=True)
+class MigrationArgs:
+    """Where it runs, and the only secret that nothing else may read."""
+
+    region: Region
+    settings: AppSettings
+    account_id: pulumi.Input[str]
+    network: RegionalNetwork
+    data: RegionalData
+    database: Database
+    master_secret_arn: pulumi.Input[str]
+    code: pulumi.Input[pulumi.Archive]
+    code_hash: str
+
+
+class Migration(pulumi.ComponentResource):
+    """A function of the same bundle, called by the deployment whenever the bundle changes.
+
+    Its role is the only one that may read the master's secret. ``done`` is what the services
+    depend on: the schema comes before the code that needs it.
+    """
+
+    def __init__(
+        self, name: str, args: MigrationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warm-standby:app:Migration", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        names = FunctionNames.of(args.region, "migrate", args.account_id)
+        role = FunctionRole(
+            f"role-{name}",
+            FunctionRoleArgs(
+                region=args.region,
+                purpose="migrate",
+                account_id=args.account_id,
+                statements=[
+                    *statements.network_interfaces(names.function_arn),
+                    statements.tracing(),
+                    statements.logs(names.log_group_arn),
+                    statements.key(args.data.key_arn),
+                    statements.read_secret("MasterSecret", args.master_secret_arn),
+                    statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
+                ],
+            ),
+            child,
+        )
+        migrate = VpcFunction(
+            f"function-{name}",
+            VpcFunctionArgs(
+                region=args.region,
+                purpose="migrate",
+                description="Makes the application's database user and schema, idempotently",
+                handler="index.migrate",
+                timeout_seconds=TIMEOUT_SECONDS,
+                settings=args.settings,
+                network=args.network,
+                key_arn=args.data.key_arn,
+                role=role,
+                code=args.code,
+                environment=function_environment.migration(
+                    args.region, args.database, args.data, args.master_secret_arn
+                ),
+            ),
+            child,
+        )
+        self.done = aws.lambda_.Invocation(
+            f"run-{name}",
+            function_name=migrate.function.name,
+            input=json.dumps({}),
+            triggers={"bundle": args.code_hash},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[migrate]),
+        )
+        self.register_outputs({"function_arn": migrate.function.arn})

@@ -1,0 +1,139 @@
+"""The service of one region: its function, what calls it, and the load balancer before it."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+import function_environment
+import policy_statements as statements
+from failed_events import FailedEventsQueue
+from function_environment import Database, failover_switch_parameter
+from function_role import FunctionRole, FunctionRoleArgs
+from load_balancer import LoadBalancer, LoadBalancerArgs
+from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
+from policy_statements import Statement, allow
+from tapstack.app_settings import AppSettings
+from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
+from tapstack.events import event_bus_arn
+from tapstack.regions import Region
+from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
+
+
+@dataclass(frozen=True)
+class RegionalServiceArgs:
+    """Identical for both regions but for the region and its ARNs (R2.1)."""
+
+    region: Region
+    settings: AppSettings
+    account_id: pulumi.Input[str]
+    network: RegionalNetwork
+    data: RegionalData
+    database: Database
+    code: pulumi.Input[pulumi.Archive]
+    after: pulumi.Resource
+    """What must be done before new code runs: the migration."""
+
+
+class RegionalService(pulumi.ComponentResource):
+    """Used twice. ``outputs`` is what the other layers read of it."""
+
+    outputs: RegionalApp
+
+    def __init__(
+        self, name: str, args: RegionalServiceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warm-standby:app:RegionalService", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        region = args.region
+        failed_events = FailedEventsQueue(
+            f"queue-failed-events-{region.name}", region, args.data.key_arn, child
+        )
+        role = FunctionRole(
+            f"role-api-{region.name}",
+            FunctionRoleArgs(
+                region=region,
+                purpose="api",
+                account_id=args.account_id,
+                statements=_permissions(args, failed_events.queue.arn),
+            ),
+            child,
+        )
+        api = VpcFunction(
+            f"function-api-{region.name}",
+            VpcFunctionArgs(
+                region=region,
+                purpose="api",
+                description="The application: records, events, health",
+                handler="index.handler",
+                timeout_seconds=args.settings.timeout_seconds,
+                settings=args.settings,
+                network=args.network,
+                key_arn=args.data.key_arn,
+                role=role,
+                code=args.code,
+                environment=function_environment.service(region, args.database, args.data),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+        )
+        failed_events.receive_from(f"failed-events-{region.name}", api.function)
+        OutboxSchedule(
+            f"schedule-outbox-{region.name}",
+            OutboxScheduleArgs(
+                region=region, account_id=args.account_id, function_arn=api.function.arn
+            ),
+            child,
+        )
+        balancer = LoadBalancer(
+            f"app-{region.name}",
+            LoadBalancerArgs(
+                region=region,
+                settings=args.settings,
+                network=args.network,
+                access_log_bucket_name=args.data.access_log_bucket_name,
+                function=api.function,
+            ),
+            child,
+        )
+        self.outputs = RegionalApp(
+            load_balancer_dns_name=balancer.balancer.dns_name,
+            load_balancer_zone_id=balancer.balancer.zone_id,
+            load_balancer_arn_suffix=balancer.balancer.arn_suffix,
+            target_group_arn_suffix=balancer.target_group.arn_suffix,
+            function_name=api.function.name,
+            function_arn=api.function.arn,
+            log_group_name=api.log_group.name,
+        )
+        self.register_outputs({"load_balancer_dns_name": balancer.balancer.dns_name})
+
+
+def _permissions(
+    args: RegionalServiceArgs, failed_events_arn: pulumi.Input[str]
+) -> list[Statement]:
+    """What the service may do, each statement scoped to this region's own things."""
+    region = args.region
+    names = FunctionNames.of(region, "api", args.account_id)
+    bus_arn = pulumi.Output.from_input(args.account_id).apply(
+        lambda account: event_bus_arn(region.name, region.suffix, account)
+    )
+    granted = [
+        *statements.network_interfaces(names.function_arn),
+        statements.tracing(),
+        statements.logs(names.log_group_arn),
+        statements.key(args.data.key_arn),
+        statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
+        allow("Bus", ["events:PutEvents", "events:DescribeEventBus"], [bus_arn]),
+        allow(
+            "Attachments",
+            ["s3:GetObject", "s3:PutObject"],
+            [pulumi.Output.concat(args.data.bucket_arn, "/*")],
+        ),
+        allow("FailedEvents", ["sqs:SendMessage"], [failed_events_arn]),
+    ]
+    if region.is_primary:
+        return granted
+    # Only the standby serves the failover switch.
+    switch_arn = pulumi.Output.concat(
+        "arn:aws:ssm:", region.name, ":", args.account_id, ":parameter",
+        failover_switch_parameter(region.name, region.suffix),
+    )  # fmt: skip
+    return [*granted, allow("FailoverSwitch", ["ssm:GetParameter"], [switch_arn])]

@@ -1,0 +1,29 @@
+"""Application events: what is published, and the deterministic names of what carries them.
+
+`app` publishes to a bus that `global` makes later, so both take its name from here and nothing
+runs in circles.
+"""
+
+from tapstack.naming import physical_name
+
+SOURCE = "warm-standby.app"
+"""The ``source`` of every event that the application publishes."""
+
+DETAIL_TYPES = ("record.created",)
+"""The ``detail-type`` of the application's events; consumers deduplicate on ``detail.eventId``."""
+
+SCHEDULE_SOURCE = "warm-standby.schedule"
+"""The ``source`` of what the one-minute schedule hands to the function."""
+
+DRAIN_DETAIL_TYPE = "outbox.drain"
+"""Asks the function to publish what its outbox still holds."""
+
+
+def event_bus_name(region: str, suffix: str) -> str:
+    """The custom bus of one region."""
+    return physical_name("bus", "app", region, suffix)
+
+
+def event_bus_arn(region: str, suffix: str, account_id: str) -> str:
+    """Its ARN, known before it exists."""
+    return f"arn:aws:events:{region}:{account_id}:event-bus/{event_bus_name(region, suffix)}"
