@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from tapstack import fields
 from tapstack.app_settings import AppSettings
+from tapstack.budget import Budget, check_budget, recovery_budget
 from tapstack.data_settings import DataSettings
 from tapstack.errors import SettingsError
 from tapstack.fields import matching, one_of, setting
@@ -109,6 +110,13 @@ class Settings:
         """The region that stands by warm."""
         return self.stack.standby_region
 
+    @property
+    def budget(self) -> Budget:
+        """The recovery budget that this configuration makes (N6)."""
+        return recovery_budget(
+            self.global_.health_check_interval, self.global_.health_check_threshold
+        )
+
     def warnings(self) -> tuple[str, ...]:
         """What works but goes against advice, one line each."""
         return self.data.warnings()
@@ -149,6 +157,7 @@ class Settings:
         return cls.of(pulumi.get_stack(), {**config.get_config_env(), **config.CONFIG.get()})
 
     def _check_together(self) -> None:
+        check_budget(self.budget)
         if self.is_lab and not self.stack.endpoint:
             raise SettingsError(
                 "TapStack:endpoint is missing: environment lab needs the lab's address, such as "
