@@ -1,0 +1,74 @@
+"""Route 53's health checks: both load balancers, the failover switch, and the primary's verdict."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from tapstack.contracts import RegionalApp
+from tapstack.global_settings import GlobalSettings
+from tapstack.regions import Pair, Region
+
+HEALTH_PATH = "/health"
+SWITCH_PATH = "/failover-switch"
+
+
+@dataclass(frozen=True)
+class HealthChecksArgs:
+    """What is checked, and how often."""
+
+    regions: Pair[Region]
+    apps: Pair[RegionalApp]
+    settings: GlobalSettings
+
+
+class HealthChecks(pulumi.ComponentResource):
+    """Each load balancer by its own name, on the serving path and no deeper (trap 14).
+
+    ``primary_serves`` decides the PRIMARY record: the primary's load balancer answers *and* the
+    switch isn't engaged. us-west-2 serves the switch: 200 when engaged, 404 when not, and the
+    check is inverted, so a dead standby leaves the primary alone. Without the switch DNS would
+    fail back by itself in the middle of a recovery (trap 12).
+
+    A changed interval replaces a check; the new one is made first (trap 15b).
+    """
+
+    def __init__(
+        self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warm-standby:global:HealthChecks", name, None, opts)
+
+        def http_check(
+            purpose: str, region: Region, app: RegionalApp, path: str, *, inverted: bool
+        ) -> aws.route53.HealthCheck:
+            return aws.route53.HealthCheck(
+                f"{purpose}-{region.name}",
+                type="HTTP",
+                fqdn=app.load_balancer_dns_name,
+                port=80,
+                resource_path=path,
+                request_interval=args.settings.health_check_interval,
+                failure_threshold=args.settings.health_check_threshold,
+                measure_latency=True,
+                invert_healthcheck=inverted,
+                tags=region.named("healthcheck", purpose),
+                opts=pulumi.ResourceOptions(parent=self, provider=region.provider),
+            )
+
+        primary, secondary = args.regions
+        self.load_balancers = Pair(
+            http_check("app", primary, args.apps.primary, HEALTH_PATH, inverted=False),
+            http_check("app", secondary, args.apps.secondary, HEALTH_PATH, inverted=False),
+        )
+        self.switch_released = http_check(
+            "switch", secondary, args.apps.secondary, SWITCH_PATH, inverted=True
+        )
+        self.primary_serves = aws.route53.HealthCheck(
+            f"serves-{primary.name}",
+            type="CALCULATED",
+            child_healthchecks=[self.load_balancers.primary.id, self.switch_released.id],
+            child_health_threshold=2,
+            tags=primary.named("healthcheck", "serves"),
+            opts=pulumi.ResourceOptions(parent=self, provider=primary.provider),
+        )
+        self.register_outputs({"primary_serves": self.primary_serves.id})
