@@ -1,0 +1,363 @@
+"""The plugin's gRPC service: Pulumi's ResourceProvider over the declared types.
+
+Source: Pulumi's ``provider.proto``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+
+from lab.provider import diff, invokes, shapes, wire
+from lab.provider.aws import ENDPOINT_VARIABLE, Aws, explain, require_local
+from lab.provider.registry import UnknownTypeError, resource_type
+from lab.provider.resource import ResourceType, UnfinishedError
+
+VERSION = "7.51.1"
+"""The pulumi-aws whose types this plugin stands in for."""
+
+PROVIDER_INPUTS = frozenset(
+    {
+        "region", "accessKey", "secretKey", "token", "endpoints", "defaultTags", "version",
+        "allowedAccountIds", "forbiddenAccountIds", "profile", "maxRetries", "retryMode",
+        "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation",
+        "skipRequestingAccountId", "s3UsePathStyle", "insecure", "useDualstackEndpoint",
+        "useFipsEndpoint", "pluginDownloadURL",
+    }
+)  # fmt: skip
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _reports(verb: str) -> Callable[[Method], Method]:
+    """Answer failures of a call as one line: verb, type, physical name, region, reason."""
+
+    def decorate(method: Method) -> Method:
+        @functools.wraps(method)
+        def wrapper(self: AwsProvider, request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return method(self, request, context)
+            except UnfinishedError as error:
+                self._unfinished(verb, request, context, error)
+            except Exception as error:
+                line = self._line(verb, request, explain(error))
+                code = grpc.StatusCode.UNKNOWN
+            context.abort(code, line)
+
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """One provider resource: one region, one set of default tags."""
+
+    def __init__(self) -> None:
+        self.aws: Aws | None = None
+
+    # -- the provider itself ----------------------------------------------------------------
+
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, accept_resources=False, accept_outputs=False
+        )
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if self.aws is not None:
+            self.aws.cancelled.set()
+        return empty_pb2.Empty()
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        news = wire.from_struct(request.news)
+        failures = [
+            provider_pb2.CheckFailure(property=key, reason=reason)
+            for key, reason in check_config(wire.plain(news))
+        ]
+        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        old = wire.from_struct(request.old_inputs) or wire.from_struct(request.olds)
+        new = wire.from_struct(request.news)
+        found = [item for item in diff.changes(old, new) if item[0] != "version"]
+        replaces = ["region"] if any(key == "region" for key, _, _ in found) else []
+        return _diff_response(found, replaces, delete_first=False)
+
+    def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        args = wire.plain(wire.from_struct(request.args))
+        if not args:
+            prefix = "aws:config:"
+            args = {key.removeprefix(prefix): value for key, value in request.variables.items()}
+        problems = check_config(args)
+        if problems:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "; ".join(reason for _, reason in problems)
+            )
+        if not wire.has_unknown({key: args.get(key) for key in ("region", "endpoints")}):
+            self.aws = configured(args)
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
+        )
+
+    # -- resources --------------------------------------------------------------------------
+
+    @_reports("checking")
+    def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+        news, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
+        news = {key: value for key, value in news.items() if value is not None}
+        try:
+            kind = _kind(request)
+        except UnknownTypeError as error:
+            failure = provider_pb2.CheckFailure(property="", reason=str(error))
+            return provider_pb2.CheckResponse(failures=[failure])
+        kind.assign_name(news, olds, request.urn, request.randomSeed)
+        aws = self.aws
+        problems: list[tuple[str, str]] = []
+        if aws is not None:
+            self._complete(kind, aws, news, problems)
+            olds = {key: value for key, value in olds.items() if not key.startswith("__")}
+            problems += kind.check(aws, news, olds)
+        failures = [
+            provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems
+        ]
+        return provider_pb2.CheckResponse(inputs=wire.to_struct(news), failures=failures)
+
+    def _complete(
+        self, kind: ResourceType, aws: Aws, news: wire.Properties, problems: list[tuple[str, str]]
+    ) -> None:
+        """Add to the inputs what the provider gives: region and default tags."""
+        if not kind.is_global:
+            region = news.setdefault("region", aws.region)
+            if region != aws.region and region != wire.UNKNOWN:
+                reason = f"region {region} differs from its provider's {aws.region}"
+                problems.append(("region", f"{reason}: give it the provider of its own region"))
+        if kind.tagging and "tagsAll" not in news:
+            tags = news.get("tags") or {}
+            if wire.has_unknown(tags) and not isinstance(tags, Mapping):
+                news["tagsAll"] = wire.UNKNOWN
+            else:
+                merged = {**aws.default_tags, **wire.plain(tags)}
+                if merged:
+                    news["tagsAll"] = merged
+
+    @_reports("comparing")
+    def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind = _kind(request)
+        old = wire.from_struct(request.old_inputs) or wire.from_struct(request.olds)
+        new = wire.from_struct(request.news)
+        ignored = list(request.ignoreChanges)
+        found = [item for item in diff.changes(old, new) if not diff.is_ignored(item[1], ignored)]
+        if not found:
+            return _diff_response([], [], delete_first=False)
+        aws = self._aws()
+        replaces = sorted({key for key, _, _ in found if kind.replaces(aws, key)})
+        delete_first = bool(replaces and kind.identity) and all(
+            shapes.same(old.get(key), new.get(key)) or old.get(key) == new.get(key)
+            for key in kind.identity
+        )
+        return _diff_response(found, replaces, delete_first=delete_first)
+
+    @_reports("creating")
+    def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind = _kind(request)
+        inputs = wire.from_struct(request.properties)
+        if request.preview:
+            outputs = kind.preview(inputs, None)
+            return provider_pb2.CreateResponse(id="", properties=wire.to_struct(outputs))
+        ident, outputs = kind.create_resource(self._aws(), inputs)
+        return provider_pb2.CreateResponse(id=ident, properties=wire.to_struct(outputs))
+
+    @_reports("reading")
+    def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind, aws = _kind(request), self._aws()
+        inputs = wire.from_struct(request.inputs)
+        old = wire.from_struct(request.properties)
+        ident = request.id or kind.look_up(aws, inputs)
+        if not ident:
+            return provider_pb2.ReadResponse(id="")
+        found = kind.read_resource(aws, ident, inputs, old)
+        if found is None:
+            return provider_pb2.ReadResponse(id="")
+        fresh, outputs = found
+        return provider_pb2.ReadResponse(
+            id=ident, properties=wire.to_struct(outputs), inputs=wire.to_struct(fresh)
+        )
+
+    @_reports("updating")
+    def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind = _kind(request)
+        old, new = wire.from_struct(request.olds), wire.from_struct(request.news)
+        old_inputs = wire.from_struct(request.old_inputs) or old
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=wire.to_struct(kind.preview(new, old)))
+        for path in request.ignoreChanges:
+            if path in old_inputs:
+                new[path] = old_inputs[path]
+        outputs = kind.update_resource(self._aws(), request.id, old, old_inputs, new)
+        return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
+
+    @_reports("deleting")
+    def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
+        kind = _kind(request)
+        old, inputs = wire.from_struct(request.properties), wire.from_struct(request.old_inputs)
+        kind.delete_resource(self._aws(), request.id, old, inputs, request.timeout)
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
+        args = wire.plain(wire.from_struct(request.args))
+        function = invokes.FUNCTIONS.get(request.tok)
+        if function is None:
+            reason = f"function {request.tok} is not supported by the lab's provider"
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(reason=reason)])
+        try:
+            answer = function(self._aws(), args)
+        except Exception as error:
+            context.abort(grpc.StatusCode.UNKNOWN, f"invoking {request.tok}: {explain(error)}")
+        return provider_pb2.InvokeResponse(**{"return": wire.to_struct(answer)})
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _aws(self) -> Aws:
+        if self.aws is None:
+            raise RuntimeError("the provider isn't configured yet: its region is unknown")
+        return self.aws
+
+    def _line(self, verb: str, request: Any, reason: str) -> str:
+        name = ""
+        for field in ("news", "properties", "inputs", "old_inputs"):
+            struct = getattr(request, field, None)
+            if struct is not None and not name:
+                try:
+                    name = _kind(request).label(wire.from_struct(struct))
+                except UnknownTypeError:
+                    break
+        region = self.aws.region if self.aws else "an unknown region"
+        subject = " ".join(part for part in (_token(request), name or request.urn) if part)
+        return f"{verb} {subject} in {region}: {reason}"
+
+    def _unfinished(
+        self, verb: str, request: Any, context: grpc.ServicerContext, error: UnfinishedError
+    ) -> None:
+        line = self._line(verb, request, error.reason)
+        inputs = request.news if hasattr(request, "news") else request.properties
+        detail = provider_pb2.ErrorResourceInitFailed(
+            id=error.ident,
+            properties=wire.to_struct(error.outputs),
+            reasons=[line],
+            inputs=inputs,
+        )
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status = status_pb2.Status(
+            code=grpc.StatusCode.UNKNOWN.value[0], message=line, details=[packed]
+        )
+        context.set_trailing_metadata(
+            (("grpc-status-details-bin", status.SerializeToString()),)
+        )
+        context.abort(grpc.StatusCode.UNKNOWN, line)
+
+
+def _token(request: Any) -> str:
+    """The type of a request's resource: from its URN where the field isn't set."""
+    return getattr(request, "type", "") or request.urn.split("::")[-2].rsplit("$", 1)[-1]
+
+
+def _kind(request: Any) -> ResourceType:
+    return resource_type(_token(request))
+
+
+def _diff_response(
+    found: list[tuple[str, str, int]], replaces: list[str], *, delete_first: bool
+) -> Any:
+    detailed = {
+        path: provider_pb2.PropertyDiff(
+            kind=kind + (diff.REPLACING if key in replaces else 0),  # type: ignore[arg-type]
+            inputDiff=True,
+        )
+        for key, path, kind in found
+    }
+    return provider_pb2.DiffResponse(
+        changes=(
+            provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE
+        ),
+        diffs=sorted({key for key, _, _ in found}),
+        replaces=replaces,
+        deleteBeforeReplace=delete_first,
+        detailedDiff=detailed,
+        hasDetailedDiff=True,
+    )
+
+
+def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with a provider's arguments: (property, reason)."""
+    import os
+
+    failures = [
+        (key, f"provider argument {key!r} is not supported by the lab's provider")
+        for key in args
+        if key not in PROVIDER_INPUTS and not key.startswith("__")
+    ]
+    if not args.get("region"):
+        failures.append(("region", "the provider needs a region"))
+    if args.get("profile"):
+        failures.append(("profile", "the lab's provider uses no AWS profile"))
+    raw = args.get("endpoints")
+    override = os.environ.get(ENDPOINT_VARIABLE)
+    if raw == wire.UNKNOWN:
+        return failures
+    urls = list(_endpoints(raw).values())
+    if override:
+        urls.append(override)
+    if not urls:
+        failures.append(
+            (
+                "endpoints",
+                "no endpoint: the lab's provider never calls AWS; "
+                f"set {ENDPOINT_VARIABLE} or the provider's endpoints to the lab's address",
+            )
+        )
+    for url in urls:
+        try:
+            require_local(url)
+        except ValueError as error:
+            failures.append(("endpoints", str(error)))
+    return failures
+
+
+def _parsed(value: Any) -> Any:
+    """A provider argument that Pulumi sends as JSON in a string."""
+    if isinstance(value, str) and value[:1] in "[{":
+        return json.loads(value)
+    return value
+
+
+def _endpoints(value: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    parsed = _parsed(value) or []
+    for entry in parsed if isinstance(parsed, list) else [parsed]:
+        found |= {key: url for key, url in entry.items() if url}
+    return found
+
+
+def configured(args: Mapping[str, Any]) -> Aws:
+    """The state of a configured provider."""
+    tags = _parsed(args.get("defaultTags")) or {}
+    return Aws(
+        region=str(args["region"]),
+        endpoints=_endpoints(args.get("endpoints")),
+        access_key=args.get("accessKey") or "test",
+        secret_key=args.get("secretKey") or "test",
+        token=args.get("token"),
+        default_tags={str(k): str(v) for k, v in (tags.get("tags") or {}).items()},
+    )

@@ -1,0 +1,244 @@
+"""EC2: route tables, routes and their associations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lab.provider import wire
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, op
+from lab.provider.types.ec2 import Ec2Type
+
+DESTINATIONS = {
+    "destinationCidrBlock": "DestinationCidrBlock",
+    "destinationIpv6CidrBlock": "DestinationIpv6CidrBlock",
+    "destinationPrefixListId": "DestinationPrefixListId",
+}
+
+
+class RouteTable(Ec2Type):
+    """A route table; routes are resources of their own."""
+
+    token = "aws:ec2/routeTable:RouteTable"
+    inputs = "vpcId"
+    create = op("CreateRouteTable")
+    tag_resource = "route-table"
+    id = "RouteTable.RouteTableId"
+    read = op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=["{id}"])
+    find, found_id = op("DescribeRouteTables", "RouteTables"), "RouteTableId"
+    find_keys: ClassVar = {"vpc-id": "vpcId"}
+    remove = op("DeleteRouteTable", RouteTableId="{id}")
+    outputs: ClassVar = {
+        "arn": "arn:aws:ec2:{region}:{account}:route-table/{id}",
+        "ownerId": "{account}",
+    }
+
+
+class Route(ResourceType):
+    """One route; its natural key is its table and its destination."""
+
+    token = "aws:ec2/route:Route"
+    service = "ec2"
+    targets = (
+        "gatewayId natGatewayId networkInterfaceId transitGatewayId vpcEndpointId "
+        "vpcPeeringConnectionId egressOnlyGatewayId localGatewayId carrierGatewayId"
+    )
+    inputs = f"routeTableId {' '.join(DESTINATIONS)} {targets}"
+    names: ClassVar = {"egressOnlyGatewayId": "EgressOnlyInternetGatewayId"}
+    create = op("CreateRoute")
+    updates = (op("ReplaceRoute", only=targets),)
+    in_place = targets
+    id = "{routeTableId}|{destination}"
+    identity = ("routeTableId", *DESTINATIONS)
+    read = op("DescribeRouteTables", "RouteTables[0].Routes[0]", RouteTableIds=["{routeTableId}"])
+    create_retry = ("InvalidParameterException", "InvalidVpcPeeringConnectionID.NotFound")
+    outputs: ClassVar = {"origin": "Origin", "state": "State"}
+
+    def values(self, aws: Aws, ident: str | None, props: Mapping[str, Any]) -> Properties:
+        made = super().values(aws, ident, props)
+        made["destination"] = next((props[key] for key in DESTINATIONS if props.get(key)), None)
+        return made
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        table, _, destination = ident.partition("|")
+        found = self._described(
+            aws, op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=[table]), ident, props
+        )
+        for route in (found or {}).get("Routes") or []:
+            if destination in [route.get(name) for name in DESTINATIONS.values()]:
+                return route
+        return None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "vpcEndpointId":
+            return raw.get("GatewayId", written)
+        return super().drift(aws, raw, key, written)
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        self.call(aws, op("ReplaceRoute"), ident, after)
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        parameters = {"RouteTableId": ident.partition("|")[0]}
+        for key, name in DESTINATIONS.items():
+            if props.get(key):
+                parameters[name] = props[key]
+        aws.call("ec2", "DeleteRoute", parameters)
+
+
+class RouteTableAssociation(ResourceType):
+    """A subnet's route table."""
+
+    token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+    service = "ec2"
+    inputs = "routeTableId subnetId gatewayId"
+    in_place = "routeTableId"
+    create = op("AssociateRouteTable")
+    id = "AssociationId"
+    identity = ("subnetId", "gatewayId")
+    read = op("DescribeRouteTables", "RouteTables[0].Associations[0]")
+    remove = op("DisassociateRouteTable", AssociationId="{id}")
+
+    def _association(self, aws: Aws, name: str, value: str) -> Properties | None:
+        found = aws.call(
+            "ec2", "DescribeRouteTables", {"Filters": [{"Name": name, "Values": [value]}]}
+        )
+        for table in found["RouteTables"]:
+            for item in table.get("Associations") or []:
+                if value in (item.get("SubnetId"), item.get("GatewayId"),
+                             item.get("RouteTableAssociationId")):  # fmt: skip
+                    return {"RouteTableId": table["RouteTableId"], **item}
+        return None
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        return self._association(aws, "association.route-table-association-id", ident)
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        name = "association.subnet-id" if props.get("subnetId") else "association.gateway-id"
+        value = props.get("subnetId") or props.get("gatewayId")
+        found = self._association(aws, name, value) if value else None
+        if not found or found["RouteTableId"] != props.get("routeTableId"):
+            return None
+        return found["RouteTableAssociationId"]
+
+    def update_resource(
+        self, aws: Aws, ident: str, old: Properties, old_inputs: Properties, inputs: Properties
+    ) -> Properties:
+        # AWS gives a replaced association a new id, and an update can't change an id: pulumi-aws
+        # replaces the association in place and keeps the new id; here it's found by the subnet.
+        return super().update_resource(aws, ident, old, old_inputs, inputs)
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        return True
+
+
+class MainRouteTableAssociation(ResourceType):
+    """The main route table of a VPC; deleting it restores the one that AWS made."""
+
+    token = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
+    service = "ec2"
+    inputs = "vpcId routeTableId"
+    identity = ("vpcId",)
+    outputs: ClassVar = {"originalRouteTableId": "originalRouteTableId"}
+
+    def _main(self, aws: Aws, vpc: str) -> tuple[str, str] | None:
+        """(association id, route table id)"""
+        filters = [
+            {"Name": "vpc-id", "Values": [vpc]},
+            {"Name": "association.main", "Values": ["true"]},
+        ]
+        for table in aws.call("ec2", "DescribeRouteTables", {"Filters": filters})["RouteTables"]:
+            for item in table.get("Associations") or []:
+                if item.get("Main"):
+                    return item["RouteTableAssociationId"], table["RouteTableId"]
+        return None
+
+    def _replace(self, aws: Aws, association: str, table: str) -> str:
+        return aws.call(
+            "ec2",
+            "ReplaceRouteTableAssociation",
+            {"AssociationId": association, "RouteTableId": table},
+        )["NewAssociationId"]
+
+    def create_resource(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
+        props = wire.plain(inputs)
+        main = self._main(aws, props["vpcId"])
+        if main is None:
+            raise RuntimeError(f"VPC {props['vpcId']} has no main route table")
+        ident = self._replace(aws, main[0], props["routeTableId"])
+        return ident, {**inputs, "originalRouteTableId": main[1]}
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        main = self._main(aws, props["vpcId"])
+        return main[0] if main and main[1] == props["routeTableId"] else None
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        main = self._main(aws, props["vpcId"])
+        if main is None or main[0] != ident:
+            return None
+        return {"RouteTableId": main[1]}
+
+    def answer(
+        self, aws: Aws, ident: str, raw: Properties, inputs: Properties, old: Properties
+    ) -> Properties:
+        made = super().answer(aws, ident, raw, inputs, old)
+        if "originalRouteTableId" not in made and inputs.get("vpcId"):
+            # Found again after an interruption: AWS's own table is the one without tags.
+            filters = [{"Name": "vpc-id", "Values": [wire.plain(inputs["vpcId"])]}]
+            tables = aws.call("ec2", "DescribeRouteTables", {"Filters": filters})["RouteTables"]
+            bare = [item["RouteTableId"] for item in tables if not item.get("Tags")]
+            if bare:
+                made["originalRouteTableId"] = bare[0]
+        return made
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        main = self._main(aws, props["vpcId"])
+        original = props.get("originalRouteTableId")
+        if main and original and main[1] != original:
+            self._replace(aws, main[0], original)
+
+
+class DefaultRouteTable(Ec2Type):
+    """The route table that AWS made with the VPC, adopted; it goes with the VPC."""
+
+    token = "aws:ec2/defaultRouteTable:DefaultRouteTable"
+    inputs = "defaultRouteTableId routes"
+    in_place = "routes"
+    id = "{defaultRouteTableId}"
+    identity = ("defaultRouteTableId",)
+    read = op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=["{id}"])
+    outputs: ClassVar = {
+        "arn": "arn:aws:ec2:{region}:{account}:route-table/{id}",
+        "ownerId": "{account}",
+        "vpcId": "VpcId",
+    }
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        if props.get("routes"):
+            return [("routes", "routes of a default route table: use aws.ec2.Route in the lab")]
+        return []
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        ident = props["defaultRouteTableId"]
+        raw = self.require(aws, ident, props)
+        # pulumi-aws removes every route that isn't the network's own.
+        for route in raw.get("Routes") or []:
+            if route.get("GatewayId") != "local":
+                name = next(name for name in DESTINATIONS.values() if name in route)
+                aws.call("ec2", "DeleteRoute", {"RouteTableId": ident, name: route[name]})
+        if props.get("tagsAll"):
+            self.retag(aws, ident, {}, props, {})
+        return ident
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "defaultRouteTableId":
+            return raw.get("RouteTableId", written)
+        return written
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Nothing: it goes with its VPC."""
+
