@@ -24,7 +24,7 @@ account_id = aws.get_caller_identity_output(
     opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
 ).account_id
 
-bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build")
+bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build" / "api")
 code = pulumi.FileArchive(str(bundle))
 database = Database(writer_endpoint=data.global_writer_endpoint, port=data.database_port)
 
