@@ -1,0 +1,426 @@
+"""The embedded engine's front door: one object for one stack of one project."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
+
+from lab.engine import environment as surroundings
+from lab.engine import project as projects
+from lab.engine import state as states
+from lab.engine.deletion import Deletion
+from lab.engine.deployment import Deployment
+from lab.engine.events import EngineError, Event, Operation, Severity, Summary
+from lab.engine.exporting import exported, imported
+from lab.engine.journal import Journal
+from lab.engine.lock import locked
+from lab.engine.monitor import Engine, Monitor
+from lab.engine.operation import (
+    OperationRun,
+    Plugins,
+    ProviderSource,
+    StepFailedError,
+)
+from lab.engine.plugin import CHANNEL_OPTIONS, PluginError
+from lab.engine.project import Project
+from lab.engine.refreshing import Refresh
+from lab.engine.state import STACK_TYPE, Checkpoint, Vault
+from lab.engine.values import Properties, masked, plain
+
+_PROGRAM = Path(__file__).with_name("program.py")
+# How long a program that is told to end may take before it is killed (seconds).
+_FAREWELL = 5.0
+# Plugin processes to start for a stack that was never deployed: one for each of two regions.
+_USUAL_PROVIDERS = 2
+
+OnEvent = Callable[[Event], None]
+
+
+class EmbeddedEngine:
+    """Deploys one Pulumi project to one stack without Pulumi's CLI. For local test stacks.
+
+    `plugin` is the provider plugin's command; the engine's address is added as its last argument.
+    The state is `state_dir/{project}/{stack}.json`. `required_config` guards: a key that is
+    configured with another value than given here makes every operation fail before it begins.
+    Operations raise EngineError (one line, with `details`), and call `on_event` from several
+    threads, one call at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        project_dir: Path,
+        stack: str,
+        state_dir: Path,
+        plugin: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        parallel: int = 32,
+        required_config: Mapping[str, str] | None = None,
+    ) -> None:
+        self._directory = project_dir.resolve()
+        self._stack = stack
+        self._state_dir = state_dir.resolve()
+        self._plugin = tuple(plugin)
+        self._environment = dict(environment or {})
+        self._parallel = parallel
+        self._required_config = dict(required_config or {})
+        self._vault = Vault(self._state_dir)
+        self._running: OperationRun | None = None
+
+    # Operations
+
+    def preview(
+        self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None
+    ) -> Summary:
+        """What an `up` would do. Changes nothing, writes nothing, locks nobody out."""
+        project = self._load()
+        run = OperationRun(project, on_event, preview=True, parallel=self._parallel)
+        before = self._checkpoint(project) or Checkpoint()
+        journal = Journal(before, None, self._vault)
+        self._deploy(run, journal, before, environment)
+        return run.summary()
+
+    def up(self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None) -> Summary:
+        """Run the program and bring the stack to what it says."""
+        project = self._load()
+        with self._locked(project):
+            run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
+            before = self._checkpoint(project) or Checkpoint()
+            journal = Journal(before, self._path(project.name, self._stack), self._vault)
+            try:
+                self._deploy(run, journal, before, environment)
+            finally:
+                journal.close()
+            return run.summary()
+
+    def refresh(self, on_event: OnEvent) -> Summary:
+        """Read every resource anew; what has drifted or gone changes the state, nothing else."""
+        project = self._load()
+        with self._locked(project):
+            run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
+            before = self._checkpoint(project)
+            if before is None:
+                return run.summary()
+            with self._without_program(run, before) as (journal, providers, _):
+                Refresh(run, journal, providers).refresh(journal.all())
+            self._raise_failures(run, "refresh")
+            return run.summary()
+
+    def destroy(self, on_event: OnEvent) -> Summary:
+        """Delete every resource and then the state. The program isn't run."""
+        project = self._load()
+        with self._locked(project):
+            run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
+            before = self._checkpoint(project)
+            if before is None:
+                return run.summary()
+            with self._without_program(run, before) as (journal, providers, plugins):
+                deployment = Deployment(
+                    run, journal, plugins, before.resources, self._stack_outputs
+                )
+                deployment.clear_interrupted()
+                if not run.stopped:
+                    Deletion(run, journal, providers).delete(
+                        journal.all(), lambda state: None if state.delete else Operation.DELETE
+                    )
+            self._raise_failures(run, "destroy")
+            self._path(project.name, self._stack).unlink(missing_ok=True)
+            return run.summary()
+
+    def interrupt(self) -> None:
+        """End the running operation: calls in flight finish and are recorded, nothing new begins.
+
+        What an interrupt signal does, for callers that run an operation in another thread.
+        """
+        run = self._running
+        if run is not None:
+            run.interrupted.set()
+
+    # State
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any] | None:
+        """The stack's outputs; None when it was never deployed. Secrets read "[secret]"."""
+        values = self._stack_outputs(projects.project_name(self._directory), self._stack)
+        if values is None:
+            return None
+        return plain(values) if show_secrets else masked(values)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The checkpoint's resources in their checkpoint form; secrets read "[secret]"."""
+        checkpoint = self._checkpoint_of(projects.project_name(self._directory), self._stack)
+        if checkpoint is None:
+            return []
+        return [masked(state.to_json()) for state in checkpoint.resources]
+
+    def export(self) -> dict[str, Any]:
+        """The state as `pulumi stack import` takes it: see `exporting.exported`."""
+        project = self._load()
+        return exported(self._checkpoint(project) or Checkpoint(), project.encryption_salt)
+
+    def import_state(self, deployment: dict[str, Any]) -> None:
+        """Replace the state by a deployment (`pulumi stack export --show-secrets`)."""
+        project = self._load()
+        with self._locked(project):
+            checkpoint = imported(deployment, self._vault, project.stack_urn)
+            path = self._path(project.name, self._stack)
+            states.private_directory(path.parent)
+            states.write_atomically(path, states.render(checkpoint, self._vault.seal))
+
+    # Preparing
+
+    def _load(self) -> Project:
+        project = projects.load(self._directory, self._stack)
+        for key, wanted in self._required_config.items():
+            found = project.config.get(key, wanted)
+            if found != wanted:
+                raise EngineError(
+                    f"{project.name}: stack {self._stack!r} has {key} {found!r}, and the embedded "
+                    f"engine serves {wanted!r} alone; use --engine pulumi for it"
+                )
+        return project
+
+    def _path(self, project: str, stack: str) -> Path:
+        return self._state_dir / project / f"{stack}.json"
+
+    def _locked(self, project: Project) -> Any:
+        path = self._path(project.name, self._stack).with_suffix(".lock")
+        return locked(path, f"{project.name}: stack {self._stack!r}")
+
+    def _checkpoint(self, project: Project) -> Checkpoint | None:
+        return self._checkpoint_of(project.name, project.stack)
+
+    def _checkpoint_of(self, project: str, stack: str) -> Checkpoint | None:
+        return states.read(self._path(project, stack), self._vault)
+
+    def _stack_outputs(self, project: str, stack: str) -> Properties | None:
+        """The outputs of a stack in the state directory; None when it was never deployed."""
+        checkpoint = self._checkpoint_of(project, stack)
+        for state in checkpoint.resources if checkpoint else ():
+            if state.type == STACK_TYPE:
+                return state.outputs
+        return None
+
+    # Running
+
+    def _deploy(
+        self,
+        run: OperationRun,
+        journal: Journal,
+        before: Checkpoint,
+        environment: Mapping[str, str] | None,
+    ) -> None:
+        doing = "preview" if run.preview else "up"
+        variables = surroundings.isolated(self._environment, environment)
+        for state in before.resources:
+            run.masker.learn(state.inputs, state.outputs)
+        with ExitStack() as stack:
+            stack.enter_context(self._interruptible(run))
+            program = stack.enter_context(_Program.started(run, variables))
+            server, address = _server(self._parallel)
+            stack.callback(lambda: server.stop(grace=None).wait())
+            plugins = Plugins(run, self._plugin, address, variables)
+            stack.callback(plugins.stop)
+            known = sum(state.is_provider and bool(state.inputs) for state in before.resources)
+            plugins.start_ahead(known if before.resources else _USUAL_PROVIDERS)
+            deployment = Deployment(run, journal, plugins, before.resources, self._stack_outputs)
+            monitor = Monitor(run, deployment, self._parallel)
+            resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+            engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
+            server.start()
+            program.configure(address, self._parallel)
+            succeeded = self._wait(run, monitor, program, plugins)
+            self._raise_failures(run, doing, program if not succeeded else None)
+            deployment.finish()
+            self._raise_failures(run, doing)
+
+    def _wait(
+        self, run: OperationRun, monitor: Monitor, program: _Program, plugins: Plugins
+    ) -> bool:
+        """Wait for the program's end; whether it was a good one."""
+        while not monitor.program_ended.is_set() and not program.ended.is_set():
+            if run.stopped:
+                if run.interrupted.is_set():
+                    plugins.cancel()
+                monitor.wait_until_idle()
+                if not program.ended.wait(_FAREWELL):
+                    program.kill()
+                break
+            program.changed.wait(0.05)
+        monitor.wait_until_idle()
+        return monitor.program_ended.is_set() and not run.stopped
+
+    @contextmanager
+    def _without_program(
+        self, run: OperationRun, before: Checkpoint
+    ) -> Iterator[tuple[Journal, ProviderSource, Plugins]]:
+        """The journal and plugins for an operation that works from the state alone."""
+        for state in before.resources:
+            run.masker.learn(state.inputs, state.outputs)
+        journal = Journal(before, self._path(run.project.name, self._stack), self._vault)
+        variables = surroundings.isolated(self._environment)
+        with ExitStack() as stack:
+            stack.enter_context(self._interruptible(run))
+            server, address = _server(self._parallel)
+            engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
+            server.start()
+            stack.callback(lambda: server.stop(grace=None).wait())
+            plugins = Plugins(run, self._plugin, address, variables)
+            stack.callback(plugins.stop)
+            stack.callback(journal.close)
+            plugins.start_ahead(
+                sum(state.is_provider and bool(state.inputs) for state in before.resources)
+            )
+            try:
+                yield journal, ProviderSource(plugins, lambda: before.resources), plugins
+            except PluginError as error:
+                run.fail(StepFailedError("", run.masker.text(str(error))))
+
+    @contextmanager
+    def _interruptible(self, run: OperationRun) -> Iterator[None]:
+        """An interrupt signal ends the operation in order; a second one changes nothing more.
+
+        Each step is recorded before the next begins, so even a kill leaves a usable state.
+        """
+        self._running = run
+        here = threading.current_thread() is threading.main_thread()
+        handler = signal.getsignal(signal.SIGINT) if here else None
+        if here:
+            signal.signal(signal.SIGINT, lambda *_: run.interrupted.set())
+        try:
+            yield
+        finally:
+            self._running = None
+            if here:
+                signal.signal(signal.SIGINT, handler)
+
+    def _raise_failures(
+        self, run: OperationRun, doing: str, program: _Program | None = None
+    ) -> None:
+        """EngineError if anything went wrong so far; `program` is one that ended early."""
+        name = run.project.name
+        details = tuple(f"{_name(one.urn)}: {one}" for one in run.failures)
+        if run.failures:
+            first = run.failures[0]
+            subject = f"{first.doing} {_name(first.urn)}" if first.urn else doing
+            line = " ".join(str(first).split())
+            raise EngineError(f"{name}: {subject} failed: {line}", details)
+        if run.interrupted.is_set():
+            raise EngineError(f"{name}: interrupted; run the same command again to go on from here")
+        if program is not None or run.program_errors:
+            errors = tuple(run.program_errors)
+            code = program.exit_code if program else 0
+            line = " ".join(errors[0].split()) if errors else f"it ended with exit code {code}"
+            raise EngineError(f"{name}: the program failed: {line}", errors)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2] or "engine"
+
+
+def _server(parallel: int) -> tuple[grpc.Server, str]:
+    """A gRPC server on a free port of this machine, not yet serving, and its address."""
+    # Each call of the program's holds a thread; so many that none waits for another's end.
+    pool = ThreadPoolExecutor(max_workers=4 * parallel + 16, thread_name_prefix="monitor")
+    server = grpc.server(pool, options=CHANNEL_OPTIONS)
+    port = server.add_insecure_port("127.0.0.1:0")
+    return server, f"127.0.0.1:{port}"
+
+
+class _Program:
+    """The program's process."""
+
+    def __init__(self, run: OperationRun, variables: Mapping[str, str]) -> None:
+        self._run = run
+        self.ended = threading.Event()
+        self.changed = threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=run.project.directory,
+            env=dict(variables) | {"PULUMI_PYTHON_CMD": sys.executable},
+            start_new_session=True,
+        )
+        self._threads = [
+            threading.Thread(target=self._read, args=(self._process.stdout, "info"), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, "info"), daemon=True),
+            threading.Thread(target=self._wait, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @classmethod
+    @contextmanager
+    def started(cls, run: OperationRun, variables: Mapping[str, str]) -> Iterator[_Program]:
+        """The process, which is gone when the block ends."""
+        program = cls(run, variables)
+        try:
+            yield program
+        finally:
+            program.kill()
+            for thread in program._threads:
+                thread.join(timeout=2)
+            for stream in (
+                program._process.stdin,
+                program._process.stdout,
+                program._process.stderr,
+            ):
+                if stream is not None:
+                    try:
+                        stream.close()
+                    except OSError:
+                        continue
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code; -1 while it runs."""
+        return self._process.returncode if self._process.returncode is not None else -1
+
+    def configure(self, address: str, parallel: int) -> None:
+        """Tell the program where the engine is and what it is run for."""
+        project = self._run.project
+        settings = {
+            "config": dict(project.config),
+            "secret_keys": list(project.secret_keys),
+            "monitor": address,
+            "engine": address,
+            "project": project.name,
+            "stack": project.stack,
+            "parallel": parallel,
+            "dry_run": self._run.preview,
+            "organization": "organization",
+            "root_directory": str(project.directory),
+        }
+        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        try:
+            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.ended.wait(_FAREWELL)
+
+    def kill(self) -> None:
+        """End the process if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self.ended.set()
+        self.changed.set()
+
+    def _read(self, stream: Any, severity: Severity) -> None:
+        for line in stream:
+            self._run.log(severity, line.decode(errors="replace").rstrip())

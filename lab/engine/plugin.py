@@ -1,0 +1,451 @@
+"""Provider plugins: their processes, the handshake, and their calls in plain Python values."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+from lab.engine.events import Severity
+from lab.engine.values import (
+    Properties,
+    from_struct,
+    plain,
+    references_as_ids,
+    to_struct,
+    without_asset_contents,
+)
+
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+)
+_START_SECONDS = 60
+
+Log = Callable[[Severity, str], None]
+
+
+class PluginError(Exception):
+    """A plugin's call failed; the text is the plugin's own message."""
+
+
+class PluginGoneError(PluginError):
+    """The plugin's process ended in the middle of a call: whether it had an effect is unknown."""
+
+
+class UnimplementedError(PluginError):
+    """The plugin doesn't know this call."""
+
+
+class InitializationError(PluginError):
+    """The resource exists but isn't finished: `id`, all `outputs`, and the `reasons` why."""
+
+    def __init__(self, id: str, outputs: Properties, reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(reasons) or "the resource was created but isn't ready")
+        self.id = id
+        self.outputs = outputs
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a plugin says about old and new inputs."""
+
+    changes: bool
+    replaces: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+    paths: tuple[str, ...] = ()
+
+
+class PluginProcess:
+    """One running plugin, not yet configured. Started at once, connected when first needed."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        engine_address: str,
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        log: Log,
+    ) -> None:
+        self._log = log
+        self._engine_address = engine_address
+        self._port: queue.Queue[str] = queue.Queue()
+        self._channel: grpc.Channel | None = None
+        # Its own session: an interrupt at the terminal is the engine's to deal with.
+        self._process = subprocess.Popen(
+            [*command, engine_address],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=directory,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        self._readers = [
+            threading.Thread(target=self._read_output, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def connect(self) -> Plugin:
+        """Wait for the plugin's port and shake hands."""
+        try:
+            port = self._port.get(timeout=_START_SECONDS)
+        except queue.Empty:
+            port = ""
+        if not port.isdigit():
+            raise PluginError("the plugin ended before it told its port")
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+        return Plugin(provider_pb2_grpc.ResourceProviderStub(self._channel), self._engine_address)
+
+    def stop(self) -> None:
+        """Ask the process to end; `wait` for it afterwards."""
+        if self._channel is not None:
+            self._channel.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait until the process is gone; one that doesn't listen is killed."""
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(timeout=1)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _read_output(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None  # noqa: S101 - a pipe, see Popen
+        self._port.put(stream.readline().decode(errors="replace").strip())
+        for line in stream:
+            self._log("info", line.decode(errors="replace").rstrip())
+
+    def _read_errors(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None  # noqa: S101 - a pipe, see Popen
+        for line in stream:
+            self._log("info", line.decode(errors="replace").rstrip())
+
+
+class Plugin:
+    """A connected plugin. Values in and out are plain Python; failures raise PluginError."""
+
+    def __init__(self, stub: Any, engine_address: str) -> None:
+        self._stub = stub
+        self._accept_secrets = False
+        self._accept_resources = False
+        self.supports_preview = False
+        answer = self._call(
+            stub.Handshake,
+            provider_pb2.ProviderHandshakeRequest(
+                engine_address=engine_address,
+                configure_with_urn=True,
+                supports_views=False,
+                invoke_with_preview=True,
+            ),
+            wait_for_ready=True,
+        )
+        self._accept_secrets = answer.accept_secrets
+        self._accept_resources = answer.accept_resources
+
+    # Configuration
+
+    def check_config(self, urn: str, olds: Properties, news: Properties) -> Properties:
+        """The provider's inputs, checked."""
+        return self._check(self._stub.CheckConfig, urn, "", olds, news)
+
+    def diff_config(
+        self, urn: str, id: str, old_inputs: Properties, news: Properties
+    ) -> Difference:
+        """What a change of the provider's inputs means."""
+        request = provider_pb2.DiffRequest(
+            id=id,
+            urn=urn,
+            olds=self._struct(old_inputs),
+            news=self._struct(news),
+            old_inputs=self._struct(old_inputs),
+        )
+        try:
+            return _difference(self._call(self._stub.DiffConfig, request))
+        except UnimplementedError:
+            return Difference(changes=old_inputs != news)
+
+    def configure(self, urn: str, id: str, inputs: Properties) -> None:
+        """Give the process its one configuration."""
+        kind = urn.split("::")[2].rpartition("$")[2]
+        package = kind.rpartition(":")[2]
+        bare = plain(inputs)
+        answer = self._call(
+            self._stub.Configure,
+            provider_pb2.ConfigureRequest(
+                variables={
+                    f"{package}:config:{key}": value
+                    for key, value in bare.items()
+                    if isinstance(value, str) and key != "version"
+                },
+                args=to_struct(inputs if self._accept_secrets else bare),
+                acceptSecrets=True,
+                acceptResources=True,
+                sends_old_inputs=True,
+                sends_old_inputs_to_delete=True,
+                id=id,
+                urn=urn,
+                name=urn.rpartition("::")[2],
+                type=kind,
+            ),
+        )
+        self._accept_secrets = self._accept_secrets or answer.acceptSecrets
+        self._accept_resources = self._accept_resources or answer.acceptResources
+        self.supports_preview = answer.supportsPreview
+
+    # Resources
+
+    def check(
+        self, urn: str, type: str, olds: Properties, news: Properties, seed: bytes
+    ) -> Properties:
+        """The inputs as the plugin completes them; CheckFailed lists what it refuses."""
+        return self._check(self._stub.Check, urn, type, olds, news, seed)
+
+    def _check(
+        self,
+        method: Any,
+        urn: str,
+        type: str,
+        olds: Properties,
+        news: Properties,
+        seed: bytes = b"",
+    ) -> Properties:
+        answer = self._call(
+            method,
+            provider_pb2.CheckRequest(
+                urn=urn,
+                type=type,
+                name=urn.rpartition("::")[2],
+                olds=self._struct(olds),
+                news=self._struct(news),
+                randomSeed=seed,
+            ),
+        )
+        if answer.failures:
+            reasons = (
+                f"{failure.property}: {failure.reason}" if failure.property else failure.reason
+                for failure in answer.failures
+            )
+            raise PluginError("; ".join(reasons))
+        return from_struct(answer.inputs)
+
+    def diff(
+        self,
+        urn: str,
+        type: str,
+        id: str,
+        *,
+        old_inputs: Properties,
+        old_outputs: Properties,
+        news: Properties,
+        ignore_changes: Sequence[str],
+    ) -> Difference:
+        """Whether the new inputs mean nothing, an update or a replacement."""
+        return _difference(
+            self._call(
+                self._stub.Diff,
+                provider_pb2.DiffRequest(
+                    id=id,
+                    urn=urn,
+                    type=type,
+                    name=urn.rpartition("::")[2],
+                    olds=self._struct(without_asset_contents(old_outputs)),
+                    news=self._struct(without_asset_contents(news)),
+                    old_inputs=self._struct(without_asset_contents(old_inputs)),
+                    ignoreChanges=ignore_changes,
+                ),
+            )
+        )
+
+    def create(
+        self, urn: str, type: str, inputs: Properties, *, timeout: float, preview: bool
+    ) -> tuple[str, Properties]:
+        """Create the resource (or pretend to): its id, empty in a preview, and its outputs."""
+        answer = self._call(
+            self._stub.Create,
+            provider_pb2.CreateRequest(
+                urn=urn,
+                type=type,
+                name=urn.rpartition("::")[2],
+                properties=self._struct(inputs),
+                timeout=timeout,
+                preview=preview,
+            ),
+        )
+        return answer.id, from_struct(answer.properties)
+
+    def update(
+        self,
+        urn: str,
+        type: str,
+        id: str,
+        *,
+        old_inputs: Properties,
+        old_outputs: Properties,
+        news: Properties,
+        ignore_changes: Sequence[str],
+        timeout: float,
+        preview: bool,
+    ) -> Properties:
+        """Change the resource in place (or pretend to): its outputs."""
+        answer = self._call(
+            self._stub.Update,
+            provider_pb2.UpdateRequest(
+                id=id,
+                urn=urn,
+                type=type,
+                name=urn.rpartition("::")[2],
+                olds=self._struct(without_asset_contents(old_outputs)),
+                news=self._struct(news),
+                old_inputs=self._struct(without_asset_contents(old_inputs)),
+                ignoreChanges=ignore_changes,
+                timeout=timeout,
+                preview=preview,
+            ),
+        )
+        return from_struct(answer.properties)
+
+    def read(
+        self, urn: str, type: str, id: str, inputs: Properties, outputs: Properties
+    ) -> tuple[str, Properties, Properties]:
+        """The resource as it is: id (empty when it is gone), inputs, outputs.
+
+        With an empty `id` the plugin looks for a resource of the name that `inputs` give it: the
+        question whether an interrupted creation had happened.
+        """
+        answer = self._call(
+            self._stub.Read,
+            provider_pb2.ReadRequest(
+                id=id,
+                urn=urn,
+                type=type,
+                name=urn.rpartition("::")[2],
+                inputs=self._struct(inputs),
+                properties=self._struct(outputs),
+            ),
+        )
+        return answer.id, from_struct(answer.inputs), from_struct(answer.properties)
+
+    def delete(
+        self,
+        urn: str,
+        type: str,
+        id: str,
+        inputs: Properties,
+        outputs: Properties,
+        *,
+        timeout: float,
+    ) -> None:
+        """Delete the resource; one that is gone already counts as deleted."""
+        self._call(
+            self._stub.Delete,
+            provider_pb2.DeleteRequest(
+                id=id,
+                urn=urn,
+                type=type,
+                name=urn.rpartition("::")[2],
+                properties=self._struct(outputs),
+                old_inputs=self._struct(inputs),
+                timeout=timeout,
+            ),
+        )
+
+    def invoke(self, token: str, arguments: Properties, *, preview: bool) -> Properties:
+        """Call a function of the provider's."""
+        answer = self._call(
+            self._stub.Invoke,
+            provider_pb2.InvokeRequest(
+                tok=token, args=to_struct(plain(arguments)), preview=preview
+            ),
+        )
+        if answer.failures:
+            raise PluginError("; ".join(failure.reason for failure in answer.failures))
+        return from_struct(getattr(answer, "return"))
+
+    def cancel(self) -> None:
+        """Tell the plugin to end its waiting."""
+        with contextlib.suppress(PluginError):
+            self._call(self._stub.Cancel, empty_pb2.Empty())
+
+    # The wire
+
+    def _struct(self, value: Properties) -> Any:
+        if not self._accept_resources:
+            value = references_as_ids(value)
+        return to_struct(value if self._accept_secrets else plain(value))
+
+    @staticmethod
+    def _call(method: Any, request: Any, **options: Any) -> Any:
+        try:
+            return method(request, **options)
+        except grpc.RpcError as error:
+            raise _failure(error) from None
+
+
+def _difference(answer: Any) -> Difference:
+    changed = answer.changes == provider_pb2.DiffResponse.DIFF_SOME
+    unsaid = answer.changes == provider_pb2.DiffResponse.DIFF_UNKNOWN
+    detailed = dict(answer.detailedDiff)
+    forcing = {
+        path
+        for path, change in detailed.items()
+        if change.kind
+        in (
+            provider_pb2.PropertyDiff.ADD_REPLACE,
+            provider_pb2.PropertyDiff.DELETE_REPLACE,
+            provider_pb2.PropertyDiff.UPDATE_REPLACE,
+        )
+    }
+    replaces = tuple(sorted({*answer.replaces, *forcing}))
+    paths = tuple(sorted({*answer.diffs, *detailed, *replaces}))
+    return Difference(
+        changed or bool(replaces) or (unsaid and bool(paths)),
+        replaces,
+        answer.deleteBeforeReplace,
+        paths,
+    )
+
+
+def _failure(error: Any) -> Exception:
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            status = status_pb2.Status.FromString(value)
+            for detail in status.details:
+                if failed := _initialization_failure(detail):
+                    return failed
+    if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+        return UnimplementedError(error.details() or "the plugin doesn't implement the call")
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        return PluginGoneError("the plugin's process ended in the middle of the call")
+    return PluginError(error.details() or error.code().name)
+
+
+def _initialization_failure(detail: any_pb2.Any) -> InitializationError | None:
+    if not detail.type_url.endswith("pulumirpc.ErrorResourceInitFailed"):
+        return None
+    failed = provider_pb2.ErrorResourceInitFailed.FromString(detail.value)
+    return InitializationError(failed.id, from_struct(failed.properties), tuple(failed.reasons))
