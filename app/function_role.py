@@ -1,6 +1,5 @@
 """The role of a function: one trust policy, one customer-managed policy, no inline ones."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from policy_statements import Statement
+from tapstack.policies import document, trust
 from tapstack.regions import Region
 
 
@@ -18,7 +18,6 @@ class FunctionRoleArgs:
     region: Region
     purpose: str
     """The function's purpose in its name (``api``)."""
-    account_id: pulumi.Input[str]
     statements: Sequence[Statement]
 
 
@@ -38,27 +37,14 @@ class FunctionRole(pulumi.ComponentResource):
             name,
             name=args.region.physical_name("role", args.purpose),
             description=f"What the function {args.purpose} may do in {args.region.name}",
-            assume_role_policy=json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "lambda.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ],
-                }
-            ),
+            assume_role_policy=trust("lambda.amazonaws.com"),
             opts=child,
         )
         policy = aws.iam.Policy(
             name,
             name=args.region.physical_name("policy", args.purpose),
             description=f"What the function {args.purpose} may do in {args.region.name}",
-            policy=pulumi.Output.json_dumps(
-                {"Version": "2012-10-17", "Statement": list(args.statements)}
-            ),
+            policy=document(*args.statements),
             opts=child,
         )
         self.attachment = aws.iam.RolePolicyAttachment(

@@ -52,7 +52,6 @@ class Migration(pulumi.ComponentResource):
             FunctionRoleArgs(
                 region=args.region,
                 purpose="migrate",
-                account_id=args.account_id,
                 statements=[
                     *statements.network_interfaces(names.function_arn),
                     statements.tracing(),

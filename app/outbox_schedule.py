@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from policy_statements import allow
 from tapstack.events import DRAIN_DETAIL_TYPE, SCHEDULE_SOURCE
+from tapstack.policies import document, trust
 from tapstack.regions import Region
 
 PAYLOAD = json.dumps({"source": SCHEDULE_SOURCE, "detail-type": DRAIN_DETAIL_TYPE})
@@ -35,32 +36,15 @@ class OutboxSchedule(pulumi.ComponentResource):
             name,
             name=args.region.physical_name("role", "outbox-schedule"),
             description=f"Lets the outbox's schedule call the function in {args.region.name}",
-            assume_role_policy=pulumi.Output.json_dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "scheduler.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                            # Schedules of no other account (the confused deputy).
-                            "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
-                        }
-                    ],
-                }
-            ),
+            # Schedules of no other account (the confused deputy).
+            assume_role_policy=trust("scheduler.amazonaws.com", args.account_id),
             opts=child,
         )
         policy = aws.iam.Policy(
             name,
             name=args.region.physical_name("policy", "outbox-schedule"),
             description=f"Calls the function in {args.region.name}",
-            policy=pulumi.Output.json_dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [allow("Call", ["lambda:InvokeFunction"], [args.function_arn])],
-                }
-            ),
+            policy=document(allow("Call", ["lambda:InvokeFunction"], [args.function_arn])),
             opts=child,
         )
         attachment = aws.iam.RolePolicyAttachment(

@@ -53,7 +53,6 @@ class RegionalService(pulumi.ComponentResource):
             FunctionRoleArgs(
                 region=region,
                 purpose="api",
-                account_id=args.account_id,
                 statements=_permissions(args, failed_events.queue.arn),
             ),
             child,

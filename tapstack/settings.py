@@ -11,6 +11,7 @@ from typing import Any, Self
 from tapstack import fields
 from tapstack.app_settings import AppSettings
 from tapstack.budget import Budget, check_budget, recovery_budget
+from tapstack.connections import check_connections
 from tapstack.data_settings import DataSettings
 from tapstack.errors import SettingsError
 from tapstack.fields import matching, one_of, setting
@@ -158,6 +159,7 @@ class Settings:
 
     def _check_together(self) -> None:
         check_budget(self.budget)
+        check_connections(self.app, self.data)
         if self.is_lab and not self.stack.endpoint:
             raise SettingsError(
                 "TapStack:endpoint is missing: environment lab needs the lab's address, such as "
