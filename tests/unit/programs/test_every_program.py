@@ -60,6 +60,7 @@ def follows_the_form(name: str, region: str) -> bool:
         plain,
         rf"alias/{plain}",
         rf"/aws/lambda/{plain}",
+        rf"/aws/rds/cluster/{plain}/postgresql",
         rf"/warm-standby/{region}/{SUFFIX}/(local|shared)/[a-z0-9-]+",
     )
     return any(re.fullmatch(form, name) for form in forms)
@@ -250,4 +251,5 @@ def test_project_file_gives_foreign_keys_no_default(layer: str) -> None:
 def _default(field: Any) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    return field.default
+    # A project file's types know no fractions: such a key is text there.
+    return f"{field.default:g}" if isinstance(field.default, float) else field.default

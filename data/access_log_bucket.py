@@ -1,0 +1,92 @@
+"""The bucket of a region that receives access logs of its load balancer and its other bucket."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from bucket_basics import deny_insecure_transport, harden
+from tapstack.policies import document
+from tapstack.regions import Region
+
+LOGS_KEPT_DAYS = 365
+
+
+@dataclass(frozen=True)
+class AccessLogBucketArgs:
+    """Where the logs stay, and whose they are."""
+
+    region: Region
+    account_id: pulumi.Input[str]
+
+
+class AccessLogBucket(pulumi.ComponentResource):
+    """Encrypted with SSE-S3: load balancers can't write to a bucket with a customer key.
+
+    Source: Elastic Load Balancing user guide, "Enable access logs for your Application Load
+    Balancer". The exception is documented with the HIPAA rules.
+    """
+
+    bucket: aws.s3.Bucket
+
+    def __init__(self, args: AccessLogBucketArgs) -> None:
+        region = args.region
+        super().__init__(
+            "warmstandby:data:AccessLogBucket",
+            f"access-logs-{region.name}",
+            None,
+            region.options(),
+        )
+        here = pulumi.ResourceOptions(parent=self)
+        self.bucket = aws.s3.Bucket(
+            f"bucket-access-logs-{region.name}",
+            bucket=region.physical_name("bucket", "access-logs"),
+            force_destroy=True,
+            opts=here,
+        )
+        basics = harden(
+            self,
+            f"access-logs-{region.name}",
+            self.bucket,
+            encryption={"sse_algorithm": "AES256"},
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"lifecycle-access-logs-{region.name}",
+            bucket=self.bucket.id,
+            rules=[
+                {
+                    "id": "expire",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "expiration": {"days": LOGS_KEPT_DAYS},
+                    "noncurrent_version_expiration": {"noncurrent_days": 1},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[basics.versioning]),
+        )
+        # A logging bucket takes its permission from here, so this comes before what uses it.
+        self.policy = aws.s3.BucketPolicy(
+            f"bucket-policy-access-logs-{region.name}",
+            bucket=self.bucket.id,
+            policy=document(
+                _may_write("LoadBalancerLogs", "logdelivery.elasticloadbalancing", self, args),
+                _may_write("ServerAccessLogs", "logging.s3", self, args),
+                deny_insecure_transport(self.bucket.arn),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[basics.public_access_block]),
+        )
+        self.register_outputs({"name": self.bucket.bucket})
+
+
+def _may_write(
+    sid: str, service: str, bucket: AccessLogBucket, args: AccessLogBucketArgs
+) -> dict[str, object]:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": pulumi.Output.format("{0}/*", bucket.bucket.arn),
+        "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
+    }

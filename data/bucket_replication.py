@@ -1,0 +1,232 @@
+"""Replication of one bucket to the other region, and the buckets' policies that allow it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from bucket_basics import deny_insecure_transport
+from replicated_bucket import ReplicatedBucket
+from tapstack.policies import document, trust
+from tapstack.regions import Region
+
+REPLICATION_MINUTES = 15
+"""Replication Time Control knows no other value; it's the whole RPO, so alarms watch it."""
+
+REPLICATION_ACTIONS = [
+    "s3:ReplicateObject",
+    "s3:ReplicateDelete",
+    "s3:ReplicateTags",
+    "s3:GetObjectVersionForReplication",
+]
+"""What the client's destination policy grants, no more and no less (R4.2)."""
+
+
+@dataclass(frozen=True)
+class BucketSide:
+    """A bucket with its region and key."""
+
+    region: Region
+    bucket: ReplicatedBucket
+    key: aws.kms.Key
+
+
+@dataclass(frozen=True)
+class ReplicationRoleArgs:
+    """Whose objects the role reads, and where it writes them."""
+
+    source: BucketSide
+    destination: BucketSide
+    account_id: pulumi.Input[str]
+
+
+class ReplicationRole(pulumi.ComponentResource):
+    """The role that S3 uses to copy objects from one bucket to the other: just that."""
+
+    role: aws.iam.Role
+    attachment: aws.iam.RolePolicyAttachment
+
+    def __init__(self, args: ReplicationRoleArgs) -> None:
+        region = args.source.region
+        super().__init__(
+            "warmstandby:data:ReplicationRole",
+            f"replication-role-{region.name}",
+            None,
+            region.options(),
+        )
+        here = pulumi.ResourceOptions(parent=self)
+        source, destination = args.source.bucket.bucket, args.destination.bucket.bucket
+        self.role = aws.iam.Role(
+            f"role-replication-{region.name}",
+            name=region.physical_name("role", "replication"),
+            assume_role_policy=trust("s3.amazonaws.com", args.account_id),
+            opts=here,
+        )
+        policy = aws.iam.Policy(
+            f"policy-replication-{region.name}",
+            name=region.physical_name("policy", "replication"),
+            policy=document(
+                _allow(
+                    ["s3:GetReplicationConfiguration", "s3:ListBucket"],
+                    source.arn,
+                ),
+                _allow(
+                    [
+                        "s3:GetObjectVersionForReplication",
+                        "s3:GetObjectVersionAcl",
+                        "s3:GetObjectVersionTagging",
+                    ],
+                    pulumi.Output.format("{0}/*", source.arn),
+                ),
+                _allow(
+                    ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+                    pulumi.Output.format("{0}/*", destination.arn),
+                ),
+                {
+                    **_allow(["kms:Decrypt"], args.source.key.arn),
+                    **_through_s3(args.source),
+                },
+                {
+                    **_allow(["kms:Encrypt", "kms:GenerateDataKey"], args.destination.key.arn),
+                    **_through_s3(args.destination),
+                },
+            ),
+            opts=here,
+        )
+        self.attachment = aws.iam.RolePolicyAttachment(
+            f"attachment-replication-{region.name}",
+            role=self.role.name,
+            policy_arn=policy.arn,
+            opts=here,
+        )
+        self.register_outputs({"arn": self.role.arn})
+
+
+@dataclass(frozen=True)
+class ContentBucketPolicyArgs:
+    """The bucket, and the role that may replicate into it (None: nothing does)."""
+
+    side: BucketSide
+    writer: ReplicationRole | None
+
+
+class ContentBucketPolicy(pulumi.ComponentResource):
+    """A bucket has one policy, so all of its statements are here."""
+
+    policy: aws.s3.BucketPolicy
+
+    def __init__(self, args: ContentBucketPolicyArgs) -> None:
+        region, bucket = args.side.region, args.side.bucket.bucket
+        super().__init__(
+            "warmstandby:data:ContentBucketPolicy",
+            f"content-policy-{region.name}",
+            None,
+            region.options(),
+        )
+        statements: list[dict[str, Any]] = [deny_insecure_transport(bucket.arn)]
+        if args.writer:
+            statements.insert(
+                0,
+                {
+                    "Sid": "Replication",
+                    "Effect": "Allow",
+                    "Principal": {"AWS": args.writer.role.arn},
+                    "Action": REPLICATION_ACTIONS,
+                    "Resource": pulumi.Output.format("{0}/*", bucket.arn),
+                },
+            )
+        self.policy = aws.s3.BucketPolicy(
+            f"bucket-policy-content-{region.name}",
+            bucket=bucket.id,
+            policy=document(*statements),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.side.bucket.public_access_block]
+            ),
+        )
+        self.register_outputs({})
+
+
+@dataclass(frozen=True)
+class BucketReplicationArgs:
+    """One direction of replication."""
+
+    source: BucketSide
+    destination: BucketSide
+    role: ReplicationRole
+    wait_for: Sequence[pulumi.Resource]
+    """The destination's policy."""
+
+
+class BucketReplication(pulumi.ComponentResource):
+    """All objects, delete markers and replica changes, within 15 minutes, encrypted on both sides.
+
+    S3 asks for versions on both buckets first, and can't suspend them while this exists.
+    """
+
+    def __init__(self, args: BucketReplicationArgs) -> None:
+        region = args.source.region
+        super().__init__(
+            "warmstandby:data:BucketReplication",
+            f"replication-{region.name}",
+            None,
+            region.options(),
+        )
+        enabled = {"status": "Enabled"}
+        on_time = {**enabled, "time": {"minutes": REPLICATION_MINUTES}}
+        aws.s3.BucketReplicationConfig(
+            f"replication-content-{region.name}",
+            bucket=args.source.bucket.bucket.id,
+            role=args.role.role.arn,
+            rules=[
+                {
+                    "id": f"to-{args.destination.region.name}",
+                    "status": "Enabled",
+                    "priority": 1,
+                    # A filter, even an empty one, makes it the V2 form, which delete markers need.
+                    "filter": {"prefix": ""},
+                    "delete_marker_replication": enabled,
+                    "source_selection_criteria": {
+                        "sse_kms_encrypted_objects": enabled,
+                        # Changes of a replica's metadata go back, or the two sides drift apart.
+                        "replica_modifications": enabled,
+                    },
+                    "destination": {
+                        "bucket": args.destination.bucket.bucket.arn,
+                        "storage_class": "STANDARD",
+                        "encryption_configuration": {
+                            "replica_kms_key_id": args.destination.key.arn
+                        },
+                        "replication_time": on_time,
+                        "metrics": {
+                            **enabled,
+                            "event_threshold": {"minutes": REPLICATION_MINUTES},
+                        },
+                    },
+                }
+            ],
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[
+                    args.source.bucket.versioning,
+                    args.destination.bucket.versioning,
+                    args.role.attachment,
+                    *args.wait_for,
+                ],
+            ),
+        )
+        self.register_outputs({})
+
+
+def _allow(actions: list[str], resource: pulumi.Input[str]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _through_s3(side: BucketSide) -> dict[str, Any]:
+    """The key is used for S3 only."""
+    return {
+        "Condition": {
+            "StringEquals": {"kms:ViaService": f"s3.{side.region.name}.amazonaws.com"},
+        }
+    }

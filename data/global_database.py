@@ -1,0 +1,83 @@
+"""The Aurora global database: one global cluster, a member cluster in each region."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from database_secrets import DatabaseSecrets
+from maintenance_windows import windows_of
+from regional_cluster import (
+    DATABASE_NAME,
+    ENGINE,
+    SLOW,
+    MasterUser,
+    RegionalCluster,
+    RegionalClusterArgs,
+)
+from tapstack.contracts import RegionalNetwork
+from tapstack.data_settings import DataSettings
+from tapstack.regions import Pair, Region
+
+
+@dataclass(frozen=True)
+class GlobalDatabaseArgs:
+    """Both regions, their networks and keys, and the master user."""
+
+    regions: Pair[Region]
+    networks: Pair[RegionalNetwork]
+    keys: Pair[aws.kms.Key]
+    secrets: DatabaseSecrets
+    settings: DataSettings
+    account_id: pulumi.Input[str]
+
+
+class GlobalDatabase(pulumi.ComponentResource):
+    """The primary cluster, then the secondary.
+
+    AWS deletes secondary instances, secondary cluster, primary instances, primary cluster, global
+    cluster in this order only, so the secondary cluster depends on the primary *instances*
+    (tf-aws #26236).
+    """
+
+    global_cluster: aws.rds.GlobalCluster
+    clusters: Pair[RegionalCluster]
+
+    def __init__(self, args: GlobalDatabaseArgs) -> None:
+        regions, settings = args.regions, args.settings
+        super().__init__(
+            "warmstandby:data:GlobalDatabase", "global-database", None, regions.primary.options()
+        )
+        self.global_cluster = aws.rds.GlobalCluster(
+            "aurora-global",
+            global_cluster_identifier=regions.primary.physical_name("aurora-global"),
+            engine=ENGINE.value,
+            engine_version=settings.engine_version,
+            database_name=DATABASE_NAME,
+            storage_encrypted=True,
+            deletion_protection=settings.deletion_protection,
+            # Removes a member that a role swap left behind, so that a destroy can finish.
+            force_destroy=True,
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=SLOW),
+        )
+
+        def member(index: int, master: MasterUser | None) -> RegionalClusterArgs:
+            region = list(regions)[index]
+            return RegionalClusterArgs(
+                region=region,
+                network=list(args.networks)[index],
+                key=list(args.keys)[index],
+                settings=settings,
+                windows=windows_of(settings.preferred_backup_window, is_primary=region.is_primary),
+                account_id=args.account_id,
+                global_cluster_id=self.global_cluster.id,
+                master=master,
+                primary_region=regions.primary.name,
+            )
+
+        primary = RegionalCluster(
+            member(0, MasterUser(args.secrets.master_username, args.secrets.master_password))
+        )
+        secondary = RegionalCluster(member(1, None), depends_on=primary.instances)
+        self.clusters = Pair(primary, secondary)
+        self.register_outputs({"global_cluster_id": self.global_cluster.id})

@@ -1,0 +1,60 @@
+"""SSM parameters: what an application needs to start in one region without the other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from tapstack.naming import parameter_path
+from tapstack.regions import Region
+
+SWITCH = "failover-switch"
+RELEASED = "released"
+
+
+@dataclass(frozen=True)
+class RegionalParametersArgs:
+    """One region's parameters, by key."""
+
+    region: Region
+    local: Mapping[str, pulumi.Input[str]]
+    """True in this region only; never synchronised."""
+    shared: Mapping[str, pulumi.Input[str]]
+    """The same in both regions; the synchronisation carries changes to the secondary."""
+
+
+class RegionalParameters(pulumi.ComponentResource):
+    """``/warm-standby/{region}/{suffix}/local/…`` and ``…/shared/…``."""
+
+    def __init__(self, args: RegionalParametersArgs) -> None:
+        region = args.region
+        super().__init__(
+            "warmstandby:data:RegionalParameters",
+            f"parameters-{region.name}",
+            None,
+            region.options(),
+        )
+
+        def parameter(
+            scope: str, key: str, value: pulumi.Input[str], *, kept: bool = False
+        ) -> None:
+            aws.ssm.Parameter(
+                f"parameter-{scope}-{key}-{region.name}",
+                name=parameter_path(region.name, region.suffix, scope, key),
+                type="String",
+                value=value,
+                opts=pulumi.ResourceOptions(
+                    parent=self, ignore_changes=["value"] if kept else None
+                ),
+            )
+
+        for key, value in args.local.items():
+            parameter("local", key, value)
+        if not region.is_primary:
+            # Only a failover engages it and only a failback releases it: no deploy does either.
+            parameter("local", SWITCH, RELEASED, kept=True)
+        for key, value in args.shared.items():
+            # In the secondary the synchronisation owns the value once it's there.
+            parameter("shared", key, value, kept=not region.is_primary)
+        self.register_outputs({})

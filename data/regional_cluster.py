@@ -1,0 +1,189 @@
+"""One region's Aurora cluster of the global database, with its instances."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from maintenance_windows import Windows
+from tapstack.contracts import RegionalNetwork
+from tapstack.data_settings import DataSettings
+from tapstack.policies import trust
+from tapstack.regions import Region
+
+ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
+DATABASE_NAME = "app"
+DATABASE_PORT = 5432
+LOG_RETENTION_DAYS = 90
+
+SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
+"""Upgrades of a global database take over an hour (tf-aws #45398)."""
+
+SWAPPED_BY_A_FAILOVER = ["replication_source_identifier", "global_cluster_identifier"]
+"""A role swap changes these behind Pulumi's back: the demoted cluster reports a source, and a
+second ``up`` that reverts either one detaches or promotes a cluster (tf-aws #43214, PR #40921)."""
+
+UPGRADED_BY_THE_GLOBAL_CLUSTER = ["engine_version"]
+"""An upgrade is the global cluster's; its members follow (pulumi-aws, rds.GlobalCluster)."""
+
+
+@dataclass(frozen=True)
+class MasterUser:
+    """Only the primary has one: AWS refuses it for a secondary ("Cannot specify password for cross
+    region replication cluster")."""
+
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class RegionalClusterArgs:
+    """One member of the global database."""
+
+    region: Region
+    network: RegionalNetwork
+    key: aws.kms.Key
+    settings: DataSettings
+    windows: Windows
+    account_id: pulumi.Input[str]
+    global_cluster_id: pulumi.Input[str]
+    master: MasterUser | None
+    """Given for the primary, None for the secondary."""
+    primary_region: str
+    """Where an encrypted secondary copies from."""
+
+
+class RegionalCluster(pulumi.ComponentResource):
+    """Cluster, parameter group, log group, monitoring role, instances."""
+
+    cluster: aws.rds.Cluster
+    instances: list[aws.rds.ClusterInstance]
+
+    def __init__(
+        self, args: RegionalClusterArgs, depends_on: Sequence[pulumi.Resource] = ()
+    ) -> None:
+        region, settings = args.region, args.settings
+        super().__init__(
+            "warmstandby:data:RegionalCluster",
+            f"aurora-{region.name}",
+            None,
+            region.options(),
+        )
+        here = pulumi.ResourceOptions(parent=self)
+        major = settings.engine_version.split(".")[0]
+        identifier = region.physical_name("aurora-cluster")
+
+        subnets = aws.rds.SubnetGroup(
+            f"aurora-subnets-{region.name}",
+            name=region.physical_name("aurora-subnets"),
+            description="Database subnets of three zones",
+            subnet_ids=args.network.database_subnet_ids,
+            opts=here,
+        )
+        parameters = aws.rds.ClusterParameterGroup(
+            f"aurora-parameters-{region.name}",
+            # The major version is in the name: the group of the next one is made beside it.
+            name=region.physical_name("aurora-parameters", major),
+            family=f"{ENGINE.value}{major}",
+            description="TLS for every connection",
+            parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}],
+            opts=here,
+        )
+        # Made before the cluster writes to it, so that it's encrypted, expires, and is destroyed.
+        logs = aws.cloudwatch.LogGroup(
+            f"log-group-postgresql-{region.name}",
+            name=f"/aws/rds/cluster/{identifier}/postgresql",
+            retention_in_days=LOG_RETENTION_DAYS,
+            kms_key_id=args.key.arn,
+            opts=here,
+        )
+        master = args.master
+        self.cluster = aws.rds.Cluster(
+            f"aurora-cluster-{region.name}",
+            cluster_identifier=identifier,
+            global_cluster_identifier=args.global_cluster_id,
+            engine=ENGINE,
+            engine_version=settings.engine_version,
+            database_name=DATABASE_NAME if master else None,
+            master_username=master.username if master else None,
+            master_password=master.password if master else None,
+            source_region=None if master else args.primary_region,
+            port=DATABASE_PORT,
+            db_subnet_group_name=subnets.name,
+            db_cluster_parameter_group_name=parameters.name,
+            vpc_security_group_ids=[args.network.database_security_group_id],
+            storage_encrypted=True,
+            kms_key_id=args.key.arn,
+            backup_retention_period=settings.backup_retention_days,
+            preferred_backup_window=args.windows.backup,
+            preferred_maintenance_window=args.windows.maintenance,
+            copy_tags_to_snapshot=True,
+            enabled_cloudwatch_logs_exports=["postgresql"],
+            iam_database_authentication_enabled=False,
+            serverlessv2_scaling_configuration={
+                "min_capacity": settings.min_capacity,
+                "max_capacity": settings.max_capacity,
+            }
+            if settings.serverless
+            else None,
+            apply_immediately=True,
+            skip_final_snapshot=True,
+            deletion_protection=settings.deletion_protection,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[logs, *depends_on],
+                ignore_changes=[*SWAPPED_BY_A_FAILOVER, *UPGRADED_BY_THE_GLOBAL_CLUSTER],
+                custom_timeouts=SLOW,
+            ),
+        )
+        monitoring_role = _monitoring_role(self, args) if settings.monitoring_interval else None
+        self.instances = [
+            aws.rds.ClusterInstance(
+                f"aurora-instance-{number}-{region.name}",
+                identifier=region.physical_name("aurora-instance", str(number)),
+                cluster_identifier=self.cluster.id,
+                # No engine version: an instance has its cluster's.
+                engine=ENGINE,
+                instance_class=settings.instance_class,
+                promotion_tier=number - 1,
+                publicly_accessible=False,
+                # Managed failover needs equal versions in both regions.
+                auto_minor_version_upgrade=False,
+                monitoring_interval=settings.monitoring_interval,
+                monitoring_role_arn=monitoring_role,
+                performance_insights_enabled=settings.performance_insights,
+                performance_insights_kms_key_id=args.key.arn
+                if settings.performance_insights
+                else None,
+                preferred_maintenance_window=args.windows.maintenance,
+                copy_tags_to_snapshot=True,
+                apply_immediately=True,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    ignore_changes=UPGRADED_BY_THE_GLOBAL_CLUSTER,
+                    custom_timeouts=SLOW,
+                ),
+            )
+            for number in range(1, settings.instances_per_region + 1)
+        ]
+        self.register_outputs({"cluster_identifier": self.cluster.cluster_identifier})
+
+
+def _monitoring_role(parent: pulumi.Resource, args: RegionalClusterArgs) -> pulumi.Output[str]:
+    """The role of enhanced monitoring; its ARN is known once it may write."""
+    region = args.region
+    here = pulumi.ResourceOptions(parent=parent)
+    role = aws.iam.Role(
+        f"role-rds-monitoring-{region.name}",
+        name=region.physical_name("role", "rds-monitoring"),
+        assume_role_policy=trust("monitoring.rds.amazonaws.com", args.account_id),
+        opts=here,
+    )
+    attachment = aws.iam.RolePolicyAttachment(
+        f"attachment-rds-monitoring-{region.name}",
+        role=role.name,
+        policy_arn="arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
+        opts=here,
+    )
+    return pulumi.Output.all(role.arn, attachment.id).apply(lambda known: known[0])

@@ -1,0 +1,89 @@
+"""One region's bucket of application content: a source and a destination of replication."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from bucket_basics import harden
+from tapstack.regions import Region
+
+TIERED_AFTER_DAYS = 30
+NONCURRENT_KEPT_DAYS = 90
+INCOMPLETE_UPLOADS_KEPT_DAYS = 7
+
+
+@dataclass(frozen=True)
+class ReplicatedBucketArgs:
+    """Where the bucket is, its key, and where its access is logged."""
+
+    region: Region
+    key: aws.kms.Key
+    access_logs: aws.s3.Bucket
+    access_logs_policy: aws.s3.BucketPolicy
+
+
+class ReplicatedBucket(pulumi.ComponentResource):
+    """Versioned, encrypted with the region's key, tiered; its policy comes with replication.
+
+    Both buckets have the same lifecycle rules: replication doesn't carry what they do.
+    """
+
+    bucket: aws.s3.Bucket
+    versioning: aws.s3.BucketVersioning
+    public_access_block: aws.s3.BucketPublicAccessBlock
+
+    def __init__(self, args: ReplicatedBucketArgs) -> None:
+        region = args.region
+        super().__init__(
+            "warmstandby:data:ReplicatedBucket", f"content-{region.name}", None, region.options()
+        )
+        here = pulumi.ResourceOptions(parent=self)
+        self.bucket = aws.s3.Bucket(
+            f"bucket-content-{region.name}",
+            bucket=region.physical_name("bucket", "content"),
+            force_destroy=True,
+            opts=here,
+        )
+        basics = harden(
+            self,
+            f"content-{region.name}",
+            self.bucket,
+            encryption={"sse_algorithm": "aws:kms", "kms_master_key_id": args.key.arn},
+        )
+        self.versioning = basics.versioning
+        self.public_access_block = basics.public_access_block
+        aws.s3.BucketLifecycleConfiguration(
+            f"lifecycle-content-{region.name}",
+            bucket=self.bucket.id,
+            rules=[
+                {
+                    "id": "tier-and-expire",
+                    "status": "Enabled",
+                    "filter": {"prefix": ""},
+                    "transitions": [
+                        {"days": TIERED_AFTER_DAYS, "storage_class": "INTELLIGENT_TIERING"}
+                    ],
+                    "noncurrent_version_transitions": [
+                        {
+                            "noncurrent_days": TIERED_AFTER_DAYS,
+                            "storage_class": "STANDARD_IA",
+                        }
+                    ],
+                    "noncurrent_version_expiration": {"noncurrent_days": NONCURRENT_KEPT_DAYS},
+                    "expiration": {"expired_object_delete_marker": True},
+                    "abort_incomplete_multipart_upload": {
+                        "days_after_initiation": INCOMPLETE_UPLOADS_KEPT_DAYS
+                    },
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
+        )
+        aws.s3.BucketLogging(
+            f"logging-content-{region.name}",
+            bucket=self.bucket.id,
+            target_bucket=args.access_logs.id,
+            target_prefix="s3/content/",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.access_logs_policy]),
+        )
+        self.register_outputs({"name": self.bucket.bucket})
