@@ -1,0 +1,45 @@
+"""Which engine moves a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.errors import bad_input
+from ops.settings_file import StackFile
+from ops.workspace import Workspace
+
+if TYPE_CHECKING:
+    from ops.engine import Engine
+
+NAMES = ("embedded", "pulumi")
+
+
+def choose(name: str | None, stack_file: StackFile) -> str:
+    """The engine asked for, or the stack's default: embedded for the lab, else Pulumi's CLI.
+
+    The embedded engine is a local test engine: it is refused for anything but the lab.
+    """
+    if name not in (None, "", *NAMES):
+        raise bad_input(f"unknown engine {name}: --engine is {' or '.join(NAMES)}")
+    if not name:
+        return "embedded" if stack_file.settings.is_lab else "pulumi"
+    if name == "embedded" and not stack_file.settings.is_lab:
+        raise bad_input(
+            f"--engine embedded is for the lab only, and stack {stack_file.stack} is "
+            f"{stack_file.settings.environment}: leave --engine out to use Pulumi's CLI"
+        )
+    return name
+
+
+def make(
+    name: str, workspace: Workspace, stack_file: StackFile, environment: dict[str, str]
+) -> Engine:
+    """The engine of that name over the stack's four projects."""
+    if name == "pulumi":
+        raise bad_input(
+            f"stack {stack_file.stack} needs Pulumi's CLI, which isn't wired in yet: use --stack "
+            "lab, or run `pulumi up` in each layer"
+        )
+    from ops.embedded import Embedded
+
+    return Embedded(workspace, stack_file.stack, environment)

@@ -1,0 +1,78 @@
+"""From the flags of a task to a driver: everything that can be wrong is checked here, before
+anything is touched."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from invoke.exceptions import Exit
+
+from lab.engine.events import EngineError
+from lab.errors import LabError
+from ops import engines, lab, node, settings_file, workspace
+from ops.driver import Driver, lab_environment
+from ops.errors import ExitCode, OperatorError, bad_input
+from ops.settings_file import StackFile
+from tapstack.errors import TapStackError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def stack_of(stack: str) -> StackFile:
+    """The stack's file, checked."""
+    return settings_file.load(workspace.find(), stack)
+
+
+def lab_stack(stack: str) -> StackFile:
+    """The file of a stack that lives in the lab."""
+    stack_file = stack_of(stack)
+    if not stack_file.settings.is_lab:
+        raise bad_input(
+            f"stack {stack} is {stack_file.settings.environment}: the lab is for stacks of "
+            "environment lab only"
+        )
+    return stack_file
+
+
+def driver_for(stack: str, engine: str | None = None) -> Driver:
+    """A driver over the stack; starts the lab when the stack is one."""
+    space = workspace.find()
+    stack_file = settings_file.load(space, stack)
+    name = engines.choose(engine, stack_file)
+    endpoint = lab.endpoint(stack_file) if stack_file.settings.is_lab else None
+    environment = lab_environment(endpoint) if endpoint else {}
+    made = engines.make(name, space, stack_file, environment)
+    node.ensure()
+    if endpoint:
+        lab.start(space, stack_file)
+    driver = Driver(
+        space,
+        stack_file,
+        made,
+        default_engine=name == engines.choose(None, stack_file),
+        lab_endpoint=endpoint,
+    )
+    for warning in stack_file.settings.warnings():
+        driver.errors.print(f"warning: {warning}", style="yellow", markup=False)
+    return driver
+
+
+def reported(body: F) -> F:
+    """A task whose faults end in one line and an exit code, never in a traceback."""
+
+    @functools.wraps(body)
+    def task(*arguments: Any, **options: Any) -> Any:
+        try:
+            return body(*arguments, **options)
+        except OperatorError as error:
+            raise Exit(str(error), error.code) from None
+        except TapStackError as error:
+            raise Exit(str(error), ExitCode.BAD_INPUT) from None
+        except (EngineError, LabError) as error:
+            raise Exit(str(error), ExitCode.FAILED) from None
+        except KeyboardInterrupt:
+            raise Exit("interrupted", ExitCode.INTERRUPTED) from None
+
+    return task  # type: ignore[return-value]

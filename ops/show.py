@@ -1,0 +1,144 @@
+"""What the tasks print that look and command, but deploy nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab import client
+from ops import inventory as inventories
+from ops import lab, session, workspace
+from ops import status as statuses
+from ops.aws import Clients
+from ops.render import flat_lines, make_console, rows_table
+
+
+def outputs(stack: str, engine: str | None, as_json: bool) -> None:
+    """All layers' outputs; also writes the file."""
+    driver = session.driver_for(stack, engine)
+    found = driver.write_outputs()
+    if as_json:
+        _print_json(found)
+        return
+    for line in flat_lines(found):
+        driver.console.print(line, markup=False)
+    if len(found) == 1:
+        driver.errors.print(f"nothing is deployed: run ./inv deploy-all{driver.flags}")
+
+
+def inventory(stack: str, as_json: bool) -> None:
+    """Everything that carries the environment's tags."""
+    stack_file = session.stack_of(stack)
+    endpoint = None
+    if stack_file.settings.is_lab:
+        endpoint = lab.start(workspace.find(), stack_file).endpoint
+    found = inventories.take(Clients(stack_file, endpoint), stack_file.settings.suffix)
+    if as_json:
+        _print_json([thing.as_dict() for thing in found])
+        return
+    console = make_console()
+    console.print(
+        rows_table(
+            ("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found)
+        )
+    )
+    console.print(f"{len(found)} resources of {stack_file.settings.suffix}")
+
+
+def status(stack: str, engine: str | None, as_json: bool) -> None:
+    """Layers, and both regions' health and database."""
+    driver = session.driver_for(stack, engine)
+    layers = [
+        {
+            "layer": name,
+            "deployed": driver.engine.outputs(name) is not None,
+            "resources": len(driver.engine.resources(name)),
+        }
+        for name in driver.graph
+    ]
+    clients = Clients(driver.stack_file, driver.lab_endpoint)
+    regions = statuses.regions(driver.outputs(), clients, driver.lab_endpoint)
+    if as_json:
+        _print_json(
+            {"stack": stack, "layers": layers, "regions": [x.as_dict() for x in regions]}
+        )
+        return
+    driver.console.print(
+        rows_table(
+            ("layer", "deployed", "resources"),
+            ((x["layer"], "yes" if x["deployed"] else "no", x["resources"]) for x in layers),
+        )
+    )
+    driver.console.print()
+    driver.console.print(
+        rows_table(
+            ("region", "role", "health", "database"),
+            ((x.region, x.role, x.health, x.database) for x in regions),
+        )
+    )
+
+
+def lab_up(stack: str, clock: float | None) -> None:
+    """Starts the lab and shows it."""
+    _show_lab(lab.start(workspace.find(), session.lab_stack(stack), clock))
+
+
+def lab_down() -> None:
+    """Stops the lab."""
+    stopped = client.stop(workspace.find().lab_state)
+    make_console().print("the lab is stopped" if stopped else "the lab wasn't running")
+
+
+def lab_status(as_json: bool) -> None:
+    """Shows the lab, running or not."""
+    status = client.status(workspace.find().lab_state)
+    if as_json:
+        _print_json(status.as_dict())
+        return
+    _show_lab(status)
+
+
+def lab_outage(region: str, part: str | None) -> None:
+    """Takes a region, or one part of it."""
+    _show_lab(client.outage(workspace.find().lab_state, region, part))
+
+
+def lab_restore(region: str) -> None:
+    """Gives a region back."""
+    _show_lab(client.restore(workspace.find().lab_state, region))
+
+
+def lab_clock(factor: float) -> None:
+    """Sets the lab's speed."""
+    _show_lab(client.set_clock(workspace.find().lab_state, factor))
+
+
+def _show_lab(status: client.Status) -> None:
+    console = make_console()
+    if not status.running:
+        console.print("the lab isn't running: ./inv lab.up starts it")
+        return
+    regions = {
+        name: state + (f" (lost: {', '.join(lost)})" if (lost := status.outages.get(name)) else "")
+        for name, state in status.regions.items()
+    }
+    shown: dict[str, Any] = {
+        "endpoint": status.endpoint,
+        **({"front door": status.front_door} if status.front_door else {}),
+        **({"dns": status.dns} if status.dns else {}),
+        "process": status.pid,
+        "state": status.state_dir,
+        "clock": f"{status.clock:g}",
+        **regions,
+    }
+    for name, part in status.parts.items():
+        shown[name] = ("well" if part["healthy"] else "ill") + (
+            f": {part['detail']}" if part.get("detail") else ""
+        )
+    for line in flat_lines(shown):
+        console.print(line, markup=False)
+
+
+def _print_json(value: Any) -> None:
+    # Not through the console, which could break lines.
+    print(json.dumps(value, indent=2, sort_keys=False))

@@ -1,0 +1,248 @@
+"""Deploy, watch, break and take down both regions: the front door to ops/.
+
+Exit codes: 0 done, 1 failed (the message names the command that goes on), 2 bad input and nothing
+touched, 3 this machine lacks something, 4 busy, 5 a check found a difference, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+if find_spec("pulumi") is None or find_spec("rich") is None:
+    raise Exit(
+        "the packages of requirements.txt aren't installed here: run ./inv instead of invoke, or "
+        "activate its environment first (. .venv/bin/activate)",
+        3,
+    )
+
+STACK = "Environment: the name in Pulumi.<stack>.yaml (lab needs no account)"
+ENGINE = "embedded (default for lab) or pulumi (Pulumi's CLI, default for all others)"
+LAYER = "network, data, app or global"
+JSON = "Print JSON instead of a table"
+
+
+def reported(body: Callable[..., Any]) -> Callable[..., Any]:
+    """A task whose faults end in one line and an exit code; imports ops when it runs."""
+
+    @functools.wraps(body)
+    def run(*arguments: Any, **options: Any) -> Any:
+        from ops import session
+
+        return session.reported(body)(*arguments, **options)
+
+    return run
+
+
+def _all(stack: str, engine: str | None, verb: str) -> None:
+    from ops import session
+
+    driver = session.driver_for(stack, engine)
+    _end(getattr(driver, verb)(list(driver.graph)))
+
+
+def _one(layer: str, stack: str, engine: str | None, verb: str) -> None:
+    from ops import sequence, session
+
+    sequence.known(sequence.contract_graph(), layer)
+    driver = session.driver_for(stack, engine)
+    _end(getattr(driver, verb)([layer]))
+
+
+def _end(results: Sequence[Any]) -> None:
+    from ops.driver import exit_code
+
+    if code := exit_code(results):
+        raise Exit(code=code)
+
+
+@task(help={"stack": STACK, "engine": ENGINE})
+@reported
+def deploy_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+    """Deploy all layers in their order, and print the endpoints."""
+    _all(stack, engine, "up")
+
+
+@task(help={"stack": STACK, "engine": ENGINE})
+@reported
+def preview_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+    """Show what deploy-all would change; works before anything was deployed."""
+    _all(stack, engine, "preview")
+
+
+@task(help={"stack": STACK, "engine": ENGINE})
+@reported
+def refresh_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+    """Read every resource anew and take what changed into the state."""
+    _all(stack, engine, "refresh")
+
+
+@task(help={"stack": STACK, "engine": ENGINE})
+@reported
+def destroy_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+    """Take all layers down, consumers first."""
+    _all(stack, engine, "destroy")
+
+
+@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@reported
+def up(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+    """Deploy one layer; the layers it reads must be deployed."""
+    _one(layer, stack, engine, "up")
+
+
+@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@reported
+def preview(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+    """Show what up would change in one layer."""
+    _one(layer, stack, engine, "preview")
+
+
+@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@reported
+def refresh(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+    """Read one layer's resources anew."""
+    _one(layer, stack, engine, "refresh")
+
+
+@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@reported
+def destroy(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+    """Take one layer down; the layers that read it must be gone."""
+    _one(layer, stack, engine, "destroy")
+
+
+@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
+@reported
+def outputs(
+    _c: Context, stack: str = "lab", engine: str | None = None, json: bool = False
+) -> None:
+    """Print all layers' outputs and write cfn-outputs/flat-outputs.json."""
+    from ops import show
+
+    show.outputs(stack, engine, json)
+
+
+@task(help={"stack": STACK, "json": JSON})
+@reported
+def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """List everything of this environment that AWS's APIs know, asking no state."""
+    from ops import show
+
+    show.inventory(stack, json)
+
+
+@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
+@reported
+def status(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
+    """Show both regions: layers, health, and who writes."""
+    from ops import show
+
+    show.status(stack, engine, json)
+
+
+@task(name="up", help={"stack": STACK, "clock": "Lab seconds that pass in one real second"})
+@reported
+def lab_up(_c: Context, stack: str = "lab", clock: float | None = None) -> None:
+    """Start the lab, or find it running."""
+    from ops import show
+
+    show.lab_up(stack, clock)
+
+
+@task(name="down")
+@reported
+def lab_down(_c: Context) -> None:
+    """Stop the lab; what is deployed in it stays for the next start."""
+    from ops import show
+
+    show.lab_down()
+
+
+@task(name="status", help={"json": JSON})
+@reported
+def lab_status(_c: Context, json: bool = False) -> None:
+    """Show the lab's address, regions and parts."""
+    from ops import show
+
+    show.lab_status(json)
+
+
+@task(
+    name="outage",
+    positional=["region"],
+    help={"region": "us-east-1 or us-west-2", "part": "api, compute, database or network; all"},
+)
+@reported
+def lab_outage(_c: Context, region: str, part: str | None = None) -> None:
+    """Take a region down, or one part of it."""
+    from ops import show
+
+    show.lab_outage(region, part)
+
+
+@task(name="restore", positional=["region"], help={"region": "us-east-1 or us-west-2"})
+@reported
+def lab_restore(_c: Context, region: str) -> None:
+    """Give a region back what it has lost."""
+    from ops import show
+
+    show.lab_restore(region)
+
+
+@task(name="clock", positional=["factor"], help={"factor": "Lab seconds in one real second"})
+@reported
+def lab_clock(_c: Context, factor: float) -> None:
+    """Let the lab's time pass faster than life's."""
+    from ops import show
+
+    show.lab_clock(factor)
+
+
+@task
+@reported
+def lint(c: Context) -> None:
+    """Check style and types of all code."""
+    from ops import checks
+
+    checks.lint(c)
+
+
+@task(
+    help={
+        "unit": "Unit tests alone",
+        "integration": "Lab integration tests alone",
+        "match": "Only tests whose names match this pytest expression",
+    }
+)
+@reported
+def test(c: Context, unit: bool = False, integration: bool = False, match: str = "") -> None:
+    """Run unit, function and lab integration tests, with coverage enforced."""
+    from ops import checks
+
+    checks.test(c, unit=unit, integration=integration, match=match)
+
+
+@task(positional=["name"], help={"name": "deploy or kills"})
+@reported
+def bench(_c: Context, name: str) -> None:
+    """Measure on this machine: deploy (seconds, memory) or kills (twenty SIGKILLs)."""
+    from ops import benches
+
+    benches.run(name)
+
+
+_lab = Collection(
+    "lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock
+)
+namespace = Collection(
+    deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
+    outputs, inventory, status, lint, test, bench, _lab,
+)  # fmt: skip
