@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from lab.outage import Outages
 
 if TYPE_CHECKING:
     from lab.emulator.call import Call
+    from lab.part import Part
+
+logger = logging.getLogger("lab")
 
 ACCOUNT_ID = "000000000000"
 INTERNAL_HEADER = "x-lab-internal"
@@ -93,6 +97,8 @@ class LabContext:
     target_health: TargetHealth | None = None
     """Set by who probes targets; without it DescribeTargetHealth follows the functions' answers."""
     observers: list[Callable[[str, dict[str, Any]], None]] = field(default_factory=list)
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    """Every part by its name, running or not."""
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -103,6 +109,10 @@ class LabContext:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
             return self._clients[service, region]
+
+    def part(self, name: str) -> Part | None:
+        """The part of that name; None when the lab has none."""
+        return self.parts.get(name)
 
     def on_api(self, service: str, operations: Collection[str], hook: ApiHook) -> None:
         """Observe or intercept calls of an AWS API: ``await hook(request, call_next)``. An empty
@@ -121,16 +131,27 @@ class LabContext:
             self.function_environments.append(provider)
 
     def observe(self, observer: Callable[[str, dict[str, Any]], None]) -> None:
-        """Be told of what happens: ``observer(kind, fact)`` with kinds ``alb.request``,
-        ``lambda.invocation``, ``events.delivery``, ``s3.replication``. Called on the event loop;
-        must not block."""
+        """Be told of what happens: ``observer(kind, fact)``. Called on the event loop; must not
+        block. Every fact has ``region``; the kinds:
+
+        - ``alb.request``: load_balancer ``app/NAME/ID``, target_group ``targetgroup/NAME/ID`` or
+          empty, status (the client's), from_target, seconds
+        - ``lambda.invocation``: function_name, error, throttled, seconds, concurrent
+        - ``events.delivery``: bus, rule, target, outcome ``delivered``, ``failed`` or
+          ``dead-lettered``
+        - ``s3.replication``: source, destination, rule, outcome ``completed``, ``failed`` or
+          ``pending``, seconds (age at completion), bytes
+        """
         if observer not in self.observers:
             self.observers.append(observer)
 
     def tell(self, kind: str, **fact: Any) -> None:
         """Tell the observers of one fact."""
         for observer in self.observers:
-            observer(kind, fact)
+            try:
+                observer(kind, fact)
+            except Exception:
+                logger.exception("an observer of %s failed", kind)
 
     def _new_client(self, service: str, region: str) -> Any:
         session = Session(

@@ -7,12 +7,15 @@ import hmac
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.context import LabContext
 from lab.errors import LabError
 from lab.outage import REGIONS, parse_kinds
 from lab.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
 
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
 
@@ -21,8 +24,10 @@ class Control:
     """Answers the control API. Reading the status is free; every command needs the token of
     ``lab.json``, which only the lab's owner can read."""
 
-    def __init__(self, lab: LabContext, supervisor: Supervisor, stop: asyncio.Event) -> None:
-        self.lab, self.supervisor, self._stop = lab, supervisor, stop
+    def __init__(
+        self, lab: LabContext, emulator: Emulator, supervisor: Supervisor, stop: asyncio.Event
+    ) -> None:
+        self.lab, self.emulator, self.supervisor, self._stop = lab, emulator, supervisor, stop
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -47,6 +52,7 @@ class Control:
             case "outage":
                 region = given["region"]
                 self.lab.outages.begin(region, parse_kinds(given.get("part")))
+                self.emulator.outage(region)
                 await self.supervisor.outage(region)
             case "restore":
                 self.lab.outages.end(given["region"])

@@ -74,7 +74,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
         supervisor = Supervisor(context, [part(context) for part in installed_parts()])
         emulator = Emulator(context)
-        emulator.control = Control(context, supervisor, stop)
+        emulator.control = Control(context, emulator, supervisor, stop)
         await emulator.start()
         try:
             server = asyncio.create_task(serve(emulator, listener, stop))
@@ -102,6 +102,7 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
 
     config = Config()
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.include_server_header = False
     config.errorlog = logging.getLogger("lab.http")
     loop = asyncio.get_running_loop()
     context = WorkerContext(None)

@@ -77,6 +77,7 @@ class Supervisor:
     def __init__(self, lab: LabContext, parts: list[Part]) -> None:
         self.lab = lab
         self.watched = {part.name: Watched(part) for part in parts}
+        lab.parts = {part.name: part for part in parts}
         self.ready = False
         """Every part was started once."""
         self._task: asyncio.Task[None] | None = None

@@ -82,18 +82,20 @@ async def read_call(scope: dict[str, Any], receive: Any) -> Call:
     )
 
 
-async def send_answer(send: Any, answer: Answer) -> None:
+async def send_answer(send: Any, answer: Answer, *, head: bool = False) -> None:
     """Send a response over ASGI."""
     headers = [
         (name.lower().encode("latin-1"), _bytes(value))
         for name, value in answer.headers
-        if name.lower() not in ("content-length", "transfer-encoding", "connection")
-        or (name.lower() == "content-length" and not answer.body)
+        if name.lower() not in ("content-length", "transfer-encoding")
+        or (name.lower() == "content-length" and head)
     ]
-    if answer.body or not any(name == b"content-length" for name, _ in headers):
+    if not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    await send(
+        {"type": "http.response.body", "body": b"" if head else answer.body, "more_body": False}
+    )
 
 
 def drop(call: Call) -> None:

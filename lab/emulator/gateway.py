@@ -103,7 +103,7 @@ class EmulatorResponse(ApiResponse):
         return self._result
 
     @result.setter
-    def result(self, result: dict[str, Any]) -> None:
+    def result(self, result: dict[str, Any]) -> None:  # pyright: ignore
         self._result = result
 
     @property

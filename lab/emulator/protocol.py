@@ -108,7 +108,7 @@ def read_parameters(operation: Operation, call: Call) -> dict[str, Any]:
             return _read_rest(operation, shape, call)
 
 
-def _from_json(shape: Shape, value: Any) -> Any:  # noqa: PLR0911 - one return a kind of shape
+def _from_json(shape: Shape, value: Any) -> Any:
     if value is None:
         return None
     if isinstance(shape, StructureShape):
@@ -189,7 +189,7 @@ def _in_order(items: Any) -> list[Any]:
     return [items[key] for key in sorted(items, key=lambda key: (len(key), key)) if key.isdigit()]
 
 
-def _from_text(shape: Shape, text: Any) -> Any:  # noqa: PLR0911 - one return a kind of shape
+def _from_text(shape: Shape, text: Any) -> Any:
     if not isinstance(text, str):
         return text
     match shape.type_name:
@@ -319,7 +319,7 @@ def _read_rest(operation: Operation, shape: StructureShape, call: Call) -> dict[
     return found
 
 
-def _read_body(  # noqa: PLR0911 - one return a kind of body
+def _read_body(
     operation: Operation, shape: StructureShape, members: dict[str, Shape], body: bytes
 ) -> dict[str, Any]:
     payload = shape.serialization.get("payload")

@@ -1,0 +1,344 @@
+"""Runs the deployed Lambda functions: at most eight workers each, first come, first served.
+
+Takes the place of the emulator's own local runtime, which has one worker a function, stubs the AWS
+SDK and drops what a handler's error says. Functions' timeouts run in real seconds, at whatever
+clock, because their code does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import shutil
+import time
+import uuid
+import zipfile
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lab.context import LabContext
+from lab.emulator import function_logs
+from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
+from lab.outage import OutageKind
+
+MOST_WORKERS = 8
+PATIENCE_SECONDS = 0.015
+"""How long an event waits for a busy worker before another one is started: starting costs more
+than that, in time and in memory."""
+IDLE_SECONDS = 60.0
+"""A worker idle for so long ends; the last one of a function stays ten times as long."""
+
+
+@dataclass
+class Function:
+    """A version of a function as the emulator holds it."""
+
+    config: Mapping[str, Any]
+    code: bytes
+
+    @property
+    def arn(self) -> str:
+        """arn:aws:lambda:REGION:ACCOUNT:function:NAME"""
+        return str(self.config["FunctionArn"])
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.config["FunctionName"])
+
+    @property
+    def region(self) -> str:
+        """Its region."""
+        return self.arn.split(":")[3]
+
+    @property
+    def timeout(self) -> float:
+        """Seconds."""
+        return float(self.config.get("Timeout") or 3)
+
+
+@dataclass
+class _Pool:
+    function: Function
+    code: Path
+    environment: dict[str, str]
+    stream: str = field(default_factory=function_logs.stream_name)
+    workers: list[Worker] = field(default_factory=list)
+    idle: list[Worker] = field(default_factory=list)
+    waiting: deque[asyncio.Future[Worker]] = field(default_factory=deque)
+    starting: int = 0
+    running: int = 0
+    closed: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.workers) + self.starting
+
+    def give(self, worker: Worker) -> None:
+        """Hand a free worker to who waits longest."""
+        if self.closed or not worker.alive:
+            worker.kill()
+            if worker in self.workers:
+                self.workers.remove(worker)
+            return
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(worker)
+                return
+        self.idle.append(worker)
+
+    def close(self) -> None:
+        """End all workers; those that wait are told so."""
+        self.closed = True
+        for worker in self.workers:
+            worker.kill()
+        self.workers.clear()
+        self.idle.clear()
+        while self.waiting:
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.cancel()
+
+
+class Functions:
+    """All functions' workers."""
+
+    def __init__(self, lab: LabContext) -> None:
+        self.lab = lab
+        self.directory = lab.state_dir / "functions"
+        self._pools: dict[str, tuple[str, _Pool]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """End what a killed lab left running, and keep house from now on."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _end_orphans(self.directory)
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End all workers."""
+        if self._sweeper:
+            self._sweeper.cancel()
+        for _, pool in self._pools.values():
+            pool.close()
+        self._pools.clear()
+
+    def stop_region(self, region: str) -> None:
+        """End a region's workers."""
+        for key, (_, pool) in list(self._pools.items()):
+            if pool.function.region == region:
+                pool.close()
+                del self._pools[key]
+
+    async def invoke(self, function: Function, event: Any, request_id: str = "") -> Outcome:
+        """Run a function once; never raises for what the function does."""
+        if self.lab.outages.has_lost(function.region, OutageKind.COMPUTE):
+            error = {
+                "errorType": "ServiceUnavailable",
+                "errorMessage": f"Lambda in {function.region} is unavailable",
+            }
+            return Outcome(error=error, unavailable=True)
+        request_id = request_id or str(uuid.uuid4())
+        try:
+            pool = self._pool(function)
+        except (ValueError, zipfile.BadZipFile) as error:
+            return Outcome(
+                error={"errorType": "Runtime.ImportModuleError", "errorMessage": str(error)}
+            )
+        pool.running += 1
+        concurrent = pool.running
+        try:
+            outcome = await self._run(pool, function, event, request_id)
+        finally:
+            pool.running -= 1
+        outcome.milliseconds = max(outcome.milliseconds, 0.01)
+        function_logs.write(function.config, request_id, pool.stream, outcome)
+        self.lab.tell(
+            "lambda.invocation",
+            region=function.region,
+            function_name=function.name,
+            error=outcome.error is not None and not outcome.throttled,
+            throttled=outcome.throttled,
+            seconds=outcome.milliseconds / 1000,
+            concurrent=concurrent,
+        )
+        return outcome
+
+    async def _run(self, pool: _Pool, function: Function, event: Any, request_id: str) -> Outcome:
+        began = time.monotonic()
+        try:
+            worker = await self._worker(pool, function.timeout)
+        except TimeoutError:
+            error = {"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."}
+            return Outcome(error=error, throttled=True)
+        except asyncio.CancelledError:
+            error = {"errorType": "ServiceUnavailable", "errorMessage": "The function was stopped"}
+            return Outcome(error=error, unavailable=True)
+        except WorkerDied as died:
+            return Outcome(error=died.error, log=died.log)
+        waited = (time.monotonic() - began) * 1000
+        try:
+            outcome = await worker.invoke(
+                event, self._context(pool, function, request_id), function.timeout
+            )
+        finally:
+            pool.give(worker)
+        outcome.started_milliseconds = waited
+        return outcome
+
+    async def _worker(self, pool: _Pool, timeout: float) -> Worker:
+        while pool.idle:
+            worker = pool.idle.pop()
+            if worker.alive:
+                return worker
+            pool.workers.remove(worker)
+        waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        pool.waiting.append(waiter)
+        deadline = time.monotonic() + timeout
+        if pool.size == 0:
+            self._start_one(pool)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 and not waiter.done():
+                pool.waiting.remove(waiter)
+                raise TimeoutError
+            done, _ = await asyncio.wait({waiter}, timeout=min(max(left, 0), PATIENCE_SECONDS))
+            if done:
+                return waiter.result()
+            if pool.size < MOST_WORKERS and not pool.starting:
+                self._start_one(pool)
+
+    def _start_one(self, pool: _Pool) -> None:
+        pool.starting += 1
+        task = asyncio.create_task(self._start(pool))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _start(self, pool: _Pool) -> None:
+        config = pool.function.config
+        worker = Worker(runtime_command(config["Runtime"]), pool.code, pool.environment)
+        try:
+            await worker.start()
+        except WorkerDied as died:
+            pool.starting -= 1
+            # A handler that can't be loaded fails who waits, as a cold start does.
+            while pool.waiting:
+                waiter = pool.waiting.popleft()
+                if not waiter.done():
+                    waiter.set_exception(died)
+                    break
+            return
+        pool.starting -= 1
+        pool.workers.append(worker)
+        pool.give(worker)
+
+    def _pool(self, function: Function) -> _Pool:
+        config = function.config
+        environment = self._environment(function)
+        code_hash = hashlib.sha256(function.code).hexdigest()[:32]
+        key = f"{function.arn}:{config.get('Version', '$LATEST')}"
+        version = repr(
+            (code_hash, config.get("Handler"), config.get("Runtime"), sorted(environment.items()))
+        )
+        known = self._pools.get(key)
+        if known and known[0] == version:
+            known[1].function = function
+            return known[1]
+        runtime_command(str(config.get("Runtime", "")))
+        if known:
+            known[1].close()
+        code = self._unpack(function, code_hash)
+        pool = _Pool(function, code, environment | {"LAMBDA_TASK_ROOT": str(code)})
+        pool.environment["AWS_LAMBDA_LOG_STREAM_NAME"] = pool.stream
+        self._pools[key] = (version, pool)
+        return pool
+
+    def _unpack(self, function: Function, code_hash: str) -> Path:
+        folder = self.directory / function.region / function.name
+        code = folder / code_hash
+        if not code.exists():
+            partial = folder / f"{code_hash}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
+                archive.extractall(partial)
+            partial.rename(code)
+        return code
+
+    def _environment(self, function: Function) -> dict[str, str]:
+        config = function.config
+        logging = config.get("LoggingConfig") or {}
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "TMPDIR": os.environ.get("TMPDIR", "/tmp"),  # noqa: S108 - the lab sets its own
+            "_HANDLER": str(config.get("Handler", "")),
+            "_LAB_LOG_FORMAT": str(logging.get("LogFormat", "Text")),
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": str(config.get("Version", "$LATEST")),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": function_logs.group_name(config),
+            "AWS_ACCESS_KEY_ID": principal_key(str(config.get("Role", ""))),
+            "AWS_SECRET_ACCESS_KEY": "lab",
+            "AWS_SESSION_TOKEN": "lab",
+            "AWS_ENDPOINT_URL": self.lab.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        environment |= (config.get("Environment") or {}).get("Variables") or {}
+        for provider in self.lab.function_environments:
+            environment |= provider(function.region, function.name)
+        return environment
+
+    def _context(self, pool: _Pool, function: Function, request_id: str) -> dict[str, Any]:
+        return {
+            "functionName": function.name,
+            "functionVersion": str(function.config.get("Version", "$LATEST")),
+            "invokedFunctionArn": function.arn,
+            "memoryLimitInMB": str(function.config.get("MemorySize", 128)),
+            "awsRequestId": request_id,
+            "logGroupName": function_logs.group_name(function.config),
+            "logStreamName": pool.stream,
+        }
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            now = time.monotonic()
+            for key, (_, pool) in list(self._pools.items()):
+                for worker in sorted(pool.idle, key=lambda worker: worker.idle_since):
+                    last = len(pool.workers) <= 1
+                    allowed = IDLE_SECONDS * (10 if last else 1)
+                    if now - worker.idle_since > allowed:
+                        pool.idle.remove(worker)
+                        pool.workers.remove(worker)
+                        worker.kill()
+                if not pool.workers and not pool.starting and not pool.waiting:
+                    del self._pools[key]
+
+
+def principal_key(role_arn: str) -> str:
+    """The access key id that a function of this role signs with: it tells the role apart."""
+    return "ASIA" + hashlib.sha256(role_arn.encode()).hexdigest()[:16].upper()
+
+
+def _end_orphans(directory: Path) -> None:
+    """Workers of a lab that was killed: their code lies in our directory."""
+    for process in psutil.process_iter(["cwd"]):
+        folder = process.info["cwd"] or ""
+        if folder.startswith(f"{directory}{os.sep}") and process.pid != os.getpid():
+            process.kill()

@@ -1,0 +1,48 @@
+"""Deployed roles and what their policies allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.emulator.policies import Access, allows
+
+
+def role_policies(role_arn: str) -> list[Any] | None:
+    """A role's inline and attached policy documents; None when there is no such role."""
+    from ministack.services import iam
+
+    account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
+    name = role_arn.rpartition("/")[2]
+    role = iam._roles._data.get((account, name))
+    if role is None:
+        return None
+    documents = list((role.get("InlinePolicies") or {}).values())
+    for arn in role.get("AttachedPolicies") or []:
+        policy = iam._policies._data.get((account, arn)) or iam._policies._data.get(("aws", arn))
+        if policy is None:
+            policy = next((p for (_, key), p in iam._policies._data.items() if key == arn), None)
+        if policy:
+            documents += [
+                version["Document"]
+                for version in policy.get("Versions", [])
+                if version.get("IsDefaultVersion")
+            ]
+    return documents
+
+
+def role_allows(role_arn: str, access: Access) -> bool:
+    """Whether the role exists and its policies allow the access."""
+    documents = role_policies(role_arn)
+    return documents is not None and allows(documents, access, identity=True)
+
+
+def trusts(role_arn: str, service: str) -> bool:
+    """Whether the role exists and may be assumed by a service principal."""
+    from ministack.services import iam
+
+    account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
+    role = iam._roles._data.get((account, role_arn.rpartition("/")[2]))
+    if role is None:
+        return False
+    access = Access("sts:AssumeRole", role_arn, service=service)
+    return allows([role.get("AssumeRolePolicyDocument", {})], access)

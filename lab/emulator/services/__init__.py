@@ -1,0 +1,1 @@
+"""The mends, one file a service."""
