@@ -48,7 +48,7 @@ class AccessLogBucket(pulumi.ComponentResource):
             self,
             f"access-logs-{region.name}",
             self.bucket,
-            encryption={"sse_algorithm": "AES256"},
+            kms_key_arn=None,
         )
         aws.s3.BucketLifecycleConfiguration(
             f"lifecycle-access-logs-{region.name}",

@@ -16,12 +16,15 @@ class BucketBasics:
 
 
 def harden(
-    parent: pulumi.Resource, label: str, bucket: aws.s3.Bucket, *, encryption: dict[str, Any]
+    parent: pulumi.Resource,
+    label: str,
+    bucket: aws.s3.Bucket,
+    *,
+    kms_key_arn: pulumi.Output[str] | None,
 ) -> BucketBasics:
     """Versioning, default encryption, public access block and ownership of one bucket.
 
-    ``encryption`` is ``{"sse_algorithm": "AES256"}`` or ``{"sse_algorithm": "aws:kms",
-    "kms_master_key_id": arn}``.
+    Without a key S3's own encrypts (SSE-S3).
     """
     here = pulumi.ResourceOptions(parent=parent)
     versioning = aws.s3.BucketVersioning(
@@ -35,10 +38,15 @@ def harden(
         bucket=bucket.id,
         rules=[
             {
-                "apply_server_side_encryption_by_default": encryption,
+                "apply_server_side_encryption_by_default": {
+                    "sse_algorithm": "aws:kms",
+                    "kms_master_key_id": kms_key_arn,
+                },
                 # Fewer calls to KMS, and nothing else differs.
-                "bucket_key_enabled": encryption["sse_algorithm"] == "aws:kms",
+                "bucket_key_enabled": True,
             }
+            if kms_key_arn is not None
+            else {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
         ],
         opts=here,
     )

@@ -173,8 +173,6 @@ class BucketReplication(pulumi.ComponentResource):
             None,
             region.options(),
         )
-        enabled = {"status": "Enabled"}
-        on_time = {**enabled, "time": {"minutes": REPLICATION_MINUTES}}
         aws.s3.BucketReplicationConfig(
             f"replication-content-{region.name}",
             bucket=args.source.bucket.bucket.id,
@@ -186,11 +184,11 @@ class BucketReplication(pulumi.ComponentResource):
                     "priority": 1,
                     # A filter, even an empty one, makes it the V2 form, which delete markers need.
                     "filter": {"prefix": ""},
-                    "delete_marker_replication": enabled,
+                    "delete_marker_replication": {"status": "Enabled"},
                     "source_selection_criteria": {
-                        "sse_kms_encrypted_objects": enabled,
+                        "sse_kms_encrypted_objects": {"status": "Enabled"},
                         # Changes of a replica's metadata go back, or the two sides drift apart.
-                        "replica_modifications": enabled,
+                        "replica_modifications": {"status": "Enabled"},
                     },
                     "destination": {
                         "bucket": args.destination.bucket.bucket.arn,
@@ -198,9 +196,12 @@ class BucketReplication(pulumi.ComponentResource):
                         "encryption_configuration": {
                             "replica_kms_key_id": args.destination.key.arn
                         },
-                        "replication_time": on_time,
+                        "replication_time": {
+                            "status": "Enabled",
+                            "time": {"minutes": REPLICATION_MINUTES},
+                        },
                         "metrics": {
-                            **enabled,
+                            "status": "Enabled",
                             "event_threshold": {"minutes": REPLICATION_MINUTES},
                         },
                     },

@@ -49,7 +49,7 @@ class ReplicatedBucket(pulumi.ComponentResource):
             self,
             f"content-{region.name}",
             self.bucket,
-            encryption={"sse_algorithm": "aws:kms", "kms_master_key_id": args.key.arn},
+            kms_key_arn=args.key.arn,
         )
         self.versioning = basics.versioning
         self.public_access_block = basics.public_access_block
@@ -67,7 +67,7 @@ class ReplicatedBucket(pulumi.ComponentResource):
                     "noncurrent_version_transitions": [
                         {
                             "noncurrent_days": TIERED_AFTER_DAYS,
-                            "storage_class": "STANDARD_IA",
+                            "storage_class": "INTELLIGENT_TIERING",
                         }
                     ],
                     "noncurrent_version_expiration": {"noncurrent_days": NONCURRENT_KEPT_DAYS},
