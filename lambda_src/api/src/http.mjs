@@ -21,10 +21,10 @@ function failure(error, requestId) {
 
 /**
  * @param {{routes: import("./router.mjs").Route[], logger: import("./log.mjs").Logger}} options
- * @returns {(event: any, context: any) => Promise<object>}
+ * @returns {(event: any, context: any, deadline: number) => Promise<object>} deadline: milliseconds since the epoch
  */
 export function createHttpHandler({ routes, logger }) {
-  return async (event, context) => {
+  return async (event, context, deadline) => {
     const started = performance.now();
     const requestId = context?.awsRequestId;
     let pattern = "unmatched";
@@ -40,7 +40,7 @@ export function createHttpHandler({ routes, logger }) {
       pattern = found.route.pattern;
       const handle = handlerFor(found.route, request.method);
       method = request.method;
-      answer = await handle({ ...request, parameters: found.parameters }, context);
+      answer = await handle({ ...request, parameters: found.parameters, deadline });
     } catch (error) {
       fault = error;
       answer = failure(error, requestId);

@@ -2,7 +2,7 @@
 import { createApplication } from "./application.mjs";
 import { readEnvironment } from "./environment.mjs";
 
-const environment = readEnvironment(process.env);
-const application = createApplication(environment);
+const application = createApplication(readEnvironment(process.env));
 
 export const handler = application.handle;
+export const migrate = application.migrate;

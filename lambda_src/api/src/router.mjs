@@ -1,7 +1,7 @@
 /**
  * Which handler answers which method and path.
  *
- * @typedef {(request: import("./alb.mjs").Request & {parameters: string[]}) => object | Promise<object>} Handler
+ * @typedef {(request: import("./alb.mjs").Request & {parameters: string[], deadline: number}) => object | Promise<object>} Handler
  * @typedef {{pattern: string, expression: RegExp, methods: Record<string, Handler>}} Route
  */
 import { HttpError } from "./errors.mjs";

@@ -1,0 +1,202 @@
+/**
+ * PostgreSQL through one kept connection to the global writer endpoint and one to this region's
+ * readers, each opened at first use.
+ *
+ * A connection that died, or that answers 25006 because its server is no longer the writer, is
+ * dropped and the work is done once more on a new one, which asks DNS again. Work must therefore
+ * be safe to repeat: its commit may have succeeded before the connection was lost.
+ */
+import { readFileSync } from "node:fs";
+import { judge } from "./database_faults.mjs";
+import { UnavailableError } from "./errors.mjs";
+import { describeError } from "./log.mjs";
+
+const CONNECT_MILLISECONDS = 2_000;
+const STATEMENT_MILLISECONDS = 3_000;
+/** Below this a second attempt can't end in time. */
+const SHORTEST_ATTEMPT_MILLISECONDS = 250;
+
+/**
+ * @typedef {"writer" | "reader" | "cluster"} Target
+ * @typedef {{query: (text: string, values?: unknown[]) => Promise<{rows: any[], rowCount: number}>}} Client
+ */
+
+/** Connections to these don't stay open: they are asked by the readiness check alone. */
+const TRANSIENT = new Set(["cluster"]);
+
+async function createDriverPool(options) {
+  const { default: pg } = await import("pg");
+  return new pg.Pool(options);
+}
+
+class DeadlineError extends Error {
+  constructor() {
+    super("timeout: the time for this request is over");
+    this.name = "DeadlineError";
+  }
+}
+
+/** Rejects at the deadline (milliseconds since the epoch); the promise itself goes on. */
+async function before(deadline, promise) {
+  let timer;
+  const over = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineError()), deadline - Date.now());
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {Record<Target, string>} options.endpoints host names
+ * @param {number} options.port
+ * @param {string} options.name of the database
+ * @param {string | undefined} options.certificateAuthorityFile PEM; undefined: Node's own roots
+ * @param {{read: () => Promise<{username: string, password: string}>, forget: () => void}} options.credentials
+ * @param {import("./log.mjs").Logger} options.logger
+ * @param {(options: object) => Promise<any>} [options.createPool] a `pg.Pool`, or what stands in for one
+ */
+export function createDatabase({
+  endpoints,
+  port,
+  name,
+  certificateAuthorityFile,
+  credentials,
+  logger,
+  createPool = createDriverPool,
+}) {
+  /** @type {Map<Target, Promise<any>>} */
+  const pools = new Map();
+
+  async function readCredentials() {
+    try {
+      return await credentials.read();
+    } catch (error) {
+      throw new UnavailableError("credentials_unavailable", "The database's credentials can't be read.", error);
+    }
+  }
+
+  async function openPool(target) {
+    const { username, password } = await readCredentials();
+    const pool = await createPool({
+      host: endpoints[target],
+      port,
+      database: name,
+      user: username,
+      password,
+      ssl: {
+        rejectUnauthorized: true,
+        ...(certificateAuthorityFile && { ca: readFileSync(certificateAuthorityFile, "utf8") }),
+      },
+      application_name: "warm-standby-api",
+      max: 1,
+      connectionTimeoutMillis: CONNECT_MILLISECONDS,
+      // Shorter than any firewall's or NAT's silence; a frozen function drops it when it thaws.
+      idleTimeoutMillis: 60_000,
+      allowExitOnIdle: true,
+      query_timeout: STATEMENT_MILLISECONDS + 500,
+      statement_timeout: STATEMENT_MILLISECONDS,
+      // A function that froze inside a transaction must not keep its row locks.
+      idle_in_transaction_session_timeout: 10_000,
+    });
+    pool.on("error", (error) => logger.warn("idle database connection lost", { target, ...describeError(error) }));
+    return pool;
+  }
+
+  function poolFor(target) {
+    if (!pools.has(target)) {
+      const opening = openPool(target);
+      pools.set(target, opening);
+      opening.catch(() => pools.delete(target));
+    }
+    return pools.get(target);
+  }
+
+  async function close() {
+    const open = await Promise.allSettled(pools.values());
+    pools.clear();
+    await Promise.allSettled(open.filter((pool) => pool.value).map((pool) => pool.value.end()));
+  }
+
+  async function connect(target, deadline) {
+    const pool = await before(deadline, poolFor(target));
+    const connecting = pool.connect();
+    try {
+      return await before(deadline, connecting);
+    } catch (error) {
+      // One that comes too late is closed, or it would hold the pool's only place for ever.
+      connecting.then(
+        (late) => late.release(true),
+        () => {},
+      );
+      throw error;
+    }
+  }
+
+  async function attempt(target, deadline, work) {
+    const client = await connect(target, deadline);
+    let drop = TRANSIENT.has(target);
+    try {
+      return await before(deadline, work(client));
+    } catch (error) {
+      drop ||= judge(error).drop;
+      throw error;
+    } finally {
+      // Dropping closes the socket, by which the server rolls back what was open.
+      client.release(drop);
+    }
+  }
+
+  /**
+   * Does work on a connection, once more after a lost one.
+   *
+   * @template T
+   * @param {Target} target
+   * @param {number} deadline milliseconds since the epoch
+   * @param {(client: Client) => Promise<T>} work
+   * @returns {Promise<T>}
+   * @throws {UnavailableError} the database doesn't answer in time or in the role asked for
+   */
+  async function run(target, deadline, work) {
+    for (let retried = false; ; retried = true) {
+      try {
+        return await attempt(target, deadline, work);
+      } catch (error) {
+        const { retry, refresh, away } = judge(error);
+        if (refresh) {
+          credentials.forget();
+          await close();
+        }
+        if (retry && !retried && deadline - Date.now() > SHORTEST_ATTEMPT_MILLISECONDS) {
+          logger.warn("database work repeated", { target, ...describeError(error) });
+          continue;
+        }
+        if (away) {
+          throw new UnavailableError(`${target}_unavailable`, `The database's ${target} does not answer.`, error);
+        }
+        throw error;
+      }
+    }
+  }
+
+  /** Like `run` on the writer, in one transaction. */
+  const transaction = (deadline, work) =>
+    run("writer", deadline, async (client) => {
+      await client.query("BEGIN");
+      try {
+        const result = await work(client);
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        if (!judge(error).drop) {
+          await client.query("ROLLBACK");
+        }
+        throw error;
+      }
+    });
+
+  return { run, transaction, close };
+}

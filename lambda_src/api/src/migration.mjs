@@ -1,0 +1,96 @@
+/**
+ * `index.migrate`: makes the application's database user and brings the schema up to date.
+ *
+ * Everything is one transaction under an advisory lock: two migrations at once run one after the
+ * other, an interrupted one leaves nothing, a repeated one changes nothing but the password's
+ * salt. Only this function may read the master's secret.
+ */
+import { readFileSync } from "node:fs";
+import { scramVerifier } from "./scram.mjs";
+import { GRANTS, STEPS } from "./schema.mjs";
+
+/** Any constant: the key under which migrations of this database exclude each other. */
+const ADVISORY_LOCK = 7_250_315;
+
+async function createDriverClient(options) {
+  const { default: pg } = await import("pg");
+  return new pg.Client(options);
+}
+
+async function applySteps(client) {
+  await client.query(`CREATE TABLE IF NOT EXISTS public.schema_versions (
+    version integer PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  )`);
+  const { rows } = await client.query("SELECT version FROM public.schema_versions");
+  const present = new Set(rows.map((row) => row.version));
+  const due = STEPS.filter((step) => !present.has(step.version));
+  for (const { version, statements } of due) {
+    for (const statement of statements) {
+      await client.query(statement);
+    }
+    await client.query("INSERT INTO public.schema_versions (version) VALUES ($1)", [version]);
+  }
+  return due.map((step) => step.version);
+}
+
+async function makeUser(client, { username, password }, database) {
+  const user = client.escapeIdentifier(username);
+  const { rowCount } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [username]);
+  if (rowCount === 0) {
+    await client.query(`CREATE ROLE ${user} LOGIN`);
+  }
+  await client.query(`ALTER ROLE ${user} PASSWORD ${client.escapeLiteral(scramVerifier(password))}`);
+  await client.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(database)} TO ${user}`);
+  await client.query(`GRANT USAGE ON SCHEMA public TO ${user}`);
+  for (const [table, privileges] of Object.entries(GRANTS)) {
+    await client.query(`GRANT ${privileges} ON public.${table} TO ${user}`);
+  }
+}
+
+/**
+ * @param {import("./environment.mjs").Environment} environment
+ * @param {object} services
+ * @param {(arn: string) => Promise<{username: string, password: string}>} services.readSecret
+ * @param {import("./log.mjs").Logger} services.logger
+ * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
+ * @returns {Promise<{applied: number[], version: number}>} steps applied now, and the last of all
+ */
+export async function migrate(environment, { readSecret, logger, createClient = createDriverClient }) {
+  const [master, application] = await Promise.all([
+    readSecret(environment.masterSecretArn),
+    readSecret(environment.applicationSecretArn),
+  ]);
+  const { certificateAuthorityFile } = environment;
+  const client = await createClient({
+    host: environment.databaseWriterEndpoint,
+    port: environment.databasePort,
+    database: environment.databaseName,
+    user: master.username,
+    password: master.password,
+    ssl: {
+      rejectUnauthorized: true,
+      ...(certificateAuthorityFile && { ca: readFileSync(certificateAuthorityFile, "utf8") }),
+    },
+    application_name: "warm-standby-migration",
+    connectionTimeoutMillis: 5_000,
+    lock_timeout: 20_000,
+    statement_timeout: 60_000,
+  });
+  // Without a listener a connection lost between two statements would end the process.
+  client.on("error", () => logger.warn("migration lost its connection"));
+  try {
+    await client.connect();
+    await client.query("BEGIN");
+    await client.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
+    const applied = await applySteps(client);
+    await makeUser(client, application, environment.databaseName);
+    await client.query("COMMIT");
+    logger.info("schema migrated", { applied });
+    return { applied, version: STEPS.at(-1).version };
+  } finally {
+    // Ending the connection rolls back whatever was not committed.
+    await client.end();
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Records: stored through the writer, read from this region's readers.
+ *
+ * A read that the readers can't answer (away, or the record not replicated yet) asks the writer.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { HttpError, UnavailableError } from "./errors.mjs";
+import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
+
+/** Detail type of the event that tells of a new record. */
+export const RECORD_CREATED = "record.created";
+
+const COLUMNS = "id, sequence, event_id, patient_id, type, data, attachment, region, created_at";
+
+const present = (row) => ({
+  id: row.id,
+  sequence: row.sequence,
+  eventId: row.event_id,
+  patientId: row.patient_id,
+  type: row.type,
+  data: row.data,
+  ...(row.attachment && { attachment: row.attachment }),
+  region: row.region,
+  createdAt: row.created_at.toISOString(),
+});
+
+/** Stores record and event together, or finds what the same request stored before. */
+async function insert(client, record, { id, eventId, region, attachment }) {
+  const { rows } = await client.query(
+    `INSERT INTO public.records
+       (id, idempotency_key, request_hash, event_id, patient_id, type, data, attachment, region)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (idempotency_key) DO NOTHING
+     RETURNING ${COLUMNS}`,
+    [
+      id,
+      record.idempotencyKey,
+      record.requestHash,
+      eventId,
+      record.patientId,
+      record.type,
+      JSON.stringify(record.data),
+      attachment && JSON.stringify(attachment),
+      region,
+    ],
+  );
+  if (rows.length === 0) {
+    const before = await client.query(
+      `SELECT request_hash, ${COLUMNS} FROM public.records WHERE idempotency_key = $1`,
+      [record.idempotencyKey],
+    );
+    if (before.rows[0].request_hash !== record.requestHash) {
+      throw new HttpError(422, "idempotency_key_reused", "This Idempotency-Key came with another body before.");
+    }
+    return { row: before.rows[0], replayed: true };
+  }
+  // No patient data: events cross regions and end up in queues, archives and logs.
+  const detail = { eventId, recordId: id, type: record.type, region, createdAt: rows[0].created_at.toISOString() };
+  await client.query(
+    "INSERT INTO public.outbox (event_id, region, detail_type, detail) VALUES ($1, $2, $3, $4)",
+    [eventId, region, RECORD_CREATED, JSON.stringify(detail)],
+  );
+  return { row: rows[0], replayed: false };
+}
+
+/**
+ * @param {object} options
+ * @param {ReturnType<typeof import("./database.mjs").createDatabase>} options.database
+ * @param {string} options.region
+ * @param {string} options.bucketName
+ * @param {(object: {bucket: string, key: string, body: Buffer, contentType: string}) => Promise<void>} options.putObject
+ * @param {(deadline: number) => Promise<void>} options.afterWrite publishes what was stored; never throws
+ */
+export function createRecords({ database, region, bucketName, putObject, afterWrite }) {
+  /** Before the transaction, so that no record names an object that isn't there. */
+  async function keep({ idempotencyKey, requestHash, attachment }) {
+    if (attachment === undefined) {
+      return undefined;
+    }
+    const { contentType, body, sha256 } = attachment;
+    // Repeated requests overwrite their own object, and only that.
+    const name = createHash("sha256").update(`${idempotencyKey}\n${requestHash}`).digest("hex");
+    const key = `attachments/${name}`;
+    try {
+      await putObject({ bucket: bucketName, key, body, contentType });
+    } catch (error) {
+      throw new UnavailableError("storage_unavailable", "The attachment can't be stored.", error);
+    }
+    return { key, contentType, size: body.length, sha256 };
+  }
+
+  async function readLocally(deadline, work, isAnswer) {
+    try {
+      const answer = await database.run("reader", deadline, work);
+      if (isAnswer(answer)) {
+        return answer;
+      }
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) {
+        throw error;
+      }
+    }
+    return database.run("writer", deadline, work);
+  }
+
+  return {
+    /** `POST /records` */
+    create: async (request) => {
+      const record = parseNewRecord(request);
+      const attachment = await keep(record);
+      const identity = { id: randomUUID(), eventId: randomUUID(), region, attachment };
+      const { row, replayed } = await database.transaction(request.deadline, (client) =>
+        insert(client, record, identity),
+      );
+      await afterWrite(request.deadline);
+      const headers = { location: `/records/${row.id}`, ...(replayed && { "idempotency-replayed": "true" }) };
+      return { status: 201, headers, body: present(row) };
+    },
+
+    /** `GET /records/{id}` */
+    read: async ({ parameters: [id], deadline }) => {
+      const missing = new HttpError(404, "not_found", "There is no record with this id.");
+      if (!isRecordId(id)) {
+        throw missing;
+      }
+      const find = (client) => client.query(`SELECT ${COLUMNS} FROM public.records WHERE id = $1`, [id]);
+      const { rows } = await readLocally(deadline, find, (answer) => answer.rows.length > 0);
+      if (rows.length === 0) {
+        throw missing;
+      }
+      return { status: 200, body: present(rows[0]) };
+    },
+
+    /** `GET /records?after=…&limit=…`, in order of their sequence numbers */
+    list: async ({ query, deadline }) => {
+      const { after, limit } = parsePage(query);
+      const find = (client) =>
+        client.query(`SELECT ${COLUMNS} FROM public.records WHERE sequence > $1 ORDER BY sequence LIMIT $2`, [
+          after,
+          limit,
+        ]);
+      const { rows } = await readLocally(deadline, find, () => true);
+      const next = rows.length === limit ? rows.at(-1).sequence : null;
+      return { status: 200, body: { records: rows.map(present), next } };
+    },
+  };
+}
