@@ -22,6 +22,7 @@ from lab.engine.operation import (
     StepFailedError,
     check_endpoints,
     own_inputs,
+    secretive,
 )
 from lab.engine.paths import differences, ignoring, matches, parse, property_diffs
 from lab.engine.plugin import Difference, InitializationError, Plugin, PluginError
@@ -85,6 +86,7 @@ class Deployment:
         self._not_yet_made: set[str] = set()
         self._to_recreate: set[str] = set()
         self._internal_provider: ResourceState | None = None
+        self._stack: ResourceState | None = None
 
     # Registering
 
@@ -100,7 +102,7 @@ class Deployment:
             inputs = with_hashes(from_struct(request.object), self._run.project.directory)
         except (AssetError, ValueError) as error:
             raise StepFailedError(urn, str(error)) from None
-        self._run.masker.learn(inputs)
+        self._run.masker.learn(secretive(request.type, inputs))
         self._follow_alias(request, urn)
         if not request.custom:
             state = self._component(request, urn, inputs)
@@ -116,7 +118,12 @@ class Deployment:
         if state is None:
             raise StepFailedError(urn, "outputs of a resource that isn't registered")
         self._run.masker.learn(outputs)
-        self._journal.confirm(state.changed(outputs=outputs, modified=now()))
+        changed = state.changed(outputs=outputs, modified=now())
+        if state.type == STACK_TYPE:
+            # The SDK tells them even when the program has failed half-way.
+            self._stack = changed
+        else:
+            self._journal.confirm(changed)
 
     def _answer(self, request: Any, state: ResourceState) -> Any:
         outputs = state.outputs
@@ -229,7 +236,7 @@ class Deployment:
             plugin.configure(urn, id, checked)
         except PluginError as error:
             raise StepFailedError(urn, str(error)) from None
-        self._run.masker.learn({key: checked[key] for key in checked if key != "accessKey"})
+        self._run.masker.learn(secretive(request.type, checked))
         kept = {key: value for key, value in (old.inputs if old else {}).items() if key[:2] == "__"}
         goal = self._goal(request, urn, {**checked, **kept})
         goal = goal.changed(id=id, outputs=checked, created=old.created if old else goal.created)
@@ -705,6 +712,8 @@ class Deployment:
 
     def finish(self) -> None:
         """The program has succeeded: delete what it no longer names and what was replaced."""
+        if self._stack is not None:
+            self._journal.confirm(self._stack)
         self.clear_interrupted()
         if self._run.stopped:
             return
@@ -745,7 +754,8 @@ class Deployment:
     def _sweep(self, state: ResourceState) -> None:
         plugin = self._providers.of(state)
         found, inputs, outputs = plugin.read(state.urn, state.type, "", state.inputs, {})
-        known = {one.id for one in self._journal.all() if one.urn == state.urn}
+        # By type, not by URN: under a new URN the same physical name may be in use again.
+        known = {one.id for one in self._journal.all() if one.type == state.type}
         if found and found not in known:
             orphan = state.changed(id=found, inputs=inputs or state.inputs, outputs=outputs)
             self.deletion.delete_one(orphan, Operation.DELETE, frozenset())

@@ -145,7 +145,7 @@ class EmbeddedEngine:
         """
         run = self._running
         if run is not None:
-            run.interrupted.set()
+            run.interrupt()
 
     # State
 
@@ -223,13 +223,14 @@ class EmbeddedEngine:
         doing = "preview" if run.preview else "up"
         variables = surroundings.isolated(self._environment, environment)
         for state in before.resources:
-            run.masker.learn(state.inputs, state.outputs)
+            run.learn(state)
         with ExitStack() as stack:
             stack.enter_context(self._interruptible(run))
             program = stack.enter_context(_Program.started(run, variables))
             server, address = _server(self._parallel)
             stack.callback(lambda: server.stop(grace=None).wait())
             plugins = Plugins(run, self._plugin, address, variables)
+            run.hurry = plugins.kill
             stack.callback(plugins.stop)
             known = sum(state.is_provider and bool(state.inputs) for state in before.resources)
             plugins.start_ahead(known if before.resources else _USUAL_PROVIDERS)
@@ -266,7 +267,7 @@ class EmbeddedEngine:
     ) -> Iterator[tuple[Journal, ProviderSource, Plugins]]:
         """The journal and plugins for an operation that works from the state alone."""
         for state in before.resources:
-            run.masker.learn(state.inputs, state.outputs)
+            run.learn(state)
         journal = Journal(before, self._path(run.project.name, self._stack), self._vault)
         variables = surroundings.isolated(self._environment)
         with ExitStack() as stack:
@@ -276,6 +277,7 @@ class EmbeddedEngine:
             server.start()
             stack.callback(lambda: server.stop(grace=None).wait())
             plugins = Plugins(run, self._plugin, address, variables)
+            run.hurry = plugins.kill
             stack.callback(plugins.stop)
             stack.callback(journal.close)
             plugins.start_ahead(
@@ -288,7 +290,7 @@ class EmbeddedEngine:
 
     @contextmanager
     def _interruptible(self, run: OperationRun) -> Iterator[None]:
-        """An interrupt signal ends the operation in order; a second one changes nothing more.
+        """An interrupt signal ends the operation in order; a second one ends it at once.
 
         Each step is recorded before the next begins, so even a kill leaves a usable state.
         """
@@ -296,7 +298,7 @@ class EmbeddedEngine:
         here = threading.current_thread() is threading.main_thread()
         handler = signal.getsignal(signal.SIGINT) if here else None
         if here:
-            signal.signal(signal.SIGINT, lambda *_: run.interrupted.set())
+            signal.signal(signal.SIGINT, lambda *_: run.interrupt())
         try:
             yield
         finally:
@@ -310,13 +312,15 @@ class EmbeddedEngine:
         """EngineError if anything went wrong so far; `program` is one that ended early."""
         name = run.project.name
         details = tuple(f"{_name(one.urn)}: {one}" for one in run.failures)
+        if run.interrupted.is_set():
+            raise EngineError(
+                f"{name}: interrupted; run the same command again to go on from here", details
+            )
         if run.failures:
             first = run.failures[0]
             subject = f"{first.doing} {_name(first.urn)}" if first.urn else doing
             line = " ".join(str(first).split())
             raise EngineError(f"{name}: {subject} failed: {line}", details)
-        if run.interrupted.is_set():
-            raise EngineError(f"{name}: interrupted; run the same command again to go on from here")
         if program is not None or run.program_errors:
             errors = tuple(run.program_errors)
             code = program.exit_code if program else 0

@@ -23,7 +23,7 @@ from lab.engine.events import (
 )
 from lab.engine.plugin import Plugin, PluginError, PluginProcess
 from lab.engine.project import Project
-from lab.engine.state import ResourceState
+from lab.engine.state import PROVIDER_PREFIX, ResourceState
 from lab.engine.values import Masker, Properties, plain
 
 
@@ -49,6 +49,7 @@ class OperationRun:
         self.failures: list[StepFailedError] = []
         self.program_errors: list[str] = []
         self.interrupted = threading.Event()
+        self.hurry: Callable[[], None] = _nothing
         self._on_event = on_event
         self._event_lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(parallel)
@@ -60,10 +61,25 @@ class OperationRun:
         """Whether nothing new may begin."""
         return bool(self.failures) or self.interrupted.is_set()
 
+    def learn(self, state: ResourceState) -> None:
+        """Remember the secrets of a resource, so that no message shows them."""
+        self.masker.learn(secretive(state.type, state.inputs))
+        self.masker.learn(secretive(state.type, state.outputs))
+
     def fail(self, failure: StepFailedError) -> None:
         """Remember a failure; what is under way may finish."""
         with self._event_lock:
             self.failures.append(failure)
+
+    def interrupt(self) -> None:
+        """Begin nothing new and let calls in flight finish; the second time, don't wait for them.
+
+        A call that is cut off stays on record as pending, and the next run clears it up.
+        """
+        if self.interrupted.is_set():
+            # Not here: a signal may arrive while this very thread holds a lock.
+            threading.Thread(target=self.hurry, daemon=True).start()
+        self.interrupted.set()
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -145,6 +161,10 @@ class OperationRun:
         self.tell(operation, state, "done", seconds=monotonic() - started, diff=diff)
 
 
+def _nothing() -> None:
+    """Before there are plugins, nothing can be hurried."""
+
+
 class Plugins:
     """The plugin processes of one operation: one for each provider resource.
 
@@ -197,6 +217,13 @@ class Plugins:
             plugins = list(self._configured.values())
         for plugin in plugins:
             plugin.cancel()
+
+    def kill(self) -> None:
+        """End all processes at once, in the middle of their calls."""
+        with self._lock:
+            processes = list(self._processes)
+        for process in processes:
+            process.kill()
 
     def stop(self) -> None:
         """End all processes and wait for them."""
@@ -260,6 +287,14 @@ class ProviderSource:
         plugin.configure(candidate.urn, candidate.id, own_inputs(candidate.inputs))
         self._plugins.put(state.provider, plugin)
         return plugin
+
+
+def secretive(type: str, properties: Properties) -> Properties:
+    """The properties whose secrets are worth masking: an AWS access key's id is in every ARN-like
+    text of a test account, and no secret by AWS's own definition, though the SDK marks it."""
+    if not type.startswith(PROVIDER_PREFIX):
+        return properties
+    return {key: value for key, value in properties.items() if key != "accessKey"}
 
 
 def own_inputs(inputs: Properties) -> Properties:

@@ -118,6 +118,10 @@ class PluginProcess:
         if self._process.poll() is None:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
     def wait(self) -> None:
         """Wait until the process is gone; one that doesn't listen is killed."""
         try:

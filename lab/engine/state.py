@@ -322,6 +322,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace the file in one step: a reader, or a kill, sees the old content or the new."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # One writer holds the lock, so one name will do, and a kill leaves at most one draft.
+    draft = path.with_name(f".{path.name}.draft")
     write_private(draft, text.encode())
     draft.replace(path)
