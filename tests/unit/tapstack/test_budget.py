@@ -33,7 +33,7 @@ def test_a_configuration_above_the_objective_is_refused_with_its_pieces():
 def test_an_rpo_above_the_objective_is_refused():
     """N6: the largest piece decides."""
     budget = replace(recovery_budget(30, 3), data=(Piece("object replication", 901),))
-    with pytest.raises(SettingsError, match="RPO 901 s is above .* object replication 901 s"):
+    with pytest.raises(SettingsError, match=r"RPO 901 s is above .* object replication 901 s"):
         check_budget(budget)
 
 
