@@ -121,9 +121,7 @@ def destroy(_c: Context, layer: str, stack: str = "lab", engine: str | None = No
 
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
 @reported
-def outputs(
-    _c: Context, stack: str = "lab", engine: str | None = None, json: bool = False
-) -> None:
+def outputs(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
     """Print all layers' outputs and write cfn-outputs/flat-outputs.json."""
     from ops import show
 
@@ -239,9 +237,7 @@ def bench(_c: Context, name: str) -> None:
     benches.run(name)
 
 
-_lab = Collection(
-    "lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock
-)
+_lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
     outputs, inventory, status, lint, test, bench, _lab,

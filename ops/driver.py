@@ -176,8 +176,8 @@ class Driver:
         for result in results:
             if result.error is not None:
                 for line in error_lines(result.error):
-                    line = line.removeprefix(f"{result.layer}: ")
-                    self.errors.print(f"{result.layer}: {line}", markup=False)
+                    text = line.removeprefix(f"{result.layer}: ")
+                    self.errors.print(f"{result.layer}: {text}", markup=False)
         return results
 
     def _interrupt(self, times: int) -> None:

@@ -27,9 +27,7 @@ def endpoint(stack_file: StackFile, environment: Mapping[str, str] = os.environ)
     return address.rstrip("/")
 
 
-def start(
-    workspace: Workspace, stack_file: StackFile, clock: float | None = None
-) -> client.Status:
+def start(workspace: Workspace, stack_file: StackFile, clock: float | None = None) -> client.Status:
     """The running lab of this workspace, started if need be."""
     port = urlsplit(endpoint(stack_file)).port
     try:

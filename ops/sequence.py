@@ -137,9 +137,7 @@ def _timed(layer: str, work: Callable[[str], Summary]) -> LayerResult:
     try:
         summary = work(layer)
     except Exception as error:
-        return LayerResult(
-            layer, Outcome.FAILED, seconds=time.monotonic() - started, error=error
-        )
+        return LayerResult(layer, Outcome.FAILED, seconds=time.monotonic() - started, error=error)
     return LayerResult(layer, Outcome.DONE, summary, time.monotonic() - started)
 
 

@@ -38,9 +38,7 @@ def inventory(stack: str, as_json: bool) -> None:
         return
     console = make_console()
     console.print(
-        rows_table(
-            ("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found)
-        )
+        rows_table(("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found))
     )
     console.print(f"{len(found)} resources of {stack_file.settings.suffix}")
 
@@ -59,9 +57,7 @@ def status(stack: str, engine: str | None, as_json: bool) -> None:
     clients = Clients(driver.stack_file, driver.lab_endpoint)
     regions = statuses.regions(driver.outputs(), clients, driver.lab_endpoint)
     if as_json:
-        _print_json(
-            {"stack": stack, "layers": layers, "regions": [x.as_dict() for x in regions]}
-        )
+        _print_json({"stack": stack, "layers": layers, "regions": [x.as_dict() for x in regions]})
         return
     driver.console.print(
         rows_table(

@@ -57,7 +57,9 @@ def health(host: str | None, lab_endpoint: str | None) -> str:
     )
     handlers = [urllib.request.ProxyHandler({})] if lab_endpoint else []
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_SECONDS) as answer:
+        with urllib.request.build_opener(*handlers).open(
+            request, timeout=TIMEOUT_SECONDS
+        ) as answer:
             return f"{answer.status} {json.load(answer)['status']}"
     except urllib.error.HTTPError as error:
         return f"answers {error.code}"
@@ -73,9 +75,7 @@ def database(outputs: Mapping[str, Any], role: str, clients: Clients, region: st
     if not wanted or not name:
         return "not deployed"
     try:
-        answer = clients.get("rds", region).describe_global_clusters(
-            GlobalClusterIdentifier=wanted
-        )
+        answer = clients.get("rds", region).describe_global_clusters(GlobalClusterIdentifier=wanted)
     except (ClientError, BotoCoreError) as error:
         return f"unknown ({' '.join(str(error).split())})"
     cluster = answer["GlobalClusters"][0]

@@ -1,0 +1,69 @@
+"""The system, deployed once into a lab of its own in a temporary workspace.
+
+A lab that someone runs from this working copy is never touched: the tests' lab has its own state
+directory and a free port. With several test processes one deploys and the others wait for it; the
+last one that ends stops the lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fasteners
+import pytest
+from deployed_lab import REPOSITORY, Lab, copied, free_port
+
+DEPLOY_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Lab]:
+    """All four layers in a lab, deployed once and shared: read it, don't change it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "deployed"
+    shared.mkdir(exist_ok=True)
+    lock = fasteners.InterProcessLock(shared / "lock")
+    record = shared / "port"
+    users = shared / "users"
+    with lock:
+        if not record.exists():
+            lab = Lab(shared, free_port())
+            answer = lab.inv("deploy-all", timeout=DEPLOY_SECONDS)
+            if answer.returncode:
+                lab.stop()
+                pytest.fail(f"deploy-all failed:\n{answer.stdout}\n{answer.stderr}", pytrace=False)
+            record.write_text(str(lab.port))
+        users.write_text(str(int(users.read_text()) + 1 if users.exists() else 1))
+    lab = Lab(shared, int(record.read_text()))
+    try:
+        yield lab
+    finally:
+        with lock:
+            left = int(users.read_text()) - 1
+            users.write_text(str(left))
+            if left == 0:
+                lab.stop()
+                record.unlink()
+
+
+@pytest.fixture
+def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    """Makes labs of the test's own, which it may break; nothing is deployed in them yet.
+
+    ``make_lab(copy=True)`` has a working copy of its own as well, whose programs and stack files
+    the test may edit.
+    """
+    made: list[Lab] = []
+
+    def make(*, copy: bool = False) -> Lab:
+        directory = tmp_path / f"lab-{len(made)}"
+        directory.mkdir()
+        repository = copied(tmp_path / f"copy-{len(made)}") if copy else REPOSITORY
+        lab = Lab(directory, free_port(), repository)
+        made.append(lab)
+        return lab
+
+    yield make
+    for lab in made:
+        lab.stop()
