@@ -71,8 +71,9 @@ class RegionalService(pulumi.ComponentResource):
                 role=role,
                 code=args.code,
                 environment=function_environment.service(region, args.database, args.data),
+                after=[args.after],
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[args.after]),
+            child,
         )
         failed_events.receive_from(f"failed-events-{region.name}", api.function)
         OutboxSchedule(

@@ -1,6 +1,6 @@
 """A Node.js function in the VPC's private subnets, with its log group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -54,6 +54,8 @@ class VpcFunctionArgs:
     role: FunctionRole
     code: pulumi.Input[pulumi.Archive]
     environment: Mapping[str, pulumi.Input[str]]
+    after: Sequence[pulumi.Resource] = ()
+    """What must be done before this code runs."""
 
 
 class VpcFunction(pulumi.ComponentResource):
@@ -94,7 +96,7 @@ class VpcFunction(pulumi.ComponentResource):
             ),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self.log_group, args.role.attachment]
+                parent=self, depends_on=[self.log_group, args.role.attachment, *args.after]
             ),
         )
         self.register_outputs({"function_arn": self.function.arn})
