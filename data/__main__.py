@@ -121,7 +121,7 @@ def main() -> None:
                     "role": region.role,
                     "bucket": side.bucket.bucket.bucket,
                     "bus": event_bus_name(region.name, region.suffix),
-                    "cluster-endpoint": cluster.cluster.endpoint,
+                    "cluster-endpoint": cluster.endpoint,
                     "reader-endpoint": cluster.cluster.reader_endpoint,
                     "application-secret": secret_arn,
                 },
@@ -131,7 +131,7 @@ def main() -> None:
         outputs.append(
             RegionalData(
                 cluster_identifier=cluster.cluster.cluster_identifier,
-                cluster_endpoint=cluster.cluster.endpoint,
+                cluster_endpoint=cluster.endpoint,
                 reader_endpoint=cluster.cluster.reader_endpoint,
                 bucket_name=side.bucket.bucket.bucket,
                 bucket_arn=side.bucket.bucket.arn,

@@ -58,6 +58,8 @@ class RegionalCluster(pulumi.ComponentResource):
     """Cluster, parameter group, log group, monitoring role, instances."""
 
     cluster: aws.rds.Cluster
+    endpoint: pulumi.Output[str]
+    """Leads to this cluster's writer; of a secondary, to the writer it would get by promotion."""
     instances: list[aws.rds.ClusterInstance]
 
     def __init__(
@@ -137,6 +139,9 @@ class RegionalCluster(pulumi.ComponentResource):
                 custom_timeouts=SLOW,
             ),
         )
+        self.endpoint = pulumi.Output.all(
+            self.cluster.endpoint, self.cluster.reader_endpoint
+        ).apply(lambda known: writer_endpoint(*known))
         monitoring_role = _monitoring_role(self, args) if settings.monitoring_interval else None
         self.instances = [
             aws.rds.ClusterInstance(
@@ -168,6 +173,18 @@ class RegionalCluster(pulumi.ComponentResource):
             for number in range(1, settings.instances_per_region + 1)
         ]
         self.register_outputs({"cluster_identifier": self.cluster.cluster_identifier})
+
+
+def writer_endpoint(endpoint: str | None, reader_endpoint: str) -> str:
+    """A cluster's writer endpoint, which AWS leaves out of its answer for a secondary.
+
+    It differs from the reader's by one label (tf-aws #14219; Aurora user guide, "Amazon Aurora
+    endpoint connections").
+
+    >>> writer_endpoint(None, "a.cluster-ro-x.us-west-2.rds.amazonaws.com")
+    'a.cluster-x.us-west-2.rds.amazonaws.com'
+    """
+    return endpoint or reader_endpoint.replace(".cluster-ro-", ".cluster-", 1)
 
 
 def _monitoring_role(parent: pulumi.Resource, args: RegionalClusterArgs) -> pulumi.Output[str]:

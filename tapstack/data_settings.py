@@ -4,12 +4,17 @@ import re
 from dataclasses import dataclass
 
 from tapstack.errors import SettingsError
-from tapstack.fields import between, matching, one_of, setting
+from tapstack.fields import between, one_of, setting
 
 SERVERLESS = "db.serverless"
 ADVISED_PRIMARY_CAPACITY = 8.0
 """ACU that AWS advises at least for the primary of a global database (Aurora user guide, "Using
 Aurora serverless with Aurora global databases")."""
+
+OLDEST_VERSION = (14, 6)
+FIRST_GLOBAL_VERSIONS = {14: 3, 15: 2, 16: 1, 17: 4}
+"""First minor version of each major with Global Database (Aurora user guide, "Supported Regions
+and DB engines for Aurora global databases")."""
 
 
 def _instance_class(value: str) -> str | None:
@@ -27,10 +32,22 @@ def _engine_version(value: str) -> str | None:
     match = re.fullmatch(r"(\d+)\.(\d+)", value)
     if not match:
         return "must be major.minor, such as 16.8"
-    if (int(match[1]), int(match[2])) < (14, 6):
+    major, minor = int(match[1]), int(match[2])
+    if (major, minor) < OLDEST_VERSION:
         return "must be 14.6 or newer"
-    if int(match[1]) > 17:
-        return "must be an Aurora PostgreSQL version that supports Global Database (14 to 17)"
+    if major not in FIRST_GLOBAL_VERSIONS or minor < FIRST_GLOBAL_VERSIONS[major]:
+        return "is no Aurora PostgreSQL version that supports Global Database: use 16.8"
+    return None
+
+
+def _backup_window(value: str) -> str | None:
+    time = r"([01]\d|2[0-3]):([0-5]\d)"
+    match = re.fullmatch(f"{time}-{time}", value)
+    if not match:
+        return "must be hh:mm-hh:mm in UTC"
+    begin, end = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
+    if not 30 <= (end - begin) % (24 * 60) <= 240:
+        return "must be 30 minutes to 4 hours long: AWS asks for 30, the other region's is next"
     return None
 
 
@@ -58,7 +75,7 @@ class DataSettings:
     )
     preferred_backup_window: str = setting(
         "03:00-04:00",
-        check=matching(r"[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d", "hh:mm-hh:mm in UTC"),
+        check=_backup_window,
         help="Daily backup window of the primary, UTC; the secondary's is six hours later",
     )
     bidirectional_replication: bool = setting(
