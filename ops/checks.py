@@ -139,7 +139,7 @@ def _junit(file: Path) -> tuple[int, int]:
 
 
 def _count(output: str, word: str) -> int:
-    """``ℹ pass 12`` of Node's test runner."""
+    """``# pass 12`` of Node's test runner."""
     found = re.findall(rf"^\S* ?{word} (\d+)\s*$", output, re.MULTILINE)
     return int(found[-1]) if found else 0
 
