@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lab.engine.events import (
+    EngineError,
     Event,
     LogEvent,
     Operation,
@@ -191,7 +192,10 @@ class Plugins:
     def start_ahead(self, count: int) -> None:
         """Start processes for providers that are to come."""
         for _ in range(count):
-            process = self._start()
+            try:
+                process = self._start()
+            except PluginError as error:
+                raise EngineError(f"{self._run.project.name}: {error}") from None
             with self._lock:
                 self._idle.append(process)
 

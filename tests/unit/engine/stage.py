@@ -1,0 +1,242 @@
+"""A stage for tests of the engine's steps: registrations without a program, a plugin in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime.proto import resource_pb2
+
+from lab.engine.deployment import Deployment
+from lab.engine.events import Event, ResourceEvent, Summary
+from lab.engine.journal import Journal
+from lab.engine.operation import OperationRun
+from lab.engine.plugin import Difference, InitializationError, PluginError
+from lab.engine.project import Project
+from lab.engine.state import Checkpoint, Vault, read
+from lab.engine.values import UNKNOWN, Properties, from_struct, plain, to_struct
+
+PROVIDER = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
+
+
+class MemoryPlugin:
+    """A plugin and its cloud. Calls are noted as (call, name, …); `faults` maps a call such as
+    "create a" to the exception it raises, before or (InitializationError) after its effect."""
+
+    def __init__(self, cloud: dict[str, Properties] | None = None) -> None:
+        self.cloud = {} if cloud is None else cloud
+        self.calls: list[tuple[Any, ...]] = []
+        self.faults: dict[str, Exception] = {}
+        self.supports_preview = True
+        self.delete_first = False
+        self.region_replaces = True
+        self.serial = 0
+
+    def _note(self, call: str, name: str, *more: Any) -> None:
+        self.calls.append((call, name, *more))
+        fault = self.faults.get(f"{call} {name}")
+        if fault is not None and not isinstance(fault, InitializationError):
+            raise fault
+
+    def check_config(self, urn: str, olds: Properties, news: Properties) -> Properties:
+        return news
+
+    def diff_config(self, urn: str, id: str, old_inputs: Properties, news: Properties) -> Any:
+        moved = old_inputs.get("region") != news.get("region")
+        return Difference(changes=old_inputs != news, replaces=("region",) if moved else ())
+
+    def configure(self, urn: str, id: str, inputs: Properties) -> None:
+        self.calls.append(("configure", urn.rpartition("::")[2], id))
+
+    def check(
+        self, urn: str, type: str, olds: Properties, news: Properties, seed: bytes
+    ) -> Properties:
+        self._note("check", plain(news)["name"], dict(olds))
+        return news
+
+    def diff(self, urn: str, type: str, id: str, **given: Any) -> Difference:
+        old, new = plain(given["old_inputs"]), plain(given["news"])
+        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        self._note("diff", plain(given["news"]).get("name", ""), tuple(changed))
+        forcing = tuple(key for key in changed if key in ("name", "zone"))
+        return Difference(bool(changed), forcing, self.delete_first, tuple(changed))
+
+    def create(
+        self, urn: str, type: str, inputs: Properties, *, timeout: float, preview: bool
+    ) -> tuple[str, Properties]:
+        name = plain(inputs)["name"]
+        if preview:
+            return "", {**inputs, "arn": UNKNOWN}
+        self._note("create", name, timeout)
+        if name in self.cloud and self.cloud[name].get("exclusive"):
+            raise PluginError(f"{name} exists already")
+        self.serial += 1
+        id = f"{name}-{self.serial}"
+        outputs = {**inputs, "arn": f"arn:{id}"}
+        self.cloud[id] = outputs
+        fault = self.faults.pop(f"create {name}", None)
+        if isinstance(fault, InitializationError):
+            raise InitializationError(id, outputs, fault.reasons)
+        return id, outputs
+
+    def update(self, urn: str, type: str, id: str, **given: Any) -> Properties:
+        outputs = {**given["news"], "arn": plain(given["old_outputs"]).get("arn")}
+        if not given["preview"]:
+            self._note("update", plain(given["news"])["name"], given["timeout"])
+            self.cloud[id] = outputs
+        return outputs
+
+    def read(
+        self, urn: str, type: str, id: str, inputs: Properties, outputs: Properties
+    ) -> tuple[str, Properties, Properties]:
+        self._note("read", id or plain(inputs)["name"])
+        for found, properties in self.cloud.items():
+            if found == id or (not id and plain(properties)["name"] == plain(inputs)["name"]):
+                bare = {key: value for key, value in properties.items() if key != "arn"}
+                return found, bare, properties
+        return "", {}, {}
+
+    def delete(
+        self, urn: str, type: str, id: str, inputs: Properties, outputs: Properties, **_: Any
+    ) -> None:
+        self._note("delete", id)
+        self.cloud.pop(id, None)
+
+    def invoke(self, token: str, arguments: Properties, *, preview: bool) -> Properties:
+        self._note("invoke", token, arguments)
+        return {"answer": 42}
+
+    def made(self, *kinds: str) -> list[tuple[str, str]]:
+        """The noted calls of these kinds, without their details."""
+        return [(call[0], call[1]) for call in self.calls if call[0] in kinds]
+
+
+class MemoryPlugins:
+    """In place of plugin processes."""
+
+    def __init__(self, plugin: MemoryPlugin) -> None:
+        self._plugin = plugin
+        self._configured: dict[str, MemoryPlugin] = {}
+
+    def connect(self) -> MemoryPlugin:
+        return self._plugin
+
+    def put(self, reference: str, plugin: MemoryPlugin) -> None:
+        self._configured[reference] = plugin
+
+    def get(self, reference: str) -> MemoryPlugin | None:
+        return self._configured.get(reference)
+
+
+class Stage:
+    """Deployments of one stack, one after the other, over one state file and one cloud."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "state" / "shop" / "lab.json"
+        self.vault = Vault(folder / "state")
+        self.plugin = MemoryPlugin()
+        self.stacks: dict[tuple[str, str], Properties] = {}
+        self.events: list[Event] = []
+
+    def run(
+        self, program: Callable[[Act], None], *, preview: bool = False, ends: bool = True
+    ) -> Summary:
+        """Deploy (or preview) what `program` registers; its failures raise the first of them."""
+        self.events = []
+        project = Project("shop", self.folder, "lab", {})
+        run = OperationRun(project, self.events.append, preview=preview, parallel=8)
+        before = read(self.path, self.vault) or Checkpoint()
+        journal = Journal(before, None if preview else self.path, self.vault)
+        plugins: Any = MemoryPlugins(self.plugin)
+        deployment = Deployment(
+            run, journal, plugins, before.resources, lambda *name: self.stacks.get(name)
+        )
+        try:
+            program(Act(deployment))
+            if ends:
+                deployment.finish()
+        finally:
+            journal.close()
+        if run.failures:
+            raise run.failures[0]
+        return run.summary()
+
+    def told(self, *phases: str) -> list[tuple[str, str]]:
+        """(operation, name) of the events of these phases, the unchanged left out."""
+        return [
+            (event.operation.value, event.name)
+            for event in self.events
+            if isinstance(event, ResourceEvent)
+            and event.phase in phases
+            and event.operation.value != "same"
+        ]
+
+    def states(self) -> dict[str, Any]:
+        """The recorded resources by name (the replaced ones that wait are left out)."""
+        checkpoint = read(self.path, self.vault) or Checkpoint()
+        return {state.name: state for state in checkpoint.resources if not state.delete}
+
+
+class Act:
+    """What a program can do on the stage."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+
+    def provider(self, name: str = "east", region: str = "east", **fields: Any) -> str:
+        """Register a provider; its reference."""
+        answer = self.deployment.register(
+            resource_pb2.RegisterResourceRequest(
+                type=fields.pop("type", "pulumi:providers:fake"),
+                name=name,
+                custom=True,
+                acceptSecrets=True,
+                version="1.0.0",
+                object=to_struct({"region": region, **fields}),
+            )
+        )
+        return f"{answer.urn}::{answer.id or UNKNOWN}"
+
+    def thing(self, name: str, provider: str, **fields: Any) -> Any:
+        """Register a resource: inputs by keyword, `options` = further fields of the request.
+
+        An input may be another thing's answer: its arn is taken, and the dependency recorded.
+        """
+        options = dict(fields.pop("options", {}))
+        inputs: Properties = {"name": name}
+        wiring = dict(options.pop("propertyDependencies", {}))
+        for key, value in fields.items():
+            if isinstance(value, Answer):
+                inputs[key] = value.outputs["arn"]
+                wiring[key] = resource_pb2.RegisterResourceRequest.PropertyDependencies(
+                    urns=[value.urn]
+                )
+            else:
+                inputs[key] = value
+        urns = {urn for entry in wiring.values() for urn in entry.urns}
+        dependencies = [*options.pop("dependencies", ()), *urns]
+        answer = self.deployment.register(
+            resource_pb2.RegisterResourceRequest(
+                type=options.pop("type", "fake:index:Thing"),
+                name=options.pop("name", name),
+                custom=True,
+                acceptSecrets=True,
+                provider=provider,
+                object=to_struct(inputs),
+                propertyDependencies=wiring,
+                dependencies=dependencies,
+                **options,
+            )
+        )
+        return Answer(answer)
+
+
+class Answer:
+    """The answer to a registration in plain values."""
+
+    def __init__(self, answer: Any) -> None:
+        self.urn: str = answer.urn
+        self.id: str = answer.id
+        self.outputs = from_struct(answer.object)

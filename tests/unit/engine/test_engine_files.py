@@ -1,0 +1,296 @@
+"""Project files, checkpoints, export and import, locks, the environment of children."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage import Act, Stage
+
+from lab.engine import environment, project, state
+from lab.engine.embedded import EmbeddedEngine
+from lab.engine.events import EngineError
+from lab.engine.journal import Journal
+from lab.engine.lock import locked
+from lab.engine.values import SECRET, SIGNATURE, secret
+
+
+def write(folder: Path, config: str, stack: str | None = "{}") -> Path:
+    layer = folder / "shop"
+    layer.mkdir(exist_ok=True)
+    (layer / "Pulumi.yaml").write_text(
+        f"name: shop\nruntime: python\nstackConfigDir: ..\nconfig: {config}\n"
+    )
+    if stack is not None:
+        (folder / "Pulumi.lab.yaml").write_text(f"config: {stack}\n")
+    return layer
+
+
+def test_configuration_is_read_as_the_cli_reads_it(tmp_path: Path) -> None:
+    """Own keys get the project's namespace, their defaults and types; other namespaces `value`;
+    the stack's file, found in stackConfigDir, wins; all arrive as texts, lists as JSON."""
+    layer = write(
+        tmp_path,
+        "{size: {type: integer, default: 3}, list: {type: array, default: [1]}, "
+        "'aws:region': {value: us-east-1}, flag: {type: boolean, default: true}, old: plain}",
+        "{'shop:size': 5, 'other:x': {a: [1]}}",
+    )
+    loaded = project.load(layer, "lab")
+    assert dict(loaded.config) == {
+        "shop:size": "5",
+        "other:x": '{"a": [1]}',
+        "shop:list": "[1]",
+        "aws:region": "us-east-1",
+        "shop:flag": "true",
+        "shop:old": "plain",
+    }
+    assert loaded.stack_urn == "urn:pulumi:lab::shop::pulumi:pulumi:Stack::shop-lab"
+
+
+@pytest.mark.parametrize(
+    ("config", "stack", "message"),
+    [
+        ("{size: {type: integer}}", "{}", "missing the configuration value shop:size"),
+        ("{size: {type: integer}}", "{'shop:size': big}", "'shop:size' must be of type 'integer'"),
+        ("{flag: {type: boolean}}", "{'shop:flag': 3}", "'shop:flag' must be of type 'boolean'"),
+        ("{n: {type: integer}}", "{'shop:n': true}", "'shop:n' must be of type 'integer'"),
+        ("{n: {type: wheel}}", "{'shop:n': 1}", "the unknown type 'wheel'"),
+        ("{}", "{'shop:key': {secure: v1abc}}", "shop:key is a `secure` value"),
+        ("{}", "[]", None),
+        ("{}", "[1]", "`config` is no mapping"),
+        ("{}", None, "Pulumi.lab.yaml is missing"),
+        ("{}", "{a: [}", "is no valid YAML"),
+    ],
+)
+def test_bad_configuration_is_one_line(
+    tmp_path: Path, config: str, stack: str | None, message: str | None
+) -> None:
+    """Trap 37 and 39: types are enforced, secure values refused, a missing file named."""
+    layer = write(tmp_path, config, stack)
+    if message is None:
+        assert project.load(layer, "lab").config == {}
+        return
+    with pytest.raises(EngineError) as raised:
+        project.load(layer, "lab")
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_environment_of_children_reaches_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No AWS or Pulumi variable and no proxy of the user's gets through; metadata is off."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "https_proxy", "PULUMI_BACKEND_URL"):
+        monkeypatch.setenv(name, "leaked")
+    monkeypatch.setenv("UNRELATED", "kept")
+    made = environment.isolated({"EXTRA": "1"}, None)
+    assert "leaked" not in made.values()
+    assert made["UNRELATED"] == "kept" and made["EXTRA"] == "1"
+    assert made["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert made["AWS_CONFIG_FILE"] == made["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+
+
+def test_a_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
+    """A second operation is refused in one line with the holder's process id; the lock of a
+    process that was killed is no obstacle."""
+    path = tmp_path / "shop" / "lab.lock"
+    script = (
+        "import sys, pathlib; from lab.engine.lock import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), 'x'): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert holder.stdout and holder.stdin
+    holder.stdout.readline()
+    with (
+        pytest.raises(EngineError, match=f"shop: another operation .*process {holder.pid}"),
+        locked(path, "shop"),
+    ):
+        pytest.fail("two hold the lock")
+    holder.kill()
+    holder.wait()
+    with locked(path, "shop"):
+        assert path.read_text().strip() == str(os.getpid())
+    holder.stdin.close()
+    holder.stdout.close()
+
+
+def deployed(stage: Stage) -> EmbeddedEngine:
+    """A deployed stack with a secret, a component, a provider and a stack reference."""
+    write(stage.folder, "{}")
+    stage.stacks["network", "lab"] = {"id": "vpc-1"}
+
+    def program(act: Act) -> None:
+        from pulumi.runtime.proto import resource_pb2
+
+        from lab.engine.values import to_struct
+
+        act.deployment.register(
+            resource_pb2.RegisterResourceRequest(type="pulumi:pulumi:Stack", name="shop-lab")
+        )
+        root = "urn:pulumi:lab::shop::pulumi:pulumi:Stack::shop-lab"
+        east = act.provider()
+        a = act.thing("a", east, password=secret("correct-horse"), options={"parent": root})
+        act.thing("b", east, after=a, options={"customTimeouts": {"create": "3m"}})
+        act.deployment.read(
+            resource_pb2.ReadResourceRequest(
+                id="organization/network/lab",
+                type="pulumi:pulumi:StackReference",
+                name="network",
+                properties=to_struct({"name": "organization/network/lab"}),
+            )
+        )
+        act.deployment.register_outputs(root, {"arn": a.outputs["arn"], "token": secret("hidden")})
+
+    stage.run(program)
+    return engine(stage.folder)
+
+
+def engine(folder: Path) -> EmbeddedEngine:
+    return EmbeddedEngine(
+        project_dir=folder / "shop", stack="lab", state_dir=folder / "state", plugin=["false"]
+    )
+
+
+def secrets_in(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, list):
+        return [found for item in value for found in secrets_in(item)]
+    if not isinstance(value, dict):
+        return []
+    if value.get(SIGNATURE) == SECRET:
+        return [value]
+    return [found for item in value.values() for found in secrets_in(item)]
+
+
+def test_an_export_has_the_form_that_pulumi_stack_import_accepts(stage: Stage) -> None:
+    """The deployment format: version 3; magic = sha256 of the version; a passphrase provider as
+    soon as there are secrets, which are plaintext; each resource after what it refers to, with
+    the fields of its kind; StackReference external with its provider in the list."""
+    document = json.loads(json.dumps(deployed(stage).export()))
+    assert document["version"] == 3
+    deployment = document["deployment"]
+    manifest = deployment["manifest"]
+    assert manifest["magic"] == hashlib.sha256(manifest["version"].encode()).hexdigest()
+    assert manifest["time"].endswith("Z")
+    assert deployment["secrets_providers"]["type"] == "passphrase"
+    assert deployment["secrets_providers"]["state"]["salt"].startswith("v1:")
+    assert deployment["metadata"] == {}
+    secrets = secrets_in(deployment["resources"])
+    assert len(secrets) == 3, "password in inputs and outputs, token in the stack's outputs"
+    assert all(set(one) == {SIGNATURE, "plaintext"} for one in secrets)
+    assert sorted(json.loads(one["plaintext"]) for one in secrets) == [
+        "correct-horse",
+        "correct-horse",
+        "hidden",
+    ]
+    seen: set[str] = set()
+    for resource in deployment["resources"]:
+        named = {*resource.get("dependencies", ()), resource.get("parent", "")}
+        named |= {urn for urns in resource.get("propertyDependencies", {}).values() for urn in urns}
+        if "provider" in resource:
+            named.add(resource["provider"].rpartition("::")[0])
+        assert named - {""} <= seen, f"{resource['urn']} comes before what it refers to"
+        seen.add(resource["urn"])
+        assert {"urn", "type", "custom"} <= resource.keys()
+        if resource["custom"]:
+            assert resource["id"] and resource["created"] and resource["modified"]
+    by_name = {one["urn"].rpartition("::")[2]: one for one in deployment["resources"]}
+    assert by_name["b"]["customTimeouts"] == {"create": 180.0}
+    assert by_name["b"]["propertyDependencies"] == {"after": [by_name["a"]["urn"]]}
+    reference = by_name["network"]
+    assert reference["external"] is True
+    assert reference["provider"] == f"{by_name['default']['urn']}::{by_name['default']['id']}"
+    assert by_name["default"]["type"] == "pulumi:providers:pulumi"
+
+
+def test_an_export_comes_back_by_import(stage: Stage, tmp_path: Path) -> None:
+    """What is exported is imported as it was; another stack's state and ciphertext of another
+    engine are refused in one line."""
+    made = deployed(stage)
+    document = made.export()
+    resources = made.resources()
+    stage.path.unlink()
+    assert made.outputs() is None and made.resources() == []
+    made.import_state(document)
+    assert made.resources() == resources
+    assert made.outputs() == {"arn": "arn:a-1", "token": "[secret]"}
+    assert made.outputs(show_secrets=True) == {"arn": "arn:a-1", "token": "hidden"}
+    assert "correct-horse" not in stage.path.read_text()
+    foreign = json.loads(json.dumps(document).replace("::shop::", "::else::"))
+    with pytest.raises(EngineError, match="not of urn:pulumi:lab::shop"):
+        made.import_state(foreign)
+    sealed = {SIGNATURE: SECRET, "ciphertext": "v1:abc:def"}
+    entry = {"urn": "u", "type": "t", "custom": True, "inputs": {"p": sealed}}
+    with pytest.raises(EngineError, match="--show-secrets"):
+        made.import_state({"version": 3, "deployment": {"resources": [entry]}})
+    with pytest.raises(EngineError, match="no Pulumi deployment of version 3"):
+        made.import_state({"version": 2})
+
+
+def test_fields_of_the_clis_survive(stage: Stage) -> None:
+    """What the CLI keeps in a resource and this engine doesn't know goes back as it came, and
+    `__internal` in a provider's inputs is no change."""
+    made = deployed(stage)
+    document = made.export()
+    for resource in document["deployment"]["resources"]:
+        resource["sourcePosition"] = "project:///x.py#1"
+        if resource["type"] == "pulumi:providers:fake":
+            resource["inputs"]["__internal"] = {}
+    made.import_state(document)
+    assert all(one["sourcePosition"] == "project:///x.py#1" for one in made.resources())
+
+
+def test_damaged_state_and_lost_keys_are_one_line(stage: Stage) -> None:
+    """A state file that is no JSON, and secrets whose key file is gone, name the file."""
+    made = deployed(stage)
+    key = stage.folder / "state" / "secrets.key"
+    key.unlink()
+    with pytest.raises(EngineError, match=r"secrets\.key is missing"):
+        engine(stage.folder).outputs()
+    stage.path.write_text("{")
+    with pytest.raises(EngineError, match=r"lab\.json is damaged"):
+        made.outputs()
+
+
+def test_a_step_counts_when_a_write_begun_after_it_has_ended(tmp_path: Path) -> None:
+    """When `commit` returns, what was confirmed before is on disk; many threads share writes."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    path, vault = tmp_path / "shop" / "lab.json", state.Vault(tmp_path)
+    journal = Journal(state.Checkpoint(), path, vault)
+
+    def step(number: int) -> bool:
+        made = state.ResourceState(f"urn::{number}", "t", custom=True, id=str(number))
+        with journal.pending("creating", made):
+            on_disk = state.read(path, vault)
+            assert on_disk is not None
+            assert f"urn::{number}" in {one.resource.urn for one in on_disk.pending}
+            journal.confirm(made)
+        journal.commit()
+        on_disk = state.read(path, vault)
+        assert on_disk is not None
+        return f"urn::{number}" in {one.urn for one in on_disk.resources}
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(step, range(60)))
+    journal.close()
+    last = state.read(path, vault)
+    assert last is not None and len(last.resources) == 60 and last.pending == ()
+
+
+def test_a_disk_that_is_full_fails_the_operation(tmp_path: Path) -> None:
+    """A checkpoint that can't be written is an error of every step that waits for it."""
+    path = tmp_path / "shop" / "lab.json"
+    path.mkdir(parents=True)
+    journal = Journal(state.Checkpoint(), path, state.Vault(tmp_path))
+    journal.confirm(state.ResourceState("urn::1", "t", custom=True))
+    with pytest.raises(OSError, match=r"lab\.json"):
+        journal.commit()
