@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -149,10 +150,8 @@ def test_a_program_that_fails_deletes_nothing(place: Place, program: str, messag
     state = place.folder / "state" / "shop"
     state.mkdir(parents=True)
     thing = "urn:pulumi:lab::shop::fake:index:Thing::a"
-    document = (
-        '{"version": 3, "deployment": {"resources": [{"urn": "%s", "type": "fake:index:Thing", '
-        '"custom": true, "id": "id-a", "provider": "p::1"}]}}'
-    ) % thing
+    resource = {"urn": thing, "type": "fake:index:Thing", "custom": True, "id": "id-a"}
+    document = json.dumps({"version": 3, "deployment": {"resources": [resource]}})
     (state / "lab.json").write_text(document)
     with pytest.raises(EngineError, match=message) as raised:
         place.up("\n" + program)

@@ -420,7 +420,7 @@ def test_stack_references_are_answered_from_the_state_directory(stage: Stage) ->
     assert seen[0]["outputs"] == stage.stacks["network", "lab"]
     assert seen[0]["secretOutputNames"] == ["token"]
     for preview in (True, False):
-        with pytest.raises(StepFailedError, match="organization/data/lab.*never deployed"):
+        with pytest.raises(StepFailedError, match=r"organization/data/lab.*never deployed"):
             stage.run(program("organization/data/lab"), preview=preview)
     with pytest.raises(StepFailedError, match="no `organization/project/stack`"):
         stage.run(program("someone/network/lab"))
