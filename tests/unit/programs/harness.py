@@ -176,20 +176,23 @@ def run_program(
     stack: str = "lab",
     preview: bool = False,
     undeployed: tuple[str, ...] = (),
+    previous: Deployment | None = None,
 ) -> Deployment:
     """Runs a layer's ``__main__.py`` as Pulumi does and answers what it registered.
 
     ``config`` is added to :data:`BASE_CONFIG`; lists, maps, numbers and booleans are given as
     Python values and handed over as Pulumi does (strings, JSON); None takes a key away.
     ``upstream`` replaces the sample outputs of upstream layers. ``undeployed`` names layers that
-    the driver says were never deployed. Raises whatever the program raises.
+    the driver says were never deployed. ``previous`` is an earlier run whose resources exist:
+    as in an engine, an input that a resource ignores keeps its earlier value in the outputs.
+    Raises whatever the program raises.
     """
     values: dict[str, Any] = {**BASE_CONFIG, **(LAB_CONFIG if stack == "lab" else {})}
     values.update(config or {})
     settled = {key: _as_config(value) for key, value in values.items() if value is not None}
     samples = {name: sample_outputs(LAYERS[name].outputs) for name in LAYERS}
     deployment = Deployment(layer, preview)
-    monitor = _Monitor(deployment, {**samples, **(upstream or {})}, preview)
+    monitor = _Monitor(deployment, {**samples, **(upstream or {})}, preview, previous)
 
     def run() -> None:
         set_all_config(settled)
@@ -353,12 +356,17 @@ class _Monitor(mocks.MockMonitor):
     """Keeps every request whole; answers with the inputs and plausible computed outputs."""
 
     def __init__(
-        self, deployment: Deployment, stacks: Mapping[str, Mapping[str, Any]], preview: bool
+        self,
+        deployment: Deployment,
+        stacks: Mapping[str, Mapping[str, Any]],
+        preview: bool,
+        previous: Deployment | None,
     ) -> None:
         super().__init__(_Mocks())
         self.deployment = deployment
         self.stacks = stacks
         self.preview = preview
+        self.previous = {entry.urn: entry for entry in previous.resources} if previous else {}
         self.lock = threading.Lock()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -383,6 +391,9 @@ class _Monitor(mocks.MockMonitor):
             for name in request.additionalSecretOutputs:
                 if outputs.get(name) is not None:
                     outputs[name] = _wrapped(outputs[name])
+            if urn in self.previous:
+                kept = self.previous[urn].outputs
+                outputs |= {key: kept[key] for key in request.ignoreChanges if key in kept}
             json_format.ParseDict(outputs, answer.object)
         registered = Registered(
             urn=urn,
