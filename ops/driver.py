@@ -22,7 +22,10 @@ from ops.render import View, error_lines, make_console, results_table
 from ops.sequence import Graph, LayerResult, Outcome
 from ops.settings_file import StackFile
 from ops.workspace import Workspace
+from tapstack import contracts
+from tapstack.errors import ContractError
 
+NEVER = "isn't deployed"
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
 
@@ -57,14 +60,19 @@ class Driver:
     def preview(self, layers: Sequence[str]) -> list[LayerResult]:
         """What ``up`` would do, layer by layer.
 
-        Layers that were never deployed are unknown to those that read them (N5); the layers
-        previewed earlier in the same run count as undeployed too as long as they are.
+        Upstreams that were never deployed are unknown to the layers that read them (N5), and so
+        are those whose outputs aren't complete yet but whose own turn is in the same run: their
+        deployment would come first.
         """
-        undeployed = frozenset(name for name in self.graph if self.engine.outputs(name) is None)
 
         def work(layer: str) -> Summary:
-            missing = undeployed & set(self.graph[layer])
-            return self.engine.preview(layer, self._teller(layer), missing)
+            missing = {
+                upstream
+                for upstream in self.graph[layer]
+                if (fault := self._fault(upstream, layer)) is not None
+                and (upstream in layers or fault == NEVER)
+            }
+            return self.engine.preview(layer, self._teller(layer), frozenset(missing))
 
         results = self._run("preview", layers, work, planned=True)
         changed = sum(result.summary.changed for result in results)
@@ -189,14 +197,28 @@ class Driver:
         self.engine.interrupt()
 
     def _check_upstreams(self, layers: Sequence[str]) -> None:
+        """Holds what is deployed of the layers left out against the contracts (N4)."""
         for layer in layers:
             for upstream in self.graph[layer]:
-                if upstream not in layers and self.engine.outputs(upstream) is None:
+                fault = None if upstream in layers else self._fault(upstream, layer)
+                if fault is not None:
                     raise bad_input(
-                        f"{layer} reads {upstream}, which isn't deployed on stack {self.stack}: "
+                        f"{layer} reads {upstream}, which {fault} on stack {self.stack}: "
                         f"run ./inv up --layer {upstream}{self.flags} first, or ./inv "
                         f"deploy-all{self.flags} for all layers"
                     )
+
+    def _fault(self, upstream: str, consumer: str) -> str | None:
+        """Why ``consumer`` couldn't read ``upstream`` as it is deployed now; None: it could."""
+        found = self.engine.outputs(upstream)
+        if found is None:
+            return NEVER
+        try:
+            contracts.check(contracts.LAYERS[upstream].outputs, consumer, found)
+        except ContractError as error:
+            what = str(error).partition(";")[0].removeprefix(f"{upstream} ")
+            return f"is deployed only in part or in another version ({what})"
+        return None
 
     def _check_consumers(self, layers: Sequence[str]) -> None:
         for layer in layers:

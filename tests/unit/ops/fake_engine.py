@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.engine.events import EngineError, Operation, ResourceEvent, Summary
 from ops.engine import OnEvent
+from tapstack.contracts import LAYERS, field_paths
 
 
 class FakeEngine:
@@ -15,9 +16,7 @@ class FakeEngine:
     name = "embedded"
 
     def __init__(self, *deployed: str) -> None:
-        self.state: dict[str, dict[str, Any]] = {
-            layer: {"contract_version": 1} for layer in deployed
-        }
+        self.state = {layer: exported(layer) for layer in deployed}
         self.calls: list[tuple[str, str]] = []
         self.undeployed: dict[str, frozenset[str]] = {}
         self.fails: dict[tuple[str, str], Exception] = {}
@@ -35,7 +34,7 @@ class FakeEngine:
         self._called("up", layer)
         on_event(event(layer, "done"))
         made = layer not in self.state
-        self.state[layer] = {"contract_version": 1}
+        self.state[layer] = exported(layer)
         return Summary(created=1) if made else Summary(same=1)
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
@@ -60,6 +59,19 @@ class FakeEngine:
         self.during(layer)
         if error := self.fails.get((verb, layer)):
             raise error
+
+
+def exported(layer: str) -> dict[str, Any]:
+    """A layer's outputs as its contract wants them: texts are the field's own path."""
+    values: dict[str, Any] = {"contract_version": 1}
+    for path in field_paths(LAYERS[layer].outputs):
+        inside = values
+        for part in path[:-1]:
+            inside = inside.setdefault(part, {})
+        text = ".".join(path)
+        plural = path[-1].endswith(("_ids", "_zones", "_servers"))
+        inside[path[-1]] = 5432 if path[-1] == "database_port" else [text] if plural else text
+    return values
 
 
 def event(layer: str, phase: Any, operation: Operation = Operation.CREATE) -> ResourceEvent:

@@ -74,7 +74,7 @@ def test_up_deploys_in_order_and_writes_the_outputs(tmp_path: Path) -> None:
 def test_endpoints_are_printed_after_a_whole_deployment(tmp_path: Path) -> None:
     """R9.6: the endpoints and one curl a region, as they work."""
     engine = FakeEngine(*LAYERS)
-    engine.state["app"] = {"secondary": {"load_balancer_dns_name": "two.elb"}}
+    engine.state["app"]["secondary"]["load_balancer_dns_name"] = "two.elb"
     engine.up = lambda layer, _on_event: drivers.Summary(same=1)  # type: ignore[method-assign]
     driver = watched(tmp_path, engine, lab_endpoint="http://127.0.0.1:1")
     driver.up(LAYERS)
@@ -95,6 +95,26 @@ def test_preview_tells_programs_which_upstreams_were_never_deployed(tmp_path: Pa
     }
     assert "3 changes; to make them: ./inv deploy-all" in driver.out
     assert not (tmp_path / "cfn-outputs").exists()
+
+
+def test_preview_treats_an_upstream_deployed_in_part_as_unknown(tmp_path: Path) -> None:
+    """N5, N7: after a half deployment of network, preview-all still shows all layers, because
+    network's turn comes first; a preview of data alone says what is missing instead."""
+    engine = FakeEngine("network")
+    del engine.state["network"]["secondary"]["vpc_id"]
+    watched(tmp_path, engine).preview(LAYERS)
+    assert engine.undeployed["data"] == {"network"}
+    watched(tmp_path, engine).preview(["data"])
+    assert engine.undeployed["data"] == frozenset()
+
+
+def test_an_upstream_of_another_version_stops_the_consumer_before_it_begins(tmp_path: Path) -> None:
+    """N4: contracts are checked before deployment."""
+    engine = FakeEngine("network")
+    engine.state["network"]["contract_version"] = 2
+    with pytest.raises(OperatorError, match=r"contract version 2, data reads version 1.*./inv up"):
+        watched(tmp_path, engine).up(["data"])
+    assert engine.calls == []
 
 
 def test_preview_of_what_is_deployed_says_that_nothing_changes(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_part_that_ends_before_it_begins_is_one_line() -> None:
 @pytest.mark.parametrize("layer", ["nework", ""])
 def test_an_unknown_layer_is_one_line(layer: str) -> None:
     """First light: bad input names what there is."""
-    with pytest.raises(OperatorError, match="unknown layer .* one of network → data"):
+    with pytest.raises(OperatorError, match=r"unknown layer .* one of network → data"):
         sequence.known(CHAIN, layer)
 
 
