@@ -192,6 +192,8 @@ def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) 
         return _list_from_aws(value, shape, names, path, like)
     if kind == "map" and isinstance(value, Mapping):
         return {key: from_aws(item, shape.value, names, path) for key, item in value.items()}
+    if kind == "string" and isinstance(value, Mapping | list):
+        value = json.dumps(value)  # botocore decodes IAM's documents; Pulumi has them as text
     if hasattr(value, "isoformat"):
         return like if like is not None else value.isoformat()
     if isinstance(value, bytes):

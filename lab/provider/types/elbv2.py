@@ -1,0 +1,553 @@
+"""Elastic Load Balancing: load balancers, target groups, listeners and their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lab.provider import shapes, wire
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+TAGGING = Tagging(
+    tag=op("AddTags", ResourceArns=["{id}"]),
+    untag=op("RemoveTags", ResourceArns=["{id}"]),
+    list=op("DescribeTags", "TagDescriptions[0].Tags", ResourceArns=["{id}"]),
+)
+
+ACTION_NAMES = {
+    "forward": "ForwardConfig",
+    "redirect": "RedirectConfig",
+    "fixedResponse": "FixedResponseConfig",
+    "authenticateCognito": "AuthenticateCognitoConfig",
+    "authenticateOidc": "AuthenticateOidcConfig",
+    "jwtValidation": "JwtValidationConfig",
+    "forward.targetGroups.arn": "TargetGroupArn",
+    "forward.stickiness": "TargetGroupStickinessConfig",
+    "forward.stickiness.duration": "DurationSeconds",
+}
+
+
+class WithAttributes(ResourceType):
+    """What has attributes: a list of keys and values beside its description."""
+
+    service = "elbv2"
+    tagging = TAGGING
+    attributes: ClassVar[Mapping[str, str]] = {}
+    """Input (``accessLogs.bucket`` for nested ones) → attribute's key."""
+    set_attributes: ClassVar[str]
+    get_attributes: ClassVar[str]
+    arn_parameter: ClassVar[str]
+    defaults: ClassVar[Mapping[str, str]] = {}
+    """What an attribute is when the program sets nothing."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        return super().known | {key.partition(".")[0] for key in self.attributes}
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        if prop in {key.partition(".")[0] for key in self.attributes}:
+            return False
+        return super().replaces(aws, prop)
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        found = []
+        nested = {key.partition(".")[0] for key in self.attributes if "." in key}
+        for key in nested & props.keys():
+            if isinstance(props[key], Mapping):
+                found += [
+                    (f"{key}.{inner}", f"{key}.{inner} of {self.token} is not supported")
+                    for inner in props[key]
+                    if f"{key}.{inner}" not in self.attributes
+                ]
+        return found
+
+    def _attributes(self, props: Properties) -> dict[str, str]:
+        made = {}
+        for key, name in self.attributes.items():
+            value = shapes.get(props, key)
+            if value is not None and value != "":
+                made[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        return made
+
+    def _send_attributes(self, aws: Aws, ident: str, wanted: Mapping[str, str]) -> None:
+        if wanted:
+            pairs = [{"Key": key, "Value": wanted[key]} for key in sorted(wanted)]
+            aws.call(
+                self.service, self.set_attributes, {self.arn_parameter: ident, "Attributes": pairs}
+            )
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        super().finish(aws, ident, props)
+        self._send_attributes(aws, ident, self._attributes(props))
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        super().do_update(aws, ident, before, after, changed, state)
+        had, wanted = self._attributes(before), self._attributes(after)
+        new = {key: value for key, value in wanted.items() if had.get(key) != value}
+        for key in had.keys() - wanted.keys():
+            if key in self.defaults:
+                new[key] = self.defaults[key]
+        self._send_attributes(aws, ident, new)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        raw = super().describe(aws, ident, props)
+        if raw is not None:
+            answer = aws.call(self.service, self.get_attributes, {self.arn_parameter: ident})
+            raw["attributes"] = {
+                item["Key"]: item.get("Value") for item in answer.get("Attributes") or []
+            }
+        return raw
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        seen = raw.get("attributes") or {}
+        if key in self.attributes:
+            return self._typed(seen.get(self.attributes[key]), written)
+        if isinstance(written, Mapping) and any(
+            name.startswith(f"{key}.") for name in self.attributes
+        ):
+            return {
+                inner: self._typed(seen.get(self.attributes.get(f"{key}.{inner}", "")), value)
+                for inner, value in written.items()
+            }
+        return super().drift(aws, raw, key, written)
+
+    @staticmethod
+    def _typed(seen: str | None, written: Any) -> Any:
+        if seen is None or shapes.same(seen, written):
+            return written
+        if isinstance(written, bool):
+            return seen == "true"
+        return int(seen) if isinstance(written, int) and seen.isdigit() else seen
+
+
+class LoadBalancer(WithAttributes):
+    """A load balancer."""
+
+    token = "aws:lb/loadBalancer:LoadBalancer"
+    inputs = (
+        "name loadBalancerType internal securityGroups subnets subnetMappings ipAddressType "
+        "customerOwnedIpv4Pool"
+    )
+    names: ClassVar = {"loadBalancerType": "Type", "internal": ""}
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateLoadBalancer")
+    updates = (
+        op("SetSecurityGroups", only="securityGroups", LoadBalancerArn="{id}"),
+        op("SetSubnets", only="subnets subnetMappings", LoadBalancerArn="{id}"),
+        op("SetIpAddressType", only="ipAddressType", LoadBalancerArn="{id}"),
+    )
+    replace = "internal"
+    id = "LoadBalancers[0].LoadBalancerArn"
+    read = op(
+        "DescribeLoadBalancers",
+        "LoadBalancers[0]",
+        names={"name": "LoadBalancerName"},
+        LoadBalancerArns=["{id}"],
+    )
+    find = op("DescribeLoadBalancers", "LoadBalancers[0]", Names=["{name}"])
+    found_id = "LoadBalancerArn"
+    remove = op("DeleteLoadBalancer", LoadBalancerArn="{id}")
+    ready = ("State.Code", frozenset({"active", "active_impaired"}), frozenset({"failed"}))
+    waits_gone = True
+    set_attributes = "ModifyLoadBalancerAttributes"
+    get_attributes = "DescribeLoadBalancerAttributes"
+    arn_parameter = "LoadBalancerArn"
+    attributes: ClassVar = {
+        "accessLogs.enabled": "access_logs.s3.enabled",
+        "accessLogs.bucket": "access_logs.s3.bucket",
+        "accessLogs.prefix": "access_logs.s3.prefix",
+        "connectionLogs.enabled": "connection_logs.s3.enabled",
+        "connectionLogs.bucket": "connection_logs.s3.bucket",
+        "connectionLogs.prefix": "connection_logs.s3.prefix",
+        "clientKeepAlive": "client_keep_alive.seconds",
+        "idleTimeout": "idle_timeout.timeout_seconds",
+        "enableDeletionProtection": "deletion_protection.enabled",
+        "dropInvalidHeaderFields": "routing.http.drop_invalid_header_fields.enabled",
+        "enableHttp2": "routing.http2.enabled",
+        "desyncMitigationMode": "routing.http.desync_mitigation_mode",
+        "preserveHostHeader": "routing.http.preserve_host_header.enabled",
+        "xffHeaderProcessingMode": "routing.http.xff_header_processing.mode",
+        "enableXffClientPort": "routing.http.xff_client_port.enabled",
+        "enableTlsVersionAndCipherSuiteHeaders": (
+            "routing.http.x_amzn_tls_version_and_cipher_suite.enabled"
+        ),
+        "enableWafFailOpen": "waf.fail_open.enabled",
+        "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
+        "enableZonalShift": "zonal_shift.config.enabled",
+    }
+    defaults: ClassVar = {
+        "access_logs.s3.enabled": "false",
+        "connection_logs.s3.enabled": "false",
+        "client_keep_alive.seconds": "3600",
+        "idle_timeout.timeout_seconds": "60",
+        "deletion_protection.enabled": "false",
+        "routing.http.drop_invalid_header_fields.enabled": "false",
+        "routing.http2.enabled": "true",
+        "routing.http.desync_mitigation_mode": "defensive",
+        "routing.http.preserve_host_header.enabled": "false",
+        "routing.http.xff_header_processing.mode": "append",
+        "routing.http.xff_client_port.enabled": "false",
+        "waf.fail_open.enabled": "false",
+    }
+    outputs: ClassVar = {
+        "arn": "LoadBalancerArn",
+        "arnSuffix": lambda raw: (
+            raw.get("LoadBalancerArn", "").partition(":loadbalancer/")[2] or None
+        ),
+        "dnsName": "DNSName",
+        "zoneId": "CanonicalHostedZoneId",
+        "vpcId": "VpcId",
+    }
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        return [*super().validate(aws, props), *name_limits(props)]
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        call = op("CreateLoadBalancer")
+        parameters = self.parameters(aws, call, None, props)
+        parameters["Scheme"] = "internal" if props.get("internal") else "internet-facing"
+        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "internal":
+            return raw.get("Scheme") == "internal"
+        if key == "subnets":
+            found = [item["SubnetId"] for item in raw.get("AvailabilityZones") or []]
+            return written if not found or sorted(found) == sorted(written) else found
+        return super().drift(aws, raw, key, written)
+
+
+def name_limits(props: Properties) -> list[tuple[str, str]]:
+    """AWS's limits of load balancers' and target groups' names."""
+    name = props.get("name")
+    if not isinstance(name, str) or name == wire.UNKNOWN:
+        return []
+    if len(name) > 32:
+        return [("name", f"'{name}' cannot be longer than '32' characters")]
+    if not all(char.isalnum() or char == "-" for char in name) or name.strip("-") != name:
+        return [("name", f"'{name}': only letters, digits and inner hyphens are allowed")]
+    return []
+
+
+HEALTH_CHECK = {
+    "enabled": "HealthCheckEnabled",
+    "healthyThreshold": "HealthyThresholdCount",
+    "unhealthyThreshold": "UnhealthyThresholdCount",
+    "interval": "HealthCheckIntervalSeconds",
+    "timeout": "HealthCheckTimeoutSeconds",
+    "path": "HealthCheckPath",
+    "port": "HealthCheckPort",
+    "protocol": "HealthCheckProtocol",
+    "matcher": "Matcher.HttpCode",
+}
+
+
+class TargetGroup(WithAttributes):
+    """A target group."""
+
+    token = "aws:lb/targetGroup:TargetGroup"
+    inputs = "name targetType protocol port vpcId protocolVersion ipAddressType healthCheck"
+    in_place = "healthCheck"
+    names: ClassVar = {"healthCheck": ""}
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateTargetGroup")
+    id = "TargetGroups[0].TargetGroupArn"
+    read = op(
+        "DescribeTargetGroups",
+        "TargetGroups[0]",
+        names={"name": "TargetGroupName"},
+        TargetGroupArns=["{id}"],
+    )
+    find = op("DescribeTargetGroups", "TargetGroups[0]", Names=["{name}"])
+    found_id = "TargetGroupArn"
+    remove = op("DeleteTargetGroup", TargetGroupArn="{id}")
+    set_attributes = "ModifyTargetGroupAttributes"
+    get_attributes = "DescribeTargetGroupAttributes"
+    arn_parameter = "TargetGroupArn"
+    attributes: ClassVar = {
+        "deregistrationDelay": "deregistration_delay.timeout_seconds",
+        "lambdaMultiValueHeadersEnabled": "lambda.multi_value_headers.enabled",
+        "slowStart": "slow_start.duration_seconds",
+        "loadBalancingAlgorithmType": "load_balancing.algorithm.type",
+        "loadBalancingCrossZoneEnabled": "load_balancing.cross_zone.enabled",
+        "proxyProtocolV2": "proxy_protocol_v2.enabled",
+        "connectionTermination": "deregistration_delay.connection_termination.enabled",
+        "preserveClientIp": "preserve_client_ip.enabled",
+        "stickiness.enabled": "stickiness.enabled",
+        "stickiness.type": "stickiness.type",
+        "stickiness.cookieDuration": "stickiness.lb_cookie.duration_seconds",
+        "stickiness.cookieName": "stickiness.app_cookie.cookie_name",
+    }
+    defaults: ClassVar = {
+        "lambda.multi_value_headers.enabled": "false",
+        "deregistration_delay.timeout_seconds": "300",
+        "stickiness.enabled": "false",
+    }
+    outputs: ClassVar = {
+        "arn": "TargetGroupArn",
+        "arnSuffix": lambda raw: raw.get("TargetGroupArn", "").rpartition(":")[2] or None,
+        "loadBalancerArns": "LoadBalancerArns",
+    }
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        found = [*super().validate(aws, props), *name_limits(props)]
+        check = props.get("healthCheck")
+        if isinstance(check, Mapping):
+            found += [
+                (f"healthCheck.{key}", f"healthCheck.{key} of {self.token} is not supported")
+                for key in check
+                if key not in HEALTH_CHECK
+            ]
+            if props.get("targetType") == "lambda" and check.get("protocol"):
+                found.append(
+                    ("healthCheck.protocol", "a target group of type lambda takes no protocol")
+                )
+            interval, timeout = check.get("interval", 30), check.get("timeout", 5)
+            if (
+                isinstance(interval, int)
+                and isinstance(timeout, int)
+                and "interval" in check
+                and interval <= timeout
+            ):
+                found.append(
+                    ("healthCheck.timeout", "Health check timeout must be smaller than interval")
+                )
+        return found
+
+    def _health(self, props: Properties) -> Properties:
+        made: Properties = {}
+        for key, value in (props.get("healthCheck") or {}).items():
+            name = HEALTH_CHECK[key]
+            kind = bool if key == "enabled" else str
+            numbers = ("healthyThreshold", "unhealthyThreshold", "interval", "timeout")
+            shapes.put(made, name, int(value) if key in numbers else kind(value))
+        return made
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        call = op("CreateTargetGroup")
+        parameters = self.parameters(aws, call, None, props) | self._health(props)
+        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        super().do_update(aws, ident, before, after, changed, state)
+        if "healthCheck" in changed:
+            parameters = {"TargetGroupArn": ident, **self._health(after)}
+            aws.call(self.service, "ModifyTargetGroup", parameters)
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "healthCheck" and isinstance(written, Mapping):
+            return {
+                inner: self._typed(_text(shapes.get(raw, HEALTH_CHECK[inner])), value)
+                for inner, value in written.items()
+            }
+        return super().drift(aws, raw, key, written)
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class TargetGroupAttachment(ResourceType):
+    """A target of a group."""
+
+    token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+    service = "elbv2"
+    inputs = "targetGroupArn targetId port availabilityZone"
+    names: ClassVar = {"targetId": "", "port": "", "availabilityZone": ""}
+    identity = ("targetGroupArn", "targetId", "port")
+    create_retry = ("InvalidTarget",)
+
+    @staticmethod
+    def _target(props: Mapping[str, Any]) -> Properties:
+        made: Properties = {"Id": props["targetId"]}
+        if props.get("port"):
+            made["Port"] = int(props["port"])
+        if props.get("availabilityZone"):
+            made["AvailabilityZone"] = props["availabilityZone"]
+        return made
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        parameters = {
+            "TargetGroupArn": props["targetGroupArn"],
+            "Targets": [self._target(props)],
+        }
+        aws.call(self.service, "RegisterTargets", parameters)
+        return self._ident(props)
+
+    @staticmethod
+    def _ident(props: Mapping[str, Any]) -> str:
+        return "|".join(
+            str(props[key]) for key in ("targetGroupArn", "targetId", "port") if props.get(key)
+        )
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        group, _, target = ident.partition("|")
+        read = op("DescribeTargetHealth", TargetGroupArn=group)
+        found = self._described(aws, read, ident, {})
+        for item in (found or {}).get("TargetHealthDescriptions") or []:
+            name = item["Target"]["Id"]
+            if target in (name, f"{name}|{item['Target'].get('Port')}"):
+                state = shapes.get(item, "TargetHealth.State")
+                return None if state == "draining" else item
+        return None
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        ident = self._ident(props)
+        return ident if self.describe(aws, ident, props) else None
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        parameters = {
+            "TargetGroupArn": props["targetGroupArn"],
+            "Targets": [self._target(props)],
+        }
+        aws.call(self.service, "DeregisterTargets", parameters)
+
+
+class Listener(ResourceType):
+    """A port of a load balancer."""
+
+    token = "aws:lb/listener:Listener"
+    service = "elbv2"
+    tagging = TAGGING
+    inputs = "loadBalancerArn port protocol sslPolicy certificateArn alpnPolicy defaultActions"
+    names: ClassVar = {
+        "certificateArn": "Certificates",
+        "certificateArn.certificateArn": "CertificateArn",
+        **{f"defaultActions.{key}": value for key, value in ACTION_NAMES.items()},
+    }
+    create = op("CreateListener")
+    updates = (op("ModifyListener", without="loadBalancerArn", ListenerArn="{id}"),)
+    id = "Listeners[0].ListenerArn"
+    identity = ("loadBalancerArn", "port")
+    read = op("DescribeListeners", "Listeners[0]", ListenerArns=["{id}"])
+    remove = op("DeleteListener", ListenerArn="{id}")
+    outputs: ClassVar = {"arn": "ListenerArn"}
+
+    def parameters(
+        self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
+    ) -> Properties:
+        if "certificateArn" in props:
+            arn = props["certificateArn"]
+            props = {**props, "certificateArn": [{"certificateArn": arn}] if arn else []}
+        return super().parameters(aws, call, ident, props, only, state)
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        read = op("DescribeListeners", LoadBalancerArn="{loadBalancerArn}")
+        found = self._described(aws, read, None, props)
+        for item in (found or {}).get("Listeners") or []:
+            if item.get("Port") == props.get("port"):
+                return item["ListenerArn"]
+        return None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "certificateArn":
+            return shapes.get(raw, "Certificates[0].CertificateArn") or written
+        return super().drift(aws, raw, key, written)
+
+
+CONDITIONS = {
+    "hostHeader": ("host-header", "HostHeaderConfig"),
+    "httpHeader": ("http-header", "HttpHeaderConfig"),
+    "httpRequestMethod": ("http-request-method", "HttpRequestMethodConfig"),
+    "pathPattern": ("path-pattern", "PathPatternConfig"),
+    "queryStrings": ("query-string", "QueryStringConfig"),
+    "sourceIp": ("source-ip", "SourceIpConfig"),
+}
+
+
+class ListenerRule(ResourceType):
+    """A rule of a listener."""
+
+    token = "aws:lb/listenerRule:ListenerRule"
+    service = "elbv2"
+    tagging = TAGGING
+    inputs = "listenerArn priority conditions actions"
+    names: ClassVar = {
+        "conditions": "",
+        **{f"actions.{key}": value for key, value in ACTION_NAMES.items()},
+    }
+    create = op("CreateRule")
+    updates = (op("ModifyRule", only="actions", RuleArn="{id}"),)
+    in_place = "priority conditions"
+    id = "Rules[0].RuleArn"
+    identity = ("listenerArn", "priority")
+    read = op("DescribeRules", "Rules[0]", names={"listenerArn": ""}, RuleArns=["{id}"])
+    remove = op("DeleteRule", RuleArn="{id}")
+    outputs: ClassVar = {"arn": "RuleArn"}
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        return [
+            (f"conditions.{key}", f"conditions.{key} of {self.token} is not supported")
+            for item in props.get("conditions") or []
+            if isinstance(item, Mapping)
+            for key in item
+            if key not in CONDITIONS
+        ]
+
+    @staticmethod
+    def _conditions(props: Properties) -> list[Properties]:
+        made = []
+        for item in props.get("conditions") or []:
+            for key, value in item.items():
+                name, config = CONDITIONS[key]
+                if key == "queryStrings":
+                    body: Properties = {
+                        "Values": [
+                            {k.capitalize(): v for k, v in pair.items()}
+                            for pair in (value if isinstance(value, list) else [value])
+                        ]
+                    }
+                else:
+                    body = {f"{k[:1].upper()}{k[1:]}": v for k, v in value.items()}
+                made.append({"Field": name, config: body})
+        return made
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        call = op("CreateRule")
+        if "priority" not in props:
+            rules = aws.call(self.service, "DescribeRules", {"ListenerArn": props["listenerArn"]})
+            taken = [int(r["Priority"]) for r in rules["Rules"] if r["Priority"].isdigit()]
+            props = {**props, "priority": max(taken, default=0) + 1}
+        parameters = self.parameters(aws, call, None, props)
+        parameters["Conditions"] = self._conditions(props)
+        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        read = op("DescribeRules", ListenerArn="{listenerArn}")
+        found = self._described(aws, read, None, props)
+        for item in (found or {}).get("Rules") or []:
+            if item.get("Priority") == str(props.get("priority")):
+                return item["RuleArn"]
+        return None
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        super().do_update(aws, ident, before, after, changed, state)
+        if "conditions" in changed:
+            parameters = {"RuleArn": ident, "Conditions": self._conditions(after)}
+            aws.call(self.service, "ModifyRule", parameters)
+        if "priority" in changed and "priority" in after:
+            pairs = [{"RuleArn": ident, "Priority": int(after["priority"])}]
+            aws.call(self.service, "SetRulePriorities", {"RulePriorities": pairs})
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "priority":
+            seen = str(raw.get("Priority", written))
+            return written if seen == str(written) else int(seen) if seen.isdigit() else seen
+        return super().drift(aws, raw, key, written)

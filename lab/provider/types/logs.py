@@ -1,0 +1,101 @@
+"""CloudWatch Logs: log groups and resource policies."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+ARN = "arn:aws:logs:{region}:{account}:log-group:{id}"
+
+
+class LogGroup(ResourceType):
+    """A log group."""
+
+    token = "aws:cloudwatch/logGroup:LogGroup"
+    service = "logs"
+    inputs = "name kmsKeyId logGroupClass retentionInDays deletionProtectionEnabled"
+    settings = "skipDestroy"
+    names: ClassVar = {"name": "logGroupName"}
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateLogGroup")
+    in_place = "retentionInDays kmsKeyId deletionProtectionEnabled"
+    id = "{name}"
+    read = op("DescribeLogGroups", "logGroups[0]", logGroupNamePrefix="{id}")
+    remove = op("DeleteLogGroup", logGroupName="{id}")
+    tagging = Tagging(
+        tag=op("TagResource", resourceArn=ARN),
+        untag=op("UntagResource", resourceArn=ARN),
+        list=op("ListTagsForResource", resourceArn=ARN),
+    )
+    outputs: ClassVar = {"arn": ARN}
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        answer = aws.call("logs", "DescribeLogGroups", {"logGroupNamePrefix": ident})
+        for item in answer.get("logGroups") or []:
+            if item["logGroupName"] == ident:
+                return item
+        return None
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        days = props.get("retentionInDays")
+        if days:
+            parameters = {"logGroupName": ident, "retentionInDays": int(days)}
+            aws.call("logs", "PutRetentionPolicy", parameters)
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        if "retentionInDays" in changed:
+            if after.get("retentionInDays"):
+                self.finish(aws, ident, after)
+            else:
+                aws.call("logs", "DeleteRetentionPolicy", {"logGroupName": ident})
+        if "kmsKeyId" in changed:
+            if after.get("kmsKeyId"):
+                parameters = {"logGroupName": ident, "kmsKeyId": after["kmsKeyId"]}
+                aws.call("logs", "AssociateKmsKey", parameters)
+            else:
+                aws.call("logs", "DisassociateKmsKey", {"logGroupName": ident})
+        if "deletionProtectionEnabled" in changed:
+            aws.call(
+                "logs",
+                "PutLogGroupDeletionProtection",
+                {
+                    "logGroupIdentifier": ident,
+                    "deletionProtectionEnabled": bool(after.get("deletionProtectionEnabled")),
+                },
+            )
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "retentionInDays":
+            return raw.get("retentionInDays", 0)
+        return super().drift(aws, raw, key, written)
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        if not props.get("skipDestroy"):
+            super().do_delete(aws, ident, props)
+
+
+class LogResourcePolicy(ResourceType):
+    """Who else may write logs into this account."""
+
+    token = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
+    service = "logs"
+    inputs = "policyName policyDocument resourceArn"
+    autoname = "policyName"
+    identity = ("policyName",)
+    create = op("PutResourcePolicy")
+    updates = (op("PutResourcePolicy", only="policyDocument", policyName="{id}"),)
+    id = "{policyName}"
+    read = op("DescribeResourcePolicies", "resourcePolicies[0]")
+    remove = op("DeleteResourcePolicy", policyName="{id}")
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        for page in aws.client("logs").get_paginator("describe_resource_policies").paginate():
+            for item in page["resourcePolicies"]:
+                if item["policyName"] == ident:
+                    return item
+        return None

@@ -1,0 +1,318 @@
+"""S3: what AWS keeps beside a bucket: each setting is a document that is put, got and deleted."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider import shapes
+from lab.provider.aws import Aws
+from lab.provider.resource import Op, Properties, ResourceType, fill, op
+
+
+class BucketSetting(ResourceType):
+    """A document beside a bucket. ``put`` writes it; what ``get`` answers at ``content`` is what
+    was put as ``wrapper``."""
+
+    service = "s3"
+    inputs = "bucket"
+    put: ClassVar[Op]
+    get: ClassVar[Op]
+    wrapper: ClassVar[str]
+    content: ClassVar[str] = ""
+    id = "{bucket}"
+    identity = ("bucket",)
+    create_retry = ("OperationAborted", "NoSuchBucket")
+    in_place = ""
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        return prop in ("bucket", "region", "expectedBucketOwner", *self.replace.split())
+
+    def document(self, props: Properties) -> Properties:
+        """Inputs as they are put."""
+        return props
+
+    def _put(self, aws: Aws, props: Properties) -> None:
+        parameters = self.parameters(aws, self.put, None, self.document(props))
+        parameters.setdefault("Bucket", props["bucket"])
+        parameters.setdefault(self.wrapper, {})
+        aws.call("s3", self.put.name, parameters)
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        self._put(aws, props)
+        return str(fill(self.id, props))
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Nothing: one call makes it whole."""
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        self._put(aws, after)
+
+    def update_resource(
+        self, aws: Aws, ident: str, old: Properties, old_inputs: Properties, inputs: Properties
+    ) -> Properties:
+        if old_inputs == inputs:  # completing a creation that AWS didn't finish
+            self._put(aws, inputs)
+        return super().update_resource(aws, ident, old, old_inputs, inputs)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        found = self._described(aws, self.get, ident, props)
+        if found is None:
+            return None
+        content = shapes.get(found, self.content) if self.content else found
+        if not content:
+            return None
+        return {"Bucket": ident, self.wrapper: content}
+
+    def read_shape(self, aws: Aws) -> Any:
+        return aws.operation("s3", self.put.name).input_shape
+
+    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+        shape = aws.operation("s3", self.put.name).input_shape
+        target = shapes.locate(shape, key, self.names)
+        if target is None:
+            return []
+        try:
+            shapes.to_aws(value, shapes.follow(shape, target), self.names, key)
+        except shapes.UnmappedError as error:
+            return [(error.path, str(error))]
+        return []
+
+
+class BucketVersioning(BucketSetting):
+    """Versioning."""
+
+    token = "aws:s3/bucketVersioning:BucketVersioning"
+    inputs = "bucket versioningConfiguration expectedBucketOwner"
+    put, get = op("PutBucketVersioning"), op("GetBucketVersioning", Bucket="{id}")
+    wrapper = "VersioningConfiguration"
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        found = self._described(aws, self.get, ident, props)
+        if found is None or not found.get("Status"):
+            return None
+        return {"Bucket": ident, self.wrapper: found}
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        found = self._described(aws, self.get, ident, props) or {}
+        if found.get("Status") == "Enabled":
+            # Versioning can't be taken away, only suspended.
+            parameters = {"Bucket": ident, self.wrapper: {"Status": "Suspended"}}
+            aws.call("s3", "PutBucketVersioning", parameters)
+
+
+class BucketServerSideEncryptionConfiguration(BucketSetting):
+    """Default encryption."""
+
+    token = (
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    )
+    inputs = "bucket rules expectedBucketOwner"
+    names: ClassVar = {"rules": "ServerSideEncryptionConfiguration.Rules"}
+    put = op("PutBucketEncryption")
+    get = op("GetBucketEncryption", Bucket="{id}")
+    wrapper = content = "ServerSideEncryptionConfiguration"
+    remove = op("DeleteBucketEncryption", Bucket="{id}")
+
+
+class BucketReplicationConfig(BucketSetting):
+    """Replication to another bucket."""
+
+    token = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+    inputs = "bucket role rules token"
+    names: ClassVar = {
+        "role": "ReplicationConfiguration.Role",
+        "rules": "ReplicationConfiguration.Rules",
+    }
+    put = op("PutBucketReplication")
+    get = op("GetBucketReplication", Bucket="{id}")
+    wrapper = content = "ReplicationConfiguration"
+    remove = op("DeleteBucketReplication", Bucket="{id}")
+
+
+class BucketLifecycleConfiguration(BucketSetting):
+    """Lifecycle rules."""
+
+    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    inputs = "bucket rules expectedBucketOwner transitionDefaultMinimumObjectSize"
+    names: ClassVar = {"rules": "LifecycleConfiguration.Rules"}
+    put = op("PutBucketLifecycleConfiguration")
+    get = op("GetBucketLifecycleConfiguration", Bucket="{id}")
+    wrapper = "LifecycleConfiguration"
+    remove = op("DeleteBucketLifecycle", Bucket="{id}")
+
+
+class BucketPublicAccessBlock(BucketSetting):
+    """Public access, refused."""
+
+    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    inputs = "bucket blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets"
+    settings = "skipDestroy"
+    names: ClassVar = {
+        key: f"PublicAccessBlockConfiguration.{key[:1].upper()}{key[1:]}"
+        for key in inputs.split()[1:]
+    }
+    put = op("PutPublicAccessBlock")
+    get = op("GetPublicAccessBlock", Bucket="{id}")
+    wrapper = content = "PublicAccessBlockConfiguration"
+    remove = op("DeletePublicAccessBlock", Bucket="{id}")
+
+
+class BucketOwnershipControls(BucketSetting):
+    """Who owns objects that others write."""
+
+    token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    inputs = "bucket rule"
+    names: ClassVar = {"rule": "OwnershipControls.Rules"}
+    put = op("PutBucketOwnershipControls")
+    get = op("GetBucketOwnershipControls", Bucket="{id}")
+    wrapper = content = "OwnershipControls"
+    remove = op("DeleteBucketOwnershipControls", Bucket="{id}")
+
+
+class BucketPolicy(BucketSetting):
+    """The bucket's policy."""
+
+    token = "aws:s3/bucketPolicy:BucketPolicy"
+    inputs = "bucket policy"
+    put = op("PutBucketPolicy")
+    get = op("GetBucketPolicy", Bucket="{id}")
+    wrapper = content = "Policy"
+    remove = op("DeleteBucketPolicy", Bucket="{id}")
+
+
+class BucketLogging(BucketSetting):
+    """Access logs into another bucket."""
+
+    token = "aws:s3/bucketLogging:BucketLogging"
+    inputs = "bucket targetBucket targetPrefix targetGrants targetObjectKeyFormat"
+    names: ClassVar = {
+        key: f"BucketLoggingStatus.LoggingEnabled.{key[:1].upper()}{key[1:]}"
+        for key in inputs.split()[1:]
+    }
+    put = op("PutBucketLogging")
+    get = op("GetBucketLogging", Bucket="{id}")
+    wrapper = "BucketLoggingStatus"
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        found = self._described(aws, self.get, ident, props)
+        if not found or not found.get("LoggingEnabled"):
+            return None
+        return {"Bucket": ident, self.wrapper: {"LoggingEnabled": found["LoggingEnabled"]}}
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        aws.call("s3", "PutBucketLogging", {"Bucket": ident, self.wrapper: {}})
+
+
+class BucketMetric(BucketSetting):
+    """Request metrics of a bucket."""
+
+    token = "aws:s3/bucketMetric:BucketMetric"
+    inputs = "bucket name filter"
+    replace = "name"
+    names: ClassVar = {"name": "MetricsConfiguration.Id", "filter": "MetricsConfiguration.Filter"}
+    put = op("PutBucketMetricsConfiguration", Id="{name}")
+    get = op("GetBucketMetricsConfiguration", Bucket="{bucket}", Id="{name}")
+    wrapper = content = "MetricsConfiguration"
+    autoname = "name"
+    identity = ("bucket", "name")
+    id = "{bucket}:{name}"
+    remove = op("DeleteBucketMetricsConfiguration", Bucket="{bucket}", Id="{name}")
+
+    def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
+        made = super().values(aws, ident, props)
+        if ident:
+            made["bucket"], _, made["name"] = ident.partition(":")
+        return made
+
+    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+        unknown = sorted(set(value) - {"accessPoint", "prefix", "tags"})
+        return [(f"filter.{item}", f"filter.{item} is not supported") for item in unknown]
+
+    def document(self, props: Properties) -> Properties:
+        given = props.get("filter")
+        if not given:
+            return props
+        parts: Properties = {}
+        if given.get("prefix"):
+            parts["prefix"] = given["prefix"]
+        if given.get("accessPoint"):
+            parts["accessPointArn"] = given["accessPoint"]
+        tags = [{"key": key, "value": value} for key, value in (given.get("tags") or {}).items()]
+        if len(parts) + len(tags) > 1:
+            return {**props, "filter": {"and": {**parts, **({"tags": tags} if tags else {})}}}
+        return {**props, "filter": {**parts, **({"tag": tags[0]} if tags else {})}}
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key in ("bucket", "name", "filter"):
+            return written  # AWS changes no configuration by itself; another Id is another one
+        return super().drift(aws, raw, key, written)
+
+
+class BucketNotification(BucketSetting):
+    """Whom the bucket tells of its events."""
+
+    token = "aws:s3/bucketNotification:BucketNotification"
+    inputs = "bucket eventbridge lambdaFunctions queues topics"
+    put = op("PutBucketNotificationConfiguration")
+    get = op("GetBucketNotificationConfiguration", Bucket="{id}")
+    wrapper = "NotificationConfiguration"
+    kinds: ClassVar = {
+        "lambdaFunctions": ("LambdaFunctionConfigurations", "lambdaFunctionArn"),
+        "queues": ("QueueConfigurations", "queueArn"),
+        "topics": ("TopicConfigurations", "topicArn"),
+    }
+    known_keys: ClassVar = frozenset({"events", "filterPrefix", "filterSuffix", "id"})
+
+    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+        arn = self.kinds[key][1]
+        return [
+            (f"{key}.{name}", f"{key}.{name} is not supported")
+            for item in value
+            for name in item
+            if name not in self.known_keys and name != arn
+        ]
+
+    def _configuration(self, props: Properties) -> Properties:
+        made: Properties = {}
+        for key, (name, arn) in self.kinds.items():
+            for item in props.get(key) or []:
+                entry: Properties = {
+                    f"{arn[:1].upper()}{arn[1:]}": item[arn],
+                    "Events": item["events"],
+                }
+                if item.get("id"):
+                    entry["Id"] = item["id"]
+                rules = [
+                    {"Name": side, "Value": item[field]}
+                    for side, field in (("prefix", "filterPrefix"), ("suffix", "filterSuffix"))
+                    if item.get(field)
+                ]
+                if rules:
+                    entry["Filter"] = {"Key": {"FilterRules": rules}}
+                made.setdefault(name, []).append(entry)
+        if props.get("eventbridge"):
+            made["EventBridgeConfiguration"] = {}
+        return made
+
+    def _put(self, aws: Aws, props: Properties) -> None:
+        parameters = {"Bucket": props["bucket"], self.wrapper: self._configuration(props)}
+        aws.call("s3", self.put.name, parameters)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        found = self._described(aws, self.get, ident, props)
+        return {"Bucket": ident, **found} if found else None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "eventbridge":
+            return "EventBridgeConfiguration" in raw
+        if key not in self.kinds:
+            return written
+        name, arn = self.kinds[key]
+        wanted = {item[arn] for item in written}
+        seen = {item[f"{arn[:1].upper()}{arn[1:]}"] for item in raw.get(name) or []}
+        return written if wanted == seen else [item for item in written if item[arn] in seen]
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        aws.call("s3", self.put.name, {"Bucket": ident, self.wrapper: {}})

@@ -1,0 +1,258 @@
+"""Secrets Manager: secrets with replicas, their versions and policies."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider import shapes, wire
+from lab.provider.aws import Aws, error_code, is_not_found
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+DEFAULT_RECOVERY_DAYS = 30
+
+
+class Secret(ResourceType):
+    """A secret and the regions it is replicated to."""
+
+    token = "aws:secretsmanager/secret:Secret"
+    service = "secretsmanager"
+    inputs = "name description kmsKeyId type"
+    settings = "recoveryWindowInDays forceOverwriteReplicaSecret replicas policy"
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateSecret")
+    updates = (op("UpdateSecret", only="description kmsKeyId type", SecretId="{id}"),)
+    id = "ARN"
+    read = op("DescribeSecret", SecretId="{id}")
+    find, found_id = op("DescribeSecret", SecretId="{name}"), "ARN"
+    tagging = Tagging(
+        tag=op("TagResource", SecretId="{id}"),
+        untag=op("UntagResource", SecretId="{id}"),
+        path="Tags",
+    )
+    outputs: ClassVar = {"arn": "ARN"}
+    replica_keys: ClassVar = frozenset(
+        {"region", "kmsKeyId", "lastAccessedDate", "status", "statusMessage"}
+    )
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        found = [
+            (f"replicas.{key}", f"replicas.{key} of {self.token} is not supported")
+            for replica in props.get("replicas") or []
+            if isinstance(replica, dict)
+            for key in replica
+            if key not in self.replica_keys
+        ]
+        days = props.get("recoveryWindowInDays")
+        if isinstance(days, int) and days != 0 and not 7 <= days <= 30:
+            found.append(("recoveryWindowInDays", f"AWS takes 0, or 7 to 30 days, got {days}"))
+        return found
+
+    def _described(
+        self, aws: Aws, call: Any, ident: str | None, props: Any
+    ) -> Properties | None:
+        found = super()._described(aws, call, ident, props)
+        return None if found and found.get("DeletedDate") else found
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        # A secret deleted a moment ago holds its name for a while.
+        return aws.retry(
+            30,
+            ("InvalidRequestException",),
+            lambda: super(Secret, self).do_create(aws, props),
+            says="scheduled for deletion",
+        )
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        self._replicate(aws, ident, props)
+        if props.get("policy"):
+            aws.call(
+                self.service, "PutResourcePolicy",
+                {"SecretId": ident, "ResourcePolicy": props["policy"]},
+            )  # fmt: skip
+
+    def _replicate(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Make the replicas exactly those declared."""
+        raw = self.require(aws, ident, props)
+        current = {item["Region"]: item for item in raw.get("ReplicationStatus") or []}
+        wanted = {item["region"]: item for item in props.get("replicas") or []}
+        gone = sorted(current.keys() - wanted.keys())
+        if gone:
+            self._withdraw(aws, ident, gone)
+        new = [
+            {"Region": region}
+            | ({"KmsKeyId": item["kmsKeyId"]} if item.get("kmsKeyId") else {})
+            for region, item in sorted(wanted.items())
+            if region not in current
+        ]
+        if new:
+            aws.call(
+                self.service,
+                "ReplicateSecretToRegions",
+                {
+                    "SecretId": ident,
+                    "AddReplicaRegions": new,
+                    "ForceOverwriteReplicaSecret": bool(props.get("forceOverwriteReplicaSecret")),
+                },
+            )
+
+    def _withdraw(self, aws: Aws, ident: str, regions: list[str]) -> None:
+        aws.call(
+            self.service,
+            "RemoveRegionsFromReplication",
+            {"SecretId": ident, "RemoveReplicaRegions": regions},
+        )
+
+        def gone() -> bool | None:
+            raw = self.describe(aws, ident, {}) or {}
+            left = {item["Region"] for item in raw.get("ReplicationStatus") or []}
+            return None if left & set(regions) else True
+
+        aws.until(f"replicas of {ident} going away", 60, gone)
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        super().do_update(aws, ident, before, after, changed, state)
+        if "replicas" in changed:
+            had = {item["region"]: item for item in before.get("replicas") or []}
+            moved = [
+                item["region"]
+                for item in after.get("replicas") or []
+                if item["region"] in had and had[item["region"]] != item
+            ]
+            if moved:  # another key: AWS knows only withdrawing and replicating anew
+                self._withdraw(aws, ident, moved)
+            self._replicate(aws, ident, after)
+        if "policy" in changed:
+            if after.get("policy"):
+                self.finish(aws, ident, after)
+            else:
+                aws.call(self.service, "DeleteResourcePolicy", {"SecretId": ident})
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "replicas":
+            current = {item["Region"] for item in raw.get("ReplicationStatus") or []}
+            wanted = [item for item in written if item["region"] in current]
+            extra = sorted(current - {item["region"] for item in written})
+            return [*wanted, *({"region": region} for region in extra)]
+        if key == "policy":
+            answer = aws.call(self.service, "GetResourcePolicy", {"SecretId": raw["ARN"]})
+            seen = answer.get("ResourcePolicy")
+            return written if not seen or shapes.same(seen, written) else seen
+        return super().drift(aws, raw, key, written)
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        raw = self.describe(aws, ident, props)
+        if raw is None:
+            return
+        replicas = [item["Region"] for item in raw.get("ReplicationStatus") or []]
+        if replicas:
+            self._withdraw(aws, ident, replicas)
+        days = props.get("recoveryWindowInDays", DEFAULT_RECOVERY_DAYS)
+        window: Properties = (
+            {"RecoveryWindowInDays": days} if days else {"ForceDeleteWithoutRecovery": True}
+        )
+        aws.call(self.service, "DeleteSecret", {"SecretId": ident, **window})
+
+
+class SecretVersion(ResourceType):
+    """A value of a secret."""
+
+    token = "aws:secretsmanager/secretVersion:SecretVersion"
+    service = "secretsmanager"
+    inputs = "secretId secretString secretBinary versionStages"
+    settings = "secretStringWo secretStringWoVersion"
+    replace = "secretId secretString secretBinary secretStringWoVersion"
+    in_place = "versionStages"
+    create = op("PutSecretValue")
+    id = "{secretId}|{versionId}"
+    outputs: ClassVar = {"arn": "ARN", "secretArn": "ARN", "versionId": "VersionId"}
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        return prop in self.replace.split() or prop == "region"
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        if "secretStringWo" in props:
+            props = {**props, "secretString": props["secretStringWo"]}
+        call = op("PutSecretValue")
+        answer = self.call(aws, call, None, props)
+        return f"{props['secretId']}|{answer['VersionId']}"
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        secret, _, version = ident.partition("|")
+        try:
+            answer = aws.call(
+                self.service, "GetSecretValue", {"SecretId": secret, "VersionId": version}
+            )
+        except Exception as error:
+            if is_not_found(error) or error_code(error) == "InvalidRequestException":
+                return None
+            raise
+        return answer
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        try:
+            found = aws.call(self.service, "GetSecretValue", {"SecretId": props["secretId"]})
+        except Exception as error:
+            if is_not_found(error) or error_code(error) == "InvalidRequestException":
+                return None
+            raise
+        value = props.get("secretString", props.get("secretStringWo"))
+        same = found.get("SecretString") == value
+        return f"{props['secretId']}|{found['VersionId']}" if same else None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "secretString":
+            return raw.get("SecretString", written)
+        if key == "versionStages":
+            seen = raw.get("VersionStages") or []
+            return written if sorted(seen) == sorted(written) else seen
+        return written
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        if "versionStages" not in changed:
+            return
+        secret, _, version = ident.partition("|")
+        had, wanted = set(before.get("versionStages") or []), set(after.get("versionStages") or [])
+        for stage in sorted(wanted - had):
+            self._stage(aws, secret, stage, {"MoveToVersionId": version})
+        for stage in sorted(had - wanted - {"AWSCURRENT"}):
+            self._stage(aws, secret, stage, {"RemoveFromVersionId": version})
+
+    def _stage(self, aws: Aws, secret: str, stage: str, move: Properties) -> None:
+        aws.call(
+            self.service,
+            "UpdateSecretVersionStage",
+            {"SecretId": secret, "VersionStage": stage, **move},
+        )
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        raw = self.describe(aws, ident, props)
+        secret, _, version = ident.partition("|")
+        for stage in (raw or {}).get("VersionStages") or []:
+            # AWS lets no one take the current stage away; it goes with the secret.
+            if stage != "AWSCURRENT":
+                self._stage(aws, secret, stage, {"RemoveFromVersionId": version})
+
+
+class SecretPolicy(ResourceType):
+    """The resource policy of a secret."""
+
+    token = "aws:secretsmanager/secretPolicy:SecretPolicy"
+    service = "secretsmanager"
+    inputs = "secretArn policy blockPublicPolicy"
+    names: ClassVar = {"secretArn": "SecretId", "policy": "ResourcePolicy"}
+    create = op("PutResourcePolicy")
+    updates = (op("PutResourcePolicy", only="policy blockPublicPolicy", put=True, SecretId="{id}"),)
+    id = "{secretArn}"
+    identity = ("secretArn",)
+    read = op("GetResourcePolicy", SecretId="{id}", names={"secretArn": "ARN"})
+    remove = op("DeleteResourcePolicy", SecretId="{id}")
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        raw = super().describe(aws, ident, props)
+        return raw if raw and raw.get("ResourcePolicy") else None
