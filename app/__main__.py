@@ -43,26 +43,23 @@ migration = Migration(
     ),
     regions.primary.options(),
 )
-services = Pair(
-    *(
-        RegionalService(
-            f"service-{region.name}",
-            RegionalServiceArgs(
-                region=region,
-                settings=settings.app,
-                account_id=account_id,
-                network=regional_network,
-                data=regional_data,
-                database=database,
-                code=code,
-                after=migration.done,
-            ),
-            region.options(),
-        )
-        for region, regional_network, regional_data in (
-            (regions.primary, network.primary, data.primary),
-            (regions.secondary, network.secondary, data.secondary),
-        )
+services = Pair.of(
+    RegionalService(
+        f"service-{region.name}",
+        RegionalServiceArgs(
+            region=region,
+            settings=settings.app,
+            account_id=account_id,
+            network=regional_network,
+            data=regional_data,
+            database=database,
+            code=code,
+            after=migration.done,
+        ),
+        region.options(),
+    )
+    for region, regional_network, regional_data in zip(
+        regions, (network.primary, network.secondary), (data.primary, data.secondary), strict=True
     )
 )
 export(AppOutputs(primary=services.primary.outputs, secondary=services.secondary.outputs))

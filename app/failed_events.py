@@ -22,7 +22,7 @@ class FailedEventsQueue(pulumi.ComponentResource):
         key_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("warm-standby:app:FailedEventsQueue", name, None, opts)
+        super().__init__("warmstandby:app:FailedEventsQueue", name, None, opts)
         self.queue = aws.sqs.Queue(
             name,
             name=region.physical_name("queue", "failed-events"),

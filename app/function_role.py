@@ -31,7 +31,7 @@ class FunctionRole(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: FunctionRoleArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:FunctionRole", name, None, opts)
+        super().__init__("warmstandby:app:FunctionRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             name,

@@ -43,7 +43,7 @@ class LoadBalancer(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:LoadBalancer", name, None, opts)
+        super().__init__("warmstandby:app:LoadBalancer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.balancer = aws.lb.LoadBalancer(
             f"alb-{name}",

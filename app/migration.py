@@ -44,7 +44,7 @@ class Migration(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: MigrationArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:Migration", name, None, opts)
+        super().__init__("warmstandby:app:Migration", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         names = FunctionNames.of(args.region, "migrate", args.account_id)
         role = FunctionRole(

@@ -30,7 +30,7 @@ class OutboxSchedule(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: OutboxScheduleArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:OutboxSchedule", name, None, opts)
+        super().__init__("warmstandby:app:OutboxSchedule", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             name,

@@ -42,7 +42,7 @@ class RegionalService(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: RegionalServiceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:RegionalService", name, None, opts)
+        super().__init__("warmstandby:app:RegionalService", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         region = args.region
         failed_events = FailedEventsQueue(

@@ -68,7 +68,7 @@ class VpcFunction(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: VpcFunctionArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:app:VpcFunction", name, None, opts)
+        super().__init__("warmstandby:app:VpcFunction", name, None, opts)
         function_name = args.region.physical_name("function", args.purpose)
         self.log_group = aws.cloudwatch.LogGroup(
             name,

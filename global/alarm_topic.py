@@ -33,7 +33,7 @@ class AlarmTopic(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:global:AlarmTopic", name, None, opts)
+        super().__init__("warmstandby:global:AlarmTopic", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.topic = aws.sns.Topic(
             name,

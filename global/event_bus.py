@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from tapstack.events import DETAIL_TYPES, SOURCE, event_bus_name
+from event_patterns import application_events
+from tapstack.events import event_bus_name
 from tapstack.regions import Region
 
 ARCHIVE_DAYS = 14
@@ -26,7 +27,7 @@ class EventBus(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: EventBusArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:global:EventBus", name, None, opts)
+        super().__init__("warmstandby:global:EventBus", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.bus = aws.cloudwatch.EventBus(
             name,
@@ -39,7 +40,7 @@ class EventBus(pulumi.ComponentResource):
             name=args.region.physical_name("archive", "app"),
             description=f"Application events of the last {ARCHIVE_DAYS} days",
             event_source_arn=self.bus.arn,
-            event_pattern=json.dumps({"source": [SOURCE], "detail-type": list(DETAIL_TYPES)}),
+            event_pattern=json.dumps(application_events()),
             retention_days=ARCHIVE_DAYS,
             opts=child,
         )

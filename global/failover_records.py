@@ -31,7 +31,7 @@ class FailoverRecords(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: FailoverRecordsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:global:FailoverRecords", name, None, opts)
+        super().__init__("warmstandby:global:FailoverRecords", name, None, opts)
         deciding = Pair(args.checks.primary_serves, args.checks.load_balancers.secondary)
         for region, app, check in zip(args.regions, args.apps, deciding, strict=True):
             provider = region.provider

@@ -36,7 +36,7 @@ class HealthChecks(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: HealthChecksArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:global:HealthChecks", name, None, opts)
+        super().__init__("warmstandby:global:HealthChecks", name, None, opts)
 
         def http_check(
             purpose: str, region: Region, app: RegionalApp, path: str, *, inverted: bool

@@ -33,7 +33,7 @@ class HostedZone(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: HostedZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("warm-standby:global:HostedZone", name, None, opts)
+        super().__init__("warmstandby:global:HostedZone", name, None, opts)
         if args.hosted_zone_id:
             found = aws.route53.get_zone_output(
                 zone_id=args.hosted_zone_id,

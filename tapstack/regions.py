@@ -1,6 +1,6 @@
 """The two regions, their roles, and one explicit AWS provider for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -30,6 +30,12 @@ class Pair(Generic[T]):
 
     primary: T
     secondary: T
+
+    @classmethod
+    def of(cls, both: Iterable[T]) -> "Pair[T]":
+        """Of an iterable of two, primary first."""
+        primary, secondary = both
+        return cls(primary, secondary)
 
     def __iter__(self) -> Iterator[T]:
         """Primary first."""

@@ -1,0 +1,263 @@
+"""The dashboard's body: readiness on top, then both regions side by side.
+
+Pure; the values may be Outputs. Form: "Dashboard Body Structure and Syntax" (CloudWatch API
+reference), 24 columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+import alarm_specs
+import cloudwatch_metrics as metrics
+from cloudwatch_metrics import Metric
+from tapstack.budget import DATABASE_LAG_ALARM_SECONDS
+from tapstack.regions import Pair
+from watched_region import WatchedRegion
+
+Widget = dict[str, Any]
+
+HALF = 12
+THIRD = 8
+HEIGHT = 6
+METRICS_REGION_OF_ROUTE_53 = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """What the dashboard shows."""
+
+    suffix: str
+    fqdn: str
+    regions: Pair[WatchedRegion]
+    health_checks: Mapping[str, pulumi.Input[str]]
+    """Label → id."""
+    alarm_arns: Pair[Sequence[pulumi.Input[str]]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a graph."""
+
+    metric: Metric
+    statistic: str
+    label: str
+    right: bool = False
+    """Drawn against the right axis."""
+
+
+def body(dashboard: Dashboard) -> dict[str, Any]:
+    """``{"widgets": […]}``, ready to be JSON."""
+    rows = [
+        [_header(dashboard)],
+        [_readiness(dashboard), _lag(dashboard), _health(dashboard)],
+        *(
+            [draw(watched) for watched in dashboard.regions]
+            for draw in (_requests, _function, _database, _objects, _dead_letters)
+        ),
+        [
+            _alarms(watched, arns)
+            for watched, arns in zip(dashboard.regions, dashboard.alarm_arns, strict=True)
+        ],
+    ]
+    return {"start": "-PT3H", "periodOverride": "inherit", "widgets": _placed(rows)}
+
+
+def _placed(rows: Sequence[Sequence[Widget]]) -> list[Widget]:
+    placed: list[Widget] = []
+    y = 0
+    for row in rows:
+        x = 0
+        for widget in row:
+            placed.append({**widget, "x": x, "y": y})
+            x += widget["width"]
+        y += row[0]["height"]
+    return placed
+
+
+def _header(dashboard: Dashboard) -> Widget:
+    links = " · ".join(
+        f"[alarms in {name}](https://{name}.console.aws.amazon.com/cloudwatch/home"
+        f"?region={name}#alarmsV2:)"
+        for name in (watched.region.name for watched in dashboard.regions)
+    )
+    checks = "https://console.aws.amazon.com/route53/healthchecks/home"
+    text = (
+        f"# Warm standby {dashboard.suffix}: http://{dashboard.fqdn}\n"
+        f"{links} · [health checks]({checks}) · "
+        "[Aurora global database](https://console.aws.amazon.com/rds/home#databases:)\n\n"
+        "When something is red: `./inv status`, then **docs/runbook.md**. Traffic fails over by "
+        "itself and comes back by `./inv failback` only."
+    )
+    return {
+        "type": "text",
+        "width": 24,
+        "height": 4,
+        "properties": {"markdown": text},
+    }
+
+
+def _readiness(dashboard: Dashboard) -> Widget:
+    line = Line(metrics.recovery("FailoverReadiness", dashboard.suffix), "Minimum", "ready")
+    return _graph(
+        "Failover readiness (1 = ready)",
+        dashboard.regions.secondary.region.name,
+        [line],
+        width=THIRD,
+        view="singleValue",
+    )
+
+
+def _lag(dashboard: Dashboard) -> Widget:
+    standby = dashboard.regions.secondary
+    lines = [
+        Line(metrics.recovery("ReplicationLag", dashboard.suffix), "Maximum", "lag seen"),
+        Line(
+            metrics.cluster("AuroraGlobalDBReplicationLag", standby.cluster_identifier),
+            "Maximum",
+            "lag by Aurora",
+        ),
+    ]
+    return _graph(
+        "Standby database behind by (ms)",
+        standby.region.name,
+        lines,
+        width=THIRD,
+        thresholds={"alarm": DATABASE_LAG_ALARM_SECONDS * 1000},
+    )
+
+
+def _health(dashboard: Dashboard) -> Widget:
+    lines = [
+        Line(metrics.health_check(check_id), "Minimum", label)
+        for label, check_id in dashboard.health_checks.items()
+    ]
+    return _graph("Health checks (1 = healthy)", METRICS_REGION_OF_ROUTE_53, lines, width=THIRD)
+
+
+def _requests(watched: WatchedRegion) -> Widget:
+    app = watched.app
+    return _regional(
+        "Load balancer",
+        watched,
+        [
+            Line(metrics.load_balancer("RequestCount", app), "Sum", "requests"),
+            Line(metrics.load_balancer("HTTPCode_ELB_5XX_Count", app), "Sum", "5xx"),
+            Line(metrics.target_group("HealthyHostCount", app), "Minimum", "healthy targets", True),
+            Line(metrics.target_group("TargetResponseTime", app), "p99", "p99 seconds", True),
+        ],
+    )
+
+
+def _function(watched: WatchedRegion) -> Widget:
+    return _regional(
+        "Function",
+        watched,
+        [
+            Line(metrics.function("Invocations", watched.app), "Sum", "calls"),
+            Line(metrics.function("Errors", watched.app), "Sum", "errors"),
+            Line(metrics.function("Throttles", watched.app), "Sum", "throttles"),
+            Line(metrics.function("Duration", watched.app), "p99", "p99 ms", True),
+        ],
+    )
+
+
+def _database(watched: WatchedRegion) -> Widget:
+    identifier = watched.cluster_identifier
+    return _regional(
+        "Aurora",
+        watched,
+        [
+            Line(metrics.cluster("DatabaseConnections", identifier), "Maximum", "connections"),
+            Line(metrics.cluster("CPUUtilization", identifier), "Maximum", "CPU %", True),
+        ],
+        {"connections near the maximum": watched.most_connections},
+    )
+
+
+def _objects(watched: WatchedRegion) -> Widget:
+    lines = []
+    for rule in watched.received:
+        pending = metrics.object_replication("OperationsPendingReplication", rule)
+        latency = metrics.object_replication("ReplicationLatency", rule)
+        lines.append(Line(latency, "Maximum", "seconds behind"))
+        lines.append(Line(pending, "Maximum", "objects waiting", True))
+    # Without replication into this region there is nothing to draw, and a graph needs a metric.
+    if not lines:
+        return {
+            "type": "text",
+            "width": HALF,
+            "height": HEIGHT,
+            "properties": {"markdown": f"No objects are replicated to {watched.region.name}."},
+        }
+    return _regional(
+        "Objects replicated to", watched, lines, {"alarm": alarm_specs.OBJECT_LATENCY_SECONDS}
+    )
+
+
+def _dead_letters(watched: WatchedRegion) -> Widget:
+    return _regional(
+        "Events that weren't delivered",
+        watched,
+        [
+            Line(metrics.queue_depth(queue), "Maximum", purpose)
+            for purpose, queue in watched.dead_letter_queues.items()
+        ],
+    )
+
+
+def _alarms(watched: WatchedRegion, arns: Sequence[pulumi.Input[str]]) -> Widget:
+    return {
+        "type": "alarm",
+        "width": HALF,
+        "height": HEIGHT,
+        "properties": {"title": f"Alarms, {watched.region.name}", "alarms": list(arns)},
+    }
+
+
+def _regional(
+    title: str,
+    watched: WatchedRegion,
+    lines: Sequence[Line],
+    thresholds: Mapping[str, float] | None = None,
+) -> Widget:
+    region = watched.region.name
+    return _graph(f"{title}, {region}", region, lines, width=HALF, thresholds=thresholds)
+
+
+def _graph(
+    title: str,
+    region: str,
+    lines: Sequence[Line],
+    *,
+    width: int,
+    thresholds: Mapping[str, float] | None = None,
+    view: str = "timeSeries",
+) -> Widget:
+    properties: dict[str, Any] = {
+        "title": title,
+        "region": region,
+        "view": view,
+        "stacked": False,
+        "period": 60,
+        "metrics": [_drawn(line) for line in lines],
+        "yAxis": {"left": {"min": 0}, "right": {"min": 0}},
+    }
+    if thresholds:
+        properties["annotations"] = {
+            "horizontal": [{"label": label, "value": value} for label, value in thresholds.items()]
+        }
+    return {"type": "metric", "width": width, "height": HEIGHT, "properties": properties}
+
+
+def _drawn(line: Line) -> list[Any]:
+    """``[namespace, name, dimension, value, …, {options}]``"""
+    dimensions = [part for pair in line.metric.dimensions.items() for part in pair]
+    options = {
+        "stat": line.statistic,
+        "label": line.label,
+        "yAxis": "right" if line.right else "left",
+    }
+    return [line.metric.namespace, line.metric.name, *dimensions, options]

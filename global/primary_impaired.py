@@ -1,0 +1,45 @@
+"""One verdict in us-west-2 on the primary region, from signals that us-west-2 sees itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from tapstack.regions import Region
+
+
+@dataclass(frozen=True)
+class PrimaryImpairedArgs:
+    """The standby's own alarms, any of which says that the primary is impaired."""
+
+    region: Region
+    signals: Sequence[aws.cloudwatch.MetricAlarm]
+    topic: aws.sns.Topic
+
+
+class PrimaryImpaired(pulumi.ComponentResource):
+    """A composite alarm that needs nothing of us-east-1 (trap 11)."""
+
+    def __init__(
+        self, name: str, args: PrimaryImpairedArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warmstandby:global:PrimaryImpaired", name, None, opts)
+        rule = pulumi.Output.all(*(signal.name for signal in args.signals)).apply(
+            lambda names: " OR ".join(f'ALARM("{name}")' for name in names)
+        )
+        actions = [args.topic.arn]
+        self.alarm = aws.cloudwatch.CompositeAlarm(
+            f"primary-impaired-{args.region.name}",
+            alarm_name=args.region.physical_name("alarm", "primary-impaired"),
+            alarm_description=(
+                "us-west-2 hears nothing of us-east-1, or its database follows nobody; see "
+                "./inv status, then docs/runbook.md"
+            ),
+            alarm_rule=rule,
+            alarm_actions=actions,
+            ok_actions=actions,
+            insufficient_data_actions=actions,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.signals)),
+        )
+        self.register_outputs({})
