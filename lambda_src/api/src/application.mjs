@@ -93,7 +93,7 @@ export function createApplication(environment, overrides = {}) {
       logger.info(what, { requestId, ...result });
       return result;
     } catch (error) {
-      logger.error(`not ${what}`, { requestId, ...describeError(error), ...(error.cause && { cause: describeError(error.cause) }) });
+      logger.error(`not ${what}`, { requestId, ...describeError(error) });
       throw error;
     }
   }

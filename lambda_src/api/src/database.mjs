@@ -102,6 +102,9 @@ export function createDatabase({
       // A function that froze inside a transaction must not keep its row locks.
       idle_in_transaction_session_timeout: 10_000,
     });
+    // The pool listens to idle connections only; one that is lost while in use would otherwise end
+    // the whole process with an unhandled event. Its query tells of the loss anyway.
+    pool.on("connect", (client) => client.on("error", () => {}));
     pool.on("error", (error) => logger.warn("idle database connection lost", { target, ...describeError(error) }));
     return pool;
   }
@@ -161,7 +164,8 @@ export function createDatabase({
    * @throws {UnavailableError} the database doesn't answer in time or in the role asked for
    */
   async function run(target, deadline, work) {
-    for (let retried = false; ; retried = true) {
+    const repeated = new Set();
+    for (;;) {
       try {
         return await attempt(target, deadline, work);
       } catch (error) {
@@ -170,7 +174,10 @@ export function createDatabase({
           credentials.forget();
           await close();
         }
-        if (retry && !retried && deadline - Date.now() > SHORTEST_ATTEMPT_MILLISECONDS) {
+        // Once for each kind: a rotated password often shows only when a lost connection is replaced.
+        const kind = refresh ? "credentials" : "connection";
+        if (retry && !repeated.has(kind) && deadline - Date.now() > SHORTEST_ATTEMPT_MILLISECONDS) {
+          repeated.add(kind);
           logger.warn("database work repeated", { target, ...describeError(error) });
           continue;
         }

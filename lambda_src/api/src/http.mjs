@@ -48,7 +48,7 @@ export function createHttpHandler({ routes, logger }) {
     const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
     const line = { requestId, method, path: pattern, status: answer.status, durationMs };
     if (answer.status >= 500) {
-      logger.error("request failed", { ...line, ...describeError(fault), ...causeOf(fault) });
+      logger.error("request failed", { ...line, ...(fault !== undefined && describeError(fault)) });
     } else if (PROBES.has(pattern)) {
       logger.debug("request", line);
     } else {
@@ -57,5 +57,3 @@ export function createHttpHandler({ routes, logger }) {
     return formatResponse(answer, { multiValue: isMultiValue(event), head: event.httpMethod === "HEAD" });
   };
 }
-
-const causeOf = (error) => (error?.cause === undefined ? {} : { cause: describeError(error.cause) });

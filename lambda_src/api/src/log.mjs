@@ -30,17 +30,26 @@ export function createLogger({ level, fields, write }) {
   return /** @type {Logger} */ (Object.fromEntries(LEVELS.map((name, rank) => [name, at(name, rank)])));
 }
 
+/** The driver's own messages on lost connections: no code tells them apart, and they quote nothing. */
+const DRIVER_MESSAGE = /^(Connection terminated|timeout|Query read timeout|Client )/;
+
 /**
  * What may be told of an error: its class, code and where it arose, never its message (a
  * database's message quotes the values it refused).
  *
  * @param {unknown} error
- * @returns {{error: string, code?: string, at?: string}}
+ * @returns {{error: string, code?: string, reason?: string, at?: string}}
  */
 export function describeError(error) {
   if (!(error instanceof Error)) {
     return { error: typeof error };
   }
   const frame = /^\s+at (.+)$/m.exec(error.stack ?? "");
-  return { error: error.name, code: error.code, ...(frame && { at: frame[1] }) };
+  return {
+    error: error.name,
+    code: error.code,
+    ...(DRIVER_MESSAGE.test(error.message) && { reason: error.message }),
+    ...(frame && { at: frame[1] }),
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
 }
