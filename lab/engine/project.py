@@ -116,6 +116,10 @@ def _with_defaults(
                 raise EngineError(
                     f"{project}: stack {stack!r} is missing the configuration value {full}"
                 )
+        if settings.get("type") == "array" and "items" not in settings:
+            raise EngineError(
+                f"{project}: the configuration key {full} is an array without `items`"
+            )
         if full in values and "type" in settings:
             _check_type(values[full], str(settings["type"]), full, stack)
     return values

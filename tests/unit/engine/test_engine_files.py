@@ -37,7 +37,8 @@ def test_configuration_is_read_as_the_cli_reads_it(tmp_path: Path) -> None:
     the stack's file, found in stackConfigDir, wins; all arrive as texts, lists as JSON."""
     layer = write(
         tmp_path,
-        "{size: {type: integer, default: 3}, list: {type: array, default: [1]}, "
+        "{size: {type: integer, default: 3}, "
+        "list: {type: array, items: {type: integer}, default: [1]}, "
         "'aws:region': {value: us-east-1}, flag: {type: boolean, default: true}, old: plain}",
         "{'shop:size': 5, 'other:x': {a: [1]}}",
     )
@@ -60,6 +61,7 @@ def test_configuration_is_read_as_the_cli_reads_it(tmp_path: Path) -> None:
         ("{size: {type: integer}}", "{'shop:size': big}", "'shop:size' must be of type 'integer'"),
         ("{flag: {type: boolean}}", "{'shop:flag': 3}", "'shop:flag' must be of type 'boolean'"),
         ("{n: {type: integer}}", "{'shop:n': true}", "'shop:n' must be of type 'integer'"),
+        ("{n: {type: array, default: []}}", "{}", "shop:n is an array without `items`"),
         ("{n: {type: wheel}}", "{'shop:n': 1}", "the unknown type 'wheel'"),
         ("{}", "{'shop:key': {secure: v1abc}}", "shop:key is a `secure` value"),
         ("{}", "[]", None),
