@@ -1,0 +1,413 @@
+"""RDS: Aurora clusters read back what was given, and refuse what AWS refuses.
+
+Who is the writer, what replicates and what the endpoints lead to is the database part's matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.scope import scope
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
+
+SUBORDINATE_FIELDS = (
+    "KmsKeyId",
+    "StorageEncrypted",
+    "BackupRetentionPeriod",
+    "PreferredBackupWindow",
+    "VpcSecurityGroups",
+    "NetworkType",
+)
+"""What an Aurora instance has from its cluster."""
+
+
+def install(emulator: Emulator) -> None:
+    """Mend RDS."""
+    mends = Rds()
+    mend = emulator.gateway.mend
+    mend(
+        "rds", "CreateDBCluster ModifyDBCluster DescribeDBClusters DeleteDBCluster", mends.clusters
+    )
+    mend("rds", "CreateDBInstance ModifyDBInstance DescribeDBInstances", mends.instances)
+    mend("rds", "DeleteDBInstance", mends.delete_instance)
+    mend(
+        "rds",
+        "CreateGlobalCluster DescribeGlobalClusters ModifyGlobalCluster "
+        "RemoveFromGlobalCluster DeleteGlobalCluster SwitchoverGlobalCluster "
+        "FailoverGlobalCluster",
+        mends.global_clusters,
+    )
+    mend("rds", "DeleteDBSubnetGroup", mends.delete_subnet_group)
+    mend("rds", "DeleteDBClusterParameterGroup", mends.delete_parameter_group)
+    mend("rds", "DescribeDBEngineVersions", mends.engine_versions)
+    mend("rds", "DescribeOrderableDBInstanceOptions", mends.orderable)
+
+
+class Rds:
+    """The hooks."""
+
+    async def clusters(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """A cluster's log exports, capacity, role in its global cluster; and the refusals."""
+        from ministack.services import rds
+
+        given = request.parameters
+        with scope(request):
+            if request.operation == "CreateDBCluster":
+                _check_secondary(given, request.region)
+            elif request.operation == "DeleteDBCluster":
+                _check_delete(rds._clusters.get(given["DBClusterIdentifier"]) or {})
+        response = await call_next(request)
+        if not response.ok:
+            return response
+        with scope(request):
+            if request.operation in ("CreateDBCluster", "ModifyDBCluster"):
+                _keep_cluster(rds._clusters[_name(given["DBClusterIdentifier"])], given)
+            items = response.result.get("DBClusters")
+            for item in [response.result["DBCluster"]] if items is None else items:
+                if record := rds._clusters.get(item["DBClusterIdentifier"]):
+                    _describe_cluster(item, record)
+        return response
+
+    async def instances(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """An instance has much from its cluster; no burstable class in a global database."""
+        from ministack.services import rds
+
+        given = request.parameters
+        with scope(request):
+            if request.operation in ("CreateDBInstance", "ModifyDBInstance"):
+                _check_class(given)
+        response = await call_next(request)
+        if not response.ok:
+            return response
+        with scope(request):
+            if request.operation != "DescribeDBInstances":
+                _keep_instance(rds._instances[given["DBInstanceIdentifier"]], given)
+            items = response.result.get("DBInstances")
+            for item in [response.result["DBInstance"]] if items is None else items:
+                _describe_instance(item, request.region)
+        return response
+
+    async def delete_instance(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """The primary's last instance stays while a secondary replicates from it."""
+        from ministack.services import rds
+
+        with scope(request):
+            instance = rds._instances.get(request.parameters["DBInstanceIdentifier"]) or {}
+            cluster = rds._clusters.get(instance.get("DBClusterIdentifier", "")) or {}
+        if len(cluster.get("DBClusterMembers", [])) == 1 and len(_readers_of(cluster)) > 0:
+            raise ApiRefusal(
+                "InvalidDBClusterStateFault",
+                "Cannot delete the last instance of the master cluster. Delete the replica "
+                "cluster before deleting the last master cluster instance.",
+            )
+        return await call_next(request)
+
+    async def global_clusters(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """The global writer endpoint, tags, and what AWS answers after a delete."""
+        from ministack.services import rds
+
+        given = request.parameters
+        response = await call_next(request)
+        if not response.ok:
+            return response
+        with scope(request):
+            if request.operation == "CreateGlobalCluster":
+                arn = response.result["GlobalCluster"]["GlobalClusterArn"]
+                record = rds._global_clusters[given["GlobalClusterIdentifier"]]
+                record["EngineLifecycleSupport"] = given.get(
+                    "EngineLifecycleSupport", "open-source-rds-extended-support"
+                )
+                if given.get("Tags"):
+                    rds._tags[arn] = [dict(tag) for tag in given["Tags"]]
+            items = response.result.get("GlobalClusters")
+            for item in [response.result["GlobalCluster"]] if items is None else items:
+                record = rds._global_clusters.get(item["GlobalClusterIdentifier"]) or {}
+                item["Endpoint"] = global_endpoint(item)
+                item["TagList"] = [dict(tag) for tag in rds._tags.get(item["GlobalClusterArn"], [])]
+                item["EngineLifecycleSupport"] = record.get(
+                    "EngineLifecycleSupport", "open-source-rds-extended-support"
+                )
+        return response
+
+    async def delete_subnet_group(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Refused while a cluster uses it."""
+        from ministack.services import rds
+
+        name = request.parameters["DBSubnetGroupName"]
+        with scope(request):
+            users = [c for c in rds._clusters.values() if c.get("DBSubnetGroup") == name]
+        if users:
+            raise ApiRefusal(
+                "InvalidDBSubnetGroupStateFault",
+                f"Cannot delete the subnet group '{name}' because at least one database cluster: "
+                f"{users[0]['DBClusterIdentifier']} is still using it.",
+            )
+        return await call_next(request)
+
+    async def delete_parameter_group(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Refused while a cluster uses it."""
+        from ministack.services import rds
+
+        name = request.parameters["DBClusterParameterGroupName"]
+        with scope(request):
+            used = any(c.get("DBClusterParameterGroup") == name for c in rds._clusters.values())
+        if used:
+            raise ApiRefusal(
+                "InvalidDBParameterGroupState",
+                f"One or more database clusters are still members of this parameter group {name}, "
+                "so the group cannot be deleted",
+            )
+        return await call_next(request)
+
+    async def engine_versions(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Aurora PostgreSQL's versions support global databases and log exports."""
+        response = await call_next(request)
+        if response.ok:
+            for version in response.result["DBEngineVersions"]:
+                if version["Engine"] == "aurora-postgresql":
+                    version["SupportsGlobalDatabases"] = True
+                    version["ExportableLogTypes"] = ["postgresql"]
+                    version["SupportsLogExportsToCloudwatchLogs"] = True
+        return response
+
+    async def orderable(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """The class asked for can be ordered; burstable ones not for global databases."""
+        response = await call_next(request)
+        given = request.parameters
+        if response.ok and not response.result["OrderableDBInstanceOptions"]:
+            name = given.get("DBInstanceClass", "db.r6g.large")
+            response.result["OrderableDBInstanceOptions"] = [
+                {
+                    "Engine": given["Engine"],
+                    "EngineVersion": given.get("EngineVersion", "16.8"),
+                    "DBInstanceClass": name,
+                    "Vpc": True,
+                    "SupportsGlobalDatabases": not name.startswith("db.t"),
+                    "SupportsStorageEncryption": True,
+                    "AvailabilityZones": [
+                        {"Name": f"{request.region}{letter}"} for letter in "abc"
+                    ],
+                }
+            ]
+        return response
+
+
+def global_endpoint(cluster: Mapping[str, Any]) -> str:
+    """A global cluster's writer endpoint: NAME.global-ID.global.rds.amazonaws.com."""
+    digest = hashlib.sha256(cluster["GlobalClusterResourceId"].encode()).hexdigest()[:12]
+    return f"{cluster['GlobalClusterIdentifier']}.global-{digest}.global.rds.amazonaws.com"
+
+
+def _name(identifier: str) -> str:
+    return identifier.rpartition(":")[2]
+
+
+def _global_of(cluster: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The global cluster a cluster is a member of, by the membership."""
+    from ministack.services import rds
+
+    return next(
+        (
+            record
+            for record in rds._global_clusters._data.values()
+            for member in record["GlobalClusterMembers"]
+            if member["DBClusterArn"] == cluster.get("DBClusterArn")
+        ),
+        {},
+    )
+
+
+def _writer_of(cluster: Mapping[str, Any]) -> str:
+    """ARN of the writer of the cluster's global cluster; empty outside one."""
+    members = _global_of(cluster).get("GlobalClusterMembers", [])
+    return next((m["DBClusterArn"] for m in members if m["IsWriter"]), "")
+
+
+def _readers_of(cluster: Mapping[str, Any]) -> list[str]:
+    """ARNs of the secondaries, when the cluster is the writer."""
+    if not cluster or _writer_of(cluster) != cluster["DBClusterArn"]:
+        return []
+    members = _global_of(cluster)["GlobalClusterMembers"]
+    return [member["DBClusterArn"] for member in members if not member["IsWriter"]]
+
+
+def _check_secondary(given: Mapping[str, Any], region: str) -> None:
+    from ministack.services import rds
+
+    record = rds._global_clusters.get(given.get("GlobalClusterIdentifier", "")) or {}
+    writer_arn = next(
+        (m["DBClusterArn"] for m in record.get("GlobalClusterMembers", []) if m["IsWriter"]), ""
+    )
+    if not writer_arn:
+        return
+    for name, what in (
+        ("MasterUsername", "user name"),
+        ("MasterUserPassword", "password"),
+        ("DatabaseName", "database name"),
+    ):
+        if given.get(name):
+            raise ApiRefusal(
+                "InvalidParameterCombination",
+                f"Cannot specify {what} for cross region replication cluster",
+            )
+    writer = next((c for c in rds._clusters._data.values() if c["DBClusterArn"] == writer_arn), {})
+    if not writer.get("DBClusterMembers"):
+        raise ApiRefusal(
+            "InvalidDBClusterStateFault",
+            "Source cluster is in a state which is not valid for physical replication",
+        )
+    key = str(given.get("KmsKeyId", ""))
+    if writer.get("StorageEncrypted") and not key:
+        raise ApiRefusal(
+            "InvalidParameterCombination",
+            f"Source cluster {writer_arn} is encrypted; pass a valid KMS key of {region}",
+        )
+    if key.startswith("arn:") and key.split(":")[3] != region:
+        raise ApiRefusal(
+            "KMSKeyNotAccessibleFault",
+            f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
+            "permissions to access it.",
+        )
+
+
+def _check_delete(cluster: Mapping[str, Any]) -> None:
+    if not cluster:
+        return
+    if cluster.get("DBClusterMembers"):
+        raise ApiRefusal(
+            "InvalidDBClusterStateFault",
+            "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
+        )
+    if _readers_of(cluster):
+        raise ApiRefusal(
+            "InvalidGlobalClusterStateFault",
+            "Unable to delete cluster that is a primary member of global cluster while there are "
+            "other global cluster members",
+        )
+    if _global_of(cluster):
+        raise ApiRefusal(
+            "InvalidDBClusterStateFault",
+            "This cluster is a part of a global cluster, please remove it from globalcluster first",
+        )
+
+
+def _check_class(given: Mapping[str, Any]) -> None:
+    from ministack.services import rds
+
+    name = str(given.get("DBInstanceClass", ""))
+    instance = rds._instances.get(given["DBInstanceIdentifier"]) or {}
+    cluster_name = given.get("DBClusterIdentifier") or instance.get("DBClusterIdentifier", "")
+    cluster = rds._clusters.get(cluster_name) or {}
+    if name.startswith("db.t") and _global_of(cluster):
+        raise ApiRefusal(
+            "InvalidParameterCombination",
+            f"The requested instance class is not supported by global databases: {name}",
+        )
+    if name == "db.serverless" and cluster and not cluster.get("ServerlessV2ScalingConfiguration"):
+        raise ApiRefusal(
+            "InvalidParameterCombination",
+            "Set the Serverless v2 scaling configuration on the parent DB cluster before creating "
+            "a Serverless v2 DB instance.",
+        )
+
+
+def _keep_cluster(record: dict[str, Any], given: Mapping[str, Any]) -> None:
+    if "EnableCloudwatchLogsExports" in given:
+        record["EnabledCloudwatchLogsExports"] = list(given["EnableCloudwatchLogsExports"])
+    if changed := given.get("CloudwatchLogsExportConfiguration"):
+        exports = set(record.get("EnabledCloudwatchLogsExports") or [])
+        exports |= set(changed.get("EnableLogTypes") or [])
+        exports -= set(changed.get("DisableLogTypes") or [])
+        record["EnabledCloudwatchLogsExports"] = sorted(exports)
+    for name in (
+        "ServerlessV2ScalingConfiguration",
+        "EngineLifecycleSupport",
+        "PerformanceInsightsEnabled",
+        "MonitoringInterval",
+        "MonitoringRoleArn",
+        "CopyTagsToSnapshot",
+        "StorageType",
+    ):
+        if name in given:
+            record[name] = given[name]
+
+
+def _describe_cluster(item: dict[str, Any], record: dict[str, Any]) -> None:
+    for name in (
+        "EnabledCloudwatchLogsExports",
+        "ServerlessV2ScalingConfiguration",
+        "EngineLifecycleSupport",
+        "CopyTagsToSnapshot",
+    ):
+        if record.get(name) is not None:
+            item[name] = record[name]
+    item["AutoMinorVersionUpgrade"] = False
+    # Aurora's standard storage reads back as no type; so does serverless capacity without limits.
+    if record.get("StorageType") not in (None, "aurora"):
+        item["StorageType"] = record["StorageType"]
+    if not (group := _global_of(record)):
+        return
+    item["GlobalClusterIdentifier"] = group["GlobalClusterIdentifier"]
+    writer = _writer_of(record)
+    if writer == record["DBClusterArn"]:
+        item["ReadReplicaIdentifiers"] = _readers_of(record)
+        return
+    item["ReplicationSourceIdentifier"] = writer
+    # A secondary has no writer endpoint (terraform-provider-aws #14219).
+    item.pop("Endpoint", None)
+    for member in item.get("DBClusterMembers", []):
+        member["IsClusterWriter"] = False
+
+
+def _keep_instance(record: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for name in (
+        "PerformanceInsightsKMSKeyId",
+        "PerformanceInsightsRetentionPeriod",
+        "PromotionTier",
+        "AutoMinorVersionUpgrade",
+        "DatabaseInsightsMode",
+    ):
+        if name in given:
+            record[name] = given[name]
+    if "EnablePerformanceInsights" in given:
+        record["PerformanceInsightsEnabled"] = given["EnablePerformanceInsights"]
+        if given["EnablePerformanceInsights"]:
+            record.setdefault("PerformanceInsightsRetentionPeriod", 7)
+
+
+def _describe_instance(item: dict[str, Any], region: str) -> None:
+    from ministack.services import rds
+
+    record = rds._instances.get(item["DBInstanceIdentifier"]) or {}
+    cluster = rds._clusters.get(item.get("DBClusterIdentifier", "")) or {}
+    for name in (
+        "PerformanceInsightsKMSKeyId",
+        "PerformanceInsightsRetentionPeriod",
+        "PromotionTier",
+        "AutoMinorVersionUpgrade",
+        "DatabaseInsightsMode",
+    ):
+        if name in record:
+            item[name] = record[name]
+    if not cluster:
+        return
+    for name in SUBORDINATE_FIELDS:
+        if cluster.get(name) is not None:
+            item[name] = cluster[name]
+    if not item.get("KmsKeyId"):
+        item.pop("KmsKeyId", None)
+    item["StorageType"] = "aurora"
+    item["AllocatedStorage"] = 1
+    item.pop("MaxAllocatedStorage", None)
+    item["EnabledCloudwatchLogsExports"] = cluster.get("EnabledCloudwatchLogsExports") or []
+    digest = cluster["Endpoint"].partition(".cluster-")[2].partition(".")[0]
+    item["Endpoint"] = {
+        "Address": f"{item['DBInstanceIdentifier']}.{digest}.{region}.rds.amazonaws.com",
+        "Port": cluster["Port"],
+        "HostedZoneId": item["Endpoint"]["HostedZoneId"],
+    }

@@ -1,0 +1,91 @@
+"""S3: what a bucket's configuration says is read back whole."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
+
+
+def install(emulator: Emulator) -> None:
+    """Mend S3."""
+    mends = S3(emulator)
+    mend = emulator.gateway.mend
+    mend(
+        "s3",
+        "PutBucketReplication GetBucketReplication DeleteBucketReplication DeleteBucket",
+        mends.replication,
+    )
+    mend("s3", "PutBucketVersioning", mends.versioning)
+
+
+class S3:
+    """The hooks."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.replications = emulator.gateway.memory.store("s3.replication")
+
+    async def replication(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """The replication configuration as given; versioning first (trap 22)."""
+        from ministack.services import s3
+
+        bucket = request.parameters["Bucket"]
+        if request.operation == "PutBucketReplication":
+            configuration = request.parameters["ReplicationConfiguration"]
+            if _versioning(s3, bucket) != "Enabled":
+                raise ApiRefusal(
+                    "InvalidRequest",
+                    "Versioning must be 'Enabled' on the bucket to apply a replication "
+                    "configuration",
+                )
+            for rule in configuration.get("Rules", []):
+                destination = rule["Destination"]["Bucket"].rpartition(":")[2]
+                if _versioning(s3, destination) != "Enabled":
+                    raise ApiRefusal(
+                        "InvalidRequest", "Destination bucket must have versioning enabled."
+                    )
+        response = await call_next(request)
+        if not response.ok:
+            return response
+        if request.operation == "PutBucketReplication":
+            self.replications[bucket] = _whole(request.parameters["ReplicationConfiguration"])
+        elif request.operation == "GetBucketReplication":
+            if bucket in self.replications:
+                response.result["ReplicationConfiguration"] = copy.deepcopy(
+                    self.replications[bucket]
+                )
+        else:
+            self.replications.pop(bucket, None)
+        return response
+
+    async def versioning(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Versioning can't be suspended while the bucket replicates (trap 22)."""
+        status = request.parameters["VersioningConfiguration"].get("Status")
+        if status != "Enabled" and request.parameters["Bucket"] in self.replications:
+            raise ApiRefusal(
+                "InvalidBucketState",
+                "A replication configuration is present on this bucket, so you cannot change the "
+                "versioning state. To change the versioning state, first delete the replication "
+                "configuration.",
+                409,
+            )
+        return await call_next(request)
+
+
+def _versioning(s3: object, bucket: str) -> str:
+    stored = s3._bucket_versioning  # pyright: ignore[reportAttributeAccessIssue]
+    return next((value for key, value in stored._data.items() if key[-1] == bucket), "")
+
+
+def _whole(configuration: dict[str, object]) -> dict[str, object]:
+    """As AWS reads it back: rules have an id and a priority."""
+    whole = copy.deepcopy(configuration)
+    for number, rule in enumerate(whole.get("Rules", [])):  # pyright: ignore
+        rule.setdefault("ID", f"rule-{number}")
+        if "Filter" in rule:
+            rule.setdefault("Priority", number)
+    return whole

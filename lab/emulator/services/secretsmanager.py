@@ -1,0 +1,60 @@
+"""Secrets Manager: replicas asked for at creation are made; a secret with replicas stays."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.scope import scope
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
+
+
+def install(emulator: Emulator) -> None:
+    """Mend Secrets Manager."""
+
+    async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        response = await call_next(request)
+        regions = request.parameters.get("AddReplicaRegions") or []
+        if response.ok and regions:
+            client = emulator.lab.client("secretsmanager", request.region)
+            replicated = await asyncio.to_thread(
+                client.replicate_secret_to_regions,
+                SecretId=response.result["ARN"],
+                AddReplicaRegions=regions,
+                ForceOverwriteReplicaSecret=bool(
+                    request.parameters.get("ForceOverwriteReplicaSecret", False)
+                ),
+            )
+            response.result["ReplicationStatus"] = replicated["ReplicationStatus"]
+        return response
+
+    mend = emulator.gateway.mend
+    mend("secretsmanager", "CreateSecret", create)
+    mend("secretsmanager", "DeleteSecret", delete)
+
+
+async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """A secret with replicas can't be deleted (trap 30)."""
+    with scope(request):
+        secret = _secret(request.parameters["SecretId"])
+    replicas = (secret or {}).get("ReplicationStatus") or []
+    if replicas:
+        regions = ", ".join(replica["Region"] for replica in replicas)
+        raise ApiRefusal(
+            "InvalidParameterException",
+            "You can't perform this operation on the secret because it has replicas in "
+            f"{regions}. Remove the replicas first.",
+        )
+    return await call_next(request)
+
+
+def _secret(identifier: str) -> dict[str, Any] | None:
+    from ministack.services import secretsmanager
+
+    for name, secret in secretsmanager._secrets.items():
+        if identifier in (name, secret.get("ARN"), secret.get("Name")):
+            return secret
+    return None
