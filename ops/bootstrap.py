@@ -57,14 +57,12 @@ def ensure(root: Path) -> None:
     """Makes or completes ``root/.venv``; does nothing when its stamp is the one wanted."""
     environment = root / ".venv"
     wanted = stamp_of(root)
-    if read_stamp(environment) == wanted:
+    if complete(environment, wanted):
         return
     try:
         with _one_installer(root):
-            had = read_stamp(environment)
-            if had == wanted:  # another start installed it while this one waited
-                return
-            install(root, environment, wanted, fresh=_place(had) != _place(wanted))
+            if not complete(environment, wanted):  # else another start did it while this waited
+                install(root, environment, wanted)
     except OSError as error:
         if _NO_DISK.search(str(error)):
             raise BootstrapError(_no_disk(environment)) from None
@@ -85,11 +83,16 @@ def read_stamp(environment: Path) -> str:
         return ""
 
 
-def install(root: Path, environment: Path, wanted: str, *, fresh: bool) -> None:
-    """Makes the environment (anew, or only its packages) and stamps it."""
+def complete(environment: Path, wanted: str) -> bool:
+    """Whether the stamp is the one wanted and the interpreter it was made with is still there."""
+    return read_stamp(environment) == wanted and (environment / "bin/python").exists()
+
+
+def install(root: Path, environment: Path, wanted: str) -> None:
+    """Makes the environment, unless a usable one is there, completes its packages, stamps it."""
     (environment / ".complete").unlink(missing_ok=True)
     started = time.monotonic()
-    if fresh and not _usable(environment):
+    if not _usable(environment):
         _say(f"making {environment.name} with Python {sys.version.split()[0]}")
         venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(environment)
     requirements = root / "requirements.txt"
@@ -179,10 +182,6 @@ def _usable(environment: Path) -> bool:
         rf"^command = .* {re.escape(str(environment))}$", configured, re.MULTILINE
     )
     return answer.returncode == 0 and not moved
-
-
-def _place(stamp: str) -> str:
-    return stamp.partition(" ")[2]
 
 
 def _no_disk(environment: Path) -> str:

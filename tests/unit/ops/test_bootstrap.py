@@ -1,0 +1,263 @@
+"""Making the environment: once, safely, and with one line for each fault."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ops import bootstrap
+from ops.bootstrap import BootstrapError
+
+ROOT = Path(bootstrap.__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with requirements and nothing else."""
+    (tmp_path / "requirements.txt").write_text("rich==15.0.0\ninvoke==3.0.3\n")
+    return tmp_path
+
+
+@pytest.fixture
+def pip(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An environment whose pip only records that it was called; answers its calls."""
+    calls: list[str] = []
+
+    class Builder:
+        def __init__(self, **options: object) -> None:
+            assert options["clear"] is True
+
+        def create(self, environment: Path) -> None:
+            calls.append("venv")
+            (environment / "lib/python3.11/site-packages").mkdir(parents=True, exist_ok=True)
+            (environment / "pyvenv.cfg").write_text(f"command = python -m venv {environment}\n")
+            (environment / "bin").mkdir(exist_ok=True)
+            (environment / "bin/python").write_text("#!/bin/sh\n")
+            (environment / "bin/python").chmod(0o755)
+
+    monkeypatch.setattr(bootstrap.venv, "EnvBuilder", Builder)
+    monkeypatch.setattr(bootstrap, "_pip", lambda *_: calls.append("pip"))
+    return calls
+
+
+def test_the_environment_is_made_once(root: Path, pip: list[str]) -> None:
+    """First light: again only when requirements.txt changed, and then without making it anew."""
+    bootstrap.ensure(root)
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip"]
+    (root / "requirements.txt").write_text("rich==15.0.1\n")
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip", "pip"]
+    packages = root / ".venv/lib/python3.11/site-packages"
+    assert (packages / "warm_standby.pth").read_text() == f"{root}\n"
+
+
+def test_an_interrupted_installation_is_taken_up_again(
+    root: Path, pip: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First light: the stamp is written last, so half an installation counts as none; a usable
+    environment of this place isn't made anew."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bootstrap, "_pip", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bootstrap.ensure(root)
+    assert bootstrap.read_stamp(root / ".venv") == ""
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip"]
+    assert bootstrap.read_stamp(root / ".venv") == bootstrap.stamp_of(root)
+
+
+def test_an_environment_that_was_moved_is_made_anew(root: Path, pip: list[str]) -> None:
+    """Scripts of an environment hold its path: a copied working copy can't use the old one."""
+    bootstrap.ensure(root)
+    for name in (".complete", "pyvenv.cfg"):
+        file = root / ".venv" / name
+        file.write_text(file.read_text().replace(str(root), "/elsewhere"))
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip", "venv", "pip"]
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(root: Path, pip: list[str]) -> None:
+    """An upgraded Python leaves a stamp and a dangling link behind."""
+    bootstrap.ensure(root)
+    (root / ".venv/bin/python").unlink()
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip", "venv", "pip"]
+
+
+def test_two_starts_at_once_install_once(
+    root: Path, pip: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First light: the second waits, says so, and finds the work done."""
+    monkeypatch.setattr(
+        bootstrap, "_pip", lambda *_: (pip.append("pip"), time.sleep(0.3), None)[2]
+    )
+    both = [threading.Thread(target=bootstrap.ensure, args=(root,)) for _ in range(2)]
+    for start in both:
+        start.start()
+    for start in both:
+        start.join()
+    assert pip.count("pip") == 1
+    assert "waiting for another ./inv" in capsys.readouterr().err
+
+
+def test_a_lock_left_by_a_killed_start_is_no_lock(root: Path, pip: list[str]) -> None:
+    """First light: the kernel drops the lock with its process; the file alone holds nobody."""
+    script = f"import fcntl; f = open({str(root / '.inv.lock')!r}, 'a'); fcntl.flock(f, 2)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip"]
+    with (root / ".inv.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("OSError: [Errno 28] No space left on device", "no space left for"),
+        ("NewConnectionError: Temporary failure in name resolution\nERROR: no", "can't be reached"),
+        ("ERROR: one\nERROR: No matching distribution", "pip failed: No matching distribution"),
+        ("", "pip failed: no output"),
+        ("Killed", "pip failed: Killed"),
+    ],
+)
+def test_a_failed_pip_is_one_line(root: Path, output: str, line: str) -> None:
+    """First light: no network, no disk, and everything else."""
+    explained = bootstrap.explain(output, root / ".venv")
+    assert line in explained
+    assert "\n" not in explained
+
+
+def test_no_disk_while_making_the_environment_is_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First light: no disk is said even when it isn't pip that finds out."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bootstrap, "install", full)
+    with pytest.raises(BootstrapError, match="no space left"):
+        bootstrap.ensure(root)
+
+
+def test_a_place_that_can_t_be_written_is_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First light: a read-only working copy gives no traceback."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(bootstrap, "install", refused)
+    with pytest.raises(BootstrapError, match="can't write"):
+        bootstrap.ensure(root)
+
+
+def test_pip_s_progress_is_counted() -> None:
+    """First light: a minute of silence would look like a hang."""
+    lines = ["Collecting rich==15.0.0", "  Downloading rich", "Requirement already satisfied: x"]
+    lines.append("Installing collected packages: a, b")
+    shown = list(bootstrap.progress(lines, 2, True))
+    assert shown == [
+        "\r\033[K  1 of 2: rich",
+        "\r\033[K  2 of 2: x",
+        "\r\033[K  unpacking 2 packages",
+        "\r\033[K",
+    ]
+    assert list(bootstrap.progress(lines, 2, False)) == ["  unpacking 2 packages\n"]
+
+
+def test_pip_is_asked_for_the_requirements_and_its_failure_is_raised(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real command line, on a pip that prints and fails."""
+    python = root / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "Installing collected packages: $*"\n')
+    python.chmod(0o755)
+    bootstrap._pip(root / ".venv", root / "requirements.txt", 2)
+    assert "unpacking 1 packages" in capsys.readouterr().err
+    python.write_text("#!/bin/sh\necho 'ERROR: no such package'\nexit 1\n")
+    with pytest.raises(BootstrapError, match="no such package"):
+        bootstrap._pip(root / ".venv", root / "requirements.txt", 2)
+
+
+def test_an_environment_is_usable_with_its_pip_and_at_its_place(root: Path) -> None:
+    """What an interrupted installation left behind is used only when it works."""
+    environment = root / ".venv"
+    assert not bootstrap._usable(environment)
+    python = environment / "bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    (environment / "pyvenv.cfg").write_text("home = /usr\n")
+    assert bootstrap._usable(environment)
+    (environment / "pyvenv.cfg").write_text("command = /usr/bin/python3 -m venv /elsewhere\n")
+    assert not bootstrap._usable(environment)
+    (environment / "pyvenv.cfg").write_text(f"command = python3 -m venv {environment}\n")
+    python.write_text("#!/bin/sh\nexit 1\n")
+    assert not bootstrap._usable(environment)
+
+
+def test_invoke_takes_over_the_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """./inv runs from any directory, and its exit code and signals are invoke's."""
+    ran: list[object] = []
+    monkeypatch.setattr(bootstrap, "ensure", lambda _root: None)
+    monkeypatch.setattr(bootstrap.os, "chdir", ran.append)
+    monkeypatch.setattr(bootstrap.os, "execv", lambda *arguments: ran.append(arguments))
+    with pytest.raises(AssertionError):
+        bootstrap.main(root, ["deploy-all"])
+    python = str(root / ".venv/bin/python")
+    assert ran == [root, (python, [python, str(root / ".venv/bin/inv"), "deploy-all"])]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(BootstrapError("no network"), 3), (KeyboardInterrupt(), 130)]
+)
+def test_a_fault_of_the_machine_ends_with_one_line_and_its_code(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: BaseException,
+    code: int,
+) -> None:
+    """First light: one line, and an exit code of its own."""
+
+    def failing(_root: Path) -> None:
+        raise fault
+
+    monkeypatch.setattr(bootstrap, "ensure", failing)
+    assert bootstrap.main(root, []) == code
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("./inv: ")
+
+
+def test_without_a_python_that_is_new_enough_inv_says_so(tmp_path: Path) -> None:
+    """First light: an old Python gets one line, not a syntax error."""
+    (tmp_path / "inv").write_bytes((ROOT / "inv").read_bytes())
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "python3").chmod(0o755)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "dirname", "readlink"):
+        (tools / tool).symlink_to(f"/bin/{tool}" if Path(f"/bin/{tool}").exists() else tool)
+    answer = subprocess.run(
+        ["/bin/sh", str(tmp_path / "inv"), "--list"],
+        env={"PATH": os.pathsep.join((str(tools), str(tmp_path)))},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 3
+    (line,) = answer.stderr.strip().splitlines()
+    assert "Python 3.11 or newer" in line
