@@ -32,14 +32,14 @@ class Deletion:
         left with the run.
         """
         waiting = {id(state): state for state in states}
-        users = {
-            id(state): {
-                id(other)
-                for other in states
-                if other is not state and state.urn in other.needs and other.urn != state.urn
-            }
-            for state in states
-        }
+        users: dict[int, set[int]] = {id(state): set() for state in states}
+        by_urn: dict[str, list[int]] = {}
+        for state in states:
+            by_urn.setdefault(state.urn, []).append(id(state))
+        for state in states:
+            for urn in state.needs:
+                for needed in by_urn.get(urn, ()):
+                    users[needed].add(id(state))
         together = frozenset(state.urn for state in states)
         ended: queue.Queue[tuple[ResourceState, bool]] = queue.Queue()
         running = 0
