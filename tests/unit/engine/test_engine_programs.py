@@ -230,3 +230,29 @@ def test_a_second_deploy_at_the_same_time_is_refused(place: Place) -> None:
     place.engine(program).up(on_event)
     assert len(refusals) == 1
     assert f"another operation is under way (process {os.getpid()})" in refusals[0]
+
+
+def test_plugins_answers_beyond_the_plain_ones(place: Place) -> None:
+    """Over the wire: an initialisation error records the resource and the next run completes it;
+    a plugin that dies in Create leaves a pending creation; a provider's changed region replaces
+    what it serves."""
+
+    def program(region: str, fault: str = "") -> str:
+        given = f", fault='{fault}'" if fault else ""
+        return (
+            f"opts = pulumi.ResourceOptions(provider=Provider('east', '{region}'))\n"
+            f"Thing('{fault or 'init'}'{given}, opts=opts)\n"
+        )
+
+    with pytest.raises(EngineError, match="registering init failed: not ready yet"):
+        place.up(program("east", "init"))
+    [made] = [one for one in place.engine().resources() if one["type"] == "fake:index:Thing"]
+    assert (made["id"], made["initErrors"]) == ("id-init", ["not ready yet"])
+    assert place.up(program("east")).updated == 1
+    with pytest.raises(EngineError, match="registering die failed: the plugin's process ended"):
+        place.up(program("east", "die"))
+    (place.cloud / "calls.log").unlink()
+    summary = place.up(program("east"))
+    assert (summary.same, summary.changed) == (1, 0)
+    assert "read die id=" in (place.cloud / "calls.log").read_text()
+    assert place.engine(program("west")).preview(lambda _: None).replaced == 1
