@@ -1,0 +1,75 @@
+"""Physical names."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapstack.errors import NameTooLongError, SettingsError
+from tapstack.naming import RULES, alias_of, log_group_of, parameter_path, physical_name
+
+suffixes = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
+purposes = st.sampled_from(["", "app", "private-a", "default"])
+regions = st.sampled_from(["us-east-1", "us-west-2"])
+
+
+@given(st.sampled_from(sorted(RULES)), purposes, regions, suffixes)
+def test_a_name_has_all_parts_in_order_or_is_refused(
+    service: str, purpose: str, region: str, suffix: str
+) -> None:
+    """R9.1: service, purpose, region, suffix; never longer than the service allows."""
+    limit = RULES[service].limit
+    try:
+        name = physical_name(service, purpose, region, suffix)
+    except NameTooLongError as error:
+        parts = [part for part in (service, purpose, region, suffix) if part]
+        assert len("-".join(parts)) > limit
+        assert str(limit) in str(error)
+        return
+    assert name == "-".join(part for part in (service, purpose, region, suffix) if part)
+    assert len(name) <= limit
+    assert re.fullmatch(f"({RULES[service].characters})+", name)
+
+
+@given(purposes, purposes, regions, regions, suffixes)
+def test_regions_and_purposes_tell_names_apart(
+    one: str, other: str, region: str, elsewhere: str, suffix: str
+) -> None:
+    """R9.1: the region is in every name, since IAM and S3 have one namespace for all regions."""
+    same = (one, region) == (other, elsewhere)
+    names = (
+        physical_name("role", one, region, suffix),
+        physical_name("role", other, elsewhere, suffix),
+    )
+    assert (names[0] == names[1]) is same
+
+
+def test_the_clients_example() -> None:
+    """R9.1: the name that the client wrote."""
+    assert (
+        physical_name("aurora-cluster", "", "us-east-1", "synthj5p6r0e5")
+        == "aurora-cluster-us-east-1-synthj5p6r0e5"
+    )
+
+
+def test_an_overlong_suffix_is_refused_with_the_longest_that_fits() -> None:
+    """Trap 17: load balancer names have 32 characters; ``alb-app-us-east-1-`` leaves 14."""
+    assert len(physical_name("alb", "app", "us-east-1", "a" * 14)) == 32
+    with pytest.raises(NameTooLongError, match=r"has 33 characters.*at most 32.*fits has 14"):
+        physical_name("alb", "app", "us-east-1", "a" * 15)
+
+
+def test_characters_that_a_service_refuses_are_refused_here() -> None:
+    """Bucket names are lower case; the name is shown."""
+    with pytest.raises(SettingsError, match="bucket-Upper-us-east-1-x has characters"):
+        physical_name("bucket", "Upper", "us-east-1", "x")
+
+
+def test_forms_that_aws_dictates() -> None:
+    """R9.1: parameter paths, log groups of functions and aliases have AWS's form."""
+    assert parameter_path("us-west-2", "lab", "local", "failover-switch") == (
+        "/warm-standby/us-west-2/lab/local/failover-switch"
+    )
+    assert log_group_of("function-api-us-east-1-lab") == "/aws/lambda/function-api-us-east-1-lab"
+    assert alias_of("key-data-us-east-1-lab") == "alias/key-data-us-east-1-lab"
