@@ -87,7 +87,7 @@ class PostgresServer:
     """Its application name when it follows another, and in messages."""
     run_as: RunAs = field(default_factory=unprivileged_user)
     settings: ServerSettings = field(default_factory=ServerSettings)
-    _guard: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _guard: subprocess.Popen[Any] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.directory = self.directory.absolute()
@@ -122,7 +122,7 @@ class PostgresServer:
 
     def initialise(self) -> None:
         """Make an empty database cluster, with checksums, which pg_rewind needs."""
-        self._prepare_directory()
+        self.prepare_directory()
         password_file = self.directory / "initdb.password"
         write_private(password_file, self.admin_password.encode())
         self.run_as.own(password_file)
@@ -151,7 +151,7 @@ class PostgresServer:
             return
         if self.settings.upstream is None and self.is_standby:
             raise LabError(f"lab database: {self.name} is a standby and has nothing to follow")
-        self._prepare_directory()
+        self.prepare_directory()
         self.end_leftover()
         if not _is_free(self.port):
             self._choose_port()
@@ -282,7 +282,7 @@ class PostgresServer:
 
     # -- files ------------------------------------------------------------------------------
 
-    def _prepare_directory(self) -> None:
+    def prepare_directory(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run_as.own(self.directory)
 
@@ -290,7 +290,7 @@ class PostgresServer:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             port: int = probe.getsockname()[1]
-        self._prepare_directory()
+        self.prepare_directory()
         (self.directory / "port").write_text(str(port))
         return port
 
@@ -309,6 +309,10 @@ class PostgresServer:
             "unix_socket_directories": "",
             "max_connections": settings.max_connections,
             "superuser_reserved_connections": SUPERUSER_RESERVED,
+            # Lock tables are laid out for each connection: at 1,802 of them and the defaults a
+            # server takes 65 MB, with these 20.
+            "max_locks_per_transaction": 10,
+            "max_pred_locks_per_transaction": 10,
             "shared_buffers": "16MB",
             "max_worker_processes": 4,
             "jit": "off",
@@ -341,7 +345,7 @@ class PostgresServer:
             )
         self._write(
             "postgresql.conf",
-            "".join(f"{key} = '{str(value)}'\n" for key, value in values.items()),
+            "".join(f"{key} = '{value!s}'\n" for key, value in values.items()),
         )
 
     def _write(self, name: str, content: str) -> None:

@@ -4,15 +4,17 @@ promotion, fencing, rejoining, switchover."""
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import time
 from typing import Literal
 
 import psycopg
-from psycopg import sql
 
 from lab.database.postgres import ADMIN, HOST, PostgresServer, Upstream
 from lab.errors import LabError
+
+logger = logging.getLogger("lab.database")
 
 PROMOTION_TIMEOUT = 30
 CATCH_UP_TIMEOUT = 30.0
@@ -30,7 +32,7 @@ def create_standby(primary: PostgresServer, standby: PostgresServer, slot: str) 
     standby.stop()
     if standby.data.exists():
         shutil.rmtree(standby.data)
-    standby._prepare_directory()  # noqa: SLF001 - the module's own second half
+    standby.prepare_directory()
     ensure_slot(primary, slot)
     standby.tool(
         "pg_basebackup",
@@ -118,7 +120,12 @@ def switch_over(writer: PostgresServer, standby: PostgresServer, slot: str) -> N
         writer.start()
         raise
     promote(standby)
-    follow(writer, standby, slot)
+    # From here the roles have changed, whatever becomes of the old writer: one that can't follow
+    # at once rejoins later.
+    try:
+        follow(writer, standby, slot)
+    except (LabError, psycopg.Error, OSError) as error:
+        logger.warning("%s", error)
 
 
 def rejoin(old: PostgresServer, writer: PostgresServer, slot: str) -> Rejoined:
@@ -193,9 +200,3 @@ def _control(server: PostgresServer, label: str) -> str:
         if key.strip() == label:
             return value.strip()
     raise LabError(f"lab database: pg_controldata of {server.name} names no {label}")
-
-
-def execute_as_admin(server: PostgresServer, statement: sql.Composed) -> None:
-    """Run one statement as the superuser."""
-    with server.connect() as connection:
-        connection.execute(statement)

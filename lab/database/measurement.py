@@ -1,0 +1,221 @@
+"""What is measured at the servers: replication lag, connections, CPU. Published by others as the
+AWS/RDS metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import psutil
+import psycopg
+from psycopg.rows import TupleRow
+
+from lab.database.fleet import Fleet
+from lab.database.postgres import ADMIN, HOST, PostgresServer
+from lab.database.replication import parse_lsn
+from lab.database.topology import Cluster
+
+STALE_MS = 1000.0
+"""PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
+that more than this has passed, the position counts."""
+
+SAMPLE = """
+SELECT (SELECT count(*) FROM pg_stat_activity
+         WHERE backend_type = 'client backend' AND usename <> %s),
+       CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn()::text END
+"""
+STANDBYS = """
+SELECT application_name, flush_lsn::text, replay_lsn::text,
+       coalesce(extract(epoch FROM flush_lag) * 1000, 0)::float,
+       coalesce(extract(epoch FROM replay_lag) * 1000, 0)::float
+  FROM pg_stat_replication WHERE state = 'streaming'
+"""
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """One cluster as it is now."""
+
+    region: str
+    cluster_identifier: str
+    instance_identifiers: tuple[str, ...]
+    writer: bool
+    alive: bool
+    connections: float
+    """Clients' connections, without RDS's own."""
+    max_connections: int
+    cpu_percent: float
+    """Of the whole machine that the lab runs on."""
+    replication_lag_ms: float | None = None
+    """AuroraGlobalDBReplicationLag of a secondary: how old the oldest change is that it doesn't
+    show yet. None for a writer, and before the first measurement."""
+    rpo_lag_ms: float | None = None
+    """AuroraGlobalDBRPOLag: how old the oldest change is that would be lost."""
+    acu_utilization: float | None = None
+
+
+@dataclass
+class LagClock:
+    """How far one position follows another in time, by samples of both."""
+
+    _written: deque[tuple[float, int]] = field(default_factory=deque)
+    _level: float | None = None
+
+    def written(self, now: float, position: int) -> None:
+        """At ``now`` (seconds) the writer had written up to ``position``."""
+        self._written.append((now, position))
+
+    def lag_ms(self, now: float, reached: int | None) -> float | None:
+        """How long ago the follower, now at ``reached``, was last known to be level; 0 when it is.
+        ``reached`` None: not known now. None before it was ever level."""
+        while reached is not None and self._written and self._written[0][1] <= reached:
+            self._level = self._written.popleft()[0]
+        if reached is not None and not self._written and self._level is not None:
+            self._level = now
+        return None if self._level is None else 1000.0 * (now - self._level)
+
+
+@dataclass
+class _Follower:
+    writer: str
+    received: LagClock = field(default_factory=LagClock)
+    replayed: LagClock = field(default_factory=LagClock)
+
+
+class Sampler:
+    """Takes one sample of all clusters at a time; ``facts`` is what the last one saw. Blocks."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._connections: dict[int, psycopg.Connection[TupleRow]] = {}
+        self._followers: dict[str, _Follower] = {}
+        self._cpu: dict[str, tuple[float, float]] = {}
+        self.facts: list[DatabaseFacts] = []
+
+    def sample(self) -> None:
+        """Ask every server that is up."""
+        topology = self._fleet.topology
+        facts: list[DatabaseFacts] = []
+        clusters = [c for c in list(topology.clusters.values()) if c.instances]
+        for cluster in sorted(clusters, key=lambda c: topology.writer_of(c) is not None):
+            writer = topology.writer_of(cluster)
+            server = self._fleet.server(cluster)
+            connections, position = self._counts(server) if server.alive else (0, None)
+            replication_lag, rpo_lag = (
+                self._lags(cluster, writer) if writer is not None else (None, None)
+            )
+            if writer is None:
+                self._followers.pop(cluster.arn, None)
+                self._wrote(cluster, position)
+            facts.append(
+                DatabaseFacts(
+                    region=cluster.region,
+                    cluster_identifier=cluster.identifier,
+                    instance_identifiers=tuple(cluster.instances),
+                    writer=writer is None,
+                    alive=server.alive,
+                    connections=float(connections),
+                    max_connections=cluster.max_connections,
+                    cpu_percent=self._cpu_percent(cluster, server),
+                    replication_lag_ms=replication_lag,
+                    rpo_lag_ms=rpo_lag,
+                )
+            )
+        self.facts = facts
+
+    def close(self) -> None:
+        """Close its connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def _wrote(self, writer: Cluster, position: int | None) -> None:
+        if position is None:
+            return
+        now = time.monotonic()
+        for arn, cluster in list(self._fleet.topology.clusters.items()):
+            if self._fleet.topology.writer_of(cluster) is not writer:
+                continue
+            follower = self._followers.get(arn)
+            if follower is None or follower.writer != writer.arn:
+                # Another writer is another history.
+                follower = self._followers[arn] = _Follower(writer.arn)
+            follower.received.written(now, position)
+            follower.replayed.written(now, position)
+
+    def _lags(self, cluster: Cluster, writer: Cluster) -> tuple[float | None, float | None]:
+        follower = self._followers.get(cluster.arn)
+        if follower is None or follower.writer != writer.arn:
+            return None, None
+        server = self._fleet.server(writer)
+        row = None
+        if server.alive:
+            rows = self._ask(server, STANDBYS) or []
+            row = next((row for row in rows if row[0] == cluster.slot), None)
+        now = time.monotonic()
+        if row is None:
+            return follower.replayed.lag_ms(now, None), follower.received.lag_ms(now, None)
+        _, flushed, replayed, flush_ms, replay_ms = row
+        return (
+            _better(follower.replayed.lag_ms(now, _position(replayed)), replay_ms),
+            _better(follower.received.lag_ms(now, _position(flushed)), flush_ms),
+        )
+
+    def _counts(self, server: PostgresServer) -> tuple[int, int | None]:
+        rows = self._ask(server, SAMPLE, ADMIN)
+        if not rows:
+            return 0, None
+        return int(rows[0][0]), _position(rows[0][1])
+
+    def _ask(self, server: PostgresServer, query: str, *parameters: str) -> list[TupleRow] | None:
+        port = server.port
+        try:
+            connection = self._connections.get(port)
+            if connection is None or connection.closed:
+                connection = self._connections[port] = psycopg.connect(
+                    host=HOST,
+                    port=port,
+                    user=ADMIN,
+                    password=server.admin_password,
+                    dbname="postgres",
+                    sslmode="disable",
+                    connect_timeout=3,
+                    autocommit=True,
+                    application_name="lab metrics",
+                )
+            return connection.execute(
+                query.encode(),
+                parameters or None,
+            ).fetchall()
+        except psycopg.Error:
+            if (broken := self._connections.pop(port, None)) is not None:
+                broken.close()
+            return None
+
+    def _cpu_percent(self, cluster: Cluster, server: PostgresServer) -> float:
+        process = server.process()
+        used = 0.0
+        if process is not None:
+            try:
+                for member in (process, *process.children(recursive=True)):
+                    times = member.cpu_times()
+                    used += times.user + times.system
+            except psutil.Error:
+                return 0.0
+        now = time.monotonic()
+        then, before = self._cpu.get(cluster.arn, (now, used))
+        self._cpu[cluster.arn] = now, used
+        if now <= then or used < before:
+            return 0.0
+        return min(100.0, 100.0 * (used - before) / (now - then) / (psutil.cpu_count() or 1))
+
+
+def _better(by_position: float | None, reported: float) -> float | None:
+    if by_position is None:
+        return None
+    return by_position if by_position > STALE_MS or by_position == 0 else reported
+
+
+def _position(lsn: str | None) -> int | None:
+    return None if lsn is None else parse_lsn(lsn)

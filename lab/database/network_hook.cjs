@@ -1,0 +1,85 @@
+/**
+ * Loaded by `node --require` into the lab's functions: connections to `*.rds.amazonaws.com` take
+ * the way that was deployed.
+ *
+ * The lab is asked where a name should resolve, and answers as a network does: with the local port
+ * that stands for the endpoint, with nothing (a missing route: the connection attempt hangs), with
+ * a refused connection, or that there is no such name. The host name that TLS checks stays.
+ */
+"use strict";
+
+const fs = require("node:fs");
+const net = require("node:net");
+
+const ENDPOINT = /\.rds\.amazonaws\.com$/i;
+const LOCAL = "127.0.0.1";
+const connect = net.Socket.prototype.connect;
+
+function failure(code, syscall, host) {
+  return Object.assign(new Error(`${syscall} ${code} ${host}`), { code, syscall, hostname: host });
+}
+
+/** Calls back with what the lab says about `host`, asked anew for each connection. */
+function ask(map, host, callback) {
+  const socket = new net.Socket();
+  let text = "";
+  let done = false;
+  const end = (error, answer) => {
+    if (done) return;
+    done = true;
+    socket.destroy();
+    callback(error, answer);
+  };
+  socket.on("error", (error) => end(error));
+  socket.on("data", (chunk) => {
+    text += chunk;
+    if (text.includes("\n")) end(null, JSON.parse(text));
+  });
+  socket.on("close", () => end(failure("ETIMEOUT", "getaddrinfo", host)));
+  connect.call(socket, { host: LOCAL, port: map.resolver }, () => {
+    const question = {
+      region: process.env.LAB_REGION,
+      function: process.env.AWS_LAMBDA_FUNCTION_NAME || null,
+      host,
+    };
+    socket.write(`${JSON.stringify(question)}\n`);
+  });
+}
+
+function lookupThrough(map, host) {
+  return (_name, options, callback) => {
+    ask(map, host, (error, answer) => {
+      if (error) return callback(error);
+      switch (answer.action) {
+        case "drop":
+          return undefined; // no answer, ever: the caller's own timeout ends it
+        case "refuse":
+          return callback(failure("ECONNREFUSED", "connect", host));
+        case "unknown":
+          return callback(failure("ENOTFOUND", "getaddrinfo", host));
+        default:
+          return options && options.all
+            ? callback(null, [{ address: LOCAL, family: 4 }])
+            : callback(null, LOCAL, 4);
+      }
+    });
+  };
+}
+
+net.Socket.prototype.connect = function labConnect(...given) {
+  const [options, listener] = Array.isArray(given[0]) ? given[0] : net._normalizeArgs(given);
+  if (options === null || typeof options !== "object" || !ENDPOINT.test(options.host ?? "")) {
+    return connect.apply(this, given);
+  }
+  const map = JSON.parse(fs.readFileSync(process.env.LAB_NETWORK_MAP, "utf8"));
+  const host = options.host.toLowerCase();
+  const proxies = map.proxies[process.env.LAB_REGION] ?? {};
+  const through = {
+    ...options,
+    // A name without a proxy never gets past the lookup; the port only has to be valid.
+    port: proxies[host] ?? options.port,
+    lookup: lookupThrough(map, host),
+    autoSelectFamily: false,
+  };
+  return listener ? connect.call(this, through, listener) : connect.call(this, through);
+};

@@ -1,0 +1,173 @@
+"""Which clusters there are, and who writes: what the RDS API was told, kept on disk.
+
+The lab's own record, and for roles the truth: ``describe_global_clusters`` answers from it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.database import endpoints
+from lab.database.certificates import write_private
+from lab.database.instance_classes import DEFAULT_CLASS, max_connections
+
+AVAILABLE = "available"
+
+
+@dataclass
+class Cluster:
+    """An Aurora PostgreSQL cluster: one server, whatever its number of instances."""
+
+    arn: str
+    region: str
+    account_id: str
+    identifier: str
+    folder: str
+    """The server's directory below the part's."""
+    engine_version: str = ""
+    port: int = endpoints.PORT
+    master_username: str = ""
+    master_verifier: str = ""
+    """SCRAM-SHA-256; the password itself is never kept."""
+    database_name: str = ""
+    instances: dict[str, str] = field(default_factory=dict)
+    """instance identifier → class"""
+    min_capacity: float | None = None
+    max_capacity: float | None = None
+    provisioned: bool = False
+    """The master user and the first database were made. A secondary's come with the copy."""
+
+    @property
+    def slot(self) -> str:
+        """Its replication slot on the primary that it follows."""
+        return self.folder.replace("-", "_")
+
+    @property
+    def max_connections(self) -> int:
+        """By the smallest of its instances' classes."""
+        classes = self.instances.values() or [DEFAULT_CLASS]
+        return min(max_connections(name, self.max_capacity, self.min_capacity) for name in classes)
+
+    @property
+    def cluster_endpoint(self) -> str:
+        """Its writer's host name."""
+        return endpoints.cluster_endpoint(self.identifier, self.account_id, self.region)
+
+    @property
+    def reader_endpoint(self) -> str:
+        """Its readers' host name."""
+        return endpoints.reader_endpoint(self.identifier, self.account_id, self.region)
+
+    def instance_endpoint(self, instance: str) -> str:
+        """One instance's host name."""
+        return endpoints.instance_endpoint(instance, self.account_id, self.region)
+
+
+@dataclass
+class GlobalDatabase:
+    """A global cluster: ``members`` are ARNs, ``writer`` one of them or empty."""
+
+    identifier: str
+    account_id: str
+    writer: str = ""
+    members: list[str] = field(default_factory=list)
+    status: str = AVAILABLE
+    failover_state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        """The global writer endpoint."""
+        return endpoints.global_endpoint(self.identifier, self.account_id)
+
+
+@dataclass
+class Topology:
+    """All of it; ``save`` before it counts."""
+
+    path: Path
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    """ARN → cluster"""
+    globals: dict[str, GlobalDatabase] = field(default_factory=dict)
+    """global cluster identifier → global database"""
+    next_folder: int = 1
+
+    @classmethod
+    def load(cls, path: Path) -> Topology:
+        """From ``path``; empty where there is no such file."""
+        topology = cls(path)
+        if path.exists():
+            stored = json.loads(path.read_text())
+            topology.clusters = {c["arn"]: Cluster(**c) for c in stored["clusters"]}
+            topology.globals = {g["identifier"]: GlobalDatabase(**g) for g in stored["globals"]}
+            topology.next_folder = stored["next_folder"]
+        return topology
+
+    def save(self) -> None:
+        """Write it, readable by its owner alone, replaced whole."""
+        stored = {
+            "clusters": [asdict(cluster) for cluster in self.clusters.values()],
+            "globals": [asdict(database) for database in self.globals.values()],
+            "next_folder": self.next_folder,
+        }
+        temporary = self.path.with_suffix(".tmp")
+        write_private(temporary, json.dumps(stored, indent=1).encode())
+        temporary.replace(self.path)
+
+    def new_folder(self, region: str) -> str:
+        """A directory name that was never used."""
+        folder = f"{region}-{self.next_folder}"
+        self.next_folder += 1
+        return folder
+
+    def global_of(self, arn: str) -> GlobalDatabase | None:
+        """The global database that a cluster is a member of."""
+        return next((g for g in self.globals.values() if arn in g.members), None)
+
+    def writer_of(self, cluster: Cluster) -> Cluster | None:
+        """The cluster that ``cluster`` follows; None when it is a writer itself."""
+        database = self.global_of(cluster.arn)
+        if database is None or database.writer in {"", cluster.arn}:
+            return None
+        return self.clusters.get(database.writer)
+
+    def cluster_of_instance(self, region: str, instance: str) -> Cluster | None:
+        """The cluster that an instance belongs to."""
+        return next(
+            (c for c in self.clusters.values() if c.region == region and instance in c.instances),
+            None,
+        )
+
+    def host_names(self) -> dict[str, int]:
+        """Every endpoint that exists now, with its port."""
+        names: dict[str, int] = {}
+        for cluster in self.clusters.values():
+            names[cluster.cluster_endpoint] = cluster.port
+            names[cluster.reader_endpoint] = cluster.port
+            for instance in cluster.instances:
+                names[cluster.instance_endpoint(instance)] = cluster.port
+        for database in self.globals.values():
+            writer = self.clusters.get(database.writer)
+            names[database.endpoint] = writer.port if writer else endpoints.PORT
+        return names
+
+    def resolve(self, host: str) -> Cluster | None:
+        """The cluster that an endpoint leads to now; None where AWS has no answer in DNS: an
+        unknown name, a cluster without instances, the writer endpoint of a secondary."""
+        for database in self.globals.values():
+            if host == database.endpoint:
+                return self._with_instances(self.clusters.get(database.writer))
+        for cluster in self.clusters.values():
+            if host == cluster.cluster_endpoint:
+                return None if self.writer_of(cluster) else self._with_instances(cluster)
+            if host == cluster.reader_endpoint:
+                return self._with_instances(cluster)
+            if host in map(cluster.instance_endpoint, cluster.instances):
+                return cluster
+        return None
+
+    @staticmethod
+    def _with_instances(cluster: Cluster | None) -> Cluster | None:
+        return cluster if cluster and cluster.instances else None
