@@ -100,9 +100,7 @@ def test_two_starts_at_once_install_once(
     root: Path, pip: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """First light: the second waits, says so, and finds the work done."""
-    monkeypatch.setattr(
-        bootstrap, "_pip", lambda *_: (pip.append("pip"), time.sleep(0.3), None)[2]
-    )
+    monkeypatch.setattr(bootstrap, "_pip", lambda *_: (pip.append("pip"), time.sleep(0.3), None)[2])
     both = [threading.Thread(target=bootstrap.ensure, args=(root,)) for _ in range(2)]
     for start in both:
         start.start()
