@@ -66,15 +66,13 @@ def main() -> None:
     access_logs = regions.map(
         lambda region: AccessLogBucket(AccessLogBucketArgs(region, account_id))
     )
-    sides = Pair(
-        *(
-            BucketSide(
-                region,
-                ReplicatedBucket(ReplicatedBucketArgs(region, key, logs.bucket, logs.policy)),
-                key,
-            )
-            for region, key, logs in zip(regions, keys, access_logs, strict=True)
+    sides = Pair.of(
+        BucketSide(
+            region,
+            ReplicatedBucket(ReplicatedBucketArgs(region, key, logs.bucket, logs.policy)),
+            key,
         )
+        for region, key, logs in zip(regions, keys, access_logs, strict=True)
     )
     directions = [(sides.primary, sides.secondary)]
     if settings.data.bidirectional_replication:

@@ -187,8 +187,10 @@ def test_client_settings_of_backup_and_deletion(data: Deployment) -> None:
     assert data.one(GLOBAL).inputs["forceDestroy"] is True
 
 
-def test_windows_are_apart_in_the_two_regions(data: Deployment) -> None:
+def test_windows_are_apart_in_the_two_regions() -> None:
     """R1.2: never are both regions backed up or maintained at once."""
+    data = run_program("data", config={"data:preferredBackupWindow": "22:30-23:30"})
+    assert cluster_of(data, "us-east-1").inputs["preferredBackupWindow"] == "22:30-23:30"
     for key in ("preferredBackupWindow", "preferredMaintenanceWindow"):
         one, other = (cluster_of(data, region).inputs[key] for region in REGIONS)
         assert one != other
