@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lab.emulator.application import Emulator
 
-
-@dataclass(frozen=True)
-class Mend:
-    """What the emulator does otherwise than AWS, and the module that mends it."""
-
-    module: str
-    gap: str
-
-
-MENDS = (
-    Mend(
-        "elbv2",
-        "rule conditions and forward configurations dropped, one zone id for all "
-        "regions, invented zones, always healthy targets",
-    ),
-    Mend(
-        "lambda_runtime",
-        "one worker a function, AWS SDK stubbed, handler errors reshaped, no retry on the clock",
-    ),
-)
+MENDS = {
+    "ec2": "tags of addresses and flow logs, fields of flow logs, NAT gateways and endpoints, "
+    "filters and peering options dropped",
+    "ec2_dependencies": "groups, subnets, gateways and VPCs deleted while in use",
+    "elbv2": "rule conditions and forward configurations dropped, one zone id for all regions, "
+    "invented zones, always healthy targets",
+    "rds": "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
+    "s3": "replication configurations cut down; versioning's order not held",
+    "secretsmanager": "replicas at creation ignored and never removed alone",
+    "route53": "health checks' regions, children and inversion; status; reserved zones",
+    "events": "bus policies replaced by Principal *; buses and rules deleted while in use",
+    "cloudwatch": "metric math and tags dropped; alarms evaluated without dimensions",
+    "kms": "multi-Region keys are plain ones, without replicas",
+    "logs": "resource policies unknown; a group's key dropped",
+    "backup": "access policies and locks of vaults, settings of the region unknown",
+    "sns": "tags at creation dropped; e-mail subscriptions confirmed at once",
+    "tagging": "most tagged resources not listed",
+    "lambda_settings": "settings of functions dropped on read-back",
+    "lambda_runtime": "one worker a function, AWS SDK stubbed, handler errors reshaped, "
+    "no retry on the clock",
+}
+"""Module in ``lab.emulator.services`` → what the emulator does otherwise than AWS."""
 
 
 def install(emulator: Emulator) -> None:
     """Put every mend in place."""
-    for mend in MENDS:
-        importlib.import_module(f"lab.emulator.services.{mend.module}").install(emulator)
+    for module in MENDS:
+        importlib.import_module(f"lab.emulator.services.{module}").install(emulator)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
-from lab.emulator.scope import scope
+from lab.emulator.scope import account_of, scope
 
 if TYPE_CHECKING:
     from lab.emulator.application import Emulator
@@ -34,6 +34,7 @@ def install(emulator: Emulator) -> None:
     mend = emulator.gateway.mend
     mend("secretsmanager", "CreateSecret", create)
     mend("secretsmanager", "DeleteSecret", delete)
+    mend("secretsmanager", "RemoveRegionsFromReplication", remove_regions)
 
 
 async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -49,6 +50,27 @@ async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             f"{regions}. Remove the replicas first.",
         )
     return await call_next(request)
+
+
+async def remove_regions(request: ApiRequest, _: CallNext) -> ApiResponse:
+    """The replicas of the regions named are deleted; the emulator can't."""
+    from ministack.services import secretsmanager
+
+    with scope(request):
+        secret = _secret(request.parameters["SecretId"])
+    if secret is None:
+        raise ApiRefusal(
+            "ResourceNotFoundException", "Secrets Manager can't find the specified secret."
+        )
+    for region in request.parameters["RemoveReplicaRegions"]:
+        store = secretsmanager._secrets
+        store.pop_scoped(account_of(request), region, secret["Name"], None)
+        secret["ReplicationStatus"] = [
+            status for status in secret.get("ReplicationStatus", []) if status["Region"] != region
+        ]
+    return ApiResponse(
+        {"ARN": secret["ARN"], "ReplicationStatus": secret.get("ReplicationStatus", [])}
+    )
 
 
 def _secret(identifier: str) -> dict[str, Any] | None:

@@ -1,0 +1,114 @@
+"""Lambda: settings read back as AWS gives them, and a role that Lambda can use is required."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.identities import role_allows, trusts
+from lab.emulator.policies import Access
+from lab.emulator.scope import scope
+
+if TYPE_CHECKING:
+    from lab.emulator.application import Emulator
+
+LONGEST_NAME = 64
+CONFIGURATIONS = (
+    "CreateFunction UpdateFunctionConfiguration UpdateFunctionCode GetFunction "
+    "GetFunctionConfiguration ListFunctions"
+)
+
+
+def install(emulator: Emulator) -> None:
+    """Mend Lambda's settings."""
+    mend = emulator.gateway.mend
+    mend("lambda", CONFIGURATIONS, configurations)
+    mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_role)
+
+
+async def check_role(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """The role must trust Lambda, and may make network interfaces for a function in a VPC."""
+    given = request.parameters
+    if len(given["FunctionName"].rpartition(":")[2]) > LONGEST_NAME:
+        raise ApiRefusal(
+            "ValidationException",
+            f"1 validation error detected: Value '{given['FunctionName']}' at 'functionName' "
+            f"failed to satisfy constraint: Member must have length less than or equal to "
+            f"{LONGEST_NAME}",
+        )
+    role = given.get("Role") or _current(request).get("Role", "")
+    if "Role" in given and not trusts(role, "lambda.amazonaws.com"):
+        raise ApiRefusal(
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+        )
+    if (given.get("VpcConfig") or {}).get("SubnetIds") and not role_allows(
+        role, Access("ec2:CreateNetworkInterface", "*")
+    ):
+        raise ApiRefusal(
+            "InvalidParameterValueException",
+            "The provided execution role does not have permissions to call "
+            "CreateNetworkInterface on EC2",
+        )
+    if target := (given.get("DeadLetterConfig") or {}).get("TargetArn"):
+        action = "sqs:SendMessage" if target.split(":")[2] == "sqs" else "sns:Publish"
+        if not role_allows(role, Access(action, target)):
+            raise ApiRefusal(
+                "InvalidParameterValueException",
+                "The provided execution role does not have permissions to call "
+                f"{action.partition(':')[2]} on {action.partition(':')[0].upper()}",
+            )
+    return await call_next(request)
+
+
+async def configurations(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """The VPC of the subnets; a changed function stays active; empty settings are absent."""
+    response = await call_next(request)
+    if not response.ok:
+        return response
+    result = response.result
+    if "Functions" in result:
+        found = result["Functions"]
+    else:
+        found = [result.get("Configuration") or result]
+    for config in found:
+        _complete(config, request)
+    return response
+
+
+def _current(request: ApiRequest) -> dict[str, Any]:
+    from ministack.services import lambda_svc
+
+    with scope(request):
+        name = request.parameters["FunctionName"].rpartition(":")[2]
+        return (lambda_svc._functions.get(name) or {}).get("config", {})
+
+
+def _complete(config: dict[str, Any], request: ApiRequest) -> None:
+    from ministack.services import ec2
+
+    network = config.get("VpcConfig") or {}
+    if subnets := network.get("SubnetIds"):
+        with scope(request):
+            network["VpcId"] = (ec2._subnets.get(subnets[0]) or {}).get("VpcId", "")
+        network.setdefault("Ipv6AllowedForDualStack", False)
+    if config.get("StateReasonCode") == "Updating":
+        config["State"] = "Active"
+        config.pop("StateReason", None)
+        config.pop("StateReasonCode", None)
+    for name in (
+        "KMSKeyArn",
+        "StateReason",
+        "StateReasonCode",
+        "LastUpdateStatusReason",
+        "LastUpdateStatusReasonCode",
+    ):
+        if config.get(name) == "":
+            config.pop(name)
+    logging = config.get("LoggingConfig") or {}
+    logging.setdefault("LogFormat", "Text")
+    logging.setdefault("LogGroup", f"/aws/lambda/{config['FunctionName']}")
+    if logging["LogFormat"] == "JSON":
+        logging.setdefault("ApplicationLogLevel", "INFO")
+        logging.setdefault("SystemLogLevel", "INFO")
+    config["LoggingConfig"] = logging
