@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import pg from "pg";
+import { GRANTS, STEPS } from "../src/schema.mjs";
+import { scramVerifier } from "../src/scram.mjs";
+import { fakeApplication } from "./support.mjs";
+
+/** A client of a database that has these schema versions and knows, or doesn't, the user. */
+function fakeClient({ versions = [], userExists = false, fail } = {}) {
+  const statements = [];
+  const client = Object.assign(new EventEmitter(), {
+    ended: 0,
+    statements,
+    escapeIdentifier: pg.escapeIdentifier,
+    escapeLiteral: pg.escapeLiteral,
+    connect: async () => client.emit("error", new Error("a fault between two statements")),
+    end: async () => {
+      client.ended += 1;
+    },
+    query: async (text, values) => {
+      statements.push(text);
+      if (fail?.test(text)) {
+        throw new Error("refused");
+      }
+      if (text.startsWith("SELECT version")) {
+        return { rows: versions.map((version) => ({ version })) };
+      }
+      return { rows: [], rowCount: text.includes("pg_roles") && userExists ? 1 : 0, values };
+    },
+  });
+  return client;
+}
+
+async function run(client, variables) {
+  let options;
+  const createClient = async (given) => {
+    options = given;
+    return client;
+  };
+  const readSecret = async (arn) =>
+    arn === "arn:master" ? { username: "master", password: "m" } : { username: 'api"user', password: "secret-word" };
+  const { application, lines } = fakeApplication({ aws: { readSecret }, createClient, variables });
+  return { result: await application.migrate(), options, lines };
+}
+
+test("a migration of an empty database makes schema, user and grants in one locked transaction", async () => {
+  const client = fakeClient();
+  const { result, options, lines } = await run(client);
+  assert.deepEqual(result, { applied: [1], version: 1 });
+  assert.equal(options.host, "writer.test");
+  assert.equal(options.user, "master");
+  assert.deepEqual(options.ssl, { rejectUnauthorized: true });
+  const { statements } = client;
+  assert.equal(statements[0], "BEGIN");
+  assert.match(statements[1], /pg_advisory_xact_lock/);
+  assert.equal(statements.at(-1), "COMMIT");
+  assert.ok(STEPS[0].statements.every((statement) => statements.includes(statement)));
+  assert.ok(statements.includes('CREATE ROLE "api""user" LOGIN'));
+  for (const [table, privileges] of Object.entries(GRANTS)) {
+    assert.ok(statements.includes(`GRANT ${privileges} ON public.${table} TO "api""user"`));
+  }
+  assert.doesNotMatch(JSON.stringify([statements, lines]), /secret-word/);
+  assert.equal(client.ended, 1);
+});
+
+test("a repeated migration applies nothing and makes no user", async () => {
+  const client = fakeClient({ versions: [1], userExists: true });
+  const { result } = await run(client);
+  assert.deepEqual(result, { applied: [], version: 1 });
+  assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|TABLE public)/.test(text)));
+});
+
+test("a failing migration commits nothing, ends its connection and fails", async () => {
+  const client = fakeClient({ fail: /GRANT USAGE/ });
+  await assert.rejects(run(client), /refused/);
+  assert.ok(!client.statements.includes("COMMIT"));
+  assert.equal(client.ended, 1);
+});
+
+test("a migration trusts the certificate authority that the environment names", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "ca-"));
+  writeFileSync(join(directory, "ca.pem"), "PEM");
+  const { options } = await run(fakeClient(), { NODE_EXTRA_CA_CERTS: join(directory, "ca.pem") });
+  rmSync(directory, { recursive: true });
+  assert.equal(options.ssl.ca, "PEM");
+});
+
+test("a migration by the real driver fails when nothing listens", async () => {
+  const { application } = fakeApplication({ variables: { DATABASE_WRITER_ENDPOINT: "127.0.0.1", DATABASE_PORT: "1" } });
+  await assert.rejects(application.migrate(), { code: "ECONNREFUSED" });
+});
+
+test("the stored form of a password proves exactly that password (RFC 5802)", () => {
+  const salt = Buffer.alloc(16, 7);
+  const [, iterations, salted, storedKey, serverKey] = /^SCRAM-SHA-256\$(\d+):(.+)\$(.+):(.+)$/.exec(scramVerifier("pencil", salt));
+  assert.equal(salted, salt.toString("base64"));
+  const key = pbkdf2Sync("pencil", salt, Number(iterations), 32, "sha256");
+  const clientKey = createHmac("sha256", key).update("Client Key").digest();
+  assert.equal(storedKey, createHash("sha256").update(clientKey).digest("base64"));
+  assert.equal(serverKey, createHmac("sha256", key).update("Server Key").digest("base64"));
+  assert.notEqual(scramVerifier("pencil"), scramVerifier("pencil"));
+});
