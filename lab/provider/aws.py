@@ -177,7 +177,7 @@ def explain(error: BaseException) -> str:
     """An error as one line: operation, AWS's code and message."""
     code = error_code(error)
     if not code:
-        return f"{error}" or type(error).__name__
+        return " ".join(str(error).split()) or type(error).__name__
     response = getattr(error, "response", {})
     operation = getattr(error, "operation_name", "")
     return f"{operation}: {code}: {response['Error'].get('Message', '')}".strip()
@@ -202,7 +202,7 @@ def is_not_found(error: BaseException) -> bool:
     code = error_code(error)
     return (
         code in NOT_FOUND_CODES
-        or code.endswith((".NotFound", "NotFoundFault", "NotFound", "NotFoundException"))
+        or code.endswith(("NotFound", "NotFoundFault", "NotFoundException", "NotFoundError"))
         or code.endswith(("DoesNotExistException", ".NonExistentQueue"))
     )
 

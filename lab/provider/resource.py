@@ -683,7 +683,8 @@ class ResourceType:
             aws.call(self.service, self.remove.name, parameters)
 
 
-TAG_MEMBERS = ("tags", "taglist", "tagset", "resourcetaglist", "addtags", "backupvaulttags")
+TAG_MEMBERS = ("tags", "taglist", "tagset", "resourcetaglist", "addtags", "backupvaulttags",
+               "backupplantags")  # fmt: skip
 
 
 def tag_member(shape: Any) -> str | None:

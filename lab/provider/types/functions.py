@@ -149,6 +149,9 @@ class Function(ResourceType):
         changed: list[str],
         state: Properties,
     ) -> None:
+        if "loggingConfig" in changed and "loggingConfig" not in after:
+            usual = {"logFormat": "Text", "logGroup": f"/aws/lambda/{ident}"}
+            after = {**after, "loggingConfig": usual}
         super().do_update(aws, ident, before, after, changed, state)
         self._settled(aws, ident)
         if {*CODE.split(), "sourceCodeHash"} & set(changed):

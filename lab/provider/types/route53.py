@@ -194,6 +194,13 @@ class HealthCheck(Route53Type):
         ),
     )
     replace = "type requestInterval measureLatency routingControlArn referenceName"
+    resettable: ClassVar = {
+        "fqdn": "FullyQualifiedDomainName",
+        "regions": "Regions",
+        "resourcePath": "ResourcePath",
+        "childHealthchecks": "ChildHealthChecks",
+    }
+    """Inputs that AWS unsets by ResetElements."""
     resets: ClassVar = {
         "invertHealthcheck": False,
         "disabled": False,
@@ -210,6 +217,23 @@ class HealthCheck(Route53Type):
         parameters["CallerReference"] = f"{prefix}-{uuid.uuid4().hex}"
         answer = aws.call("route53", "CreateHealthCheck", parameters)
         return answer["HealthCheck"]["Id"]
+
+    def do_update(
+        self,
+        aws: Aws,
+        ident: str,
+        before: Any,
+        after: Properties,
+        changed: list[str],
+        state: Any,
+    ) -> None:
+        gone = [key for key in self.resettable if key in changed and key not in after]
+        if gone:
+            elements = [self.resettable[key] for key in gone]
+            parameters = {"HealthCheckId": ident, "ResetElements": elements}
+            aws.call("route53", "UpdateHealthCheck", parameters)
+        kept = [key for key in changed if key not in gone]
+        super().do_update(aws, ident, before, after, kept, state)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         props = wire.plain(inputs)

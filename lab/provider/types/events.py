@@ -1,0 +1,316 @@
+"""EventBridge: buses, their policies, rules, targets, archives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lab.provider import shapes, wire
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+DEFAULT_BUS = "default"
+
+
+def events_tagging(arn: str) -> Tagging:
+    """EventBridge's tags, by the ARN's template."""
+    return Tagging(
+        tag=op("TagResource", ResourceARN=arn),
+        untag=op("UntagResource", ResourceARN=arn),
+        list=op("ListTagsForResource", ResourceARN=arn),
+    )
+
+
+class EventBus(ResourceType):
+    """A custom bus."""
+
+    token = "aws:cloudwatch/eventBus:EventBus"
+    service = "events"
+    inputs = "name description kmsKeyIdentifier deadLetterConfig logConfig eventSourceName"
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateEventBus")
+    updates = (
+        op(
+            "UpdateEventBus",
+            only="description kmsKeyIdentifier deadLetterConfig logConfig",
+            put=True,
+            Name="{id}",
+        ),
+    )
+    id = "{name}"
+    read = op("DescribeEventBus", Name="{id}")
+    remove = op("DeleteEventBus", Name="{id}")
+    tagging = events_tagging("arn:aws:events:{region}:{account}:event-bus/{id}")
+    outputs: ClassVar = {"arn": "Arn"}
+
+
+class EventBusPolicy(ResourceType):
+    """A bus's whole resource policy."""
+
+    token = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+    service = "events"
+    inputs = "eventBusName policy"
+    identity = ("eventBusName",)
+    create = op("PutPermission")
+    updates = (op("PutPermission", only="policy", EventBusName="{id}"),)
+    read = op("DescribeEventBus", names={"eventBusName": "Name"}, Name="{id}")
+    remove = op("RemovePermission", EventBusName="{id}", RemoveAllPermissions=True)
+
+    def ident_of(self, aws: Aws, answer: Any, props: Mapping[str, Any]) -> str:
+        return str(props.get("eventBusName") or DEFAULT_BUS)
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        ident = self.ident_of(aws, {}, wire.plain(inputs))
+        return ident if self.describe(aws, ident, {}) else None
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        raw = super().describe(aws, ident, props)
+        return raw if raw and raw.get("Policy") else None
+
+
+class EventPermission(ResourceType):
+    """One statement of a bus's resource policy."""
+
+    token = "aws:cloudwatch/eventPermission:EventPermission"
+    service = "events"
+    inputs = "statementId principal action condition eventBusName"
+    replace = "statementId eventBusName"
+    identity = ("statementId", "eventBusName")
+    create = op("PutPermission")
+    updates = (op("PutPermission", put=True),)
+    remove = op("RemovePermission", EventBusName="{eventBusName}", StatementId="{statementId}")
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        self.call(aws, op("PutPermission"), None, {"action": "events:PutEvents", **props})
+        return self._ident(props)
+
+    @staticmethod
+    def _ident(props: Mapping[str, Any]) -> str:
+        return f"{props.get('eventBusName') or DEFAULT_BUS}/{props['statementId']}"
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        self.do_create(aws, after)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        bus, _, sid = ident.rpartition("/")
+        found = self._described(aws, op("DescribeEventBus", Name=bus), ident, {})
+        for statement in json.loads((found or {}).get("Policy") or "{}").get("Statement", []):
+            if statement.get("Sid") == sid:
+                return statement
+        return None
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        ident = self._ident(wire.plain(inputs))
+        return ident if self.describe(aws, ident, {}) else None
+
+
+class EventRule(ResourceType):
+    """A rule of a bus."""
+
+    token = "aws:cloudwatch/eventRule:EventRule"
+    service = "events"
+    inputs = "name eventBusName description eventPattern scheduleExpression state roleArn"
+    settings = "forceDestroy isEnabled"
+    autoname = "name"
+    identity = ("name", "eventBusName")
+    replace = "name eventBusName"
+    create = op("PutRule")
+    updates = (op("PutRule", put=True, Name="{name}", EventBusName="{eventBusName}"),)
+    read = op("DescribeRule", Name="{name}", EventBusName="{eventBusName}")
+    tagging = events_tagging("{arn}")
+    outputs: ClassVar = {"arn": "Arn"}
+
+    def values(self, aws: Aws, ident: str | None, props: Mapping[str, Any]) -> Properties:
+        made = super().values(aws, ident, props)
+        if ident:
+            bus, _, made["name"] = ident.rpartition("/")
+            made["eventBusName"] = bus or DEFAULT_BUS
+            if "arn" not in made:
+                made["arn"] = props.get("Arn")
+        return made
+
+    def parameters(
+        self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
+    ) -> Properties:
+        if call.name == "PutRule" and "isEnabled" in props and "state" not in props:
+            props = {**props, "state": "ENABLED" if props["isEnabled"] else "DISABLED"}
+        return super().parameters(aws, call, ident, props, only, state)
+
+    def do_update(
+        self,
+        aws: Aws,
+        ident: str,
+        before: Any,
+        after: Properties,
+        changed: list[str],
+        state: Any,
+    ) -> None:
+        if set(changed) - {"tags", "tagsAll", "forceDestroy"}:
+            self.call(aws, self.updates[0], ident, after)
+
+    def ident_of(self, aws: Aws, answer: Any, props: Mapping[str, Any]) -> str:
+        bus = props.get("eventBusName") or DEFAULT_BUS
+        return props["name"] if bus == DEFAULT_BUS else f"{bus}/{props['name']}"
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        ident = self.ident_of(aws, {}, props)
+        return ident if self.describe(aws, ident, props) else None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "isEnabled":
+            return str(raw.get("State", "ENABLED")).startswith("ENABLED")
+        return super().drift(aws, raw, key, written)
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        names = self.values(aws, ident, props)
+        aws.call(
+            "events",
+            "DeleteRule",
+            {
+                "Name": names["name"],
+                "EventBusName": names["eventBusName"],
+                "Force": bool(props.get("forceDestroy")),
+            },
+        )
+
+
+class EventTarget(ResourceType):
+    """A target of a rule."""
+
+    token = "aws:cloudwatch/eventTarget:EventTarget"
+    service = "events"
+    target_inputs = (
+        "arn targetId roleArn input inputPath inputTransformer deadLetterConfig retryPolicy "
+        "sqsTarget kinesisTarget httpTarget"
+    )
+    inputs = f"rule eventBusName {target_inputs}"
+    settings = "forceDestroy"
+    replace = "rule eventBusName targetId"
+    autoname = "targetId"
+    identity = ("rule", "eventBusName", "targetId")
+    names: ClassVar = {
+        "targetId": "Id",
+        "sqsTarget": "SqsParameters",
+        "kinesisTarget": "KinesisParameters",
+        "httpTarget": "HttpParameters",
+        "inputTransformer.inputPaths": "InputPathsMap",
+    }
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        return prop in (*self.replace.split(), "region")
+
+    def _shape(self, aws: Aws) -> Any:
+        return aws.operation("events", "PutTargets").input_shape.members["Targets"].member
+
+    def _target(self, aws: Aws, props: Mapping[str, Any]) -> Properties:
+        shape, made = self._shape(aws), {}
+        for key in self.target_inputs.split():
+            if props.get(key) is not None:
+                place = shapes.locate(shape, key, self.names)
+                if place is None:
+                    raise shapes.UnmappedError(key, shape.name)
+                shapes.put(
+                    made,
+                    place,
+                    shapes.to_aws(props[key], shapes.follow(shape, place), self.names, key),
+                )
+        return made
+
+    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+        try:
+            self._target(aws, {key: value})
+        except shapes.UnmappedError as error:
+            return [(error.path, str(error))]
+        return []
+
+    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+        arn = str(props.get("arn", ""))
+        parts = arn.split(":")
+        if (
+            len(parts) > 5
+            and parts[2] == "events"
+            and parts[5].startswith("event-bus/")
+            and parts[3] != aws.region
+            and not props.get("roleArn")
+        ):
+            return [("roleArn", f"RoleArn is required for target {arn}: it is in another region")]
+        return []
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        bus = props.get("eventBusName") or DEFAULT_BUS
+        answer = aws.call(
+            "events",
+            "PutTargets",
+            {"Rule": props["rule"], "EventBusName": bus, "Targets": [self._target(aws, props)]},
+        )
+        for failed in answer.get("FailedEntries") or []:
+            raise RuntimeError(f"PutTargets: {failed.get('ErrorCode')}: {failed['ErrorMessage']}")
+        return f"{bus}/{props['rule']}/{props['targetId']}"
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Nothing: one call makes it whole."""
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        self.do_create(aws, after)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        bus, rule, target = ident.rsplit("/", 2)
+        read = op("ListTargetsByRule", Rule=rule, EventBusName=bus)
+        found = self._described(aws, read, ident, {})
+        for item in (found or {}).get("Targets") or []:
+            if item["Id"] == target:
+                return item
+        return None
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        props = wire.plain(inputs)
+        bus = props.get("eventBusName") or DEFAULT_BUS
+        ident = f"{bus}/{props['rule']}/{props['targetId']}"
+        return ident if self.describe(aws, ident, {}) else None
+
+    def read_shape(self, aws: Aws) -> Any:
+        return self._shape(aws)
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        bus, rule, target = ident.rsplit("/", 2)
+        aws.call(
+            "events",
+            "RemoveTargets",
+            {
+                "Rule": rule,
+                "EventBusName": bus,
+                "Ids": [target],
+                "Force": bool(props.get("forceDestroy")),
+            },
+        )
+
+
+class EventArchive(ResourceType):
+    """An archive of a bus's events."""
+
+    token = "aws:cloudwatch/eventArchive:EventArchive"
+    service = "events"
+    inputs = "name eventSourceArn description eventPattern retentionDays kmsKeyIdentifier"
+    names: ClassVar = {"name": "ArchiveName"}
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateArchive")
+    updates = (
+        op(
+            "UpdateArchive",
+            only="description eventPattern retentionDays kmsKeyIdentifier",
+            put=True,
+            ArchiveName="{id}",
+        ),
+    )
+    id = "{name}"
+    read = op("DescribeArchive", ArchiveName="{id}")
+    remove = op("DeleteArchive", ArchiveName="{id}")
+    outputs: ClassVar = {"arn": "ArchiveArn"}

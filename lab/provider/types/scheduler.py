@@ -1,0 +1,75 @@
+"""EventBridge Scheduler: schedules and their groups."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+DEFAULT_GROUP = "default"
+GROUP_ARN = "arn:aws:scheduler:{region}:{account}:schedule-group/{id}"
+
+
+class Schedule(ResourceType):
+    """A schedule."""
+
+    token = "aws:scheduler/schedule:Schedule"
+    service = "scheduler"
+    inputs = (
+        "name groupName description scheduleExpression scheduleExpressionTimezone startDate "
+        "endDate state kmsKeyArn flexibleTimeWindow target actionAfterCompletion"
+    )
+    names: ClassVar = {"target.sqsParameters": "SqsParameters"}
+    autoname = "name"
+    identity = ("name", "groupName")
+    replace = "name groupName"
+    create = op("CreateSchedule")
+    updates = (op("UpdateSchedule", put=True, Name="{name}", GroupName="{groupName}"),)
+    id = "{groupName}/{name}"
+    read = op("GetSchedule", Name="{name}", GroupName="{groupName}")
+    remove = op("DeleteSchedule", Name="{name}", GroupName="{groupName}")
+    outputs: ClassVar = {"arn": "Arn", "groupName": "GroupName"}
+
+    def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
+        made = super().values(aws, ident, props)
+        if ident:
+            made["groupName"], _, made["name"] = ident.partition("/")
+        elif not made.get("groupName"):
+            made["groupName"] = DEFAULT_GROUP
+        return made
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        return aws.retry(
+            60,
+            ("ValidationException",),
+            lambda: super(Schedule, self).do_create(aws, props),
+            says="assume",
+        )
+
+
+class ScheduleGroup(ResourceType):
+    """A group of schedules."""
+
+    token = "aws:scheduler/scheduleGroup:ScheduleGroup"
+    service = "scheduler"
+    inputs = "name"
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateScheduleGroup")
+    id = "{name}"
+    read = op("GetScheduleGroup", Name="{id}")
+    remove = op("DeleteScheduleGroup", Name="{id}")
+    ready = ("State", frozenset({"ACTIVE"}), frozenset())
+    waits_gone = True
+    tagging = Tagging(
+        tag=op("TagResource", ResourceArn=GROUP_ARN),
+        untag=op("UntagResource", ResourceArn=GROUP_ARN),
+        list=op("ListTagsForResource", ResourceArn=GROUP_ARN),
+    )
+    outputs: ClassVar = {
+        "arn": "Arn",
+        "state": "State",
+        "creationDate": "CreationDate",
+        "lastModificationDate": "LastModificationDate",
+    }

@@ -1,0 +1,141 @@
+"""SQS: queues and their policies."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider import shapes, wire
+from lab.provider.attributes import AttributesType
+from lab.provider.aws import Aws, is_not_found
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+QUEUE_ATTRIBUTES = {
+    "delaySeconds": "DelaySeconds",
+    "maxMessageSize": "MaximumMessageSize",
+    "messageRetentionSeconds": "MessageRetentionPeriod",
+    "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
+    "visibilityTimeoutSeconds": "VisibilityTimeout",
+    "policy": "Policy",
+    "redrivePolicy": "RedrivePolicy",
+    "redriveAllowPolicy": "RedriveAllowPolicy",
+    "kmsMasterKeyId": "KmsMasterKeyId",
+    "kmsDataKeyReusePeriodSeconds": "KmsDataKeyReusePeriodSeconds",
+    "sqsManagedSseEnabled": "SqsManagedSseEnabled",
+    "fifoQueue": "FifoQueue",
+    "contentBasedDeduplication": "ContentBasedDeduplication",
+    "deduplicationScope": "DeduplicationScope",
+    "fifoThroughputLimit": "FifoThroughputLimit",
+}
+
+
+def set_attributes(aws: Aws, url: str, values: Any) -> None:
+    """Write attributes of a queue."""
+    aws.call("sqs", "SetQueueAttributes", {"QueueUrl": url, "Attributes": dict(values)})
+
+
+class Queue(AttributesType):
+    """A queue."""
+
+    token = "aws:sqs/queue:Queue"
+    service = "sqs"
+    inputs = "name"
+    autoname = "name"
+    identity = ("name",)
+    create = op("CreateQueue")
+    attributes: ClassVar = QUEUE_ATTRIBUTES
+    fixed_attributes = "fifoQueue"
+    clear: ClassVar = {
+        "DelaySeconds": "0",
+        "MaximumMessageSize": "262144",
+        "MessageRetentionPeriod": "345600",
+        "ReceiveMessageWaitTimeSeconds": "0",
+        "VisibilityTimeout": "30",
+        "KmsDataKeyReusePeriodSeconds": "300",
+        "SqsManagedSseEnabled": "true",
+    }
+    id = "QueueUrl"
+    get_attributes = op("GetQueueAttributes", QueueUrl="{id}", AttributeNames=["All"])
+    remove = op("DeleteQueue", QueueUrl="{id}")
+    create_retry = ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
+    tagging = Tagging(
+        tag=op("TagQueue", QueueUrl="{id}"),
+        untag=op("UntagQueue", QueueUrl="{id}"),
+        list=op("ListQueueTags", QueueUrl="{id}"),
+    )
+    outputs: ClassVar = {"arn": "Attributes.QueueArn", "url": "{id}"}
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        call = op("CreateQueue")
+        parameters: Properties = {"QueueName": props["name"]}
+        wanted = self.wanted(props)
+        if wanted:
+            parameters["Attributes"] = wanted
+        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        return aws.call("sqs", call.name, parameters)["QueueUrl"]
+
+    def set_attribute(self, aws: Aws, ident: str, values: Any) -> None:
+        set_attributes(aws, ident, values)
+
+    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        name = wire.plain(inputs)["name"]
+        try:
+            return aws.call("sqs", "GetQueueUrl", {"QueueName": name})["QueueUrl"]
+        except Exception as error:
+            if is_not_found(error):
+                return None
+            raise
+
+
+class _QueueAttribute(ResourceType):
+    """One attribute of a queue as a resource of its own."""
+
+    service = "sqs"
+    key: ClassVar[str]
+    attribute: ClassVar[str]
+    id = "{queueUrl}"
+    identity = ("queueUrl",)
+    read = op("GetQueueAttributes", QueueUrl="{id}", AttributeNames=["All"])
+
+    def replaces(self, aws: Aws, prop: str) -> bool:
+        return prop in ("queueUrl", "region")
+
+    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+        return [(key, f"{key} is a JSON text")]
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        set_attributes(aws, props["queueUrl"], {self.attribute: props[self.key]})
+        return props["queueUrl"]
+
+    def do_update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        self.do_create(aws, after)
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        raw = super().describe(aws, ident, props)
+        return raw if raw and (raw.get("Attributes") or {}).get(self.attribute) else None
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key != self.key:
+            return written
+        seen = raw["Attributes"].get(self.attribute)
+        return written if not seen or shapes.same(seen, written) else seen
+
+    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        set_attributes(aws, ident, {self.attribute: ""})
+
+
+class QueuePolicy(_QueueAttribute):
+    """A queue's policy."""
+
+    token = "aws:sqs/queuePolicy:QueuePolicy"
+    inputs = "queueUrl policy"
+    key, attribute = "policy", "Policy"
+
+
+class RedrivePolicy(_QueueAttribute):
+    """Where a queue's undeliverable messages go."""
+
+    token = "aws:sqs/redrivePolicy:RedrivePolicy"
+    inputs = "queueUrl redrivePolicy"
+    key, attribute = "redrivePolicy", "RedrivePolicy"

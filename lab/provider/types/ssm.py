@@ -1,0 +1,73 @@
+"""Systems Manager: parameters."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lab.provider.aws import Aws
+from lab.provider.resource import Properties, ResourceType, Tagging, op
+
+
+class Parameter(ResourceType):
+    """A parameter."""
+
+    token = "aws:ssm/parameter:Parameter"
+    service = "ssm"
+    inputs = "name type value description keyId tier allowedPattern dataType insecureValue"
+    settings = "overwrite valueWo valueWoVersion"
+    names: ClassVar = {"insecureValue": "Value"}
+    autoname = "name"
+    identity = ("name",)
+    replace = "name dataType"
+    create = op("PutParameter")
+    updates = (op("PutParameter", without="dataType", put=True, Overwrite=True),)
+    id = "{name}"
+    read = op("GetParameter", "Parameter", names={"insecureValue": "Value"},
+              Name="{id}", WithDecryption=True)  # fmt: skip
+    remove = op("DeleteParameter", Name="{id}")
+    tagging = Tagging(
+        tag=op("AddTagsToResource", ResourceType="Parameter", ResourceId="{id}"),
+        untag=op("RemoveTagsFromResource", ResourceType="Parameter", ResourceId="{id}"),
+        list=op("ListTagsForResource", ResourceType="Parameter", ResourceId="{id}"),
+    )
+    volatile = frozenset({"version"})
+    outputs: ClassVar = {
+        "arn": "arn:aws:ssm:{region}:{account}:parameter{path}",
+        "version": "Version",
+    }
+
+    def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
+        made = super().values(aws, ident, props)
+        if ident:
+            made["path"] = ident if ident.startswith("/") else f"/{ident}"
+        return made
+
+    def _written(self, props: Properties) -> Properties:
+        return {**props, "value": props["valueWo"]} if "valueWo" in props else props
+
+    def do_create(self, aws: Aws, props: Properties) -> str:
+        call = op("PutParameter")
+        parameters = self.parameters(aws, call, None, self._written(props))
+        if props.get("overwrite"):
+            parameters["Overwrite"] = True
+        else:  # AWS takes no tags together with Overwrite
+            self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        aws.call("ssm", call.name, parameters)
+        if props.get("overwrite") and props.get("tagsAll"):
+            self.retag(aws, props["name"], {}, props, {})
+        return props["name"]
+
+    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Nothing: one call makes it whole."""
+
+    def do_update(
+        self,
+        aws: Aws,
+        ident: str,
+        before: Any,
+        after: Properties,
+        changed: list[str],
+        state: Any,
+    ) -> None:
+        if set(changed) - {"tags", "tagsAll", "overwrite"}:
+            self.call(aws, self.updates[0], ident, self._written(after))
