@@ -1,0 +1,121 @@
+"""The dashboard: valid, deterministic, both regions side by side."""
+
+import json
+from typing import Any
+
+import pytest
+from dashboard_schema import faults
+from harness import SUFFIX, program, run_program
+
+REGIONS = ("us-east-1", "us-west-2")
+
+
+def body() -> dict[str, Any]:
+    dashboard = program("global").one("aws:cloudwatch/dashboard:Dashboard")
+    return json.loads(dashboard.inputs["dashboardBody"])
+
+
+def titled(start: str) -> list[dict[str, Any]]:
+    return [
+        widget for widget in body()["widgets"]
+        if widget["properties"].get("title", "").startswith(start)
+    ]  # fmt: skip
+
+
+def test_the_body_is_what_cloudwatch_accepts() -> None:
+    """R6.1: "Dashboard Body Structure and Syntax"; no widget covers another."""
+    assert faults(body()) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        ({"x": 20}, "is wider than the dashboard"),
+        ({"y": -1}, "has no place"),
+        ({"type": "graph"}, "type graph"),
+        ({"properties": {"markdown": "", "html": ""}}, "html isn't a property"),
+        ({"properties": {}}, "lacks markdown"),
+    ],
+)
+def test_the_schema_finds_faults(damage: dict[str, Any], fault: str) -> None:
+    """R6.1: a check that accepts everything would hold nothing."""
+    first, *rest = body()["widgets"]
+    assert f"widget 0: {fault}" in faults({"widgets": [{**first, **damage}, *rest]})
+
+
+def test_overlapping_widgets_are_a_fault() -> None:
+    """R6.1: as above."""
+    first, second, *_ = body()["widgets"]
+    assert "widget 1: covers widget 0" in faults({"widgets": [first, {**second, "x": 0, "y": 0}]})
+
+
+def test_the_same_configuration_draws_the_same_bytes() -> None:
+    """R6.1: or every deployment would show a change."""
+    again = run_program("global").one("aws:cloudwatch/dashboard:Dashboard")
+    once = program("global").one("aws:cloudwatch/dashboard:Dashboard")
+    assert again.inputs["dashboardBody"] == once.inputs["dashboardBody"]
+
+
+def test_readiness_and_health_are_on_top() -> None:
+    """R6.1: the custom metrics, written in us-west-2, and Route 53's, which are in us-east-1."""
+    readiness, lag, health = titled("Failover") + titled("Standby") + titled("Health")
+    assert {widget["y"] for widget in (readiness, lag, health)} == {4}
+    namespace, name, *dimension = readiness["properties"]["metrics"][0][:-1]
+    assert (namespace, name) == ("WarmStandby", "FailoverReadiness")
+    assert dimension == ["EnvironmentSuffix", SUFFIX]
+    assert readiness["properties"]["region"] == "us-west-2"
+    assert health["properties"]["region"] == "us-east-1"
+    assert [line[-1]["label"] for line in health["properties"]["metrics"]] == [
+        "us-east-1", "us-west-2", "switch released", "primary serves",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Load balancer", "Function", "Aurora", "Objects replicated to",
+     "Events that weren't delivered", "Alarms"],
+)  # fmt: skip
+def test_both_regions_stand_side_by_side(title: str) -> None:
+    """R6.1: the same graph of each, left the primary, right the standby."""
+    left, right = titled(title)
+    assert left["properties"]["title"].endswith("us-east-1")
+    assert right["properties"]["title"].endswith("us-west-2")
+    assert (left["x"], right["x"]) == (0, 12)
+    assert left["y"] == right["y"]
+    if left["type"] == "metric":
+        assert [left["properties"]["region"], right["properties"]["region"]] == list(REGIONS)
+
+
+def test_thresholds_are_drawn() -> None:
+    """R6.1: a graph shows from where on it's an alarm."""
+    marks = {
+        widget["properties"]["title"]: widget["properties"]["annotations"]["horizontal"][0]["value"]
+        for widget in body()["widgets"]
+        if "annotations" in widget["properties"]
+    }
+    assert marks == {
+        "Standby database behind by (ms)": 60_000,
+        "Aurora, us-east-1": 1441,
+        "Aurora, us-west-2": 1441,
+        "Objects replicated to, us-east-1": 600,
+        "Objects replicated to, us-west-2": 600,
+    }
+
+
+def test_every_alarm_is_shown() -> None:
+    """R6.1: the composite verdict among them."""
+    deployment = program("global")
+    alarms = [
+        *deployment.created("aws:cloudwatch/metricAlarm:MetricAlarm"),
+        *deployment.created("aws:cloudwatch/compositeAlarm:CompositeAlarm"),
+    ]
+    shown = {arn for widget in titled("Alarms") for arn in widget["properties"]["alarms"]}
+    assert shown == {entry.outputs["arn"] for entry in alarms}
+
+
+def test_the_url_opens_the_console_of_the_standby() -> None:
+    """R8, trap 10: it is needed most when us-east-1's console doesn't open."""
+    assert program("global").exports["dashboard_url"] == (
+        "https://us-west-2.console.aws.amazon.com/cloudwatch/home?region=us-west-2"
+        f"#dashboards/dashboard/dashboard-overview-us-west-2-{SUFFIX}"
+    )
