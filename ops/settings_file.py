@@ -43,7 +43,7 @@ def load(workspace: Workspace, stack: str) -> StackFile:
     if not path.is_file():
         raise bad_input(
             f"unknown stack {stack}: there is no {path.name}; there are: "
-            f"{', '.join(names(workspace))} (./inv init makes one)"
+            f"{', '.join(names(workspace))}"
         )
     try:
         return parse(stack, path.read_text(encoding="utf-8"))

@@ -1,0 +1,176 @@
+"""The front door: every task says what it does, and calls what it should."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import FakeEngine
+from invoke.context import Context
+from invoke.exceptions import Exit
+from test_driver import Watched, watched
+
+import tasks
+from lab.engine.events import EngineError
+from ops import checks, session, show
+from ops.errors import OperatorError
+
+ROOT = Path(tasks.__file__).resolve().parent
+PROSE = {"again", "goes", "instead", "once", "runs", "that"}
+"""Words that follow `./inv` in sentences."""
+ALL = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_task_and_every_argument_is_explained(name: str) -> None:
+    """STYLE: one imperative line a task, help for every argument."""
+    task = ALL[name]
+    text = inspect.getdoc(task.body) or ""
+    assert text.count("\n") == 0
+    assert text.endswith(".")
+    arguments = set(inspect.signature(task.body).parameters) - {"_c", "c"}
+    assert arguments == set(task.help)
+
+
+def test_the_agreed_tasks_exist() -> None:
+    """NAMES: scripts and people rely on these names."""
+    agreed = {
+        "deploy-all", "preview-all", "refresh-all", "destroy-all", "up", "preview", "refresh",
+        "destroy", "outputs", "inventory", "status", "test", "lint", "bench", "lab.up", "lab.down",
+        "lab.status", "lab.outage", "lab.restore", "lab.clock",
+    }  # fmt: skip
+    assert agreed <= set(ALL)
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """The driver that tasks get: a fake engine, nothing deployed."""
+    made = watched(tmp_path, FakeEngine())
+    monkeypatch.setattr(session, "driver_for", lambda stack, engine: made)
+    return made
+
+
+def calls(driver: Watched) -> list[tuple[str, str]]:
+    """What the engine was asked, and forgets it."""
+    assert isinstance(driver.engine, FakeEngine)
+    asked, driver.engine.calls = driver.engine.calls, []
+    return asked
+
+
+def test_tasks_over_all_layers(driver: Watched) -> None:
+    """NAMES: deploy-all, preview-all, refresh-all, destroy-all."""
+    layers = list(driver.graph)
+    for task, verb in (
+        ("preview_all", "preview"),
+        ("deploy_all", "up"),
+        ("refresh_all", "refresh"),
+    ):
+        getattr(tasks, task)(Context())
+        assert calls(driver) == [(verb, layer) for layer in layers]
+    tasks.destroy_all(Context())
+    assert calls(driver) == [("destroy", layer) for layer in reversed(layers)]
+
+
+@pytest.mark.parametrize("verb", ["up", "preview", "refresh", "destroy"])
+def test_tasks_over_one_layer(driver: Watched, verb: str) -> None:
+    """NAMES: the same four with --layer."""
+    getattr(tasks, verb)(Context(), layer="network")
+    assert calls(driver) == [(verb, "network")]
+    with pytest.raises(Exit) as caught:
+        getattr(tasks, verb)(Context(), layer="nework")
+    assert caught.value.code == 2
+    assert "unknown layer nework" in str(caught.value.message)
+
+
+def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
+    """The table and the lines were printed; the code is for the pipeline."""
+    assert isinstance(driver.engine, FakeEngine)
+    driver.engine.fails["up", "network"] = EngineError("network: no")
+    with pytest.raises(Exit) as caught:
+        tasks.deploy_all(Context())
+    assert caught.value.code == 1
+    assert not caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("call", "module", "function", "given"),
+    [
+        (lambda: tasks.outputs(Context(), json=True), show, "outputs", ("lab", None, True)),
+        (lambda: tasks.inventory(Context()), show, "inventory", ("lab", False)),
+        (lambda: tasks.status(Context()), show, "status", ("lab", None, False)),
+        (lambda: tasks.lab_up(Context(), clock=2.0), show, "lab_up", ("lab", 2.0)),
+        (lambda: tasks.lab_down(Context()), show, "lab_down", ()),
+        (lambda: tasks.lab_status(Context()), show, "lab_status", (False,)),
+        (lambda: tasks.lab_outage(Context(), "r"), show, "lab_outage", ("r", None)),
+        (lambda: tasks.lab_restore(Context(), "r"), show, "lab_restore", ("r",)),
+        (lambda: tasks.lab_clock(Context(), 3.0), show, "lab_clock", (3.0,)),
+    ],
+)
+def test_looking_tasks_pass_their_flags_on(
+    monkeypatch: pytest.MonkeyPatch, call: Any, module: Any, function: str, given: tuple[Any, ...]
+) -> None:
+    """STYLE: tasks are thin; a fault of what they call is one line."""
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, function, lambda *arguments: asked.append(arguments))
+    call()
+    assert asked == [given]
+
+    def refuse(*_: object) -> None:
+        raise OperatorError("no")
+
+    monkeypatch.setattr(module, function, refuse)
+    with pytest.raises(Exit) as caught:
+        call()
+    assert caught.value.message == "no"
+
+
+def test_checks_get_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lint and test run their commands through invoke."""
+    asked: list[Any] = []
+    monkeypatch.setattr(checks, "lint", asked.append)
+    monkeypatch.setattr(checks, "test", lambda context, **flags: asked.append((context, flags)))
+    context = Context()
+    tasks.lint(context)
+    tasks.test(context, match="x")
+    flags = {"unit": False, "integration": False, "match": "x"}
+    assert asked == [context, (context, flags)]
+
+
+def test_outside_the_environment_one_line_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """First light: plain `invoke deploy-all` without the packages gets no traceback."""
+    spec = importlib.util.spec_from_file_location("bare_tasks", ROOT / "tasks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(Exit) as caught:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert caught.value.code == 3
+    assert "run ./inv instead of invoke" in str(caught.value.message)
+
+
+def test_listing_the_tasks_imports_neither_pulumi_nor_boto() -> None:
+    """First light: `./inv --list` answers at once."""
+    script = (
+        "import sys, tasks; "
+        "print([m for m in ('pulumi', 'boto3', 'rich', 'ops', 'grpc') if m in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_every_error_that_names_a_command_names_one_that_exists() -> None:
+    """N7: a next command that doesn't exist would be worse than none."""
+    names = set(ALL)
+    for path in (*(ROOT / "ops").glob("*.py"), ROOT / "tasks.py"):
+        for command in re.findall(r"\./inv ([a-z][a-z.-]*[a-z])", path.read_text()):
+            assert command in names | PROSE, f"{path.name}: ./inv {command}"
