@@ -1,0 +1,188 @@
+"""Schedules on the lab's clock: rules with a schedule expression, and EventBridge Scheduler's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lab.context import LabContext
+from lab.events.delivery import Delivery
+from lab.outage import OutageKind
+
+logger = logging.getLogger("lab")
+
+LOOK_SECONDS = 0.1
+SCHEDULER = "scheduler.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An enabled schedule: where it is, its expression, and what it delivers when due."""
+
+    key: tuple[str, str, str, str]
+    expression: str
+    region: str
+    fire: Callable[[float], list[Delivery]]
+
+
+class Schedules:
+    """Fires what is due; an occurrence in a region without compute or API is missed, as nothing
+    there runs."""
+
+    def __init__(self, lab: LabContext, accept: Callable[[Delivery], None]) -> None:
+        self.lab, self._accept = lab, accept
+        self._last: dict[tuple[str, str, str, str], tuple[str, float]] = {}
+
+    async def run(self) -> None:
+        """Watch the schedules for ever."""
+        while True:
+            try:
+                self._look()
+            except Exception:
+                logger.exception("the schedules")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        now = self.lab.clock.now()
+        seen = set()
+        for timed in (*_rules(), *_schedules()):
+            seen.add(timed.key)
+            expression, last = self._last.get(timed.key, ("", now))
+            if expression != timed.expression:
+                # The countdown begins when the schedule is made, changed or enabled.
+                self._last[timed.key] = (timed.expression, now)
+                continue
+            if not _due(timed.expression, last, now):
+                continue
+            self._last[timed.key] = (timed.expression, _occurrence(timed.expression, last, now))
+            lost = self.lab.outages.lost(timed.region)
+            if OutageKind.API in lost or OutageKind.COMPUTE in lost:
+                continue
+            for delivery in timed.fire(now):
+                self._accept(delivery)
+        for key in set(self._last) - seen:
+            del self._last[key]
+
+
+def _due(expression: str, last: float, now: float) -> bool:
+    from ministack.services import eventbridge, scheduler
+
+    if (seconds := eventbridge._parse_rate_seconds(expression)) is not None:
+        return now - last >= seconds
+    if (at := scheduler._at_time_epoch(expression)) is not None:
+        return last < at <= now
+    if (fields := eventbridge._parse_cron_fields(expression)) is None:
+        return False
+    upcoming = eventbridge._cron_next_fire(fields, datetime.fromtimestamp(last, UTC))
+    return upcoming is not None and upcoming.timestamp() <= now
+
+
+def _occurrence(expression: str, last: float, now: float) -> float:
+    """When this occurrence counts as fired: a rate keeps its beat, unless the clock ran ahead."""
+    from ministack.services import eventbridge
+
+    seconds = eventbridge._parse_rate_seconds(expression)
+    if seconds is None or now - last >= 2 * seconds:
+        return now
+    return last + seconds
+
+
+def _rules() -> Iterator[Timed]:
+    from ministack.services import eventbridge
+
+    for (account, region, key), rule in list(eventbridge._rules._data.items()):
+        expression = rule.get("ScheduleExpression")
+        if expression and rule.get("State") == "ENABLED":
+            targets = eventbridge._targets._data.get((account, region, key), [])
+            yield Timed(
+                ("rule", account, region, key),
+                expression,
+                region,
+                _rule_fires(rule, targets, account, region),
+            )
+
+
+def _rule_fires(
+    rule: dict[str, Any], targets: list[dict[str, Any]], account: str, region: str
+) -> Callable[[float], list[Delivery]]:
+    def fire(now: float) -> list[Delivery]:
+        event = {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": account,
+            "time": _timestamp(now),
+            "region": region,
+            "resources": [rule["Arn"]],
+            "detail": {},
+        }
+        return [
+            Delivery(
+                region=region,
+                account=account,
+                rule=rule["Name"],
+                bus=rule.get("EventBusName", "default"),
+                source_arn=rule["Arn"],
+                target=dict(target),
+                payload=target.get("Input") or json.dumps(event),
+                event=None,
+            )
+            for target in targets
+        ]
+
+    return fire
+
+
+def _schedules() -> Iterator[Timed]:
+    from ministack.services import scheduler
+
+    for (account, region, key), schedule in list(scheduler._schedules._data.items()):
+        if schedule["State"] == "ENABLED":
+            yield Timed(
+                ("schedule", account, region, key),
+                schedule["ScheduleExpression"],
+                region,
+                _schedule_fires(schedule, account, region, key),
+            )
+
+
+def _schedule_fires(
+    schedule: dict[str, Any], account: str, region: str, key: str
+) -> Callable[[float], list[Delivery]]:
+    def fire(now: float) -> list[Delivery]:
+        target = dict(schedule["Target"])
+        execution = str(uuid.uuid4())
+        payload = target.get("Input") or "{}"
+        for name, value in (
+            ("schedule-arn", schedule["Arn"]),
+            ("scheduled-time", _timestamp(now)),
+            ("execution-id", execution),
+            ("attempt-number", "1"),
+        ):
+            payload = payload.replace(f"<aws.scheduler.{name}>", value)
+        return [
+            Delivery(
+                region=region,
+                account=account,
+                rule=key,
+                bus="",
+                source_arn=schedule["Arn"],
+                target=target,
+                payload=payload,
+                event=None,
+                service=SCHEDULER,
+            )
+        ]
+
+    return fire
+
+
+def _timestamp(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
