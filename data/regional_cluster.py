@@ -139,9 +139,7 @@ class RegionalCluster(pulumi.ComponentResource):
                 custom_timeouts=SLOW,
             ),
         )
-        self.endpoint = pulumi.Output.all(
-            self.cluster.endpoint, self.cluster.reader_endpoint
-        ).apply(lambda known: writer_endpoint(*known))
+        self.endpoint = self.cluster.reader_endpoint.apply(writer_endpoint)
         monitoring_role = _monitoring_role(self, args) if settings.monitoring_interval else None
         self.instances = [
             aws.rds.ClusterInstance(
@@ -175,16 +173,17 @@ class RegionalCluster(pulumi.ComponentResource):
         self.register_outputs({"cluster_identifier": self.cluster.cluster_identifier})
 
 
-def writer_endpoint(endpoint: str | None, reader_endpoint: str) -> str:
-    """A cluster's writer endpoint, which AWS leaves out of its answer for a secondary.
+def writer_endpoint(reader_endpoint: str) -> str:
+    """A cluster's writer endpoint, the same before and after a role swap.
 
-    It differs from the reader's by one label (tf-aws #14219; Aurora user guide, "Amazon Aurora
-    endpoint connections").
+    It differs from the reader's by one label (Aurora user guide, "Amazon Aurora endpoint
+    connections"). AWS leaves it out of its answer for a secondary (tf-aws #14219), so the
+    resource's own output would come and go with the role.
 
-    >>> writer_endpoint(None, "a.cluster-ro-x.us-west-2.rds.amazonaws.com")
+    >>> writer_endpoint("a.cluster-ro-x.us-west-2.rds.amazonaws.com")
     'a.cluster-x.us-west-2.rds.amazonaws.com'
     """
-    return endpoint or reader_endpoint.replace(".cluster-ro-", ".cluster-", 1)
+    return reader_endpoint.replace(".cluster-ro-", ".cluster-", 1)
 
 
 def _monitoring_role(parent: pulumi.Resource, args: RegionalClusterArgs) -> pulumi.Output[str]:
