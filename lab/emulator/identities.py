@@ -24,7 +24,7 @@ def role_policies(role_arn: str) -> list[Any] | None:
         if policy:
             documents += [
                 version["Document"]
-                for version in policy.get("Versions", [])
+                for version in policy.get("Versions", {}).values()
                 if version.get("IsDefaultVersion")
             ]
     return documents
