@@ -52,6 +52,7 @@ class Aws:
     default_tags: Mapping[str, str] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _models: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @cached_property
@@ -121,8 +122,13 @@ class Aws:
         return method(**(parameters or {}))
 
     def operation(self, service: str, name: str) -> Any:
-        """botocore's model of an operation."""
-        return self.client(service).meta.service_model.operation_model(name)
+        """botocore's model of an operation; no client is made for it."""
+        model = self._models.get(service)
+        if model is None:
+            with self._lock:
+                model = self._models.get(service) or self._session.get_service_model(service)
+                self._models[service] = model
+        return model.operation_model(name)
 
     @cached_property
     def account_id(self) -> str:

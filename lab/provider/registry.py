@@ -44,9 +44,9 @@ def _module_types(module: str) -> dict[str, ResourceType]:
         if (
             isinstance(value, type)
             and issubclass(value, ResourceType)
-            and "token" in vars(value)
+            and "pulumi_type" in vars(value)
         ):
-            made[value.token] = value()
+            made[value.pulumi_type] = value()
     return made
 
 

@@ -107,7 +107,7 @@ class ResourceType:
     """One resource type of pulumi-aws. Subclasses declare; what AWS's API shapes differently
     from pulumi-aws, they override (``do_create``, ``describe``, ``do_update``, ``do_delete``)."""
 
-    token: ClassVar[str]
+    pulumi_type: ClassVar[str]
     service: ClassVar[str]
     inputs: ClassVar[str] = ""
     """The inputs it knows, separated by spaces, by their names in pulumi-aws."""
@@ -191,7 +191,7 @@ class ResourceType:
     def check(self, aws: Aws, news: Properties, olds: Properties) -> list[tuple[str, str]]:
         """What is wrong with the inputs: (property, reason)."""
         failures = [
-            (key, f"input {key!r} of {self.token} is not supported by the lab's provider")
+            (key, f"input {key!r} of {self.pulumi_type} is not supported by the lab's provider")
             for key in news
             if key not in self.known and not key.startswith("__")
         ]
@@ -312,12 +312,10 @@ class ResourceType:
     def do_create(self, aws: Aws, props: Properties) -> str:
         """The creating call; answers the id."""
         if self.create is None:
-            raise NotImplementedError(self.token)
+            raise NotImplementedError(self.pulumi_type)
         parameters = self.parameters(aws, self.create, None, props)
         self.add_tags(aws, self.create, parameters, props.get("tagsAll") or {})
-        return self.ident_of(
-            aws, aws.call(self.service, self.create.name, parameters), props
-        )
+        return self.ident_of(aws, aws.call(self.service, self.create.name, parameters), props)
 
     def ident_of(self, aws: Aws, answer: Any, props: Mapping[str, Any]) -> str:
         """The id, from the creation's answer or from the inputs."""
@@ -326,7 +324,7 @@ class ResourceType:
         else:
             ident = shapes.get(answer, self.id)
         if ident is None:
-            raise RuntimeError(f"{self.token}: AWS's answer has no {self.id}")
+            raise RuntimeError(f"{self.pulumi_type}: AWS's answer has no {self.id}")
         return str(ident)
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
@@ -350,10 +348,12 @@ class ResourceType:
         def probe() -> bool | None:
             state = shapes.get(self.describe(aws, ident, props) or {}, path)
             if state in failed:
-                raise RuntimeError(f"{self.token} {ident} is {state}")
+                raise RuntimeError(f"{self.pulumi_type} {ident} is {state}")
             return True if state in wanted or state is None else None
 
-        aws.until(f"{self.token} {ident} becoming {'/'.join(wanted)}", self.wait_seconds, probe)
+        aws.until(
+            f"{self.pulumi_type} {ident} becoming {'/'.join(wanted)}", self.wait_seconds, probe
+        )
 
     # -- read -------------------------------------------------------------------------------
 
@@ -385,7 +385,7 @@ class ResourceType:
         """What AWS says of it, which must be there."""
         raw = self.describe(aws, ident, props)
         if raw is None:
-            raise RuntimeError(f"{self.token} {ident}: gone right after it was written")
+            raise RuntimeError(f"{self.pulumi_type} {ident}: gone right after it was written")
         return raw
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
@@ -435,7 +435,9 @@ class ResourceType:
         shape = self.read_shape(aws)
         made: Properties = {} if self.is_global else {"region": aws.region}
         for key in self.inputs.split():
-            path = shapes.locate(shape, key, {**self.names, **(self.read.names if self.read else {})})
+            path = shapes.locate(
+                shape, key, {**self.names, **(self.read.names if self.read else {})}
+            )
             value = shapes.get(raw, path) if path else None
             if path and value is not None:
                 made[key] = shapes.from_aws(value, shapes.follow(shape, path), self.names, key)
@@ -497,7 +499,8 @@ class ResourceType:
         changed = [
             key
             for key in sorted({*before, *after})
-            if not key.startswith("__") and not shapes.same(before.get(key), after.get(key))
+            if not key.startswith("__")
+            and not shapes.same(before.get(key), after.get(key))
             and not (key not in before and key not in after)
         ]
         state = wire.plain(old)
@@ -570,9 +573,7 @@ class ResourceType:
 
     # -- tags -------------------------------------------------------------------------------
 
-    def add_tags(
-        self, aws: Aws, call: Op, parameters: Properties, tags: Mapping[str, str]
-    ) -> None:
+    def add_tags(self, aws: Aws, call: Op, parameters: Properties, tags: Mapping[str, str]) -> None:
         """Put tags into the parameters of a call, in the form its shape has."""
         shape = aws.operation(self.service, call.name).input_shape
         if not tags or not self.tagging:
@@ -671,7 +672,7 @@ class ResourceType:
         aws.retry(seconds or self.dependency_seconds, DEPENDENCY_CODES, attempt)
         if self.waits_gone:
             aws.until(
-                f"{self.token} {ident} going away",
+                f"{self.pulumi_type} {ident} going away",
                 seconds or self.wait_seconds,
                 lambda: True if self.describe(aws, ident, props) is None else None,
             )
@@ -723,4 +724,3 @@ def tags_from_aws(found: Any) -> dict[str, str]:
             lower.get("value", lower.get("tagvalue", ""))
         )
     return made
-

@@ -44,11 +44,10 @@ def _reports(verb: str) -> Callable[[Method], Method]:
             try:
                 return method(self, request, context)
             except UnfinishedError as error:
-                self._unfinished(verb, request, context, error)
+                line = self._unfinished(verb, request, context, error)
             except Exception as error:
                 line = self._line(verb, request, explain(error))
-                code = grpc.StatusCode.UNKNOWN
-            context.abort(code, line)
+            return context.abort(grpc.StatusCode.UNKNOWN, line)
 
         return wrapper  # type: ignore[return-value]
 
@@ -223,8 +222,11 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             answer = function(self._aws(), args)
         except Exception as error:
-            context.abort(grpc.StatusCode.UNKNOWN, f"invoking {request.tok}: {explain(error)}")
-        return provider_pb2.InvokeResponse(**{"return": wire.to_struct(answer)})
+            line = f"invoking {request.tok}: {explain(error)}"
+            return context.abort(grpc.StatusCode.UNKNOWN, line)
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(wire.to_struct(answer))
+        return response
 
     # -- helpers ----------------------------------------------------------------------------
 
@@ -248,7 +250,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def _unfinished(
         self, verb: str, request: Any, context: grpc.ServicerContext, error: UnfinishedError
-    ) -> None:
+    ) -> str:
+        """Put what exists into the answer's metadata; answers the line that says why."""
         line = self._line(verb, request, error.reason)
         inputs = request.news if hasattr(request, "news") else request.properties
         detail = provider_pb2.ErrorResourceInitFailed(
@@ -262,10 +265,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         status = status_pb2.Status(
             code=grpc.StatusCode.UNKNOWN.value[0], message=line, details=[packed]
         )
-        context.set_trailing_metadata(
-            (("grpc-status-details-bin", status.SerializeToString()),)
-        )
-        context.abort(grpc.StatusCode.UNKNOWN, line)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        return line
 
 
 def _token(request: Any) -> str:

@@ -109,7 +109,7 @@ def get(source: Any, path: str) -> Any:
     return source
 
 
-def to_aws(value: Any, shape: Any, names: Names, path: str) -> Any:  # noqa: PLR0911, PLR0912
+def to_aws(value: Any, shape: Any, names: Names, path: str) -> Any:  # noqa: PLR0912
     """A Pulumi value as AWS's ``shape`` has it.
 
     ``path`` is the property's path without indexes, for ``names`` (``rules.filter``) and errors.
@@ -172,7 +172,7 @@ def _structure_to_aws(value: Mapping[str, Any], shape: Any, names: Names, path: 
     return made
 
 
-def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) -> Any:  # noqa: PLR0911
+def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) -> Any:
     """An AWS value as Pulumi has it, guided by ``like``, the value that was written.
 
     Only keys that ``like`` has are answered; what AWS doesn't tell is answered as ``like`` has it.
@@ -180,7 +180,9 @@ def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) 
     """
     if value is None:
         return like
-    kind = shape.type_name if shape is not None else ""
+    if shape is None:
+        return value
+    kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
         if isinstance(like, list):
             return [_structure_from_aws(value, shape, names, path, like[0] if like else None)]

@@ -12,7 +12,7 @@ from lab.provider.resource import Properties, ResourceType, Tagging, op
 class Certificate(ResourceType):
     """A certificate: imported when it has a body, else requested."""
 
-    token = "aws:acm/certificate:Certificate"
+    pulumi_type = "aws:acm/certificate:Certificate"
     service = "acm"
     inputs = (
         "domainName validationMethod subjectAlternativeNames keyAlgorithm options "

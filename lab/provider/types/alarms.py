@@ -42,7 +42,7 @@ def covers(seen: Any, wanted: Any) -> bool:
 class MetricAlarm(ResourceType):
     """An alarm on a metric, or on an expression over several."""
 
-    token = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    pulumi_type = "aws:cloudwatch/metricAlarm:MetricAlarm"
     service = "cloudwatch"
     inputs = (
         "name alarmDescription actionsEnabled alarmActions okActions insufficientDataActions "
@@ -124,7 +124,7 @@ class MetricAlarm(ResourceType):
 class CompositeAlarm(ResourceType):
     """An alarm on other alarms."""
 
-    token = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+    pulumi_type = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
     service = "cloudwatch"
     inputs = (
         "alarmName alarmDescription alarmRule actionsEnabled alarmActions okActions "
@@ -190,7 +190,7 @@ class CompositeAlarm(ResourceType):
 class Dashboard(ResourceType):
     """A dashboard."""
 
-    token = "aws:cloudwatch/dashboard:Dashboard"
+    pulumi_type = "aws:cloudwatch/dashboard:Dashboard"
     service = "cloudwatch"
     inputs = "dashboardName dashboardBody"
     autoname = "dashboardName"

@@ -22,7 +22,7 @@ def backup_tagging(arn: str) -> Tagging:
 class Vault(ResourceType):
     """A vault."""
 
-    token = "aws:backup/vault:Vault"
+    pulumi_type = "aws:backup/vault:Vault"
     service = "backup"
     inputs = "name kmsKeyArn"
     settings = "forceDestroy"
@@ -52,7 +52,7 @@ class Vault(ResourceType):
 class VaultPolicy(ResourceType):
     """A vault's access policy."""
 
-    token = "aws:backup/vaultPolicy:VaultPolicy"
+    pulumi_type = "aws:backup/vaultPolicy:VaultPolicy"
     service = "backup"
     inputs = "backupVaultName policy"
     identity = ("backupVaultName",)
@@ -81,7 +81,7 @@ RULE_NAMES = {
 class Plan(ResourceType):
     """A plan: when to back up, where to copy."""
 
-    token = "aws:backup/plan:Plan"
+    pulumi_type = "aws:backup/plan:Plan"
     service = "backup"
     inputs = "name rules advancedBackupSettings"
     names: ClassVar = {
@@ -117,7 +117,7 @@ class Plan(ResourceType):
 class Selection(ResourceType):
     """What a plan backs up."""
 
-    token = "aws:backup/selection:Selection"
+    pulumi_type = "aws:backup/selection:Selection"
     service = "backup"
     inputs = "planId name iamRoleArn resources notResources selectionTags conditions"
     names: ClassVar = {

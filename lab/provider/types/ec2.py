@@ -56,7 +56,7 @@ class Ec2Type(ResourceType):
 class Vpc(Ec2Type):
     """A VPC."""
 
-    token = "aws:ec2/vpc:Vpc"
+    pulumi_type = "aws:ec2/vpc:Vpc"
     inputs = "cidrBlock enableDnsHostnames enableDnsSupport instanceTenancy"
     create = op("CreateVpc")
     tag_resource = "vpc"
@@ -124,7 +124,7 @@ class Vpc(Ec2Type):
 class Subnet(Ec2Type):
     """A subnet."""
 
-    token = "aws:ec2/subnet:Subnet"
+    pulumi_type = "aws:ec2/subnet:Subnet"
     inputs = "vpcId cidrBlock availabilityZone mapPublicIpOnLaunch assignIpv6AddressOnCreation"
     create = op("CreateSubnet")
     tag_resource = "subnet"
@@ -147,7 +147,7 @@ class Subnet(Ec2Type):
 class InternetGateway(Ec2Type):
     """An internet gateway, attached to its VPC."""
 
-    token = "aws:ec2/internetGateway:InternetGateway"
+    pulumi_type = "aws:ec2/internetGateway:InternetGateway"
     inputs = "vpcId"
     in_place = "vpcId"
     create = op("CreateInternetGateway")
@@ -169,9 +169,7 @@ class InternetGateway(Ec2Type):
             if vpc != wanted:
                 self._detach(aws, ident, vpc)
         if wanted and wanted not in attached:
-            aws.call(
-                "ec2", "AttachInternetGateway", {"InternetGatewayId": ident, "VpcId": wanted}
-            )
+            aws.call("ec2", "AttachInternetGateway", {"InternetGatewayId": ident, "VpcId": wanted})
 
     def do_update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
@@ -201,7 +199,7 @@ class InternetGateway(Ec2Type):
 class Eip(Ec2Type):
     """An elastic address."""
 
-    token = "aws:ec2/eip:Eip"
+    pulumi_type = "aws:ec2/eip:Eip"
     inputs = "domain"
     create = op("AllocateAddress")
     tag_resource = "elastic-ip"
@@ -225,7 +223,7 @@ class Eip(Ec2Type):
 class NatGateway(Ec2Type):
     """A NAT gateway."""
 
-    token = "aws:ec2/natGateway:NatGateway"
+    pulumi_type = "aws:ec2/natGateway:NatGateway"
     inputs = "allocationId subnetId connectivityType privateIp"
     create = op("CreateNatGateway")
     tag_resource = "natgateway"
@@ -256,7 +254,7 @@ class NatGateway(Ec2Type):
 class VpcEndpoint(Ec2Type):
     """A gateway or interface endpoint."""
 
-    token = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    pulumi_type = "aws:ec2/vpcEndpoint:VpcEndpoint"
     inputs = (
         "vpcId serviceName vpcEndpointType routeTableIds subnetIds securityGroupIds "
         "privateDnsEnabled policy ipAddressType dnsOptions"
@@ -326,7 +324,7 @@ class VpcEndpoint(Ec2Type):
 class FlowLog(Ec2Type):
     """Flow logs of a VPC, a subnet or an interface."""
 
-    token = "aws:ec2/flowLog:FlowLog"
+    pulumi_type = "aws:ec2/flowLog:FlowLog"
     inputs = (
         "trafficType logDestinationType logDestination iamRoleArn logFormat "
         "maxAggregationInterval deliverCrossAccountRole destinationOptions"
@@ -368,7 +366,7 @@ class FlowLog(Ec2Type):
 class VpcPeeringConnection(Ec2Type):
     """The requester's side of a peering."""
 
-    token = "aws:ec2/vpcPeeringConnection:VpcPeeringConnection"
+    pulumi_type = "aws:ec2/vpcPeeringConnection:VpcPeeringConnection"
     inputs = "vpcId peerVpcId peerRegion peerOwnerId"
     settings = "autoAccept"
     create = op("CreateVpcPeeringConnection")
@@ -413,7 +411,7 @@ class VpcPeeringConnection(Ec2Type):
 class VpcPeeringConnectionAccepter(Ec2Type):
     """The accepter's side of a peering. Deleting it leaves the peering to the requester."""
 
-    token = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter"
+    pulumi_type = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter"
     settings = "autoAccept"
     inputs = "vpcPeeringConnectionId"
     create = op("AcceptVpcPeeringConnection")
@@ -475,7 +473,7 @@ class VpcPeeringConnectionAccepter(Ec2Type):
 class PeeringConnectionOptions(Ec2Type):
     """DNS resolution over a peering, one side's."""
 
-    token = "aws:ec2/peeringConnectionOptions:PeeringConnectionOptions"
+    pulumi_type = "aws:ec2/peeringConnectionOptions:PeeringConnectionOptions"
     tagging = None
     inputs = "vpcPeeringConnectionId accepter requester"
     in_place = "accepter requester"

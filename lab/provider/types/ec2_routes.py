@@ -20,7 +20,7 @@ DESTINATIONS = {
 class RouteTable(Ec2Type):
     """A route table; routes are resources of their own."""
 
-    token = "aws:ec2/routeTable:RouteTable"
+    pulumi_type = "aws:ec2/routeTable:RouteTable"
     inputs = "vpcId"
     create = op("CreateRouteTable")
     tag_resource = "route-table"
@@ -38,7 +38,7 @@ class RouteTable(Ec2Type):
 class Route(ResourceType):
     """One route; its natural key is its table and its destination."""
 
-    token = "aws:ec2/route:Route"
+    pulumi_type = "aws:ec2/route:Route"
     service = "ec2"
     targets = (
         "gatewayId natGatewayId networkInterfaceId transitGatewayId vpcEndpointId "
@@ -91,7 +91,7 @@ class Route(ResourceType):
 class RouteTableAssociation(ResourceType):
     """A subnet's route table."""
 
-    token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+    pulumi_type = "aws:ec2/routeTableAssociation:RouteTableAssociation"
     service = "ec2"
     inputs = "routeTableId subnetId gatewayId"
     in_place = "routeTableId"
@@ -138,7 +138,7 @@ class RouteTableAssociation(ResourceType):
 class MainRouteTableAssociation(ResourceType):
     """The main route table of a VPC; deleting it restores the one that AWS made."""
 
-    token = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
+    pulumi_type = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
     service = "ec2"
     inputs = "vpcId routeTableId"
     identity = ("vpcId",)
@@ -205,7 +205,7 @@ class MainRouteTableAssociation(ResourceType):
 class DefaultRouteTable(Ec2Type):
     """The route table that AWS made with the VPC, adopted; it goes with the VPC."""
 
-    token = "aws:ec2/defaultRouteTable:DefaultRouteTable"
+    pulumi_type = "aws:ec2/defaultRouteTable:DefaultRouteTable"
     inputs = "defaultRouteTableId routes"
     in_place = "routes"
     id = "{defaultRouteTableId}"
@@ -241,4 +241,3 @@ class DefaultRouteTable(Ec2Type):
 
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
         """Nothing: it goes with its VPC."""
-

@@ -50,7 +50,7 @@ RULE_KEYS = frozenset(
 class SecurityGroup(Ec2Type):
     """A security group; ``ingress`` and ``egress`` inline, or as rule resources."""
 
-    token = "aws:ec2/securityGroup:SecurityGroup"
+    pulumi_type = "aws:ec2/securityGroup:SecurityGroup"
     inputs = "name description vpcId ingress egress"
     settings = "revokeRulesOnDelete"
     in_place = "ingress egress"
@@ -72,7 +72,7 @@ class SecurityGroup(Ec2Type):
 
     def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
         found = [
-            (f"{side}.{key}", f"{side}.{key} of {self.token} is not supported")
+            (f"{side}.{key}", f"{side}.{key} of {self.pulumi_type} is not supported")
             for side in ("ingress", "egress")
             for rule in props.get(side) or []
             if isinstance(rule, Mapping)
@@ -189,7 +189,7 @@ def _inline(rule: Properties) -> Properties:
 class DefaultSecurityGroup(SecurityGroup):
     """The group that AWS made with the VPC, adopted: exactly the declared rules, usually none."""
 
-    token = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+    pulumi_type = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
     inputs = "vpcId ingress egress"
     autoname = ""
     identity = ("vpcId",)
@@ -303,9 +303,7 @@ class _Rule(ResourceType):
             "ModifySecurityGroupRules",
             {
                 "GroupId": after["securityGroupId"],
-                "SecurityGroupRules": [
-                    {"SecurityGroupRuleId": ident, "SecurityGroupRule": rule}
-                ],
+                "SecurityGroupRules": [{"SecurityGroupRuleId": ident, "SecurityGroupRule": rule}],
             },
         )
 
@@ -325,12 +323,12 @@ class _Rule(ResourceType):
 class SecurityGroupIngressRule(_Rule):
     """One rule of what may come in."""
 
-    token = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    pulumi_type = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
     side = "Ingress"
 
 
 class SecurityGroupEgressRule(_Rule):
     """One rule of what may go out."""
 
-    token = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    pulumi_type = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
     side = "Egress"

@@ -56,7 +56,7 @@ class WithAttributes(ResourceType):
         for key in nested & props.keys():
             if isinstance(props[key], Mapping):
                 found += [
-                    (f"{key}.{inner}", f"{key}.{inner} of {self.token} is not supported")
+                    (f"{key}.{inner}", f"{key}.{inner} of {self.pulumi_type} is not supported")
                     for inner in props[key]
                     if f"{key}.{inner}" not in self.attributes
                 ]
@@ -126,7 +126,7 @@ class WithAttributes(ResourceType):
 class LoadBalancer(WithAttributes):
     """A load balancer."""
 
-    token = "aws:lb/loadBalancer:LoadBalancer"
+    pulumi_type = "aws:lb/loadBalancer:LoadBalancer"
     inputs = (
         "name loadBalancerType internal securityGroups subnets subnetMappings ipAddressType "
         "customerOwnedIpv4Pool"
@@ -250,7 +250,7 @@ HEALTH_CHECK = {
 class TargetGroup(WithAttributes):
     """A target group."""
 
-    token = "aws:lb/targetGroup:TargetGroup"
+    pulumi_type = "aws:lb/targetGroup:TargetGroup"
     inputs = "name targetType protocol port vpcId protocolVersion ipAddressType healthCheck"
     in_place = "healthCheck"
     names: ClassVar = {"healthCheck": ""}
@@ -300,7 +300,7 @@ class TargetGroup(WithAttributes):
         check = props.get("healthCheck")
         if isinstance(check, Mapping):
             found += [
-                (f"healthCheck.{key}", f"healthCheck.{key} of {self.token} is not supported")
+                (f"healthCheck.{key}", f"healthCheck.{key} of {self.pulumi_type} is not supported")
                 for key in check
                 if key not in HEALTH_CHECK
             ]
@@ -361,7 +361,7 @@ def _text(value: Any) -> str | None:
 class TargetGroupAttachment(ResourceType):
     """A target of a group."""
 
-    token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+    pulumi_type = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
     service = "elbv2"
     inputs = "targetGroupArn targetId port availabilityZone"
     names: ClassVar = {"targetId": "", "port": "", "availabilityZone": ""}
@@ -418,7 +418,7 @@ class TargetGroupAttachment(ResourceType):
 class Listener(ResourceType):
     """A port of a load balancer."""
 
-    token = "aws:lb/listener:Listener"
+    pulumi_type = "aws:lb/listener:Listener"
     service = "elbv2"
     tagging = TAGGING
     inputs = "loadBalancerArn port protocol sslPolicy certificateArn alpnPolicy defaultActions"
@@ -471,7 +471,7 @@ CONDITIONS = {
 class ListenerRule(ResourceType):
     """A rule of a listener."""
 
-    token = "aws:lb/listenerRule:ListenerRule"
+    pulumi_type = "aws:lb/listenerRule:ListenerRule"
     service = "elbv2"
     tagging = TAGGING
     inputs = "listenerArn priority conditions actions"
@@ -490,7 +490,7 @@ class ListenerRule(ResourceType):
 
     def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
         return [
-            (f"conditions.{key}", f"conditions.{key} of {self.token} is not supported")
+            (f"conditions.{key}", f"conditions.{key} of {self.pulumi_type} is not supported")
             for item in props.get("conditions") or []
             if isinstance(item, Mapping)
             for key in item

@@ -25,7 +25,7 @@ def events_tagging(arn: str) -> Tagging:
 class EventBus(ResourceType):
     """A custom bus."""
 
-    token = "aws:cloudwatch/eventBus:EventBus"
+    pulumi_type = "aws:cloudwatch/eventBus:EventBus"
     service = "events"
     inputs = "name description kmsKeyIdentifier deadLetterConfig logConfig eventSourceName"
     autoname = "name"
@@ -49,7 +49,7 @@ class EventBus(ResourceType):
 class EventBusPolicy(ResourceType):
     """A bus's whole resource policy."""
 
-    token = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
+    pulumi_type = "aws:cloudwatch/eventBusPolicy:EventBusPolicy"
     service = "events"
     inputs = "eventBusName policy"
     identity = ("eventBusName",)
@@ -73,7 +73,7 @@ class EventBusPolicy(ResourceType):
 class EventPermission(ResourceType):
     """One statement of a bus's resource policy."""
 
-    token = "aws:cloudwatch/eventPermission:EventPermission"
+    pulumi_type = "aws:cloudwatch/eventPermission:EventPermission"
     service = "events"
     inputs = "statementId principal action condition eventBusName"
     replace = "statementId eventBusName"
@@ -111,7 +111,7 @@ class EventPermission(ResourceType):
 class EventRule(ResourceType):
     """A rule of a bus."""
 
-    token = "aws:cloudwatch/eventRule:EventRule"
+    pulumi_type = "aws:cloudwatch/eventRule:EventRule"
     service = "events"
     inputs = "name eventBusName description eventPattern scheduleExpression state roleArn"
     settings = "forceDestroy isEnabled"
@@ -182,7 +182,7 @@ class EventRule(ResourceType):
 class EventTarget(ResourceType):
     """A target of a rule."""
 
-    token = "aws:cloudwatch/eventTarget:EventTarget"
+    pulumi_type = "aws:cloudwatch/eventTarget:EventTarget"
     service = "events"
     target_inputs = (
         "arn targetId roleArn input inputPath inputTransformer deadLetterConfig retryPolicy "
@@ -295,7 +295,7 @@ class EventTarget(ResourceType):
 class EventArchive(ResourceType):
     """An archive of a bus's events."""
 
-    token = "aws:cloudwatch/eventArchive:EventArchive"
+    pulumi_type = "aws:cloudwatch/eventArchive:EventArchive"
     service = "events"
     inputs = "name eventSourceArn description eventPattern retentionDays kmsKeyIdentifier"
     names: ClassVar = {"name": "ArchiveName"}

@@ -26,7 +26,7 @@ ROLE_SECONDS = 60.0
 class Function(ResourceType):
     """A function."""
 
-    token = "aws:lambda/function:Function"
+    pulumi_type = "aws:lambda/function:Function"
     service = "lambda"
     inputs = (
         "name role handler runtime timeout memorySize description environment vpcConfig "
@@ -36,7 +36,9 @@ class Function(ResourceType):
         "reservedConcurrentExecutions"
     )
     # sourceCodeHash only tells Pulumi of new code; its change sends the code again.
-    settings = "sourceCodeHash skipDestroy replaceSecurityGroupsOnDestroy replacementSecurityGroupIds"
+    settings = (
+        "sourceCodeHash skipDestroy replaceSecurityGroupsOnDestroy replacementSecurityGroupIds"
+    )
     names: ClassVar = {
         "name": "FunctionName",
         "code": "",
@@ -89,9 +91,7 @@ class Function(ResourceType):
     invoke = "arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/"
     outputs: ClassVar = {
         "arn": "FunctionArn",
-        "invokeArn": (
-            f"{invoke}arn:aws:lambda:{{region}}:{{account}}:function:{{id}}/invocations"
-        ),
+        "invokeArn": (f"{invoke}arn:aws:lambda:{{region}}:{{account}}:function:{{id}}/invocations"),
         "qualifiedArn": lambda raw: (
             f"{raw['FunctionArn']}:{raw.get('Version') or '$LATEST'}"
             if raw.get("FunctionArn")
@@ -207,7 +207,7 @@ class Function(ResourceType):
 class Permission(ResourceType):
     """Who may invoke a function."""
 
-    token = "aws:lambda/permission:Permission"
+    pulumi_type = "aws:lambda/permission:Permission"
     service = "lambda"
     inputs = (
         "function statementId action principal sourceArn sourceAccount qualifier principalOrgId "
@@ -253,7 +253,7 @@ class Permission(ResourceType):
 class Invocation(ResourceType):
     """A call of a function, made when its input or its triggers change."""
 
-    token = "aws:lambda/invocation:Invocation"
+    pulumi_type = "aws:lambda/invocation:Invocation"
     service = "lambda"
     inputs = "functionName input qualifier triggers"
     settings = "lifecycleScope terraformKey"
@@ -309,7 +309,7 @@ class Invocation(ResourceType):
 class FunctionEventInvokeConfig(ResourceType):
     """How asynchronous calls of a function are retried, and where failures go."""
 
-    token = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+    pulumi_type = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
     service = "lambda"
     inputs = (
         "functionName qualifier maximumEventAgeInSeconds maximumRetryAttempts destinationConfig"
@@ -354,7 +354,7 @@ class FunctionEventInvokeConfig(ResourceType):
 class EventSourceMapping(ResourceType):
     """A queue or stream that feeds a function."""
 
-    token = "aws:lambda/eventSourceMapping:EventSourceMapping"
+    pulumi_type = "aws:lambda/eventSourceMapping:EventSourceMapping"
     service = "lambda"
     inputs = (
         "functionName eventSourceArn batchSize enabled maximumBatchingWindowInSeconds "
@@ -424,7 +424,7 @@ class EventSourceMapping(ResourceType):
 class Alias(ResourceType):
     """A name for a version of a function."""
 
-    token = "aws:lambda/alias:Alias"
+    pulumi_type = "aws:lambda/alias:Alias"
     service = "lambda"
     inputs = "functionName name functionVersion description routingConfig"
     autoname = "name"

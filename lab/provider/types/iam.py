@@ -15,7 +15,7 @@ VERSIONS_KEPT = 5
 class Role(ResourceType):
     """A role."""
 
-    token = "aws:iam/role:Role"
+    pulumi_type = "aws:iam/role:Role"
     service, is_global = "iam", True
     inputs = "name assumeRolePolicy description maxSessionDuration path permissionsBoundary"
     settings = "forceDetachPolicies"
@@ -79,7 +79,7 @@ class Role(ResourceType):
 class RolePolicy(ResourceType):
     """A policy inside a role."""
 
-    token = "aws:iam/rolePolicy:RolePolicy"
+    pulumi_type = "aws:iam/rolePolicy:RolePolicy"
     service, is_global = "iam", True
     inputs = "role name policy"
     names: ClassVar = {"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"}
@@ -101,7 +101,7 @@ class RolePolicy(ResourceType):
 class Policy(ResourceType):
     """A managed policy."""
 
-    token = "aws:iam/policy:Policy"
+    pulumi_type = "aws:iam/policy:Policy"
     service, is_global = "iam", True
     inputs = "name policy description path"
     settings = "delayAfterPolicyCreationInMs"
@@ -167,7 +167,7 @@ class Policy(ResourceType):
 class RolePolicyAttachment(ResourceType):
     """A managed policy on a role."""
 
-    token = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    pulumi_type = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
     service, is_global = "iam", True
     inputs = "role policyArn"
     names: ClassVar = {"role": "RoleName"}

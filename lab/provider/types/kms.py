@@ -15,7 +15,7 @@ DEFAULT_DELETION_DAYS = 30
 class Key(ResourceType):
     """A key."""
 
-    token = "aws:kms/key:Key"
+    pulumi_type = "aws:kms/key:Key"
     service = "kms"
     inputs = (
         "description keyUsage customerMasterKeySpec policy multiRegion "
@@ -118,7 +118,7 @@ class Key(ResourceType):
 class ReplicaKey(Key):
     """A multi-Region key's replica in the provider's region."""
 
-    token = "aws:kms/replicaKey:ReplicaKey"
+    pulumi_type = "aws:kms/replicaKey:ReplicaKey"
     inputs = "description policy bypassPolicyLockoutSafetyCheck primaryKeyArn"
     settings = "deletionWindowInDays enabled"
     enabled_input: ClassVar = "enabled"
@@ -151,7 +151,7 @@ class ReplicaKey(Key):
 class Alias(ResourceType):
     """A key's alias."""
 
-    token = "aws:kms/alias:Alias"
+    pulumi_type = "aws:kms/alias:Alias"
     service = "kms"
     inputs = "name targetKeyId"
     names: ClassVar = {"name": "AliasName"}

@@ -13,7 +13,7 @@ ARN = "arn:aws:logs:{region}:{account}:log-group:{id}"
 class LogGroup(ResourceType):
     """A log group."""
 
-    token = "aws:cloudwatch/logGroup:LogGroup"
+    pulumi_type = "aws:cloudwatch/logGroup:LogGroup"
     service = "logs"
     inputs = "name kmsKeyId logGroupClass retentionInDays deletionProtectionEnabled"
     settings = "skipDestroy"
@@ -82,7 +82,7 @@ class LogGroup(ResourceType):
 class LogResourcePolicy(ResourceType):
     """Who else may write logs into this account."""
 
-    token = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
+    pulumi_type = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
     service = "logs"
     inputs = "policyName policyDocument resourceArn"
     autoname = "policyName"

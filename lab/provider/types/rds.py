@@ -39,7 +39,7 @@ class RdsType(ResourceType):
 class GlobalCluster(RdsType):
     """An Aurora global database."""
 
-    token = "aws:rds/globalCluster:GlobalCluster"
+    pulumi_type = "aws:rds/globalCluster:GlobalCluster"
     inputs = (
         "globalClusterIdentifier engine engineVersion databaseName storageEncrypted "
         "deletionProtection sourceDbClusterIdentifier engineLifecycleSupport"
@@ -100,7 +100,7 @@ def leave_global_cluster(aws: Aws, global_cluster: str, cluster: str) -> None:
 class Cluster(RdsType):
     """An Aurora cluster, alone or a member of a global database."""
 
-    token = "aws:rds/cluster:Cluster"
+    pulumi_type = "aws:rds/cluster:Cluster"
     inputs = (
         "clusterIdentifier engine engineMode engineVersion databaseName masterUsername "
         "masterPassword availabilityZones backupRetentionPeriod preferredBackupWindow "
@@ -294,7 +294,7 @@ class Cluster(RdsType):
 class ClusterInstance(RdsType):
     """An instance of an Aurora cluster."""
 
-    token = "aws:rds/clusterInstance:ClusterInstance"
+    pulumi_type = "aws:rds/clusterInstance:ClusterInstance"
     inputs = (
         "identifier clusterIdentifier engine engineVersion instanceClass availabilityZone "
         "dbParameterGroupName dbSubnetGroupName autoMinorVersionUpgrade caCertIdentifier "
@@ -487,7 +487,7 @@ class _Parameters(RdsType):
 class ClusterParameterGroup(_Parameters):
     """Parameters of clusters."""
 
-    token = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
+    pulumi_type = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
     settings = ""
     kind, listing = "DBClusterParameterGroup", "DescribeDBClusterParameters"
     names: ClassVar = {**_Parameters.names, "name": "DBClusterParameterGroupName"}
@@ -513,7 +513,7 @@ class ClusterParameterGroup(_Parameters):
 class ParameterGroup(_Parameters):
     """Parameters of instances."""
 
-    token = "aws:rds/parameterGroup:ParameterGroup"
+    pulumi_type = "aws:rds/parameterGroup:ParameterGroup"
     kind, listing = "DBParameterGroup", "DescribeDBParameters"
     names: ClassVar = {**_Parameters.names, "name": "DBParameterGroupName"}
     create = op("CreateDBParameterGroup")
@@ -530,16 +530,14 @@ class ParameterGroup(_Parameters):
 class SubnetGroup(RdsType):
     """The subnets of a cluster."""
 
-    token = "aws:rds/subnetGroup:SubnetGroup"
+    pulumi_type = "aws:rds/subnetGroup:SubnetGroup"
     inputs = "name description subnetIds"
     names: ClassVar = {"name": "DBSubnetGroupName", "description": "DBSubnetGroupDescription"}
     autoname = "name"
     identity = ("name",)
     id = "{name}"
     create = op("CreateDBSubnetGroup")
-    updates = (
-        op("ModifyDBSubnetGroup", only="description subnetIds", DBSubnetGroupName="{id}"),
-    )
+    updates = (op("ModifyDBSubnetGroup", only="description subnetIds", DBSubnetGroupName="{id}"),)
     resets: ClassVar = {"description": MANAGED}
     read = op("DescribeDBSubnetGroups", "DBSubnetGroups[0]", DBSubnetGroupName="{id}")
     remove = op("DeleteDBSubnetGroup", DBSubnetGroupName="{id}")
@@ -567,5 +565,3 @@ class SubnetGroup(RdsType):
             return super().drift(aws, raw, key, written)
         found = [item["SubnetIdentifier"] for item in raw.get("Subnets") or []]
         return written if not found or sorted(found) == sorted(written) else found
-
-

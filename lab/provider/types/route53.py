@@ -14,9 +14,7 @@ from lab.provider.resource import Properties, ResourceType, Tagging, op
 def route53_tagging(kind: str) -> Tagging:
     """Route 53's tags: one call adds and removes."""
     change = op("ChangeTagsForResource", ResourceType=kind, ResourceId="{id}")
-    listing = op(
-        "ListTagsForResource", "ResourceTagSet.Tags", ResourceType=kind, ResourceId="{id}"
-    )
+    listing = op("ListTagsForResource", "ResourceTagSet.Tags", ResourceType=kind, ResourceId="{id}")
     return Tagging(tag=change, untag=change, list=listing)
 
 
@@ -54,7 +52,7 @@ class Route53Type(ResourceType):
 class Zone(Route53Type):
     """A public hosted zone."""
 
-    token = "aws:route53/zone:Zone"
+    pulumi_type = "aws:route53/zone:Zone"
     inputs = "name comment delegationSetId"
     settings = "forceDestroy enableAcceleratedRecovery"
     names: ClassVar = {"comment": "HostedZoneConfig.Comment"}
@@ -152,7 +150,7 @@ class Zone(Route53Type):
 class HealthCheck(Route53Type):
     """A health check."""
 
-    token = "aws:route53/healthCheck:HealthCheck"
+    pulumi_type = "aws:route53/healthCheck:HealthCheck"
     inputs = (
         "type fqdn ipAddress port resourcePath searchString requestInterval failureThreshold "
         "measureLatency invertHealthcheck disabled enableSni regions childHealthThreshold "
@@ -275,7 +273,7 @@ ALIAS = {
 class Record(ResourceType):
     """A record set, written by change batches."""
 
-    token = "aws:route53/record:Record"
+    pulumi_type = "aws:route53/record:Record"
     service, is_global = "route53", True
     inputs = (
         "zoneId name type ttl records setIdentifier healthCheckId aliases "
@@ -297,7 +295,7 @@ class Record(ResourceType):
         for key, members in nested.items():
             for item in _items(props.get(key)):
                 found += [
-                    (f"{key}.{inner}", f"{key}.{inner} of {self.token} is not supported")
+                    (f"{key}.{inner}", f"{key}.{inner} of {self.pulumi_type} is not supported")
                     for inner in item
                     if inner not in members
                 ]

@@ -39,7 +39,7 @@ def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
 class Bucket(ResourceType):
     """A bucket; what is in it and how it behaves are resources of their own."""
 
-    token = "aws:s3/bucket:Bucket"
+    pulumi_type = "aws:s3/bucket:Bucket"
     service = "s3"
     inputs = "bucket objectLockEnabled"
     settings = "forceDestroy"
@@ -128,7 +128,7 @@ class Bucket(ResourceType):
 class BucketObjectv2(ResourceType):
     """An object."""
 
-    token = "aws:s3/bucketObjectv2:BucketObjectv2"
+    pulumi_type = "aws:s3/bucketObjectv2:BucketObjectv2"
     service = "s3"
     inputs = (
         "bucket key cacheControl contentDisposition contentEncoding contentLanguage contentType "

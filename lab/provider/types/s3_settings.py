@@ -83,7 +83,7 @@ class BucketSetting(ResourceType):
 class BucketVersioning(BucketSetting):
     """Versioning."""
 
-    token = "aws:s3/bucketVersioning:BucketVersioning"
+    pulumi_type = "aws:s3/bucketVersioning:BucketVersioning"
     inputs = "bucket versioningConfiguration expectedBucketOwner"
     put, get = op("PutBucketVersioning"), op("GetBucketVersioning", Bucket="{id}")
     wrapper = "VersioningConfiguration"
@@ -105,7 +105,7 @@ class BucketVersioning(BucketSetting):
 class BucketServerSideEncryptionConfiguration(BucketSetting):
     """Default encryption."""
 
-    token = (
+    pulumi_type = (
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     )
     inputs = "bucket rules expectedBucketOwner"
@@ -119,7 +119,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
 class BucketReplicationConfig(BucketSetting):
     """Replication to another bucket."""
 
-    token = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+    pulumi_type = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
     inputs = "bucket role rules token"
     names: ClassVar = {
         "role": "ReplicationConfiguration.Role",
@@ -134,7 +134,7 @@ class BucketReplicationConfig(BucketSetting):
 class BucketLifecycleConfiguration(BucketSetting):
     """Lifecycle rules."""
 
-    token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+    pulumi_type = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
     inputs = "bucket rules expectedBucketOwner transitionDefaultMinimumObjectSize"
     names: ClassVar = {"rules": "LifecycleConfiguration.Rules"}
     put = op("PutBucketLifecycleConfiguration")
@@ -146,7 +146,7 @@ class BucketLifecycleConfiguration(BucketSetting):
 class BucketPublicAccessBlock(BucketSetting):
     """Public access, refused."""
 
-    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    pulumi_type = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     inputs = "bucket blockPublicAcls blockPublicPolicy ignorePublicAcls restrictPublicBuckets"
     settings = "skipDestroy"
     names: ClassVar = {
@@ -162,7 +162,7 @@ class BucketPublicAccessBlock(BucketSetting):
 class BucketOwnershipControls(BucketSetting):
     """Who owns objects that others write."""
 
-    token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    pulumi_type = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
     inputs = "bucket rule"
     names: ClassVar = {"rule": "OwnershipControls.Rules"}
     put = op("PutBucketOwnershipControls")
@@ -174,7 +174,7 @@ class BucketOwnershipControls(BucketSetting):
 class BucketPolicy(BucketSetting):
     """The bucket's policy."""
 
-    token = "aws:s3/bucketPolicy:BucketPolicy"
+    pulumi_type = "aws:s3/bucketPolicy:BucketPolicy"
     inputs = "bucket policy"
     put = op("PutBucketPolicy")
     get = op("GetBucketPolicy", Bucket="{id}")
@@ -185,7 +185,7 @@ class BucketPolicy(BucketSetting):
 class BucketLogging(BucketSetting):
     """Access logs into another bucket."""
 
-    token = "aws:s3/bucketLogging:BucketLogging"
+    pulumi_type = "aws:s3/bucketLogging:BucketLogging"
     inputs = "bucket targetBucket targetPrefix targetGrants targetObjectKeyFormat"
     names: ClassVar = {
         key: f"BucketLoggingStatus.LoggingEnabled.{key[:1].upper()}{key[1:]}"
@@ -208,7 +208,7 @@ class BucketLogging(BucketSetting):
 class BucketMetric(BucketSetting):
     """Request metrics of a bucket."""
 
-    token = "aws:s3/bucketMetric:BucketMetric"
+    pulumi_type = "aws:s3/bucketMetric:BucketMetric"
     inputs = "bucket name filter"
     replace = "name"
     names: ClassVar = {"name": "MetricsConfiguration.Id", "filter": "MetricsConfiguration.Filter"}
@@ -253,7 +253,7 @@ class BucketMetric(BucketSetting):
 class BucketNotification(BucketSetting):
     """Whom the bucket tells of its events."""
 
-    token = "aws:s3/bucketNotification:BucketNotification"
+    pulumi_type = "aws:s3/bucketNotification:BucketNotification"
     inputs = "bucket eventbridge lambdaFunctions queues topics"
     put = op("PutBucketNotificationConfiguration")
     get = op("GetBucketNotificationConfiguration", Bucket="{id}")

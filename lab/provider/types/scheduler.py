@@ -14,7 +14,7 @@ GROUP_ARN = "arn:aws:scheduler:{region}:{account}:schedule-group/{id}"
 class Schedule(ResourceType):
     """A schedule."""
 
-    token = "aws:scheduler/schedule:Schedule"
+    pulumi_type = "aws:scheduler/schedule:Schedule"
     service = "scheduler"
     inputs = (
         "name groupName description scheduleExpression scheduleExpressionTimezone startDate "
@@ -51,7 +51,7 @@ class Schedule(ResourceType):
 class ScheduleGroup(ResourceType):
     """A group of schedules."""
 
-    token = "aws:scheduler/scheduleGroup:ScheduleGroup"
+    pulumi_type = "aws:scheduler/scheduleGroup:ScheduleGroup"
     service = "scheduler"
     inputs = "name"
     autoname = "name"

@@ -14,7 +14,7 @@ DEFAULT_RECOVERY_DAYS = 30
 class Secret(ResourceType):
     """A secret and the regions it is replicated to."""
 
-    token = "aws:secretsmanager/secret:Secret"
+    pulumi_type = "aws:secretsmanager/secret:Secret"
     service = "secretsmanager"
     inputs = "name description kmsKeyId type"
     settings = "recoveryWindowInDays forceOverwriteReplicaSecret replicas policy"
@@ -37,7 +37,7 @@ class Secret(ResourceType):
 
     def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
         found = [
-            (f"replicas.{key}", f"replicas.{key} of {self.token} is not supported")
+            (f"replicas.{key}", f"replicas.{key} of {self.pulumi_type} is not supported")
             for replica in props.get("replicas") or []
             if isinstance(replica, dict)
             for key in replica
@@ -48,9 +48,7 @@ class Secret(ResourceType):
             found.append(("recoveryWindowInDays", f"AWS takes 0, or 7 to 30 days, got {days}"))
         return found
 
-    def _described(
-        self, aws: Aws, call: Any, ident: str | None, props: Any
-    ) -> Properties | None:
+    def _described(self, aws: Aws, call: Any, ident: str | None, props: Any) -> Properties | None:
         found = super()._described(aws, call, ident, props)
         return None if found and found.get("DeletedDate") else found
 
@@ -80,8 +78,7 @@ class Secret(ResourceType):
         if gone:
             self._withdraw(aws, ident, gone)
         new = [
-            {"Region": region}
-            | ({"KmsKeyId": item["kmsKeyId"]} if item.get("kmsKeyId") else {})
+            {"Region": region} | ({"KmsKeyId": item["kmsKeyId"]} if item.get("kmsKeyId") else {})
             for region, item in sorted(wanted.items())
             if region not in current
         ]
@@ -159,7 +156,7 @@ class Secret(ResourceType):
 class SecretVersion(ResourceType):
     """A value of a secret."""
 
-    token = "aws:secretsmanager/secretVersion:SecretVersion"
+    pulumi_type = "aws:secretsmanager/secretVersion:SecretVersion"
     service = "secretsmanager"
     inputs = "secretId secretString secretBinary versionStages"
     settings = "secretStringWo secretStringWoVersion"
@@ -242,7 +239,7 @@ class SecretVersion(ResourceType):
 class SecretPolicy(ResourceType):
     """The resource policy of a secret."""
 
-    token = "aws:secretsmanager/secretPolicy:SecretPolicy"
+    pulumi_type = "aws:secretsmanager/secretPolicy:SecretPolicy"
     service = "secretsmanager"
     inputs = "secretArn policy blockPublicPolicy"
     names: ClassVar = {"secretArn": "SecretId", "policy": "ResourcePolicy"}

@@ -61,7 +61,7 @@ def default_policy(arn: str, account: str) -> str:
 class Topic(AttributesType):
     """A topic."""
 
-    token = "aws:sns/topic:Topic"
+    pulumi_type = "aws:sns/topic:Topic"
     service = "sns"
     inputs = "name"
     autoname = "name"
@@ -109,7 +109,7 @@ class Topic(AttributesType):
 class TopicPolicy(ResourceType):
     """A topic's policy."""
 
-    token = "aws:sns/topicPolicy:TopicPolicy"
+    pulumi_type = "aws:sns/topicPolicy:TopicPolicy"
     service = "sns"
     inputs = "arn policy"
     in_place = "policy"
@@ -145,7 +145,7 @@ class TopicPolicy(ResourceType):
 class TopicSubscription(AttributesType):
     """A subscription."""
 
-    token = "aws:sns/topicSubscription:TopicSubscription"
+    pulumi_type = "aws:sns/topicSubscription:TopicSubscription"
     service = "sns"
     inputs = "topic protocol endpoint"
     settings = "confirmationTimeoutInMinutes endpointAutoConfirms"

@@ -36,7 +36,7 @@ def set_attributes(aws: Aws, url: str, values: Any) -> None:
 class Queue(AttributesType):
     """A queue."""
 
-    token = "aws:sqs/queue:Queue"
+    pulumi_type = "aws:sqs/queue:Queue"
     service = "sqs"
     inputs = "name"
     autoname = "name"
@@ -128,7 +128,7 @@ class _QueueAttribute(ResourceType):
 class QueuePolicy(_QueueAttribute):
     """A queue's policy."""
 
-    token = "aws:sqs/queuePolicy:QueuePolicy"
+    pulumi_type = "aws:sqs/queuePolicy:QueuePolicy"
     inputs = "queueUrl policy"
     key, attribute = "policy", "Policy"
 
@@ -136,6 +136,6 @@ class QueuePolicy(_QueueAttribute):
 class RedrivePolicy(_QueueAttribute):
     """Where a queue's undeliverable messages go."""
 
-    token = "aws:sqs/redrivePolicy:RedrivePolicy"
+    pulumi_type = "aws:sqs/redrivePolicy:RedrivePolicy"
     inputs = "queueUrl redrivePolicy"
     key, attribute = "redrivePolicy", "RedrivePolicy"

@@ -11,7 +11,7 @@ from lab.provider.resource import Properties, ResourceType, Tagging, op
 class Parameter(ResourceType):
     """A parameter."""
 
-    token = "aws:ssm/parameter:Parameter"
+    pulumi_type = "aws:ssm/parameter:Parameter"
     service = "ssm"
     inputs = "name type value description keyId tier allowedPattern dataType insecureValue"
     settings = "overwrite valueWo valueWoVersion"
