@@ -10,7 +10,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +28,9 @@ STEP_SECONDS = 300.0
 """Longest run of npm or esbuild, in seconds."""
 SOURCES = ("package.json", "package-lock.json", "build.mjs", "src")
 """What the bundle is made from; tests and linters' settings are not among it."""
+
+_ONE_THREAD = threading.Lock()
+"""File locks exclude processes; this one the threads of a process."""
 
 
 class BundleError(TapStackError):
@@ -148,6 +153,21 @@ def _is_current(stamp: Path, source: str, output_dir: Path) -> bool:
     return built == {"source": source, "output": _digest(output_dir, _files(output_dir))}
 
 
+@contextmanager
+def _only_process(source_dir: Path) -> Iterator[None]:
+    """Waits until no other process bundles these sources; the lock ends with its process."""
+    lock = InterProcessLock(source_dir / ".bundle.lock")
+    if not lock.acquire(timeout=LOCK_SECONDS):
+        raise BundleError(
+            f"app: another process has bundled {source_dir.name} for {LOCK_SECONDS:.0f} s; "
+            "wait for it or stop it, then deploy again"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def bundle_function(source_dir: Path, output_dir: Path) -> Path:
     """The directory with the bundled application, built when its sources or it itself changed.
 
@@ -158,13 +178,7 @@ def bundle_function(source_dir: Path, output_dir: Path) -> Path:
     stamp = output_dir.with_name(f".{output_dir.name}.json")
     building = output_dir.with_name(f".{output_dir.name}.building")
     source = source_hash(source_dir)
-    lock = InterProcessLock(source_dir / ".bundle.lock")
-    if not lock.acquire(timeout=LOCK_SECONDS):
-        raise BundleError(
-            f"app: another process has bundled {source_dir.name} for {LOCK_SECONDS:.0f} s; "
-            "wait for it or stop it, then deploy again"
-        )
-    try:
+    with _ONE_THREAD, _only_process(source_dir):
         if not _is_current(stamp, source, output_dir):
             node = find_node(source_dir)
             _install(source_dir, node)
@@ -180,6 +194,4 @@ def bundle_function(source_dir: Path, output_dir: Path) -> Path:
             building.rename(output_dir)
             built = {"source": source, "output": _digest(output_dir, _files(output_dir))}
             stamp.write_text(json.dumps(built))
-    finally:
-        lock.release()
     return output_dir

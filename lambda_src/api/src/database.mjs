@@ -141,16 +141,17 @@ export function createDatabase({
 
   async function attempt(target, deadline, work) {
     const client = await connect(target, deadline);
-    let drop = TRANSIENT.has(target);
+    const transient = TRANSIENT.has(target);
+    let result;
     try {
-      return await before(deadline, work(client));
+      result = await before(deadline, work(client));
     } catch (error) {
-      drop ||= judge(error).drop;
-      throw error;
-    } finally {
       // Dropping closes the socket, by which the server rolls back what was open.
-      client.release(drop);
+      client.release(transient || judge(error).drop);
+      throw error;
     }
+    client.release(transient);
+    return result;
   }
 
   /**
