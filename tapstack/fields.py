@@ -75,7 +75,9 @@ def parse(settings_class: type[T], namespace: str, values: Mapping[str, str]) ->
         if key in values:
             value = _convert(name, values[key], types[field.name])
             check = field.metadata["check"]
-            wrong = check(value) if check else None
+            # A project file says "not set" with an empty text, which needs no check.
+            unset = value == "" and field.default == ""
+            wrong = check(value) if check and not unset else None
             if wrong:
                 raise SettingsError(f"{name} {wrong} (got {_shown(value)})")
             arguments[field.name] = value
