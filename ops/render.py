@@ -45,7 +45,8 @@ def make_console(*, stderr: bool = False) -> Console:
 
 def change_lines(event: ResourceEvent) -> list[str]:
     """A changed resource in words: its type and name, then each property's old and new value."""
-    if event.operation not in SIGNS:
+    unchanged = event.operation is Operation.REFRESH and not event.diff
+    if event.operation not in SIGNS or unchanged:
         return []
     lines = [f"{SIGNS[event.operation]} {event.operation} {event.type} {event.name}"]
     if event.operation in (Operation.UPDATE, Operation.REPLACE, Operation.REFRESH):

@@ -52,6 +52,7 @@ def test_created_and_deleted_resources_are_one_line_each() -> None:
 def test_unchanged_resources_are_not_listed() -> None:
     """An unchanged deployment prints a table and no list."""
     assert render.change_lines(changed(Operation.SAME)) == []
+    assert render.change_lines(changed(Operation.REFRESH)) == []
 
 
 def test_an_error_is_one_line_with_what_each_resource_said_below() -> None:
