@@ -28,10 +28,13 @@ class Access:
     context: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
-def allows(policies: Iterable[Any], access: Access, *, identity: bool = False) -> bool:
+def allows(
+    policies: Iterable[Any], access: Access, *, identity: bool = False, direct: bool = False
+) -> bool:
     """Whether the policies (documents as dict or JSON text) allow: at least one Allow, no Deny.
 
-    ``identity``: policies of an identity, which name no principal.
+    ``identity``: policies of an identity, which name no principal. ``direct``: an Allow to the
+    principal's account doesn't count, for that leaves the decision to the identity's policies.
     """
     allowed = False
     for policy in policies:
@@ -40,7 +43,7 @@ def allows(policies: Iterable[Any], access: Access, *, identity: bool = False) -
                 continue
             if statement.get("Effect") == "Deny":
                 return False
-            allowed = True
+            allowed = allowed or not direct or _named_directly(statement, access)
     return allowed
 
 
@@ -102,6 +105,17 @@ def _named(principal: Any, access: Access) -> bool:
             ):
                 return True
     return False
+
+
+def _named_directly(statement: Mapping[str, Any], access: Access) -> bool:
+    principal = statement.get("Principal", {})
+    if principal == "*" or not isinstance(principal, dict):
+        return principal == "*"
+    return (
+        access.principal in _list(principal.get("AWS", []))
+        or "*" in _list(principal.get("AWS", []))
+        or (bool(access.service) and access.service in _list(principal.get("Service", [])))
+    )
 
 
 def _any(text: str, patterns: Any, fold: bool) -> bool:

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.scope import scope
 
 if TYPE_CHECKING:
     from lab.emulator.application import Emulator
@@ -21,6 +22,7 @@ def install(emulator: Emulator) -> None:
         mends.replication,
     )
     mend("s3", "PutBucketVersioning", mends.versioning)
+    mend("s3", "DeleteObject DeleteObjects", mends.deleted)
 
 
 class S3:
@@ -60,6 +62,24 @@ class S3:
                 )
         else:
             self.replications.pop(bucket, None)
+        return response
+
+    async def deleted(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """What a delete marker hides stays hidden after a restart: the emulator keeps the current
+        versions on disk, and markers in memory only."""
+        from ministack.services import s3
+
+        response = await call_next(request)
+        if response.ok:
+            bucket = request.parameters["Bucket"]
+            deleted = response.result.get("Deleted") or [
+                {"Key": request.parameters.get("Key"), **response.result}
+            ]
+            with scope(request):
+                for item in deleted:
+                    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
+                    if item.get("DeleteMarker") and item["Key"] not in objects:
+                        s3._delete_persisted_object(bucket, item["Key"])
         return response
 
     async def versioning(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:

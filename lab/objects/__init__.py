@@ -1,0 +1,1 @@
+"""S3 replication that obeys what is deployed: configuration, role, policies."""

@@ -1,0 +1,106 @@
+"""The lab's part that replicates objects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.metrics.sources import PendingReplication
+from lab.objects import store
+from lab.objects.replicator import Replicator
+from lab.outage import REGIONS
+from lab.part import Health, Part
+
+WRITES = ("PutObject", "CopyObject", "CompleteMultipartUpload")
+DELETES = ("DeleteObject", "DeleteObjects")
+TAGS = ("PutObjectTagging", "DeleteObjectTagging")
+CONFIGURATIONS = ("PutBucketReplication", "DeleteBucketReplication", "DeleteBucket")
+
+
+class ObjectsPart(Part):
+    """Watches changes of objects and has them replicated."""
+
+    name: ClassVar[str] = "objects"
+
+    def __init__(self, lab: LabContext) -> None:
+        super().__init__(lab)
+        self.replicator = Replicator(lab)
+        self._configurations: dict[str, Mapping[str, Any] | None] = {}
+        """Bucket → its configuration, None without one; asked once, forgotten on a change."""
+
+    async def start(self) -> None:
+        """Watch, and go on with what a former process had not replicated."""
+        self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
+        for _, bucket, key, version_id in store.pending():
+            if configuration := await self._configuration(bucket):
+                self.replicator.object_written(bucket, key, version_id, configuration)
+
+    async def stop(self) -> None:
+        """Stop; what is pending is found again by its status."""
+        self.lab.remove_hook(self._changed)
+        self.replicator.stop()
+        self.replicator = Replicator(self.lab)
+        self._configurations.clear()
+
+    async def health(self) -> Health:
+        """Healthy; tells the backlog."""
+        waiting = self.replicator.backlog
+        return Health(True, f"{waiting} replications pending" if waiting else "nothing pending")
+
+    def pending(self) -> list[PendingReplication]:
+        """Each deployed rule's backlog, for its metrics."""
+        return self.replicator.pending()
+
+    async def _changed(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        response = await call_next(request)
+        if not response.ok:
+            return response
+        bucket, given = request.parameters["Bucket"], request.parameters
+        if request.operation in CONFIGURATIONS:
+            self._configurations.pop(bucket, None)
+            self.replicator.forget(bucket)
+            if request.operation == "PutBucketReplication":
+                await self._configuration(bucket)
+            return response
+        configuration = await self._configuration(bucket)
+        if configuration is None:
+            return response
+        if request.operation in WRITES:
+            self.replicator.object_written(
+                bucket, given["Key"], response.result.get("VersionId", ""), configuration
+            )
+        elif request.operation in TAGS:
+            self.replicator.object_written(
+                bucket, given["Key"], given.get("VersionId", ""), configuration, only_modified=True
+            )
+        elif request.operation == "DeleteObject":
+            # Deleting a version by its id is never replicated.
+            if response.result.get("DeleteMarker") and not given.get("VersionId"):
+                self.replicator.marker_written(
+                    bucket, given["Key"], response.result["VersionId"], configuration
+                )
+        else:
+            for deleted in response.result.get("Deleted", []):
+                if deleted.get("DeleteMarker") and deleted.get("DeleteMarkerVersionId"):
+                    self.replicator.marker_written(
+                        bucket, deleted["Key"], deleted["DeleteMarkerVersionId"], configuration
+                    )
+        return response
+
+    async def _configuration(self, bucket: str) -> Mapping[str, Any] | None:
+        if bucket not in self._configurations:
+            client = self.lab.client("s3", REGIONS[0])
+            try:
+                answer = await asyncio.to_thread(client.get_bucket_replication, Bucket=bucket)
+                found = answer["ReplicationConfiguration"]
+            except ClientError:
+                found = None
+            self._configurations[bucket] = found
+            owner = store.owner_of(bucket)
+            if found and owner:
+                self.replicator.know(owner[1], bucket, found)
+        return self._configurations[bucket]
