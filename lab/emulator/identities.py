@@ -44,5 +44,7 @@ def trusts(role_arn: str, service: str) -> bool:
     role = iam._roles._data.get((account, role_arn.rpartition("/")[2]))
     if role is None:
         return False
-    access = Access("sts:AssumeRole", role_arn, service=service)
+    # The lab has one account, which is therefore the one that the service acts for.
+    context: dict[str, str | list[str]] = {"aws:SourceAccount": account}
+    access = Access("sts:AssumeRole", role_arn, service=service, context=context)
     return allows([role.get("AssumeRolePolicyDocument", {})], access)
