@@ -15,15 +15,11 @@ from lab.database.reachability import Interface, RegionNetwork, obstacle
 from lab.database.topology import Cluster
 from lab.outage import REGIONS
 
-LONGEST_AGE = 10.0
-"""Seconds after which a snapshot is taken anew even if no change was seen."""
-
 
 @dataclass(frozen=True)
 class Snapshot:
     """Both regions at one moment."""
 
-    taken: float
     change: int
     """The number of the last change it surely knows of."""
     networks: dict[str, RegionNetwork]
@@ -76,27 +72,38 @@ class DeployedNetwork:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._changes = 0
+        self._changed_at = 0.0
 
     def changed(self) -> None:
         """Something that decides about ways was changed."""
         self._changes += 1
+        self._changed_at = time.monotonic()
+
+    def is_settled(self, seconds: float) -> bool:
+        """Whether nothing was changed for so long."""
+        return time.monotonic() - self._changed_at >= seconds
+
+    def valid(self) -> Snapshot | None:
+        """The newest snapshot, if nothing was changed since."""
+        known = self._snapshot
+        return known if known is not None and known.change == self._changes else None
 
     def snapshot(self) -> Snapshot:
         """What is deployed; blocks for the emulator's answers when it must ask."""
         with self._lock:
-            known = self._snapshot
-            if (
-                known is None
-                or known.change != self._changes
-                or time.monotonic() - known.taken > LONGEST_AGE
-            ):
+            known = self.valid()
+            if known is None:
                 known = self._snapshot = self._take(self._changes)
             return known
 
+    def reread(self) -> None:
+        """Ask the emulator whatever is known."""
+        with self._lock:
+            self._snapshot = self._take(self._changes)
+
     def _take(self, change: int) -> Snapshot:
-        taken = time.monotonic()
         networks = {region: self._network(region) for region in REGIONS}
-        snapshot = Snapshot(taken, change, networks)
+        snapshot = Snapshot(change, networks)
         for region in REGIONS:
             snapshot.functions.update(self._functions(region))
             snapshot.clusters.update(self._clusters(region))

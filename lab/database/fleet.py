@@ -200,7 +200,8 @@ class Fleet:
             self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot)
         else:
             wanted = Upstream(primary.port, cluster.slot, cut)
-            if not server.alive or server.settings.upstream != wanted:
+            small = server.settings.max_connections < primary.settings.max_connections
+            if not server.alive or server.settings.upstream != wanted or (small and not cut):
                 server.settings.upstream = wanted
                 if not cut:
                     replication.follow(server, primary, cluster.slot)

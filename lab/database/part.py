@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,7 +31,11 @@ logger = logging.getLogger("lab.database")
 
 RECONCILE_SECONDS = 0.5
 SAMPLE_SECONDS = 0.5
+SETTLED_SECONDS = 1.0
+REREAD_SECONDS = 15.0
+"""What is deployed around the database is read again so often even if no change was seen."""
 HERE = Path(__file__).parent
+T = TypeVar("T")
 FORCE_SSL = "rds.force_ssl"
 
 NETWORK_CHANGES = {
@@ -82,6 +89,11 @@ class DatabasePart(Part):
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
         self._sampling = threading.Lock()
+        self._reading = asyncio.Lock()
+        self._reread_at = 0.0
+        # Threads of its own: those of the event loop's pool may all wait for an answer of the
+        # emulator, which needs one of them to give it.
+        self._threads = ThreadPoolExecutor(4, "database")
 
     # -- Part -------------------------------------------------------------------------------
 
@@ -93,8 +105,8 @@ class DatabasePart(Part):
         self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
         self._sampler = Sampler(self._fleet)
         self._network = Network(self.lab.state_dir, authority, self._decide)
-        await asyncio.to_thread(self._rds.adopt)
-        await asyncio.to_thread(self._fleet.sweep)
+        await self.blocking(self._rds.adopt)
+        await self.blocking(self._fleet.sweep)
         self.lab.on_api("rds", (), self._rds.hook)
         for service, operations in NETWORK_CHANGES.items():
             self.lab.on_api(service, operations, self._note_change)
@@ -105,6 +117,7 @@ class DatabasePart(Part):
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
             asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
+            asyncio.create_task(self._every(SETTLED_SECONDS / 2, self._reread)),
         ]
 
     async def stop(self) -> None:
@@ -122,7 +135,7 @@ class DatabasePart(Part):
                 with self._sampling:
                     self._sampler.close()
             if self._fleet is not None:
-                await asyncio.to_thread(self._fleet.stop)
+                await self.blocking(self._fleet.stop)
 
     async def health(self) -> Health:
         fleet = self._fleet
@@ -169,9 +182,12 @@ class DatabasePart(Part):
             fleet.reconcile()
 
         async with self._changing:
-            await asyncio.to_thread(steps)
-        self._deployed.changed()
+            await self.blocking(steps)
         await self._network.serve(frozenset(fleet.topology.host_names()))
+
+    async def blocking(self, step: Callable[[], T]) -> T:
+        """Run ``step`` off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
     def later(self, work: Awaitable[None]) -> None:
         """Do it in the background; ``stop`` waits for it."""
@@ -195,7 +211,21 @@ class DatabasePart(Part):
     async def _reconcile(self) -> None:
         if self._fleet is not None:
             async with self._changing:
-                await asyncio.to_thread(self._fleet.reconcile)
+                await self.blocking(self._fleet.reconcile)
+
+    async def _reread(self) -> None:
+        """Keep what is deployed read, so that no connection waits for it; in the middle of a
+        deployment only the one that asks."""
+        now = time.monotonic()
+        fleet = self._fleet
+        if fleet is None or not any(c.instances for c in list(fleet.topology.clusters.values())):
+            return
+        if self._deployed.valid() is not None and now < self._reread_at:
+            return
+        if self._deployed.is_settled(SETTLED_SECONDS):
+            self._reread_at = now + REREAD_SECONDS
+            with contextlib.suppress(BotoCoreError, ClientError):
+                await self.blocking(self._deployed.reread)
 
     async def _sample(self) -> None:
         sampler = self._sampler
@@ -206,7 +236,7 @@ class DatabasePart(Part):
             with self._sampling:
                 sampler.sample()
 
-        await asyncio.to_thread(sample)
+        await self.blocking(sample)
 
     # -- the way to the servers -------------------------------------------------------------
 
@@ -220,8 +250,13 @@ class DatabasePart(Part):
         ):
             return Way("drop", f"{region} and {cluster.region} are apart", cluster.region)
         try:
-            snapshot = await asyncio.to_thread(self._deployed.snapshot)
-            force_ssl = await asyncio.to_thread(self._forces_ssl, cluster)
+            # One reader at a time, so that a burst of connections asks the emulator once.
+            async with self._reading:
+                snapshot = self._deployed.valid() or await self.blocking(self._deployed.snapshot)
+                force_ssl = self._force_ssl.get(cluster.arn)
+                if force_ssl is None:
+                    force_ssl = await self.blocking(lambda: self._read_force_ssl(cluster))
+                    self._force_ssl[cluster.arn] = force_ssl
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
             logger.warning("what is deployed around the database can't be read: %s", error)
             return Way("drop", "what is deployed around the database can't be read")
@@ -234,11 +269,6 @@ class DatabasePart(Part):
         if not fleet.is_ready(cluster):
             return Way("refuse", f"the database of {cluster.region} is down", cluster.region)
         return Way("allow", "", cluster.region, fleet.server(cluster).port, force_ssl)
-
-    def _forces_ssl(self, cluster: Cluster) -> bool:
-        if cluster.arn not in self._force_ssl:
-            self._force_ssl[cluster.arn] = self._read_force_ssl(cluster)
-        return self._force_ssl[cluster.arn]
 
     def _read_force_ssl(self, cluster: Cluster) -> bool:
         client = self.lab.client("rds", cluster.region)
@@ -276,7 +306,7 @@ class DatabasePart(Part):
         return {
             "LAB_NETWORK_MAP": str(self.lab.state_dir / MAP_NAME),
             "LAB_REGION": region,
-            "NODE_OPTIONS": f"--require {HERE / 'network_hook.cjs'}",
+            "NODE_OPTIONS": f'--require "{HERE / "network_hook.cjs"}"',
             "NODE_EXTRA_CA_CERTS": str(self._directory / "certificate-authority.pem"),
             "PYTHONPATH": str(HERE / "python_hook"),
         }
@@ -286,6 +316,8 @@ class DatabasePart(Part):
         role = "reader" if fleet.topology.writer_of(cluster) else "writer"
         state = "up" if fleet.server(cluster).alive else "down"
         line = f"{cluster.region}: {role} {state}"
+        if how := fleet.rejoined.get(cluster.arn):
+            line += f", rejoined by {how}"
         if times := fleet.restarts.get(cluster.arn):
             line += f", restarted {'once' if times == 1 else f'{times} times'}"
         if problem := fleet.problems.get(cluster.arn):

@@ -155,6 +155,10 @@ class PostgresServer:
         self.end_leftover()
         if not _is_free(self.port):
             self._choose_port()
+        if self.settings.upstream is not None:
+            # A standby doesn't start with fewer than its primary had when it was last heard of.
+            had = int(self.control("max_connections setting"))
+            self.settings.max_connections = max(self.settings.max_connections, had)
         self._write_configuration()
         before, options = self.run_as.start(self._binaries / "postgres", self.data)
         with self.log_path.open("wb") as log:
@@ -267,6 +271,14 @@ class PostgresServer:
             cwd=self.directory,
             environment=clean_environment(PGPASSWORD=self.admin_password),
         )
+
+    def control(self, label: str) -> str:
+        """One line of ``pg_controldata``, by what stands before the colon."""
+        for line in self.tool("pg_controldata", f"--pgdata={self.data}").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == label:
+                return value.strip()
+        raise LabError(f"lab database: pg_controldata of {self.name} names no {label}")
 
     @property
     def configuration_path(self) -> Path:

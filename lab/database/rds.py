@@ -6,10 +6,9 @@ One hook for the whole of RDS. The emulator keeps everything that has no bearing
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext, LabContext
 from lab.database import endpoints
@@ -26,6 +25,7 @@ ENGINE = "aurora-postgresql"
 SWITCHING_OVER = "switching-over"
 FAILING_OVER = "failing-over"
 Change = Callable[[], None]
+T = TypeVar("T")
 
 
 class Runner(Protocol):
@@ -33,6 +33,10 @@ class Runner(Protocol):
 
     async def change(self, step: Change) -> None:
         """Run ``step`` off the event loop while nothing else changes the fleet, then reconcile."""
+        ...
+
+    async def blocking(self, step: Callable[[], T]) -> T:
+        """Run ``step`` off the event loop."""
         ...
 
     def later(self, work: Awaitable[None]) -> None:
@@ -362,9 +366,9 @@ class RdsSemantics:
             "ToDbClusterArn": target.arn,
             "IsDataLossAllowed": allow_data_loss,
         }
-        described = await asyncio.to_thread(
-            self._lab.client("rds", request.region).describe_global_clusters,
-            GlobalClusterIdentifier=identifier,
+        client = self._lab.client("rds", request.region)
+        described = await self._runner.blocking(
+            lambda: client.describe_global_clusters(GlobalClusterIdentifier=identifier)
         )
         work = self._fail_over if allow_data_loss else self._switch_over
         self._runner.later(work(database, writer, target, request.region))
@@ -417,7 +421,7 @@ class RdsSemantics:
                     AllowDataLoss=True,
                 )
 
-        await asyncio.to_thread(tell)
+        await self._runner.blocking(tell)
 
     def _is_down(self, cluster: Cluster) -> bool:
         lost = self._lab.outages.has_lost(cluster.region, OutageKind.DATABASE)
@@ -498,7 +502,7 @@ class RdsSemantics:
         return next(
             (
                 cluster
-                for cluster in self._topology.clusters.values()
+                for cluster in list(self._topology.clusters.values())
                 if cluster.region == region and cluster.identifier == identifier
             ),
             None,

@@ -52,11 +52,10 @@ def follow(standby: PostgresServer, primary: PostgresServer, slot: str) -> None:
     """Start ``standby``, or let it read anew, as a follower of ``primary`` through ``slot``."""
     ensure_slot(primary, slot)
     standby.settings.upstream = Upstream(primary.port, slot)
-    standby.settings.max_connections = max(
+    if standby.settings.max_connections < primary.settings.max_connections:
         # A standby with a lower limit than its primary's doesn't replay.
-        standby.settings.max_connections,
-        primary.settings.max_connections,
-    )
+        standby.settings.max_connections = primary.settings.max_connections
+        standby.stop()
     if not standby.is_standby:
         if standby.alive:
             raise LabError(f"lab database: {standby.name} is a primary and can't follow")
@@ -114,7 +113,7 @@ def switch_over(writer: PostgresServer, standby: PostgresServer, slot: str) -> N
         raise LabError(f"lab database: {standby.name} doesn't replicate from {writer.name}")
     writer.stop()
     try:
-        end = parse_lsn(_control(writer, "Latest checkpoint location"))
+        end = parse_lsn(writer.control("Latest checkpoint location"))
         _wait_for_lsn(standby, end)
     except (LabError, psycopg.Error):
         writer.start()
@@ -191,12 +190,3 @@ def _wait_for_lsn(standby: PostgresServer, end: int) -> None:
     raise LabError(
         f"lab database: {standby.name} did not receive all WAL within {CATCH_UP_TIMEOUT:g} s"
     )
-
-
-def _control(server: PostgresServer, label: str) -> str:
-    output = server.tool("pg_controldata", f"--pgdata={server.data}")
-    for line in output.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == label:
-            return value.strip()
-    raise LabError(f"lab database: pg_controldata of {server.name} names no {label}")

@@ -124,7 +124,7 @@ class Topology:
 
     def global_of(self, arn: str) -> GlobalDatabase | None:
         """The global database that a cluster is a member of."""
-        return next((g for g in self.globals.values() if arn in g.members), None)
+        return next((g for g in list(self.globals.values()) if arn in g.members), None)
 
     def writer_of(self, cluster: Cluster) -> Cluster | None:
         """The cluster that ``cluster`` follows; None when it is a writer itself."""
@@ -136,19 +136,23 @@ class Topology:
     def cluster_of_instance(self, region: str, instance: str) -> Cluster | None:
         """The cluster that an instance belongs to."""
         return next(
-            (c for c in self.clusters.values() if c.region == region and instance in c.instances),
+            (
+                c
+                for c in list(self.clusters.values())
+                if c.region == region and instance in c.instances
+            ),
             None,
         )
 
     def host_names(self) -> dict[str, int]:
         """Every endpoint that exists now, with its port."""
         names: dict[str, int] = {}
-        for cluster in self.clusters.values():
+        for cluster in list(self.clusters.values()):
             names[cluster.cluster_endpoint] = cluster.port
             names[cluster.reader_endpoint] = cluster.port
             for instance in cluster.instances:
                 names[cluster.instance_endpoint(instance)] = cluster.port
-        for database in self.globals.values():
+        for database in list(self.globals.values()):
             writer = self.clusters.get(database.writer)
             names[database.endpoint] = writer.port if writer else endpoints.PORT
         return names
@@ -156,10 +160,10 @@ class Topology:
     def resolve(self, host: str) -> Cluster | None:
         """The cluster that an endpoint leads to now; None where AWS has no answer in DNS: an
         unknown name, a cluster without instances, the writer endpoint of a secondary."""
-        for database in self.globals.values():
+        for database in list(self.globals.values()):
             if host == database.endpoint:
                 return self._with_instances(self.clusters.get(database.writer))
-        for cluster in self.clusters.values():
+        for cluster in list(self.clusters.values()):
             if host == cluster.cluster_endpoint:
                 return None if self.writer_of(cluster) else self._with_instances(cluster)
             if host == cluster.reader_endpoint:
