@@ -22,8 +22,9 @@ const row = (more = {}) => ({
 });
 
 function post(application, input, { key = "key-1", contentType = "application/json; charset=utf-8", raw } = {}) {
+  const type = contentType !== null && { "Content-Type": contentType };
   return call(application, "POST", "/records", {
-    headers: { "Content-Type": contentType, ...(key !== null && { "Idempotency-Key": key }) },
+    headers: { ...type, ...(key !== null && { "Idempotency-Key": key }) },
     body: raw ?? JSON.stringify(input),
   });
 }
@@ -145,7 +146,8 @@ const refusals = [
   ["no key", 400, INPUT, { key: null }],
   ["a key with spaces", 400, INPUT, { key: "a b" }],
   ["no JSON type", 415, INPUT, { contentType: "text/plain" }],
-  ["no type at all", 415, INPUT, { contentType: "" }],
+  ["an empty type", 415, INPUT, { contentType: "" }],
+  ["no type at all", 415, INPUT, { contentType: null }],
   ["no JSON", 400, INPUT, { raw: "{" }],
   ["a list", 400, []],
   ["null", 400, null],
