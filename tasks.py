@@ -146,6 +146,21 @@ def status(_c: Context, stack: str = "lab", engine: str | None = None, json: boo
     show.status(stack, engine, json)
 
 
+@task(help={"stack": STACK, "engine": ENGINE, "json": JSON, "markdown": "The table of docs"})
+@reported
+def policy(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    json: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Judge what is deployed by the HIPAA conformance rules and the house's own."""
+    from ops import policy as table
+
+    table.show(stack, engine, as_json=json, markdown=markdown)
+
+
 @task(name="up", help={"stack": STACK, "clock": "Lab seconds that pass in one real second"})
 @reported
 def lab_up(_c: Context, stack: str = "lab", clock: float | None = None) -> None:
@@ -240,5 +255,5 @@ def bench(_c: Context, name: str) -> None:
 _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, lint, test, bench, _lab,
+    outputs, inventory, status, policy, lint, test, bench, _lab,
 )  # fmt: skip

@@ -34,7 +34,7 @@ def show(stack: str, engine: str | None, *, as_json: bool, markdown: bool) -> No
     else:
         rows = ((v.rule.area, v.rule.id, v.outcome, v.reason) for v in found)
         driver.console.print(rows_table(("area", "rule", "verdict", "reason"), rows))
-        counts = {name: 0 for name in ("pass", "exception", "fail")}
+        counts = dict.fromkeys(("pass", "exception", "fail"), 0)
         for verdict in found:
             counts[verdict.outcome] += 1
         driver.console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
