@@ -112,9 +112,10 @@ def _rule_fires(
     rule: dict[str, Any], targets: list[dict[str, Any]], account: str, region: str
 ) -> Callable[[float], list[Delivery]]:
     def fire(now: float) -> list[Delivery]:
+        identifier = str(uuid.uuid4())
         event = {
             "version": "0",
-            "id": str(uuid.uuid4()),
+            "id": identifier,
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": account,
@@ -122,6 +123,16 @@ def _rule_fires(
             "region": region,
             "resources": [rule["Arn"]],
             "detail": {},
+        }
+        kept = {
+            "EventId": event["id"],
+            "Source": event["source"],
+            "DetailType": event["detail-type"],
+            "Detail": "{}",
+            "Time": int(now),
+            "Resources": event["resources"],
+            "Account": account,
+            "Region": region,
         }
         return [
             Delivery(
@@ -132,7 +143,8 @@ def _rule_fires(
                 source_arn=rule["Arn"],
                 target=dict(target),
                 payload=target.get("Input") or json.dumps(event),
-                event=None,
+                # For a bus as target, in the form that buses keep their events in.
+                event=kept,
             )
             for target in targets
         ]
