@@ -124,8 +124,8 @@ def _permissions(
         allow("Bus", ["events:PutEvents", "events:DescribeEventBus"], [bus_arn]),
         allow(
             "Attachments",
-            ["s3:GetObject", "s3:PutObject"],
-            [pulumi.Output.concat(args.data.bucket_arn, "/*")],
+            ["s3:PutObject"],
+            [pulumi.Output.concat(args.data.bucket_arn, "/attachments/*")],
         ),
         allow("FailedEvents", ["sqs:SendMessage"], [failed_events_arn]),
     ]

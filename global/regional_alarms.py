@@ -78,6 +78,8 @@ def _queries(
     inputs = [
         aws.cloudwatch.MetricAlarmMetricQueryArgs(
             id=query_id,
+            # An alarm watches exactly one of its queries: the expression.
+            return_data=False,
             metric=aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
                 namespace=metric.namespace,
                 metric_name=metric.name,

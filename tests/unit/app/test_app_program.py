@@ -200,7 +200,7 @@ ALLOWED = {
     "Key": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ApplicationSecret": {"secretsmanager:GetSecretValue"},
     "Bus": {"events:PutEvents", "events:DescribeEventBus"},
-    "Attachments": {"s3:GetObject", "s3:PutObject"},
+    "Attachments": {"s3:PutObject"},
     "FailedEvents": {"sqs:SendMessage"},
 }  # fmt: skip
 
