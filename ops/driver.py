@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +40,8 @@ class Driver:
     default_engine: bool = True
     """Whether the stack's own engine was taken; if not, printed commands name it."""
     lab_endpoint: str | None = None
+    before_destroy: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
+    """What a layer's destruction needs done outside Pulumi first; answers what it did."""
     graph: Graph = field(default_factory=sequence.contract_graph)
     console: Console = field(default_factory=make_console)
     errors: Console = field(default_factory=lambda: make_console(stderr=True))
@@ -112,14 +114,16 @@ class Driver:
 
     def destroy(self, layers: Sequence[str]) -> list[LayerResult]:
         """Takes the layers down, consumers first; an upstream that is gone doesn't matter."""
+
+        def work(layer: str) -> Summary:
+            prepare = self.before_destroy.get(layer)
+            if prepare and self.engine.resources(layer) and (done := prepare()):
+                self.console.print(f"{layer}: {done}", markup=False)
+            return self.engine.destroy(layer, self._teller(layer))
+
         self._check_consumers(layers)
         with self._alone("destroy-all"):
-            results = self._run(
-                "destroy",
-                layers,
-                lambda layer: self.engine.destroy(layer, self._teller(layer)),
-                reverse=True,
-            )
+            results = self._run("destroy", layers, work, reverse=True)
             self.write_outputs()
         self._explain(results, "destroy-all", layers)
         return results

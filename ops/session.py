@@ -12,6 +12,8 @@ from invoke.exceptions import Exit
 from lab.engine.events import EngineError
 from lab.errors import LabError
 from ops import engines, lab, node, settings_file, workspace
+from ops.aws import Clients
+from ops.detach import detach_demoted
 from ops.driver import Driver, lab_environment
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.settings_file import StackFile
@@ -53,6 +55,9 @@ def driver_for(stack: str, engine: str | None = None) -> Driver:
         made,
         default_engine=name == engines.choose(None, stack_file),
         lab_endpoint=endpoint,
+        before_destroy={
+            "data": lambda: detach_demoted(Clients(stack_file, endpoint), stack_file.settings)
+        },
     )
     for warning in stack_file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow", markup=False)
