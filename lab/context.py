@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -43,6 +44,11 @@ class ApiRequest:
     """The access key id that signed it; functions sign with one that names their role."""
     call: Call | None = field(default=None, repr=False)
     """The HTTP request; a hook that changes parameters for the emulator sets another one."""
+
+    def rewrite(self) -> None:
+        """Let the emulator get the changed ``parameters``; only for JSON services."""
+        if self.call is not None:
+            self.call = self.call.with_body(json.dumps(self.parameters).encode())
 
 
 @dataclass

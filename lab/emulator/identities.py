@@ -36,15 +36,17 @@ def role_allows(role_arn: str, access: Access) -> bool:
     return documents is not None and allows(documents, access, identity=True)
 
 
-def trusts(role_arn: str, service: str) -> bool:
-    """Whether the role exists and may be assumed by a service principal."""
+def trusts(role_arn: str, service: str, source_arn: str = "") -> bool:
+    """Whether the role exists and a service principal may assume it, on behalf of ``source_arn``
+    (rule, schedule, function, bucket) in the role's own account."""
     from ministack.services import iam
 
     account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
     role = iam._roles._data.get((account, role_arn.rpartition("/")[2]))
     if role is None:
         return False
-    # The lab has one account, which is therefore the one that the service acts for.
-    context: dict[str, str | list[str]] = {"aws:SourceAccount": account}
+    context = {"aws:SourceAccount": account}
+    if source_arn:
+        context["aws:SourceArn"] = source_arn
     access = Access("sts:AssumeRole", role_arn, service=service, context=context)
     return allows([role.get("AssumeRolePolicyDocument", {})], access)

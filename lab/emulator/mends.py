@@ -23,6 +23,7 @@ MENDS = {
     "kms": "multi-Region keys are plain ones, without replicas",
     "logs": "resource policies unknown; a group's key dropped",
     "backup": "access policies and locks of vaults, settings of the region unknown",
+    "sqs": "attributes can't be taken away",
     "sns": "tags at creation dropped; e-mail subscriptions confirmed at once",
     "tagging": "most tagged resources not listed",
     "lambda_settings": "settings of functions dropped on read-back",

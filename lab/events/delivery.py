@@ -206,7 +206,7 @@ class Courier:
             )
 
     def _check_role(self, delivery: Delivery, role: str, access: Access) -> None:
-        if not trusts(role, delivery.service):
+        if not trusts(role, delivery.service, delivery.source_arn):
             raise Undeliverable("NO_PERMISSIONS", f"{delivery.service} can't assume {role}")
         if not role_allows(role, access):
             raise Undeliverable(

@@ -263,9 +263,9 @@ class Replicator:
         store.write_replica(account, task.destination, task.key, version, headers, storage)
 
     def _check_role(self, task: Task) -> None:
-        if not trusts(task.role, "s3.amazonaws.com"):
-            raise Denied(f"S3 can't assume {task.role}")
         bucket = f"arn:aws:s3:::{task.source}"
+        if not trusts(task.role, "s3.amazonaws.com", bucket):
+            raise Denied(f"S3 can't assume {task.role}")
         for action in ("s3:GetReplicationConfiguration", "s3:ListBucket"):
             self._must(task, Access(action, bucket, principal=task.role), [])
 

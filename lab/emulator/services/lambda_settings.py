@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.identities import role_allows, trusts
 from lab.emulator.policies import Access
-from lab.emulator.scope import scope
+from lab.emulator.scope import account_of, scope
 
 if TYPE_CHECKING:
     from lab.emulator.application import Emulator
@@ -37,7 +37,12 @@ async def check_role(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             f"{LONGEST_NAME}",
         )
     role = given.get("Role") or _current(request).get("Role", "")
-    if "Role" in given and not trusts(role, "lambda.amazonaws.com"):
+    if "Role" in given and not trusts(
+        role,
+        "lambda.amazonaws.com",
+        f"arn:aws:lambda:{request.region}:{account_of(request)}:function:"
+        f"{given['FunctionName'].rpartition(':')[2]}",
+    ):
         raise ApiRefusal(
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",

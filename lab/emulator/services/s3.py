@@ -22,6 +22,12 @@ def install(emulator: Emulator) -> None:
         mends.replication,
     )
     mend("s3", "PutBucketVersioning", mends.versioning)
+    mend(
+        "s3",
+        "PutBucketMetricsConfiguration GetBucketMetricsConfiguration "
+        "DeleteBucketMetricsConfiguration ListBucketMetricsConfigurations",
+        mends.metrics,
+    )
     mend("s3", "DeleteObject DeleteObjects", mends.deleted)
 
 
@@ -30,6 +36,7 @@ class S3:
 
     def __init__(self, emulator: Emulator) -> None:
         self.replications = emulator.gateway.memory.store("s3.replication")
+        self.measured = emulator.gateway.memory.store("s3.metrics")
 
     async def replication(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The replication configuration as given; versioning first (trap 22)."""
@@ -62,7 +69,34 @@ class S3:
                 )
         else:
             self.replications.pop(bucket, None)
+            if request.operation == "DeleteBucket":
+                self.measured.pop(bucket, None)
         return response
+
+    async def metrics(self, request: ApiRequest, _: CallNext) -> ApiResponse:
+        """A bucket's metrics configurations; the emulator keeps none."""
+        from ministack.services import s3
+
+        bucket, name = request.parameters["Bucket"], request.parameters.get("Id", "")
+        with scope(request):
+            if bucket not in s3._buckets:
+                raise ApiRefusal("NoSuchBucket", "The specified bucket does not exist", 404)
+        held = self.measured.setdefault(bucket, {})
+        if request.operation == "ListBucketMetricsConfigurations":
+            return ApiResponse(
+                {"IsTruncated": False, "MetricsConfigurationList": list(held.values())}
+            )
+        if request.operation == "PutBucketMetricsConfiguration":
+            held[name] = copy.deepcopy(request.parameters["MetricsConfiguration"])
+            return ApiResponse({})
+        if name not in held:
+            raise ApiRefusal(
+                "NoSuchConfiguration", "The specified configuration does not exist.", 404
+            )
+        if request.operation == "DeleteBucketMetricsConfiguration":
+            del held[name]
+            return ApiResponse({}, status=204)
+        return ApiResponse({"MetricsConfiguration": copy.deepcopy(held[name])})
 
     async def deleted(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """What a delete marker hides stays hidden after a restart: the emulator keeps the current
