@@ -74,6 +74,8 @@ class ProbeStatus:
 
     threshold: int
     healthy: bool = True
+    probes: int = 0
+    """Probes so far."""
     against: int = 0
     """Probes in a row that contradict the status."""
     last: str = "no probe yet"
@@ -81,10 +83,16 @@ class ProbeStatus:
     at: float = 0.0
     """Lab time of the last probe."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether there is enough data for the status to mean something."""
+        return self.probes >= self.threshold
+
     def observe(self, success: bool, report: str, at: float) -> bool:
         """Takes one probe; returns whether the status turned."""
         self.last = f"{'Success' if success else 'Failure'}: {report}"
         self.at = at
+        self.probes += 1
         self.against = 0 if success == self.healthy else self.against + 1
         if self.against < self.threshold:
             return False

@@ -24,6 +24,10 @@ CHANGES = (
     "UpdateHealthCheck",
     "DeleteHealthCheck",
 )
+FIRST_SECONDS = 2.0
+"""Lab seconds between a new check's first probes. AWS's fleet sends one about every two seconds, so
+a new check has enough data soon; until then an inverted one counts as unhealthy, and the primary
+with it."""
 LOAD_BALANCER_SECONDS = 5.0
 """Lab seconds between looks at load balancers and alarms; at least a quarter of a real second."""
 
@@ -169,7 +173,8 @@ class DnsPart(Part):
                 healthy=status.healthy,
                 at=clock.now(),
             )
-            due = max(due + check.interval, clock.now())
+            wait = check.interval if status.settled else min(FIRST_SECONDS, check.interval)
+            due = max(due + wait, clock.now())
             await clock.sleep_until(due)
 
     async def _watch(self) -> None:

@@ -10,16 +10,18 @@ from ops.policies.rule import Rule
 AREA = "house"
 TAGS = ("Environment", "Region", "DR-Role", "Project", "EnvironmentSuffix")
 NAMED_BY_AWS = ("alias/", "/aws/", "/warm-standby/")
-REFERENCES = {
-    # Types whose property of that name names another resource, not themselves.
+NAMED_OTHERWISE = {
+    # Types whose name isn't ours to give, or names another resource.
     "aws:route53/record:Record",
     "aws:route53/zone:Zone",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    # AWS names it "default".
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
 }
 
 
 def _own_names(resource: Resource) -> list[str]:
-    if resource.type in REFERENCES:
+    if resource.type in NAMED_OTHERWISE:
         return []
     if resource.type.startswith("aws:s3/bucket") and resource.type != "aws:s3/bucket:Bucket":
         return []
