@@ -82,7 +82,8 @@ class FrontDoor:
         cached = self._cache.get(name)
         if cached and cached.expires > self._clock.now():
             return cached.addresses
-        reply = DNSRecord.parse(await _ask(bytes(DNSRecord.question(name, "A").pack()), self._dns_port()))
+        question = bytes(DNSRecord.question(name, "A").pack())
+        reply = DNSRecord.parse(await _ask(question, self._dns_port()))
         found = [resource for resource in reply.rr if resource.rtype == QTYPE.A]
         addresses = tuple(str(resource.rdata) for resource in found)
         ttl = min((resource.ttl for resource in found), default=0)
