@@ -215,7 +215,8 @@ def is_not_found(error: BaseException) -> bool:
 
 DEPENDENCY_CODES = (
     "DependencyViolation", "ResourceInUse", "ResourceInUseException", "InUse",
-    "InvalidDBSubnetGroupStateFault", "InvalidDBClusterStateFault", "InvalidGlobalClusterStateFault",
+    "InvalidDBSubnetGroupStateFault", "InvalidDBClusterStateFault",
+    "InvalidGlobalClusterStateFault",
     "InvalidDBParameterGroupState", "DeleteConflict", "ConcurrentModificationException",
     "OperationAborted", "ConflictException", "PriorRequestNotComplete",
 )  # fmt: skip

@@ -138,7 +138,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Add to the inputs what the provider gives: region and default tags."""
         if not kind.is_global:
             region = news.setdefault("region", aws.region)
-            if region != aws.region and region != wire.UNKNOWN:
+            if region not in (aws.region, wire.UNKNOWN):
                 reason = f"region {region} differs from its provider's {aws.region}"
                 problems.append(("region", f"{reason}: give it the provider of its own region"))
         if kind.tagging and "tagsAll" not in news:

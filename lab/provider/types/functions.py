@@ -19,8 +19,8 @@ CODE_MEMBERS = {
     "imageUri": "Code.ImageUri",
     "sourceKmsKeyArn": "Code.SourceKMSKeyArn",
 }
-ROLE_SECONDS = 60.0
-"""A role made a moment ago can't be assumed yet."""
+ROLE_SECONDS = 10.0
+"""A role made a moment ago can't be assumed yet, or has no permissions yet."""
 
 
 class Function(ResourceType):
@@ -113,7 +113,7 @@ class Function(ResourceType):
             ROLE_SECONDS,
             ("InvalidParameterValueException", "KMSAccessDeniedException"),
             lambda: aws.call("lambda", "CreateFunction", parameters),
-            says="assume",
+            says=" role ",
         )
         return props["name"]
 

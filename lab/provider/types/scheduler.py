@@ -41,7 +41,7 @@ class Schedule(ResourceType):
 
     def do_create(self, aws: Aws, props: Properties) -> str:
         return aws.retry(
-            60,
+            10,  # a role made a moment ago can't be assumed yet
             ("ValidationException",),
             lambda: super(Schedule, self).do_create(aws, props),
             says="assume",

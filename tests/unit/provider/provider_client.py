@@ -101,7 +101,9 @@ class ProviderClient:
         assert resource.id, token
         return resource
 
-    def diff(self, resource: Resource, news: dict[str, Any], ignore: list[str] | None = None) -> Any:
+    def diff(
+        self, resource: Resource, news: dict[str, Any], ignore: list[str] | None = None
+    ) -> Any:
         inputs = self.checked(resource, news)
         return self.servicer.Diff(
             provider_pb2.DiffRequest(
