@@ -44,13 +44,20 @@ class World:
     peering: str = ""
     global_id: str = "aurora-global-us-east-1-t"
     readers: dict[str, str] = field(default_factory=dict)
+    clients: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
 
     def start(self) -> None:
         """Start the lab; it finds again what it held."""
         self.endpoint = lab_client.start(self.state_dir, port=0).endpoint
 
     def aws(self, service: str, region: str) -> Any:
-        """A client as programs have it."""
+        """A client as programs have it, made once."""
+        key = service, region, self.endpoint
+        if key not in self.clients:
+            self.clients[key] = self._client(service, region)
+        return self.clients[key]
+
+    def _client(self, service: str, region: str) -> Any:
         return boto3.client(
             service,  # pyright: ignore[reportArgumentType, reportCallIssue]
             region_name=region,

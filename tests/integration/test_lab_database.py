@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -69,7 +78,7 @@ def fail_over(world: World, region: str) -> None:
 @contextmanager
 def writing(world: World, source: str) -> Iterator[dict[int, float]]:
     """Writes row after row through the global writer endpoint, with a new connection when one is
-    lost. Yields what was acknowledged: id → when (monotonic)."""
+    lost or silent for a second. Yields what was acknowledged: id → when (monotonic)."""
     acknowledged: dict[int, float] = {}
     stop = threading.Event()
     host = world.global_endpoint
@@ -81,7 +90,12 @@ def writing(world: World, source: str) -> Iterator[dict[int, float]]:
                 with world.connect(host, source) as connection:
                     while not stop.is_set():
                         number += 1
-                        connection.execute("INSERT INTO records VALUES (%s)", (number,))
+                        watch = threading.Timer(1.0, hang_up, [connection.fileno()])
+                        watch.start()
+                        try:
+                            connection.execute("INSERT INTO records VALUES (%s)", (number,))
+                        finally:
+                            watch.cancel()
                         acknowledged[number] = time.monotonic()
             except psycopg.Error:
                 time.sleep(0.02)
@@ -93,6 +107,12 @@ def writing(world: World, source: str) -> Iterator[dict[int, float]]:
     finally:
         stop.set()
         thread.join(20)
+
+
+def hang_up(descriptor: int) -> None:
+    """End a connection from this side: a cut network says nothing."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def rows(world: World, region: str) -> set[int]:
@@ -266,7 +286,8 @@ def test_the_master_may_make_users_but_is_no_superuser(home: World) -> None:
         connection.execute("CREATE ROLE api LOGIN PASSWORD 'x'")
         connection.execute("GRANT SELECT ON records TO api")
         connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO api")
-        connection.execute("DROP OWNED BY api")
+        connection.execute("REVOKE SELECT ON records FROM api")
+        connection.execute(f"REVOKE CONNECT ON DATABASE {DATABASE} FROM api")
         connection.execute("DROP ROLE api")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT rolpassword FROM pg_authid")
@@ -341,6 +362,158 @@ def test_answers_carry_names_and_roles_as_aws_gives_them(home: World) -> None:
     instance = home.aws("rds", WEST).describe_db_instances()["DBInstances"][0]
     assert instance["Endpoint"]["Port"] == 5432
     assert network.resolve(home.state_dir, WEST, instance["Endpoint"]["Address"]).action == "allow"
+
+
+@contextmanager
+def removed(world: World, obstacle: str) -> Iterator[None]:
+    """The world without one piece of the way from us-west-2 to the writer in us-east-1."""
+    east, west = world.aws("ec2", EAST), world.aws("ec2", WEST)
+    group = world.ids[EAST]["database"]["group"]
+    if obstacle == "the rule for the peer":
+        rule = {"GroupId": group, "IpPermissions": [world.from_peer(EAST)]}
+        east.revoke_security_group_ingress(**rule)
+        yield
+        east.authorize_security_group_ingress(**rule)
+        return
+    there = obstacle == "the route there"
+    ec2, region, name = (west, WEST, "function") if there else (east, EAST, "database")
+    route = world.route(region, name)
+    ec2.delete_route(**{k: v for k, v in route.items() if k != "VpcPeeringConnectionId"})
+    yield
+    ec2.create_route(**route)
+
+
+@pytest.mark.parametrize("obstacle", ["the route there", "the route back", "the rule for the peer"])
+def test_what_is_missing_between_the_regions_shows_as_silence(home: World, obstacle: str) -> None:
+    """Traps 8 and 21: without a route either way, or the peer's rule, a connection from us-west-2
+    gets no answer, as in AWS; the writer's own region is not touched; mended, it works again."""
+    host = home.global_endpoint
+    with removed(home, obstacle):
+        way = network.resolve(home.state_dir, WEST, host)
+        assert way.action == "drop"
+        assert ("no route" if "route" in obstacle else "no ingress rule") in way.reason
+        with pytest.raises(psycopg.errors.ConnectionTimeout):
+            home.connect(host, WEST, connect_timeout=2).__enter__()
+        assert network.resolve(home.state_dir, EAST, host).action == "allow"
+    until(lambda: network.resolve(home.state_dir, WEST, host).action == "allow")
+
+
+def test_force_ssl_refuses_what_is_not_encrypted(home: World) -> None:
+    """rds.force_ssl=1 of the deployed parameter group: PostgreSQL's own refusal; set to 0, plain
+    connections pass."""
+    host = home.global_endpoint
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba.conf entry .* no encryption"):
+        home.connect(host, sslmode="disable").__enter__()
+    for value in ("0", "1"):
+        home.aws("rds", EAST).modify_db_cluster_parameter_group(
+            DBClusterParameterGroupName=f"parameters-{EAST}",
+            Parameters=[
+                {
+                    "ParameterName": "rds.force_ssl",
+                    "ParameterValue": value,
+                    "ApplyMethod": "immediate",
+                }
+            ],
+        )
+        if value == "0":
+            with home.connect(host, sslmode="disable") as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+NODE_PROBE = """
+const net = require("node:net");
+const tls = require("node:tls");
+const [host] = process.argv.slice(1);
+const socket = net.connect(5432, host);
+const say = (answer) => { console.log(JSON.stringify(answer)); process.exit(0); };
+socket.setTimeout(1500, () => say({ outcome: "timeout", connecting: socket.connecting }));
+socket.on("error", (error) => say({ outcome: error.code }));
+socket.once("connect", () => {
+  socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]));
+  socket.once("data", (answer) => {
+    const secure = tls.connect({ socket, servername: host }, () =>
+      say({ outcome: String(answer), authorized: secure.authorized }));
+    secure.on("error", (error) => say({ outcome: error.code }));
+  });
+});
+"""
+PYTHON_PROBE = """
+import json, socket, sys
+try:
+    with socket.create_connection((sys.argv[1], 5432), timeout=1.5) as connection:
+        connection.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))
+        print(json.dumps({"outcome": connection.recv(1).decode()}))
+except OSError as error:
+    print(json.dumps({"outcome": type(error).__name__}))
+"""
+
+
+def probe(world: World, language: str, host: str, function: str) -> dict[str, Any]:
+    """What a function of us-east-1 sees that opens a connection to ``host``."""
+    here = Path(network.__file__).parent
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LAB_NETWORK_MAP": str(world.state_dir / "network.json"),
+        "LAB_REGION": EAST,
+        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "NODE_OPTIONS": f'--require "{here / "network_hook.cjs"}"',
+        "NODE_EXTRA_CA_CERTS": str(network.certificate_authority(world.state_dir)),
+        "PYTHONPATH": str(here / "python_hook"),
+    }
+    command = ["node", "-e", NODE_PROBE] if language == "node" else [sys.executable, "-c"]
+    command += [] if language == "node" else [PYTHON_PROBE]
+    done = subprocess.run(
+        [*command, host], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def functions(world: World) -> World:
+    """Two functions in us-east-1: ``inside`` in the function subnets, ``outside`` in no VPC."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.mjs", "export const handler = async () => process.env;")
+    placed = world.ids[EAST]["function"]
+    for name, vpc in (
+        ("inside", {"SubnetIds": placed["subnets"], "SecurityGroupIds": [placed["group"]]}),
+        ("outside", {}),
+    ):
+        world.aws("lambda", EAST).create_function(
+            FunctionName=name,
+            Runtime="nodejs22.x",
+            Role="arn:aws:iam::000000000000:role/t",
+            Handler="index.handler",
+            Code={"ZipFile": code.getvalue()},
+            VpcConfig=vpc,
+        )
+    return world
+
+
+def test_functions_take_the_deployed_way(home: World, functions: World) -> None:
+    """R2.1's ground: Node.js and Python in the VPC reach the endpoint with TLS by its name;
+    outside the VPC the attempt hangs unconnected; an unknown name doesn't resolve."""
+    host = home.global_endpoint
+    unknown = f"nothing.{host.partition('.')[2]}"
+    assert probe(home, "node", host, "inside") == {"outcome": "S", "authorized": True}
+    assert probe(home, "node", host, "outside") == {"outcome": "timeout", "connecting": True}
+    assert probe(home, "node", unknown, "inside") == {"outcome": "ENOTFOUND"}
+    assert probe(home, "python", host, "inside") == {"outcome": "S"}
+    assert probe(home, "python", host, "outside") == {"outcome": "TimeoutError"}
+    assert probe(home, "python", unknown, "inside") == {"outcome": "gaierror"}
+
+
+def test_functions_get_the_hooks_in_their_environment(functions: World) -> None:
+    """The lab's runtime hands a function its region, the map, the hooks and the lab's CA."""
+    answer = functions.aws("lambda", EAST).invoke(FunctionName="inside")
+    seen = json.loads(answer["Payload"].read())
+    assert seen["LAB_REGION"] == EAST
+    assert Path(seen["LAB_NETWORK_MAP"]) == functions.state_dir / "network.json"
+    assert "network_hook.cjs" in seen["NODE_OPTIONS"]
+    authority = network.certificate_authority(functions.state_dir)
+    assert Path(seen["NODE_EXTRA_CA_CERTS"]) == authority
+    assert Path(seen["PYTHONPATH"], "sitecustomize.py").exists()
 
 
 def test_a_removed_secondary_stands_alone_and_everything_can_be_deleted(world: World) -> None:
