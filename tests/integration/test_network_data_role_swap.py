@@ -1,0 +1,73 @@
+"""The data layer after its database's roles were swapped behind Pulumi's back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from deployed_lab import Lab, table
+
+WAIT_SECONDS = 60
+
+
+def writer_region(lab: Lab) -> str:
+    """Where the global database's writer is."""
+    found = lab.client("rds", "us-west-2").describe_global_clusters(
+        GlobalClusterIdentifier=lab.outputs["GlobalClusterId"]
+    )["GlobalClusters"][0]
+    (writer,) = [m["DBClusterArn"] for m in found["GlobalClusterMembers"] if m["IsWriter"]]
+    return writer.split(":")[3]
+
+
+def swap_roles(lab: Lab, call: str) -> None:
+    """Makes us-west-2 the writer by the RDS API, planned or not, and waits for it."""
+    rds = lab.client("rds", "us-west-2")
+    target = rds.describe_db_clusters(
+        DBClusterIdentifier=lab.outputs["data.secondary.cluster_identifier"]
+    )["DBClusters"][0]["DBClusterArn"]
+    more = {"AllowDataLoss": True} if call == "failover_global_cluster" else {}
+    getattr(rds, call)(
+        GlobalClusterIdentifier=lab.outputs["GlobalClusterId"],
+        TargetDbClusterIdentifier=target,
+        **more,
+    )
+    until = time.monotonic() + WAIT_SECONDS
+    while writer_region(lab) != "us-west-2":
+        assert time.monotonic() < until, f"{call} didn't end within {WAIT_SECONDS} s"
+        time.sleep(0.2)
+
+
+def inv(lab: Lab, *arguments: str) -> str:
+    """Runs a command that must succeed."""
+    answer = lab.inv(*arguments)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+@pytest.mark.parametrize("call", ["switchover_global_cluster", "failover_global_cluster"])
+def test_after_a_role_swap_nothing_changes_and_destroy_completes(
+    make_lab: Callable[..., Lab], call: str
+) -> None:
+    """Traps 1, 2 and 7: refresh, preview and deploy change nothing after a switchover and after a
+    failover; destroy detaches the demoted member and completes, leaving nothing tagged."""
+    lab = make_lab()
+    for layer in ("network", "data"):
+        inv(lab, "up", "--layer", layer)
+    outputs = lab.outputs
+    swap_roles(lab, call)
+
+    assert "no changes" in inv(lab, "preview", "--layer", "data")
+    inv(lab, "refresh", "--layer", "data")
+    assert "no changes" in inv(lab, "preview", "--layer", "data")
+    done = table(inv(lab, "up", "--layer", "data"))["data"]
+    assert (done["created"], done["updated"], done["replaced"], done["deleted"]) == (
+        "0", "0", "0", "0",
+    )  # fmt: skip
+    assert lab.outputs == outputs
+    assert writer_region(lab) == "us-west-2"
+
+    shown = inv(lab, "destroy", "--layer", "data")
+    assert "detached the demoted cluster in us-east-1" in shown
+    inv(lab, "destroy", "--layer", "network")
+    assert lab.inventory() == []
