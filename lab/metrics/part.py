@@ -6,7 +6,7 @@ this part answers the metric calls itself, from its own store, and evaluates eve
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,7 +80,8 @@ class MetricsPart(Part):
 
     def _look(self) -> None:
         """Samples what no request tells: targets, queues, databases, health checks."""
-        part = self.lab.part
+        # Asked by name, so that a part that isn't there is simply not counted.
+        part: Callable[[str], Any] = self.lab.part
         if dns := part("dns"):
             self._add(sources.of_health_checks(dns.verdicts()))
         if database := part("database"):
