@@ -123,9 +123,11 @@ class LabContext:
     def on_api(self, service: str, operations: Collection[str], hook: ApiHook) -> None:
         """Observe or intercept calls of an AWS API: ``await hook(request, call_next)``. An empty
         ``operations`` means all of the service. Hooks registered later run outermost. Calls made
-        through ``client`` pass no hooks. Registering the same hook again changes nothing."""
-        if not any(known is hook or known == hook for _, _, known in self.hooks):
-            self.hooks.append((service, frozenset(operations), hook))
+        through ``client`` pass no hooks. Registering the same hook for the same calls again changes
+        nothing."""
+        entry = (service, frozenset(operations), hook)
+        if entry not in self.hooks:
+            self.hooks.append(entry)
 
     def remove_hook(self, hook: ApiHook) -> None:
         """Take a hook out again (in ``Part.stop``)."""
