@@ -109,6 +109,10 @@ class Elbv2:
                     _link(alb, listener["LoadBalancerArn"])
             rule["Conditions"] = copy.deepcopy(record["Conditions"])
             rule["Actions"] = copy.deepcopy(record["Actions"])
+        # In order of priority, the default last.
+        response.result["Rules"].sort(
+            key=lambda rule: (rule["IsDefault"], rule["Priority"].zfill(9))
+        )
         return response
 
     async def load_balancers(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:

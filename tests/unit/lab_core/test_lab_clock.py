@@ -1,0 +1,80 @@
+"""The lab's clock and its outages."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from lab.clock import Clock
+from lab.errors import LabError
+from lab.outage import EVERYTHING, OutageKind, Outages, parse_kinds
+
+
+class Machine:
+    """A machine's clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_lab_time_passes_by_the_factor_and_never_jumps() -> None:
+    """N2: a drill may run faster than life; a change of factor keeps the time."""
+    machine = Machine()
+    clock = Clock(20, machine)
+    machine.now += 3
+    assert clock.now() == 1060
+    clock.factor = 1
+    assert clock.now() == 1060
+    machine.now += 3
+    assert clock.now() == 1063
+    assert clock.real_seconds(10) == 10
+    assert clock.utc_now().timestamp() == 1063
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1001])
+def test_a_clock_that_stands_still_or_races_is_refused(factor: float) -> None:
+    """A factor out of its range names the range."""
+    with pytest.raises(ValueError, match="above 0 and at most 1000"):
+        Clock(factor)
+
+
+def test_sleepers_notice_a_faster_clock() -> None:
+    """`lab.clock` holds for waits that have begun."""
+
+    async def scenario() -> float:
+        clock = Clock(1)
+        sleeper = asyncio.create_task(clock.sleep(60))
+        await asyncio.sleep(0.01)
+        clock.factor = 1000
+        began = asyncio.get_running_loop().time()
+        await sleeper
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(scenario()) < 1
+
+
+def test_outages_outlive_the_process(tmp_path: Path) -> None:
+    """An outage is kept over restarts, adds up, and ends as a whole."""
+    outages = Outages(tmp_path)
+    assert outages.begin("us-east-1", {OutageKind.API}) == {OutageKind.API}
+    outages.begin("us-east-1", {OutageKind.DATABASE})
+    again = Outages(tmp_path)
+    assert again.as_dict() == {"us-east-1": ["api", "database"]}
+    assert again.has_lost("us-east-1", OutageKind.DATABASE)
+    again.end("us-east-1")
+    assert Outages(tmp_path).as_dict() == {}
+
+
+def test_outages_know_regions_and_parts(tmp_path: Path) -> None:
+    """Bad input is one line that names what there is."""
+    assert parse_kinds(None) == EVERYTHING
+    assert parse_kinds("network") == {OutageKind.NETWORK}
+    with pytest.raises(LabError, match="api, compute, database, network"):
+        parse_kinds("moon")
+    with pytest.raises(LabError, match="us-east-1 and us-west-2"):
+        Outages(tmp_path).begin("mars", EVERYTHING)
