@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.context import ApiHook, ApiRequest, ApiResponse, CallNext, LabContext
 from lab.database.certificates import CertificateAuthority
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
@@ -88,6 +89,7 @@ class DatabasePart(Part):
         self._force_ssl: dict[str, bool] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
+        self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
         self._sampling = threading.Lock()
         self._reading = asyncio.Lock()
         self._reread_at = 0.0
@@ -108,8 +110,13 @@ class DatabasePart(Part):
         await self.blocking(self._rds.adopt)
         await self.blocking(self._fleet.sweep)
         self.lab.on_api("rds", (), self._rds.hook)
-        for service, operations in NETWORK_CHANGES.items():
-            self.lab.on_api(service, operations, self._note_change)
+        # A hook is registered once only, hence one for each service.
+        self._watchers = [
+            (service, operations, partial(self._note_change))
+            for service, operations in NETWORK_CHANGES.items()
+        ]
+        for service, operations, watcher in self._watchers:
+            self.lab.on_api(service, operations, watcher)
         self.lab.function_environment(self._function_environment)
         await self._network.start()
         self._set_links()
@@ -127,7 +134,9 @@ class DatabasePart(Part):
         self._tasks = []
         if self._rds is not None:
             self.lab.remove_hook(self._rds.hook)
-        self.lab.remove_hook(self._note_change)
+        for _, _, watcher in self._watchers:
+            self.lab.remove_hook(watcher)
+        self._watchers = []
         if self._network is not None:
             await self._network.stop()
         async with self._changing:

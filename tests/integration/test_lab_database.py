@@ -384,7 +384,9 @@ def removed(world: World, obstacle: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("obstacle", ["the route there", "the route back", "the rule for the peer"])
-def test_what_is_missing_between_the_regions_shows_as_silence(home: World, obstacle: str) -> None:
+def test_what_is_missing_between_the_regions_shows_as_silence(
+    home: World, functions: World, obstacle: str
+) -> None:
     """Traps 8 and 21: without a route either way, or the peer's rule, a connection from us-west-2
     gets no answer, as in AWS; the writer's own region is not touched; mended, it works again."""
     host = home.global_endpoint
@@ -471,23 +473,24 @@ def probe(world: World, language: str, host: str, function: str) -> dict[str, An
 
 @pytest.fixture(scope="module")
 def functions(world: World) -> World:
-    """Two functions in us-east-1: ``inside`` in the function subnets, ``outside`` in no VPC."""
+    """Two functions a region: ``inside`` in the function subnets, ``outside`` in no VPC."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.mjs", "export const handler = async () => process.env;")
-    placed = world.ids[EAST]["function"]
-    for name, vpc in (
-        ("inside", {"SubnetIds": placed["subnets"], "SecurityGroupIds": [placed["group"]]}),
-        ("outside", {}),
-    ):
-        world.aws("lambda", EAST).create_function(
-            FunctionName=name,
-            Runtime="nodejs22.x",
-            Role="arn:aws:iam::000000000000:role/t",
-            Handler="index.handler",
-            Code={"ZipFile": code.getvalue()},
-            VpcConfig=vpc,
-        )
+    for region in (EAST, WEST):
+        placed = world.ids[region]["function"]
+        for name, vpc in (
+            ("inside", {"SubnetIds": placed["subnets"], "SecurityGroupIds": [placed["group"]]}),
+            ("outside", {}),
+        ):
+            world.aws("lambda", region).create_function(
+                FunctionName=name,
+                Runtime="nodejs22.x",
+                Role="arn:aws:iam::000000000000:role/t",
+                Handler="index.handler",
+                Code={"ZipFile": code.getvalue()},
+                VpcConfig=vpc,
+            )
     return world
 
 
