@@ -59,12 +59,16 @@ class Aws:
     def _session(self) -> Any:
         import botocore.session
 
-        session = botocore.session.Session()
         # Nothing of the user's AWS set-up may reach the lab: no profile, no file, no metadata.
-        session.set_config_variable("config_file", os.devnull)
-        session.set_config_variable("credentials_file", os.devnull)
-        session.set_config_variable("profile", None)
-        session.set_config_variable("ec2_metadata_disabled", value=True)
+        nothing = (None, None, None, None)
+        session = botocore.session.Session(
+            session_vars={
+                "profile": nothing,
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+                "ca_bundle": nothing,
+            }
+        )
         session.set_credentials(self.access_key, self.secret_key, self.token)
         return session
 

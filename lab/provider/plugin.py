@@ -12,6 +12,9 @@ import types
 from concurrent import futures
 from pathlib import Path
 
+PARENT_VARIABLE = "WARM_STANDBY_PLUGIN_PARENT"
+"""The engine's process id as the starting script saw it: asked for later, a parent that is already
+gone would look like another one."""
 THREADS = 64
 PARENT_POLL_SECONDS = 0.5
 
@@ -50,7 +53,9 @@ def _warm_up() -> None:
 
 def main() -> None:
     """Serve until the engine ends this process."""
-    parent = os.getppid()
+    parent = int(os.environ.get(PARENT_VARIABLE, "") or os.getppid())
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]  # nothing of the user's AWS set-up may reach the lab
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit_now)
     _spare_the_sdk()
