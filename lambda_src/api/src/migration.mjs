@@ -74,7 +74,8 @@ export async function migrate(environment, { readSecret, logger, createClient = 
       ...(certificateAuthorityFile && { ca: readFileSync(certificateAuthorityFile, "utf8") }),
     },
     application_name: "warm-standby-migration",
-    connectionTimeoutMillis: 5_000,
+    // A new writer may still be starting, and a deployment has time.
+    connectionTimeoutMillis: 30_000,
     lock_timeout: 20_000,
     statement_timeout: 60_000,
   });
