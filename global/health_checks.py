@@ -30,7 +30,9 @@ class HealthChecks(pulumi.ComponentResource):
     check is inverted, so a dead standby leaves the primary alone. Without the switch DNS would
     fail back by itself in the middle of a recovery (trap 12).
 
-    A changed interval replaces a check; the new one is made first (trap 15b).
+    A changed interval replaces a check; the new one is made first (trap 15b). Route 53 counts a new
+    check as healthy until it knows better, an inverted one as unhealthy: for interval × threshold
+    after that change the standby answers, which serves as well.
     """
 
     def __init__(
