@@ -9,12 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from ops.engine import Options
 
 if find_spec("pulumi") is None or find_spec("rich") is None:
     raise Exit(
@@ -26,6 +29,9 @@ if find_spec("pulumi") is None or find_spec("rich") is None:
 STACK = "Environment: the name in Pulumi.<stack>.yaml (lab needs no account)"
 ENGINE = "embedded (default for lab) or pulumi (Pulumi's CLI, default for all others)"
 LAYER = "network, data, app or global"
+REFRESH = "Read every resource anew first"
+TARGET = "URN of a resource to touch alone; may be repeated (engine pulumi)"
+PARALLEL = "Resources moved at a time"
 JSON = "Print JSON instead of a table"
 
 
@@ -41,19 +47,25 @@ def reported(body: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _all(stack: str, engine: str | None, verb: str) -> None:
+def _all(stack: str, engine: str | None, verb: str, **options: Any) -> None:
     from ops import session
 
-    driver = session.driver_for(stack, engine)
+    driver = session.driver_for(stack, engine, _options(**options))
     _end(getattr(driver, verb)(list(driver.graph)))
 
 
-def _one(layer: str, stack: str, engine: str | None, verb: str) -> None:
+def _one(layer: str, stack: str, engine: str | None, verb: str, **options: Any) -> None:
     from ops import sequence, session
 
     sequence.known(sequence.contract_graph(), layer)
-    driver = session.driver_for(stack, engine)
+    driver = session.driver_for(stack, engine, _options(**options))
     _end(getattr(driver, verb)([layer]))
+
+
+def _options(refresh: bool = False, target: Sequence[str] = (), parallel: int = 0) -> Options:
+    from ops.engine import Options
+
+    return Options(refresh, tuple(target), parallel or None)
 
 
 def _end(results: Sequence[Any]) -> None:
@@ -63,60 +75,138 @@ def _end(results: Sequence[Any]) -> None:
         raise Exit(code=code)
 
 
-@task(help={"stack": STACK, "engine": ENGINE})
+@task(help={"stack": STACK, "engine": ENGINE, "refresh": REFRESH, "parallel": PARALLEL})
 @reported
-def deploy_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+def deploy_all(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    refresh: bool = False,
+    parallel: int = 0,
+) -> None:
     """Deploy all layers in their order, and print the endpoints."""
-    _all(stack, engine, "up")
+    _all(stack, engine, "up", refresh=refresh, parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE})
+@task(help={"stack": STACK, "engine": ENGINE, "refresh": REFRESH, "parallel": PARALLEL})
 @reported
-def preview_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+def preview_all(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    refresh: bool = False,
+    parallel: int = 0,
+) -> None:
     """Show what deploy-all would change; works before anything was deployed."""
-    _all(stack, engine, "preview")
+    _all(stack, engine, "preview", refresh=refresh, parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE})
+@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL})
 @reported
-def refresh_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+def refresh_all(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    parallel: int = 0,
+) -> None:
     """Read every resource anew and take what changed into the state."""
-    _all(stack, engine, "refresh")
+    _all(stack, engine, "refresh", parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE})
+@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL})
 @reported
-def destroy_all(_c: Context, stack: str = "lab", engine: str | None = None) -> None:
+def destroy_all(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    parallel: int = 0,
+) -> None:
     """Take all layers down, consumers first."""
-    _all(stack, engine, "destroy")
+    _all(stack, engine, "destroy", parallel=parallel)
 
 
-@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@task(
+    iterable=["target"],
+    help={
+        "layer": LAYER,
+        "stack": STACK,
+        "engine": ENGINE,
+        "refresh": REFRESH,
+        "target": TARGET,
+        "parallel": PARALLEL,
+    },
+)
 @reported
-def up(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+def up(
+    _c: Context,
+    layer: str,
+    stack: str = "lab",
+    engine: str | None = None,
+    refresh: bool = False,
+    target: Sequence[str] = (),
+    parallel: int = 0,
+) -> None:
     """Deploy one layer; the layers it reads must be deployed."""
-    _one(layer, stack, engine, "up")
+    _one(layer, stack, engine, "up", refresh=refresh, target=target, parallel=parallel)
 
 
-@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@task(
+    iterable=["target"],
+    help={
+        "layer": LAYER,
+        "stack": STACK,
+        "engine": ENGINE,
+        "refresh": REFRESH,
+        "target": TARGET,
+        "parallel": PARALLEL,
+    },
+)
 @reported
-def preview(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+def preview(
+    _c: Context,
+    layer: str,
+    stack: str = "lab",
+    engine: str | None = None,
+    refresh: bool = False,
+    target: Sequence[str] = (),
+    parallel: int = 0,
+) -> None:
     """Show what up would change in one layer."""
-    _one(layer, stack, engine, "preview")
+    _one(layer, stack, engine, "preview", refresh=refresh, target=target, parallel=parallel)
 
 
-@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@task(
+    iterable=["target"],
+    help={"layer": LAYER, "stack": STACK, "engine": ENGINE, "target": TARGET, "parallel": PARALLEL},
+)
 @reported
-def refresh(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+def refresh(
+    _c: Context,
+    layer: str,
+    stack: str = "lab",
+    engine: str | None = None,
+    target: Sequence[str] = (),
+    parallel: int = 0,
+) -> None:
     """Read one layer's resources anew."""
-    _one(layer, stack, engine, "refresh")
+    _one(layer, stack, engine, "refresh", target=target, parallel=parallel)
 
 
-@task(help={"layer": LAYER, "stack": STACK, "engine": ENGINE})
+@task(
+    iterable=["target"],
+    help={"layer": LAYER, "stack": STACK, "engine": ENGINE, "target": TARGET, "parallel": PARALLEL},
+)
 @reported
-def destroy(_c: Context, layer: str, stack: str = "lab", engine: str | None = None) -> None:
+def destroy(
+    _c: Context,
+    layer: str,
+    stack: str = "lab",
+    engine: str | None = None,
+    target: Sequence[str] = (),
+    parallel: int = 0,
+) -> None:
     """Take one layer down; the layers that read it must be gone."""
-    _one(layer, stack, engine, "destroy")
+    _one(layer, stack, engine, "destroy", target=target, parallel=parallel)
 
 
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
@@ -252,8 +342,29 @@ def bench(_c: Context, name: str) -> None:
     benches.run(name)
 
 
+@task
+@reported
+def setup(_c: Context) -> None:
+    """Install Pulumi's own CLI, for stacks that aren't the lab."""
+    from ops import setup as setups
+
+    for line in setups.setup():
+        print(line)
+
+
+@task(name="move", help={"to": "Engine that shall hold it: embedded or pulumi", "stack": STACK})
+@reported
+def state_move(_c: Context, to: str, stack: str = "lab") -> None:
+    """Hand a lab stack's state from one engine to the other; nothing is deployed anew."""
+    from ops import session
+
+    for layer, count in session.move_state(stack, to).items():
+        print(f"{layer}: {count} resources are the {to} engine's now")
+
+
 _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock)
+_state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, policy, lint, test, bench, _lab,
+    outputs, inventory, status, policy, lint, test, bench, setup, _lab, _state,
 )  # fmt: skip

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lab.engine.events import Event, Summary
 
 OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an engine works, whatever it does."""
+
+    refresh: bool = False
+    """Read every resource anew before a preview or up."""
+    targets: tuple[str, ...] = ()
+    """URNs of the resources to touch; empty: all."""
+    parallel: int | None = None
+    """Resources moved at a time; None: as many as the engine thinks right."""
 
 
 class Engine(Protocol):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ops import pulumi_cli_state
+from ops.engine import Options
 from ops.errors import bad_input
 from ops.settings_file import StackFile
 from ops.workspace import Workspace
 
 if TYPE_CHECKING:
+    from ops.embedded import Embedded
     from ops.engine import Engine
+    from ops.pulumi_cli import PulumiCli
 
 NAMES = ("embedded", "pulumi")
 
@@ -32,14 +36,33 @@ def choose(name: str | None, stack_file: StackFile) -> str:
 
 
 def make(
-    name: str, workspace: Workspace, stack_file: StackFile, environment: dict[str, str]
+    name: str,
+    workspace: Workspace,
+    stack_file: StackFile,
+    environment: dict[str, str],
+    options: Options = Options(),  # noqa: B008 - frozen
 ) -> Engine:
-    """The engine of that name over the stack's four projects."""
+    """The engine of that name over the stack's four projects.
+
+    Refused when the other engine holds the stack's state: it would make everything twice.
+    """
+    if stack_file.settings.is_lab:
+        pulumi_cli_state.refuse_other(workspace, stack_file.stack, name)
+    return any_of(name, workspace, stack_file, environment, options)
+
+
+def any_of(
+    name: str,
+    workspace: Workspace,
+    stack_file: StackFile,
+    environment: dict[str, str],
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> PulumiCli | Embedded:
+    """The same, whoever holds the state."""
     if name == "pulumi":
-        raise bad_input(
-            f"stack {stack_file.stack} needs Pulumi's CLI, which isn't wired in yet: use --stack "
-            "lab, or run `pulumi up` in each layer"
-        )
+        from ops import pulumi_cli
+
+        return pulumi_cli.make(workspace, stack_file, environment, options)
     from ops.embedded import Embedded
 
-    return Embedded(workspace, stack_file.stack, environment)
+    return Embedded(workspace, stack_file.stack, environment, options)

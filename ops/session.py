@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from invoke.exceptions import Exit
 
 from lab.engine.events import EngineError
+from lab.engine.lock import locked
 from lab.errors import LabError
-from ops import engines, lab, node, settings_file, workspace
+from ops import engines, lab, node, pulumi_cli_state, settings_file, workspace
 from ops.aws import Clients
 from ops.detach import detach_demoted
 from ops.driver import Driver, lab_environment
+from ops.engine import Options
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.settings_file import StackFile
+from tapstack.contracts import LAYERS
 from tapstack.errors import TapStackError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,14 +41,18 @@ def lab_stack(stack: str) -> StackFile:
     return stack_file
 
 
-def driver_for(stack: str, engine: str | None = None) -> Driver:
+def driver_for(
+    stack: str,
+    engine: str | None = None,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> Driver:
     """A driver over the stack; starts the lab when the stack is one."""
     space = workspace.find()
     stack_file = settings_file.load(space, stack)
     name = engines.choose(engine, stack_file)
     endpoint = lab.endpoint(stack_file) if stack_file.settings.is_lab else None
     environment = lab_environment(endpoint) if endpoint else {}
-    made = engines.make(name, space, stack_file, environment)
+    made = engines.make(name, space, stack_file, environment, options)
     node.ensure()
     if endpoint:
         lab.start(space, stack_file)
@@ -62,6 +69,21 @@ def driver_for(stack: str, engine: str | None = None) -> Driver:
     for warning in stack_file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow", markup=False)
     return driver
+
+
+def move_state(stack: str, to: str) -> dict[str, int]:
+    """Hands a lab stack's state to the named engine; layer → resources moved."""
+    space = workspace.find()
+    stack_file = lab_stack(stack)
+    target = engines.choose(to, stack_file)
+    environment = lab_environment(lab.endpoint(stack_file))
+    both = {name: engines.any_of(name, space, stack_file, environment) for name in engines.NAMES}
+    (source,) = both.keys() - {target}
+    try:
+        with locked(space.lab_state / "locks" / f"{stack}.lock", f"state.move of stack {stack}"):
+            return pulumi_cli_state.move(both[source], both[target], list(LAYERS))
+    except EngineError as error:
+        raise OperatorError(str(error)) from None
 
 
 def reported(body: F) -> F:

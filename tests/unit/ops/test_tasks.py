@@ -52,7 +52,7 @@ def test_the_agreed_tasks_exist() -> None:
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """The driver that tasks get: a fake engine, nothing deployed."""
     made = watched(tmp_path, FakeEngine())
-    monkeypatch.setattr(session, "driver_for", lambda stack, engine: made)
+    monkeypatch.setattr(session, "driver_for", lambda stack, engine, options=None: made)
     return made
 
 

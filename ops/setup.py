@@ -1,0 +1,38 @@
+"""Installing Pulumi's own CLI, for stacks beyond the lab; the lab needs none."""
+
+from __future__ import annotations
+
+import subprocess
+
+from pulumi.automation import PulumiCommand
+
+from ops import pulumi_cli_command
+from ops.errors import ExitCode, OperatorError
+
+
+def setup() -> list[str]:
+    """Finds or installs the CLI; answers the lines to print."""
+    try:
+        found = pulumi_cli_command.find()
+        return [f"Pulumi's CLI {pulumi_cli_command.version_of(found)} is here: {found}"]
+    except OperatorError:
+        pass  # none, or too old: install the one that belongs to the SDK
+    executable = pulumi_cli_command.installed()
+    version = pulumi_cli_command.sdk_version()
+    try:
+        # Pulumi's installation script, which takes the release from get.pulumi.com.
+        PulumiCommand.install(root=str(executable.parent.parent), version=version)
+    except (OSError, subprocess.CalledProcessError) as error:
+        output = getattr(error, "output", b"") or b""
+        lines = output.decode(errors="replace").split("\n") if isinstance(output, bytes) else []
+        said = next((line.strip() for line in reversed(lines) if line.strip()), str(error))
+        raise OperatorError(
+            f"Pulumi's CLI {version} can't be installed ({' '.join(said.split())}): check the "
+            "network and HTTPS_PROXY and run ./inv setup again, or see "
+            "https://www.pulumi.com/docs/install",
+            ExitCode.ENVIRONMENT,
+        ) from None
+    return [
+        f"installed Pulumi's CLI {pulumi_cli_command.version_of(executable)}: {executable}",
+        f'it is found there; for `pulumi` itself: export PATH="{executable.parent}:$PATH"',
+    ]
