@@ -46,13 +46,19 @@ function ask(map, host, callback) {
   });
 }
 
-function lookupThrough(map, host) {
+/** A connection attempt keeps a process alive; without one to wait for, this does. */
+function hang(socket) {
+  const holding = setInterval(() => {}, 3_600_000);
+  socket.once("close", () => clearInterval(holding));
+}
+
+function lookupThrough(map, host, socket) {
   return (_name, options, callback) => {
     ask(map, host, (error, answer) => {
       if (error) return callback(error);
       switch (answer.action) {
         case "drop":
-          return undefined; // no answer, ever: the caller's own timeout ends it
+          return hang(socket); // no answer, ever: the caller's own timeout ends it
         case "refuse":
           return callback(failure("ECONNREFUSED", "connect", host));
         case "unknown":
@@ -78,7 +84,7 @@ net.Socket.prototype.connect = function labConnect(...given) {
     ...options,
     // A name without a proxy never gets past the lookup; the port only has to be valid.
     port: proxies[host] ?? options.port,
-    lookup: lookupThrough(map, host),
+    lookup: lookupThrough(map, host, this),
     autoSelectFamily: false,
   };
   return listener ? connect.call(this, through, listener) : connect.call(this, through);

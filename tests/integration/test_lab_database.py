@@ -477,6 +477,27 @@ def functions(world: World) -> World:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.mjs", "export const handler = async () => process.env;")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = world.aws("iam", EAST).create_role(
+        RoleName="role-t", AssumeRolePolicyDocument=json.dumps(trust)
+    )["Role"]["Arn"]
+    interfaces = ("Create", "Describe", "Delete")
+    allowed = [f"ec2:{verb}NetworkInterface{'s' * (verb == 'Describe')}" for verb in interfaces]
+    statement = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+    world.aws("iam", EAST).put_role_policy(
+        RoleName="role-t",
+        PolicyName="network-interfaces",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
     for region in (EAST, WEST):
         placed = world.ids[region]["function"]
         for name, vpc in (
@@ -486,7 +507,7 @@ def functions(world: World) -> World:
             world.aws("lambda", region).create_function(
                 FunctionName=name,
                 Runtime="nodejs22.x",
-                Role="arn:aws:iam::000000000000:role/t",
+                Role=role,
                 Handler="index.handler",
                 Code={"ZipFile": code.getvalue()},
                 VpcConfig=vpc,
