@@ -52,7 +52,7 @@ lifecycle_rules = st.lists(
 
 
 @given(lifecycle_rules)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nested_values_survive_the_way_to_aws_and_back(rules: list[dict[str, Any]]) -> None:
     """What is written is read back as it was written, in AWS's names in between."""
     made = shapes.to_aws(rules, LIFECYCLE.members["Rules"], {}, "rules")
@@ -61,7 +61,7 @@ def test_nested_values_survive_the_way_to_aws_and_back(rules: list[dict[str, Any
 
 
 @given(lifecycle_rules, st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_another_order_is_no_drift(rules: list[dict[str, Any]], random: Any) -> None:
     """AWS answers lists in an order of its own."""
     made = shapes.to_aws(rules, LIFECYCLE.members["Rules"], {}, "rules")
@@ -70,7 +70,7 @@ def test_another_order_is_no_drift(rules: list[dict[str, Any]], random: Any) -> 
 
 
 @given(lifecycle_rules, days)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_changed_value_is_drift(rules: list[dict[str, Any]], other: int) -> None:
     """A value that AWS has otherwise is answered as AWS has it."""
     rules[0]["expiration"] = {"days": other}
