@@ -207,11 +207,13 @@ class Functions:
         if pool.size == 0:
             self._start_one(pool)
         while True:
+            # A cold start doesn't count: Lambda's timeout begins with the handler.
+            cold = pool.starting > 0 and not pool.workers
             left = deadline - time.monotonic()
-            if left <= 0 and not waiter.done():
+            if left <= 0 and not waiter.done() and not cold:
                 pool.waiting.remove(waiter)
                 raise TimeoutError
-            done, _ = await asyncio.wait({waiter}, timeout=min(max(left, 0), PATIENCE_SECONDS))
+            done, _ = await asyncio.wait({waiter}, timeout=PATIENCE_SECONDS)
             if done:
                 return waiter.result()
             if pool.size < MOST_WORKERS and not pool.starting:
