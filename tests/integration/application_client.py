@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -17,22 +18,44 @@ def host(lab: Lab, role: str) -> str:
     return lab.outputs[f"app.{role}.load_balancer_dns_name"]
 
 
-def post_record(lab: Lab, role: str, **more: Any) -> Answer:
-    """Stores a record through one region's load balancer."""
-    body = {"patientId": "patient-1", "type": "note", "data": {"text": "stable"}, **more}
+class _NotFollowed(urllib.request.HTTPRedirectHandler):
+    """Shows a redirect instead of following it."""
+
+    def redirect_request(self, *_arguments: Any, **_options: Any) -> None:
+        """None: the redirect itself is the answer."""
+
+
+def ask(lab: Lab, role: str, path: str, body: Any = None, port: int = 80) -> Answer:
+    """Asks one region's load balancer, on one of its listeners; with a body it's a POST.
+
+    The lab has one address for all listeners and takes the port that is meant from a header.
+    """
+    headers = {"Host": host(lab, role), "X-Forwarded-Port": str(port)}
+    if body is not None:
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
     request = urllib.request.Request(  # noqa: S310 - an http address
-        f"{lab.endpoint}/records",
-        data=json.dumps(body).encode(),
-        method="POST",
-        headers={
-            "Host": host(lab, role),
-            "Content-Type": "application/json",
-            "Idempotency-Key": uuid.uuid4().hex,
-        },
+        f"{lab.endpoint}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers=headers,
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=30) as answer:
-        return Answer(answer.status, dict(answer.headers), answer.read())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NotFollowed)
+    try:
+        with opener.open(request, timeout=30) as answer:
+            return Answer(answer.status, dict(answer.headers), answer.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, dict(error.headers), error.read())
+
+
+def post_record(lab: Lab, role: str, port: int = 80) -> Answer:
+    """Stores a record through one region's load balancer."""
+    body = {"patientId": "patient-1", "type": "note", "data": {"text": "stable"}}
+    return ask(lab, role, "/records", body, port)
+
+
+def receipts(lab: Lab, key: str, port: int = 80) -> list[str]:
+    """The regions that have received an event, one entry for each receipt."""
+    answer = ask(lab, "primary", f"/receipts?key={key}", port=port)
+    return [receipt["region"] for receipt in answer.json["receipts"]]
 
 
 def until(seen: Callable[[], Any], seconds: float = 20) -> Any:

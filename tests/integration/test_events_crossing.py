@@ -5,17 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from application_client import host, post_record, until
+from application_client import post_record, receipts, until
 from deployed_lab import Lab
 
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 QUEUES = ("queue-forward-dead-letters", "queue-consume-dead-letters", "queue-failed-events")
-
-
-def receipts(lab: Lab, key: str, asked: str = "primary") -> list[str]:
-    """The regions that have received an event, one entry for each receipt."""
-    answer = lab.request(host(lab, asked), f"/receipts?key={key}")
-    return [receipt["region"] for receipt in answer.json["receipts"]]
 
 
 def dead_letters(lab: Lab) -> dict[str, int]:
