@@ -1,0 +1,283 @@
+"""``./inv cost``: what a month costs, from what the programs would create."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import get_type_hints
+
+from rich.console import Group, RenderableType
+
+from ops import node, settings_file, workspace
+from ops.cost_charges import Charge, charges
+from ops.declared import declared
+from ops.errors import bad_input
+from ops.prices import PriceBook, price_book
+from ops.render import make_console, rows_table
+from ops.settings_file import StackFile
+from tapstack.endpoint_services import INTERFACE_SERVICES
+from tapstack.errors import SettingsError
+from tapstack.fields import key_of
+from tapstack.settings import Settings
+
+NAMESPACES = {"network": "network", "data": "data", "app": "app", "global": "global_"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One configuration and its month."""
+
+    title: str
+    """``as configured``, or the change, such as ``natGateways=1``"""
+    charges: tuple[Charge, ...]
+
+    @property
+    def total(self) -> float:
+        """US dollars a month."""
+        return sum(charge.monthly for charge in self.charges)
+
+    def by_group(self) -> dict[str, float]:
+        """US dollars a month by group, dearest first."""
+        sums: dict[str, float] = {}
+        for charge in self.charges:
+            sums[charge.group] = sums.get(charge.group, 0) + charge.monthly
+        return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A figure of the client's, and ours beside it."""
+
+    what: str
+    client: float
+    ours: float
+    reason: str
+
+
+def changes(compare: str | None) -> list[tuple[str, str]]:
+    """``natGateways=1,instanceClass=db.serverless`` as ``[("network:natGateways", "1"), …]``.
+
+    A key may have its namespace; without, it's looked up. Raises for what is no such setting.
+    """
+    found = []
+    for part in filter(None, (compare or "").split(",")):
+        key, equals, value = (text.strip() for text in part.partition("="))
+        if not equals or not value:
+            raise bad_input(f"--compare {part!r} is no change: write key=value, as natGateways=1")
+        found.append((_full_key(key), value))
+    return found
+
+
+def _full_key(key: str) -> str:
+    known = {
+        f"{namespace}:{key_of(field.name)}"
+        for namespace, attribute in NAMESPACES.items()
+        for field in fields(get_type_hints(Settings)[attribute])
+    }
+    matching = sorted(name for name in known if key in (name, name.partition(":")[2]))
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise bad_input(f"--compare {key} may be {' or '.join(matching)}: write one of them")
+    raise bad_input(f"--compare {key} is not a setting of network, data, app or global")
+
+
+def estimate(stack_file: StackFile, title: str = "as configured") -> Estimate:
+    """The month of one configuration."""
+    found = declared(workspace.find().repository, stack_file.stack, stack_file.config)
+    capacity = stack_file.settings.data.min_capacity
+    return Estimate(title, tuple(charges(found, price_book(), capacity)))
+
+
+def estimates(stack_file: StackFile, compare: str | None) -> list[Estimate]:
+    """As configured, with each change alone, and (if there are several) with all of them."""
+    wanted = changes(compare)
+    variants = [[change] for change in wanted] + ([wanted] if len(wanted) > 1 else [])
+    made = [estimate(stack_file)]
+    for variant in variants:
+        title = ", ".join(f"{key.partition(':')[2]}={value}" for key, value in variant)
+        config = {**stack_file.config, **dict(variant)}
+        try:
+            settings = Settings.of(stack_file.stack, config)
+        except SettingsError as error:
+            raise bad_input(f"--compare {title}: {error}") from None
+        made.append(estimate(StackFile(stack_file.stack, config, settings), title))
+    return made
+
+
+def references(book: PriceBook) -> list[Reference]:
+    """The client's figures beside the list prices."""
+    hours, price = book.hours, book.price
+    nat = 6 * (price["nat-gateway.hour"] + price["public-ipv4.hour"]) * hours
+    r5 = 2 * book.aurora_hour("db.r5.large") * hours
+    t4g = 2 * book.burstable["db.t4g.medium"] * hours
+    return [
+        Reference(
+            "RDS, db.r5.large",
+            525,
+            r5,
+            "one instance a region, alone: the rest of the client's figure is room for storage, "
+            "I/O, replicated writes and backups, which have rows of their own here",
+        ),
+        Reference(
+            "RDS, db.t4g.medium",
+            70,
+            t4g,
+            "one instance a region, where ~70 pays for little more than one; and AWS refuses "
+            "burstable classes in a global database: use db.r6g.large or db.serverless",
+        ),
+        Reference(
+            "NAT, three a region",
+            192,
+            nat,
+            "730 hours instead of a rounded $32 each, and AWS bills each gateway's public address",
+        ),
+    ]
+
+
+def ways_out(book: PriceBook) -> list[tuple[str, float]]:
+    """How functions reach AWS's APIs, both regions together, US dollars a month without traffic."""
+    hours, price = book.hours, book.price
+    nat = 2 * (price["nat-gateway.hour"] + price["public-ipv4.hour"]) * hours
+    endpoint = 2 * price["interface-endpoint.hour"] * hours
+    ours = len(INTERFACE_SERVICES)
+    return [
+        ("1 NAT gateway a region", nat),
+        ("3 NAT gateways a region", 3 * nat),
+        *(
+            (f"the {ours} endpoints that functions call, in {zones} of 3 zones", price_of)
+            for zones in (1, 2, 3)
+            for price_of in [ours * zones * endpoint]
+        ),
+        ("8 endpoints, 3 zones", 24 * endpoint),
+    ]
+
+
+def as_json(made: list[Estimate], book: PriceBook) -> str:
+    """For a pipeline."""
+    return json.dumps(
+        {
+            "as_of": book.as_of,
+            "currency": "USD",
+            "estimates": [
+                {
+                    "title": one.title,
+                    "monthly": round(one.total, 2),
+                    "difference": round(one.total - made[0].total, 2),
+                    "groups": {name: round(cost, 2) for name, cost in one.by_group().items()},
+                    "charges": [
+                        {**charge.__dict__, "monthly": round(charge.monthly, 2)}
+                        for charge in one.charges
+                    ],
+                }
+                for one in made
+            ],
+            "references": [
+                {**entry.__dict__, "ours": round(entry.ours, 2)} for entry in references(book)
+            ],
+            "assumptions": book.assumption,
+        },
+        indent=2,
+    )
+
+
+def tables(made: list[Estimate], book: PriceBook) -> list[tuple[str, list[str], list[list[str]]]]:
+    """The report: title, headings and rows of each table."""
+    groups = _rows(made)
+    result = [
+        (
+            f"US dollars a month, both regions, list prices of {book.as_of}",
+            ["", *(one.title for one in made)],
+            groups,
+        )
+    ]
+    if len(made) == 1:
+        result.append(("What is declared", ["", "quantity", "US dollars"], _lines(made[0])))
+    result.append(
+        (
+            "The client's figures",
+            ["", "client", "list price", "why they differ"],
+            [
+                [entry.what, f"~{entry.client:.0f}", f"{entry.ours:.2f}", entry.reason]
+                for entry in references(book)
+            ],
+        )
+    )
+    result.append(
+        (
+            "Ways out of the VPCs, without traffic",
+            ["", "US dollars"],
+            [[what, f"{cost:.2f}"] for what, cost in ways_out(book)],
+        )
+    )
+    result.append(
+        (
+            "Assumptions (ops/prices.toml)",
+            ["", "a month"],
+            [[name.replace("_", " "), f"{value:g}"] for name, value in book.assumption.items()],
+        )
+    )
+    return result
+
+
+def _rows(made: list[Estimate]) -> list[list[str]]:
+    names = dict.fromkeys(name for one in made for name in one.by_group())
+    rows = [[name, *(f"{one.by_group().get(name, 0):.2f}" for one in made)] for name in names]
+    rows.append(["total", *(f"{one.total:.2f}" for one in made)])
+    if len(made) > 1:
+        differences = (f"{one.total - made[0].total:+.2f}" for one in made[1:])
+        rows.append(["difference", "", *differences])
+    return rows
+
+
+def _lines(one: Estimate) -> list[list[str]]:
+    """Equal charges of both regions together, those of use marked as assumed."""
+    sums: dict[tuple[str, str, str, bool], tuple[float, float]] = {}
+    for charge in one.charges:
+        key = (charge.group, charge.what, charge.unit, charge.assumed)
+        quantity, monthly = sums.get(key, (0, 0))
+        sums[key] = (quantity + charge.quantity, monthly + charge.monthly)
+    return [
+        [
+            f"{group}: {what}{' (assumed)' * assumed}",
+            f"{quantity:,.10g} {unit}",
+            f"{monthly:.2f}",
+        ]
+        for (group, what, unit, assumed), (quantity, monthly) in sorted(sums.items())
+    ]
+
+
+def cost_report(stack_file: StackFile, compare: str | None) -> tuple[RenderableType, str, str]:
+    """The report for people, for pipelines (JSON), and for docs/cost.md (Markdown)."""
+    book = price_book()
+    made = estimates(stack_file, compare)
+    report = tables(made, book)
+    shown: list[RenderableType] = []
+    for title, headings, rows in report:
+        shown += [title, rows_table(headings, rows), ""]
+    return Group(*shown), as_json(made, book), markdown(report)
+
+
+def markdown(report: Iterable[tuple[str, list[str], list[list[str]]]]) -> str:
+    """The report as Markdown tables."""
+    lines: list[str] = []
+    for title, headings, rows in report:
+        lines += [f"### {title}", "", _row(headings), _row(["---"] * len(headings))]
+        lines += [*(_row(row) for row in rows), ""]
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def show(stack: str, compare: str | None = None, *, json: bool, markdown: bool) -> None:
+    """Prints the report of one stack in the form asked for."""
+    stack_file = settings_file.load(workspace.find(), stack)
+    node.ensure()
+    shown, text, document = cost_report(stack_file, compare)
+    if json or markdown:
+        print(text if json else document)
+    else:
+        make_console().print(shown)
