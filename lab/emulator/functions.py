@@ -181,6 +181,9 @@ class Functions:
             error = {"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."}
             return Outcome(error=error, throttled=True)
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
             error = {"errorType": "ServiceUnavailable", "errorMessage": "The function was stopped"}
             return Outcome(error=error, unavailable=True)
         except WorkerDied as died:
@@ -203,14 +206,22 @@ class Functions:
             pool.workers.remove(worker)
         waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         pool.waiting.append(waiter)
-        deadline = time.monotonic() + timeout
         if pool.size == 0:
             self._start_one(pool)
+        try:
+            return await self._wait(pool, waiter, time.monotonic() + timeout)
+        except BaseException:
+            # A worker given to who no longer waits goes on to the next.
+            if waiter.done() and not waiter.cancelled() and not waiter.exception():
+                pool.give(waiter.result())
+            waiter.cancel()
+            raise
+
+    async def _wait(self, pool: _Pool, waiter: asyncio.Future[Worker], deadline: float) -> Worker:
         while True:
             # A cold start doesn't count: Lambda's timeout begins with the handler.
             cold = pool.starting > 0 and not pool.workers
-            left = deadline - time.monotonic()
-            if left <= 0 and not waiter.done() and not cold:
+            if time.monotonic() > deadline and not waiter.done() and not cold:
                 pool.waiting.remove(waiter)
                 raise TimeoutError
             done, _ = await asyncio.wait({waiter}, timeout=PATIENCE_SECONDS)

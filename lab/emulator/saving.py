@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 logger = logging.getLogger("lab")
 
 DEBOUNCE_SECONDS = 1.0
+LARGEST_SHARE = 0.05
+"""A store that grows large is saved less often: saving takes at most this share of the time."""
 
 
 class Saver:
@@ -32,6 +35,7 @@ class Saver:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
+        self._not_before: dict[str, float] = {}
 
     async def saved(self, module: str) -> None:
         """Return when a save of ``module`` (an emulator's module or a store of ``extra``), begun
@@ -46,7 +50,7 @@ class Saver:
         """Save everything that changed, within a second."""
         if self._later is None:
             loop = asyncio.get_running_loop()
-            self._later = loop.call_later(DEBOUNCE_SECONDS, self.everything)
+            self._later = loop.call_later(DEBOUNCE_SECONDS, self._changed)
 
     def everything(self) -> None:
         """Save everything that changed, now."""
@@ -55,6 +59,17 @@ class Saver:
             self._later = None
         for module in [*_modules(), *self.extra]:
             self._save(module)
+
+    def _changed(self) -> None:
+        self._later = None
+        for module in [*_modules(), *self.extra]:
+            began = time.monotonic()
+            if began < self._not_before.get(module, 0.0):
+                self.soon()
+                continue
+            self._save(module)
+            took = time.monotonic() - began
+            self._not_before[module] = began + took / LARGEST_SHARE
 
     async def _write_waiting(self) -> None:
         while self._waiting:
