@@ -362,9 +362,19 @@ def state_move(_c: Context, to: str, stack: str = "lab") -> None:
         print(f"{layer}: {count} resources are the {to} engine's now")
 
 
+@task(name="redrive", help={"stack": STACK, "json": JSON})
+@reported
+def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Deliver again the events that couldn't be delivered, in both regions."""
+    from ops import show
+
+    show.redrive(stack, json)
+
+
+_events = Collection("events", events_redrive)
 _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock)
 _state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, policy, lint, test, bench, setup, _lab, _state,
+    outputs, inventory, status, policy, lint, test, bench, setup, _lab, _state, _events,
 )  # fmt: skip

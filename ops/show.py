@@ -8,6 +8,7 @@ from typing import Any
 from lab import client
 from ops import inventory as inventories
 from ops import lab, session, workspace
+from ops import redrive as redrives
 from ops import status as statuses
 from ops.aws import Clients
 from ops.render import flat_lines, make_console, rows_table
@@ -41,6 +42,20 @@ def inventory(stack: str, as_json: bool) -> None:
         rows_table(("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found))
     )
     console.print(f"{len(found)} resources of {stack_file.settings.suffix}")
+
+
+def redrive(stack: str, as_json: bool) -> None:
+    """Delivers again what couldn't be delivered."""
+    stack_file = session.stack_of(stack)
+    endpoint = None
+    if stack_file.settings.is_lab:
+        endpoint = lab.start(workspace.find(), stack_file).endpoint
+    found = redrives.redrive(Clients(stack_file, endpoint), stack_file.settings.suffix)
+    if as_json:
+        _print_json([queue.as_dict() for queue in found])
+        return
+    rows = ((x.region, x.queue, x.events) for x in found)
+    make_console().print(rows_table(("region", "queue", "delivered again"), rows))
 
 
 def status(stack: str, engine: str | None, as_json: bool) -> None:
