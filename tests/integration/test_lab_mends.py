@@ -82,6 +82,7 @@ def test_nat_gateways_hold_their_address(world: World) -> None:
         ec2.delete_subnet(SubnetId=subnet)
     ec2.delete_vpc(VpcId=vpc)
     refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[vpc])
+    refused("InvalidVpcID.NotFound", ec2.create_subnet, VpcId=vpc, CidrBlock="10.0.9.0/24")
 
 
 def test_interface_endpoints_read_back_whole(world: World) -> None:
@@ -242,6 +243,12 @@ def test_secrets_have_their_replicas(world: World) -> None:
     east, west = world.aws("secretsmanager", EAST), world.aws("secretsmanager", WEST)
     east.create_secret(Name="s", SecretString="x", AddReplicaRegions=[{"Region": WEST}])
     assert west.get_secret_value(SecretId="s")["SecretString"] == "x"
+    refused(
+        "MalformedPolicyDocumentException",
+        east.put_resource_policy,
+        SecretId="s",
+        ResourcePolicy="{",
+    )
     refused(
         "InvalidParameterException",
         east.delete_secret,

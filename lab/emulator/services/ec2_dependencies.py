@@ -1,4 +1,5 @@
-"""EC2 refuses to delete what is still used, as AWS does: order matters on destroy."""
+"""EC2 refuses to delete what is still used and to build on what is gone, as AWS does: order
+matters."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ def install(emulator: Emulator) -> None:
     mend = emulator.gateway.mend
     mend("ec2", "DeleteSecurityGroup", security_group)
     mend("ec2", "DeleteSubnet", subnet)
+    mend("ec2", "CreateSubnet CreateSecurityGroup CreateRouteTable CreateVpcEndpoint", in_vpc)
     mend("ec2", "DeleteVpc", vpc)
     mend("ec2", "DetachInternetGateway DeleteInternetGateway", internet_gateway)
     mend("ec2", "DeleteRouteTable", route_table)
@@ -35,6 +37,18 @@ async def security_group(request: ApiRequest, call_next: CallNext) -> ApiRespons
         )
     if used:
         raise ApiRefusal("DependencyViolation", f"resource {name} has a dependent object")
+    return await call_next(request)
+
+
+async def in_vpc(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """Nothing is made in a VPC that isn't there."""
+    from ministack.services import ec2
+
+    name = request.parameters.get("VpcId", "")
+    with scope(request):
+        known = not name or name in ec2._vpcs
+    if not known:
+        raise ApiRefusal("InvalidVpcID.NotFound", f"The vpc ID '{name}' does not exist")
     return await call_next(request)
 
 

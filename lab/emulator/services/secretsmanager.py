@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
@@ -34,7 +35,19 @@ def install(emulator: Emulator) -> None:
     mend = emulator.gateway.mend
     mend("secretsmanager", "CreateSecret", create)
     mend("secretsmanager", "DeleteSecret", delete)
+    mend("secretsmanager", "PutResourcePolicy", put_policy)
     mend("secretsmanager", "RemoveRegionsFromReplication", remove_regions)
+
+
+async def put_policy(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """A policy that isn't JSON is refused."""
+    try:
+        json.loads(request.parameters["ResourcePolicy"])
+    except ValueError:
+        raise ApiRefusal(
+            "MalformedPolicyDocumentException", "This resource policy contains invalid Json."
+        ) from None
+    return await call_next(request)
 
 
 async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
