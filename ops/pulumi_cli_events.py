@@ -158,9 +158,10 @@ class Translator:
             self._tell(step, Operation.DELETE, "done", message="it is gone")
             self._refreshed[Operation.DELETE] += 1
             return
-        diff = _drift(step)
+        diff = _drift(step) if step.op != OpType.SAME else ()
+        drifted = step.op == OpType.UPDATE or bool(diff)
         self._tell(step, Operation.REFRESH, "done", diff=diff)
-        self._refreshed[Operation.UPDATE if diff else Operation.SAME] += 1
+        self._refreshed[Operation.UPDATE if drifted else Operation.SAME] += 1
 
     def _count(self, step: StepEventMetadata, operation: Operation) -> None:
         if _managed(step):
@@ -295,13 +296,10 @@ def _at(properties: Any, path: str) -> Any:
 
 
 def _drift(step: StepEventMetadata) -> tuple[PropertyDiff, ...]:
+    """What differs from what was deployed; what AWS alone decides is news, and no drift."""
     if not (step.old and step.new):
         return ()
-    old, new = step.old, step.new
-    return property_diffs(
-        {**_shown(old.outputs), **_shown(old.inputs)},
-        {**_shown(new.outputs), **_shown(new.inputs)},
-    )
+    return property_diffs(_shown(step.old.inputs), _shown(step.new.inputs))
 
 
 def _shown(properties: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -75,7 +75,8 @@ class Refresh:
             return
         fresh = fresh.changed(modified=now())
         self._journal.replace(state, fresh)
-        diff = property_diffs({**state.outputs, **state.inputs}, {**fresh.outputs, **fresh.inputs})
+        # As with the CLI: what AWS alone decides (members, status) is news, and no drift.
+        diff = property_diffs(state.inputs, fresh.inputs)
         self._run.tell(Operation.REFRESH, fresh, "done", diff=diff)
         if state.managed and diff:
             self._run.count(Operation.UPDATE)
