@@ -123,7 +123,14 @@ class FrontDoor:
             return _refuse(writer, 503, f"{name} doesn't resolve to a load balancer")
         dropped = ("host", "connection", "keep-alive", "proxy-connection")
         kept = [line for line in lines if line.partition(":")[0].strip().lower() not in dropped]
-        sent = [request_line, f"Host: {balancer.rstrip('.')}", "Connection: close", *kept]
+        # The load balancer is reached by its address, as on the internet; the site's host stays.
+        sent = [
+            request_line,
+            f"Host: {name.rstrip('.')}",
+            f"X-Lab-Load-Balancer: {balancer.rstrip('.')}",
+            "Connection: close",
+            *kept,
+        ]
         try:
             async with asyncio.timeout(RESPONSE_SECONDS):
                 answer = await self._exchange("\r\n".join(sent) + "\r\n\r\n", body)
