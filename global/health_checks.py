@@ -31,8 +31,8 @@ class HealthChecks(pulumi.ComponentResource):
     fail back by itself in the middle of a recovery (trap 12).
 
     A changed interval replaces a check; the new one is made first (trap 15b). Route 53 counts a new
-    check as healthy until it knows better, an inverted one as unhealthy: for interval × threshold
-    after that change the standby answers, which serves as well.
+    check as healthy until it knows better, an inverted one as unhealthy: for interval times
+    threshold after that change the standby answers, which serves as well.
     """
 
     def __init__(

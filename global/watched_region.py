@@ -8,8 +8,11 @@ import pulumi
 import alarm_specs
 from alarm_specs import AlarmSpec
 from cloudwatch_metrics import ReplicationRule
-from tapstack.contracts import RegionalApp
-from tapstack.regions import Region
+from event_network import EventNetwork
+from tapstack.connections import alarm_threshold
+from tapstack.contracts import RegionalApp, RegionalData
+from tapstack.regions import Pair, Region
+from tapstack.settings import Settings
 
 Text = pulumi.Input[str]
 
@@ -33,6 +36,50 @@ class WatchedRegion:
     """S3 replication out of it."""
     certificate_arn: str
     """Empty without HTTPS."""
+
+
+def watch(
+    settings: Settings,
+    regions: Pair[Region],
+    apps: Pair[RegionalApp],
+    datas: Pair[RegionalData],
+    events: EventNetwork,
+) -> Pair[WatchedRegion]:
+    """Both regions, from what the layers export and the settings say."""
+    to_standby = _replication(datas, regions.secondary)
+    to_primary = _replication(datas.swapped(), regions.primary)
+    back = [to_primary] if settings.data.bidirectional_replication else []
+    received = Pair(back, [to_standby])
+    return Pair.of(
+        WatchedRegion(
+            region=region,
+            app=app,
+            cluster_identifier=data.cluster_identifier,
+            most_connections=alarm_threshold(settings.data),
+            bus_name=bus.bus.name,
+            forward_rule_name=forwarding.rule.name,
+            dead_letter_queues={
+                "forward-dead-letters": forwarding.dead_letters.queue.name,
+                "consume-dead-letters": consumer.dead_letters.queue.name,
+                # The application layer's, by its name.
+                "failed-events": region.physical_name("queue", "failed-events"),
+            },
+            received=into,
+            sent=out,
+            certificate_arn=settings.app.certificate_arns.get(region.name, ""),
+        )
+        for region, app, data, bus, forwarding, consumer, into, out in zip(
+            regions, apps, datas, events.buses, events.forwarding, events.consumers,
+            received, received.swapped(), strict=True,
+        )
+    )  # fmt: skip
+
+
+def _replication(datas: Pair[RegionalData], into: Region) -> ReplicationRule:
+    """From the first bucket to the second, by the rule id that the data layer gives it."""
+    return ReplicationRule(
+        datas.primary.bucket_name, datas.secondary.bucket_name, f"to-{into.name}"
+    )
 
 
 def alarms_of(watched: WatchedRegion) -> list[AlarmSpec]:
