@@ -55,18 +55,28 @@ class Reference:
     reason: str
 
 
-def changes(compare: str | None) -> list[tuple[str, str]]:
-    """``natGateways=1,instanceClass=db.serverless`` as ``[("network:natGateways", "1"), …]``.
+Change = dict[str, str]
+"""Full key → value, as in a stack file."""
 
-    A key may have its namespace; without, it's looked up. Raises for what is no such setting.
+
+def changes(compare: str | None) -> list[Change]:
+    """What ``--compare`` asks for: changes between commas, each of keys joined by ``+``.
+
+    ``natGateways=0+vpcEndpoints=true,instanceClass=db.serverless`` is two changes, the first of
+    two keys. A key may have its namespace; without, it's looked up. Raises for what is no such
+    setting.
     """
-    found = []
-    for part in filter(None, (compare or "").split(",")):
-        key, equals, value = (text.strip() for text in part.partition("="))
+    return [_change(part) for part in filter(None, (compare or "").split(","))]
+
+
+def _change(text: str) -> Change:
+    change = {}
+    for part in text.split("+"):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not value:
             raise bad_input(f"--compare {part!r} is no change: write key=value, as natGateways=1")
-        found.append((_full_key(key), value))
-    return found
+        change[_full_key(key)] = value
+    return change
 
 
 def _full_key(key: str) -> str:
@@ -91,19 +101,24 @@ def estimate(stack_file: StackFile, title: str = "as configured") -> Estimate:
 
 
 def estimates(stack_file: StackFile, compare: str | None) -> list[Estimate]:
-    """As configured, with each change alone, and (if there are several) with all of them."""
+    """As configured, with each change alone, and all of them together where they don't collide."""
     wanted = changes(compare)
-    variants = [[change] for change in wanted] + ([wanted] if len(wanted) > 1 else [])
-    made = [estimate(stack_file)]
-    for variant in variants:
-        title = ", ".join(f"{key.partition(':')[2]}={value}" for key, value in variant)
-        config = {**stack_file.config, **dict(variant)}
-        try:
-            settings = Settings.of(stack_file.stack, config)
-        except SettingsError as error:
-            raise bad_input(f"--compare {title}: {error}") from None
-        made.append(estimate(StackFile(stack_file.stack, config, settings), title))
-    return made
+    together = {key: value for change in wanted for key, value in change.items()}
+    if len(wanted) > 1 and len(together) == sum(len(change) for change in wanted):
+        wanted = [*wanted, together]
+    changed = [_changed(stack_file, change) for change in wanted]
+    return [estimate(stack_file), *(estimate(other, title) for other, title in changed)]
+
+
+def _changed(stack_file: StackFile, change: Change) -> tuple[StackFile, str]:
+    """The stack with a change, checked, and the change in words."""
+    title = " + ".join(f"{key.partition(':')[2]}={value}" for key, value in change.items())
+    config = {**stack_file.config, **change}
+    try:
+        settings = Settings.of(stack_file.stack, config)
+    except SettingsError as error:
+        raise bad_input(f"--compare {title}: {error}") from None
+    return StackFile(stack_file.stack, config, settings), title
 
 
 def references(book: PriceBook) -> list[Reference]:
@@ -182,10 +197,14 @@ def as_json(made: list[Estimate], book: PriceBook) -> str:
     )
 
 
-def tables(made: list[Estimate], book: PriceBook) -> list[tuple[str, list[str], list[list[str]]]]:
-    """The report: title, headings and rows of each table."""
+Table = tuple[str, list[str], list[list[str]]]
+"""Title, headings, rows."""
+
+
+def tables(made: list[Estimate], book: PriceBook) -> list[Table]:
+    """The report's tables."""
     groups = _rows(made)
-    result = [
+    result: list[Table] = [
         (
             f"US dollars a month, both regions, list prices of {book.as_of}",
             ["", *(one.title for one in made)],
@@ -193,7 +212,7 @@ def tables(made: list[Estimate], book: PriceBook) -> list[tuple[str, list[str], 
         )
     ]
     if len(made) == 1:
-        result.append(("What is declared", ["", "quantity", "US dollars"], _lines(made[0])))
+        result.append(_declared_table(made[0]))
     result.append(
         (
             "The client's figures",
@@ -231,6 +250,10 @@ def _rows(made: list[Estimate]) -> list[list[str]]:
     return rows
 
 
+def _declared_table(one: Estimate) -> Table:
+    return "What is declared", ["", "quantity", "US dollars"], _lines(one)
+
+
 def _lines(one: Estimate) -> list[list[str]]:
     """Equal charges of both regions together, those of use marked as assumed."""
     sums: dict[tuple[str, str, str, bool], tuple[float, float]] = {}
@@ -248,24 +271,43 @@ def _lines(one: Estimate) -> list[list[str]]:
     ]
 
 
-def cost_report(stack_file: StackFile, compare: str | None) -> tuple[RenderableType, str, str]:
-    """The report for people, for pipelines (JSON), and for docs/cost.md (Markdown)."""
+def cost_report(stack_file: StackFile, compare: str | None) -> tuple[RenderableType, str]:
+    """The report for people, and as JSON."""
     book = price_book()
     made = estimates(stack_file, compare)
-    report = tables(made, book)
     shown: list[RenderableType] = []
-    for title, headings, rows in report:
+    for title, headings, rows in tables(made, book):
         shown += [title, rows_table(headings, rows), ""]
-    return Group(*shown), as_json(made, book), markdown(report)
+    return Group(*shown), as_json(made, book)
 
 
-def markdown(report: Iterable[tuple[str, list[str], list[list[str]]]]) -> str:
-    """The report as Markdown tables."""
-    lines: list[str] = []
-    for title, headings, rows in report:
-        lines += [f"### {title}", "", _row(headings), _row(["---"] * len(headings))]
+DOCUMENTED = (
+    "natGateways=0+vpcEndpoints=true,natGateways=3,instanceClass=db.r5.large,"
+    "instanceClass=db.serverless"
+)
+"""What docs/cost.md sets side by side: ways to save, and the client's references."""
+
+
+def document(stack_file: StackFile) -> str:
+    """docs/cost.md: one configuration's report, with the comparisons that people ask for."""
+    book = price_book()
+    made = estimates(stack_file, DOCUMENTED)
+    lines = [
+        "# What a month costs",
+        "",
+        f"Written by `./inv cost --stack {stack_file.stack} --markdown > docs/cost.md`, from what "
+        "the four programs declare and the dated prices of `ops/prices.toml`; change the "
+        "assumptions there. Other stacks and other changes: `./inv cost --stack NAME --compare "
+        "natGateways=1,instanceClass=db.serverless` (a comma separates changes, a plus joins the "
+        "keys of one).",
+        "",
+        "Taxes, support and the traffic of users aren't in it.",
+        "",
+    ]
+    for title, headings, rows in [*tables(made, book), _declared_table(made[0])]:
+        lines += [f"## {title}", "", _row(headings), _row(["---"] * len(headings))]
         lines += [*(_row(row) for row in rows), ""]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -273,11 +315,14 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def show(stack: str, compare: str | None = None, *, json: bool, markdown: bool) -> None:
-    """Prints the report of one stack in the form asked for."""
+    """Prints the report of one stack; with ``markdown`` the text of docs/cost.md."""
     stack_file = settings_file.load(workspace.find(), stack)
     node.ensure()
-    shown, text, document = cost_report(stack_file, compare)
-    if json or markdown:
-        print(text if json else document)
+    if markdown:
+        print(document(stack_file), end="")
+        return
+    shown, text = cost_report(stack_file, compare)
+    if json:
+        print(text)
     else:
         make_console().print(shown)

@@ -12,7 +12,7 @@ import contextvars
 import os
 import runpy
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +42,15 @@ class Declared:
     """In camelCase; unknown values are Pulumi's sentinel, secrets stay wrapped."""
 
 
-def declared(repository: Path, stack: str, config: Mapping[str, str]) -> list[Declared]:
-    """Every custom resource of all four layers; raises what a program raises.
+def declared(
+    repository: Path, stack: str, config: Mapping[str, str], layers: Iterable[str] = tuple(LAYERS)
+) -> list[Declared]:
+    """Every custom resource of these layers; raises what a program raises.
 
     ``config`` is the stack file's, as ``{"namespace:key": text}``.
     """
     return [
-        resource for layer in LAYERS for resource in _of_layer(repository, layer, stack, config)
+        resource for layer in layers for resource in _of_layer(repository, layer, stack, config)
     ]
 
 
@@ -124,9 +126,6 @@ class _Engine(mocks.MockEngine):
         super().__init__(None)
 
     def Log(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
-        return empty_pb2.Empty()
-
-    def SetRootResource(self, request: Any) -> Any:  # noqa: N802
         return empty_pb2.Empty()
 
 
