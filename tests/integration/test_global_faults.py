@@ -32,6 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             ]
             for region in REGIONS.values()
         }
+        stack["config"]["global:alarmEmail"] = "on-call@standby.net"
         file.write_text(yaml.safe_dump(stack))
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stderr
@@ -177,3 +178,15 @@ def healthy(lab: Lab) -> bool:
         AlarmNames=["alarm-primary-impaired-us-west-2-lab"], AlarmTypes=["CompositeAlarm"]
     )
     return answer["CompositeAlarms"][0]["StateValue"] == "OK"
+
+
+def test_a_destroy_with_a_pending_subscription_completes(lab: Lab) -> None:
+    """Trap 28b: nobody confirmed the e-mail, SNS won't unsubscribe it, and nothing is left."""
+    subscriptions = lab.client("sns").list_subscriptions_by_topic(
+        TopicArn=lab.outputs["global.primary.topic_arn"]
+    )["Subscriptions"]
+    pending = [one for one in subscriptions if one["Protocol"] == "email"]
+    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
+    answer = lab.inv("destroy-all")
+    assert answer.returncode == 0, answer.stderr
+    assert lab.inventory() == []
