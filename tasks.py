@@ -236,6 +236,28 @@ def status(_c: Context, stack: str = "lab", engine: str | None = None, json: boo
     show.status(stack, engine, json)
 
 
+@task(
+    help={
+        "stack": STACK,
+        "compare": "Changes side by side: natGateways=1,instanceClass=db.serverless (+ joins keys)",
+        "json": JSON,
+        "markdown": "Print docs/cost.md",
+    }
+)
+@reported
+def cost(
+    _c: Context,
+    stack: str = "dev",
+    compare: str | None = None,
+    json: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Estimate what a month costs, from what the programs would create."""
+    from ops import cost as report
+
+    report.show(stack, compare, json=json, markdown=markdown)
+
+
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON, "markdown": "The table of docs"})
 @reported
 def policy(
@@ -376,5 +398,5 @@ _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, 
 _state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, policy, lint, test, bench, setup, _lab, _state, _events,
+    outputs, inventory, status, cost, policy, lint, test, bench, setup, _lab, _state, _events,
 )  # fmt: skip

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.context import Context
 from invoke.exceptions import Exit
 
+import tasks
 from ops import cost, session, settings_file, workspace
 from ops.cost_charges import FREE, PRICED, charges
 from ops.declared import Declared, declared
@@ -293,3 +295,15 @@ def test_an_unknown_stack_is_one_line() -> None:
     with pytest.raises(Exit, match="unknown stack nowhere") as raised:
         run("nowhere", json=False, markdown=False)
     assert raised.value.code == 2
+
+
+def test_the_task_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R9.6: ``./inv cost`` is this report, of dev unless another stack is named."""
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(cost, "show", lambda *args, **flags: asked.append((*args, flags)))
+    tasks.cost(Context())
+    tasks.cost(Context(), "prod", "natGateways=1", json=True, markdown=True)
+    assert asked == [
+        ("dev", None, {"json": False, "markdown": False}),
+        ("prod", "natGateways=1", {"json": True, "markdown": True}),
+    ]
