@@ -27,11 +27,14 @@ VERSION_SECONDS = 60
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Path:
-    """The CLI on PATH, else the one that ``./inv setup`` installed; one line when there is none."""
+    """The CLI on PATH, else (or where that one is too old) the one that ``./inv setup`` installed;
+    one line when there is none."""
+    own = installed(environment)
     on_path = shutil.which("pulumi", path=environment.get("PATH", ""))
-    for candidate in (Path(on_path) if on_path else None, installed(environment)):
-        if candidate is not None and candidate.is_file():
-            return candidate.resolve()
+    if on_path and not (own.is_file() and _unfit(Path(on_path))):
+        return Path(on_path).resolve()
+    if own.is_file():
+        return own
     raise OperatorError(f"Pulumi's CLI isn't on PATH: {GET_ONE}", ExitCode.ENVIRONMENT)
 
 
@@ -71,6 +74,14 @@ def version_of(executable: Path) -> VersionInfo:
             ExitCode.ENVIRONMENT,
         )
     return found
+
+
+def _unfit(executable: Path) -> bool:
+    try:
+        version_of(executable)
+    except OperatorError:
+        return True
+    return False
 
 
 class Command(PulumiCommand):
