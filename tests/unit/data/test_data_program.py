@@ -187,6 +187,13 @@ def test_client_settings_of_backup_and_deletion(data: Deployment) -> None:
     assert data.one(GLOBAL).inputs["forceDestroy"] is True
 
 
+def test_deletion_protection_is_opt_in() -> None:
+    """R1.2, R9.3: one key protects the global cluster and both members; nothing shipped sets it."""
+    data = run_program("data", config={"data:deletionProtection": True})
+    protected = [data.one(GLOBAL), *data.created(CLUSTER)]
+    assert [resource.inputs["deletionProtection"] for resource in protected] == [True] * 3
+
+
 def test_windows_are_apart_in_the_two_regions() -> None:
     """R1.2: never are both regions backed up or maintained at once."""
     data = run_program("data", config={"data:preferredBackupWindow": "22:30-23:30"})
