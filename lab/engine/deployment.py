@@ -204,6 +204,7 @@ class Deployment:
             created=moment,
             modified=moment,
             deleted_with=request.deletedWith,
+            ignore_changes=tuple(request.ignoreChanges),
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
             custom_timeouts=timeouts,
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from lab.engine.events import Operation
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
-from lab.engine.paths import property_diffs
+from lab.engine.paths import ignoring, property_diffs
 from lab.engine.plugin import PluginError
 from lab.engine.state import STACK_REFERENCE_TYPE, ResourceState, now
 from lab.engine.values import contains_secret, secret
@@ -75,8 +75,10 @@ class Refresh:
             return
         fresh = fresh.changed(modified=now())
         self._journal.replace(state, fresh)
-        # As with the CLI: what AWS alone decides (members, status) is news, and no drift.
-        diff = property_diffs(state.inputs, fresh.inputs)
+        # As with the CLI: what AWS alone decides (members, status) is news, and no drift; nor is
+        # what the program leaves to others.
+        cared_for = ignoring(fresh.inputs, state.inputs, state.ignore_changes)
+        diff = property_diffs(state.inputs, cared_for)
         self._run.tell(Operation.REFRESH, fresh, "done", diff=diff)
         if state.managed and diff:
             self._run.count(Operation.UPDATE)

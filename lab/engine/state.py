@@ -26,6 +26,7 @@ INTERNAL_PROVIDER_TYPE = "pulumi:providers:pulumi"
 
 _LISTS = {
     "dependencies": "dependencies",
+    "ignore_changes": "ignoreChanges",
     "additional_secret_outputs": "additionalSecretOutputs",
     "init_errors": "initErrors",
 }
@@ -68,6 +69,7 @@ class ResourceState:
     external: bool = False
     delete: bool = False
     deleted_with: str = ""
+    ignore_changes: tuple[str, ...] = ()
     additional_secret_outputs: tuple[str, ...] = ()
     custom_timeouts: dict[str, float] = field(default_factory=dict)
     init_errors: tuple[str, ...] = ()

@@ -63,20 +63,25 @@ def by_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 # What differs from one deployment to the next: what AWS numbers itself, and what is random or a
 # moment. Everything else of two deployments must be equal.
 _MADE_UP = (
-    (r"\b(vpc|subnet|sg|sgr|igw|nat|eni|eipalloc|eipassoc|rtb|rtbassoc|acl|pcx|vpce|fl|dopt)-"
-     r"[0-9a-f]{8,17}\b", r"\1-#"),
+    (
+        r"\b(vpc|subnet|sg|sgr|igw|nat|eni|eipalloc|eipassoc|rtb|rtbassoc|acl|pcx|vpce|fl|dopt)-"
+        r"[0-9a-f]{8,17}\b",
+        r"\1-#",
+    ),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "uuid"),
     (r"\bmrk-[0-9a-f]{32}\b", "mrk-#"),
+    (r"\bcluster-[0-9a-f]{20}\b", "cluster-#"),
     (r"(?<=-)[a-z0-9]{8}(?=\.us-(east-1|west-2)\.elb)", "#"),
-    (r"\b(loadbalancer/app|listener/app|targetgroup|listener-rule/app)/([\w-]+)/[0-9a-f]+"
-     r"(/[0-9a-f]+)*", r"\1/\2/#"),
+    (r"\b(app|targetgroup)/([\w-]+)/[a-z0-9]{16}(/[a-z0-9]{16})*", r"\1/\2/#"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00|\+0000)?", "moment"),
-    (r"127\.0\.0\.1:\d+", "127.0.0.1:port"),
-    (r"(?<=-)[A-Za-z0-9]{6}(?=\"|$)", "#"),
+    (r"(127\.0\.0\.1|localhost):\d+", "lab"),
+    (r"(secret:[\w-]+)-[A-Za-z0-9]{6}\b", r"\1-#"),
+    (r"\bec2(-\d+){4}\b", "ec2-address"),
     (r"\b\d{1,3}(\.\d{1,3}){3}\b(?!/)", "address"),
     (r"\b(Z|cluster-|db-|AROA|AIDA|ANPA|E)[A-Z0-9]{10,32}\b", r"\1#"),
     (r"\bns-\d+\.[\w.-]+", "ns"),
-)  # fmt: skip
+    (r"(?<=us-(?:east-1|west-2)-)[0-9a-f]{7}\b", "#"),  # names that Pulumi completes
+)
 
 
 def levelled(value: Any) -> Any:

@@ -151,7 +151,7 @@ def said(message: str, urn: str = PROGRAM) -> dict[str, Any]:
 def test_a_stack_is_made_on_first_use_without_being_selected(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """DESIGN, engines: stacks made on first use; what the operator has selected stays selected. One further
+    """Made on first use; what the operator has selected stays selected. One further
     command, and none (select, outputs, history) that nothing here needs."""
     cli.events = created()
     heard: list[Event] = []
@@ -204,7 +204,7 @@ def test_the_stack_file_s_secrets_provider_is_respected(
 
 
 def test_refresh_target_and_parallel_reach_the_cli(workspace: Workspace, cli: FakeCli) -> None:
-    """DESIGN, engines: `--refresh`, `--target`, `--parallel`."""
+    """`--refresh`, `--target`, `--parallel`."""
     options = Options(refresh=True, targets=("urn:a", "urn:b"), parallel=3)
     cli.stacks["network"] = []
     made = engine(workspace, cli, options=options)
@@ -378,7 +378,7 @@ def test_state_that_can_t_be_reached_is_one_line(
 def test_a_lock_left_behind_names_the_command_that_frees_it(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """DESIGN, engines: a CLI that was killed leaves its lock; the printed command works as it stands."""
+    """A CLI that was killed leaves its lock; the printed command works as it stands."""
     cli.stacks["network"] = []
     cli.fails["up"] = "error: the stack is currently locked by 1 lock(s)."
     backend = {"PULUMI_BACKEND_URL": "file:///a b"}
@@ -460,7 +460,7 @@ def test_the_lab_s_plugin_follows_the_working_copy(workspace: Workspace) -> None
 def test_any_other_stack_has_the_operator_s_backend_and_profile(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DESIGN, engines: any backend (Cloud, S3, file); real plugins may be downloaded."""
+    """Any backend (Cloud, S3, file); real plugins may be downloaded."""
     monkeypatch.setenv("PATH", str(script(tmp_path / "bin/pulumi", "env").parent) + ":/usr/bin")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     monkeypatch.setenv("AWS_PROFILE", "mine")
@@ -496,7 +496,7 @@ def held_by(workspace: Workspace, engine_name: str, layer: str, resources: list[
 def test_an_engine_is_refused_over_the_other_s_state(
     workspace: Workspace, holder: str, other: str, again: str
 ) -> None:
-    """DESIGN, engines: deploying with one over the other's state would make everything twice."""
+    """Deploying with one over the other's state would make everything twice."""
     held_by(workspace, holder, "data", [STACK])
     held_by(workspace, other, "data", [])
     pulumi_cli_state.refuse_other(workspace, "lab", holder)

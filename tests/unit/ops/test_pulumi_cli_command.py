@@ -26,7 +26,7 @@ def script(path: Path, body: str, version: str = "v3.260.0") -> Path:
 
 
 def test_without_a_cli_one_line_says_how_to_get_one(tmp_path: Path) -> None:
-    """DESIGN, engines: no CLI is one line, with how to get it."""
+    """No CLI is one line, with how to get it."""
     with pytest.raises(OperatorError, match=r"isn't on PATH: ./inv setup installs") as caught:
         find({"PATH": str(tmp_path), "HOME": str(tmp_path)})
     assert caught.value.code is ExitCode.ENVIRONMENT
@@ -43,7 +43,7 @@ def test_the_one_on_path_comes_first_then_the_installed_one(tmp_path: Path) -> N
 
 
 def test_a_cli_that_is_too_old_is_one_line(tmp_path: Path) -> None:
-    """DESIGN, engines: CLI too old: one line."""
+    """CLI too old: one line."""
     old = script(tmp_path / "pulumi", "", version="v3.100.0")
     with pytest.raises(OperatorError, match=rf"is 3.100.0, and at least {MINIMUM} is needed"):
         version_of(old)
@@ -120,7 +120,7 @@ class Running:
 
 
 def test_the_first_interruption_lets_the_cli_end_by_itself(tmp_path: Path) -> None:
-    """DESIGN, engines: Ctrl-C passes to the CLI once: it gets SIGINT, alone, and ends in its own way."""
+    """Ctrl-C passes to the CLI once: it gets SIGINT, alone, and ends in its own way."""
     body = "trap 'echo ended in order >&2; exit 255' INT; touch ready; while :; do sleep 0.05; done"
     command = Command(script(tmp_path / "pulumi", body), {"PATH": "/usr/bin:/bin"})
     assert not command.interrupted
@@ -196,7 +196,7 @@ def test_setup_installs_the_release_of_the_sdk(
 def test_setup_without_a_network_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, said: str
 ) -> None:
-    """DESIGN, engines: installs "when the network allows"; when it doesn't, one line."""
+    """Installs "when the network allows"; when it doesn't, one line."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -45,7 +45,7 @@ class Heard:
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
-        """created, updated, replaced, deleted, same"""
+        """Created, updated, replaced, deleted, same"""
         return counts(self.translator.summary())
 
 
@@ -68,7 +68,7 @@ def metadata(op: str, urn: str = URN, **more: Any) -> dict[str, Any]:
 
 
 def test_a_deployment_tells_of_each_step_s_beginning_and_end() -> None:
-    """DESIGN, engines: events rendered like the embedded engine's; what is unchanged has an end alone."""
+    """Events rendered like the embedded engine's; what is unchanged has an end alone."""
     heard = Heard()
     for op in ("create", "update", "delete", "same"):
         heard.whole(op, f"{URN}-{op}")
