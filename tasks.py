@@ -355,10 +355,10 @@ def test(c: Context, unit: bool = False, integration: bool = False, match: str =
     checks.test(c, unit=unit, integration=integration, match=match)
 
 
-@task(positional=["name"], help={"name": "deploy or kills"})
+@task(positional=["name"], help={"name": "deploy, kills, failover, outages or api"})
 @reported
 def bench(_c: Context, name: str) -> None:
-    """Measure on this machine: deploy (seconds, memory) or kills (twenty SIGKILLs)."""
+    """Measure a promise on this machine, and hold it against its limit."""
     from ops import benches
 
     benches.run(name)

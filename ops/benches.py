@@ -1,0 +1,23 @@
+"""``./inv bench NAME``: the benchmarks of tests/bench, each a program of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from invoke.exceptions import Exit
+
+from ops import workspace
+from ops.errors import bad_input
+
+
+def run(name: str) -> None:
+    """Runs one benchmark; its exit code is 5 when a limit was missed."""
+    directory = workspace.find().repository / "tests" / "bench"
+    names = sorted(file.stem for file in directory.glob("*.py") if file.stem != "bench")
+    if name not in names:
+        raise bad_input(f"unknown benchmark {name}: choose one of {', '.join(names)}")
+    program = directory / f"{name}.py"
+    code = subprocess.run([sys.executable, str(program)], cwd=directory, check=False).returncode
+    if code:
+        raise Exit(code=code)

@@ -1,0 +1,89 @@
+"""What the benchmarks share: a lab of their own, and measurements held against limits."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
+
+from deployed_lab import Lab, free_port
+
+from lab import client
+
+
+@dataclass
+class Measurements:
+    """Figures, each held against its limit when it has one."""
+
+    title: str
+    missed: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, what: str, value: float, unit: str, limit: float | None = None) -> None:
+        """Prints one figure; above ``limit`` it's a miss."""
+        verdict = ""
+        if limit is not None:
+            good = value <= limit
+            self.missed += not good
+            verdict = f"  {'pass' if good else 'MISSED'} (limit {limit:g} {unit})"
+        print(f"{what:58} {value:9.2f} {unit}{verdict}", flush=True)
+
+    def hold(self, what: str, good: bool, detail: str = "") -> None:
+        """Prints one claim that holds or doesn't."""
+        self.missed += not good
+        print(f"{what:58} {'pass' if good else 'MISSED'}  {detail}".rstrip(), flush=True)
+
+    def end(self) -> None:
+        """Exits with 0 when every limit was kept, else 5."""
+        print(f"{self.title}: {'every limit kept' if not self.missed else f'{self.missed} missed'}")
+        sys.exit(5 if self.missed else 0)
+
+
+@contextmanager
+def lab_of_its_own() -> Iterator[Lab]:
+    """A lab in a temporary workspace, stopped and removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="warm-standby-bench-") as directory:
+        lab = Lab(Path(directory), free_port())
+        try:
+            yield lab
+        finally:
+            lab.stop()
+
+
+@contextmanager
+def deployed_lab(clock: float = 1.0) -> Iterator[Lab]:
+    """The same with all layers deployed, its clock at ``clock``."""
+    with lab_of_its_own() as lab:
+        timed(lab, "deploy-all")
+        client.set_clock(lab.state_dir, clock)
+        yield lab
+
+
+def timed(lab: Lab, *arguments: str) -> float:
+    """Seconds of one ``./inv`` command, which must succeed."""
+    begun = time.monotonic()
+    answer = lab.inv(*arguments)
+    seconds = time.monotonic() - begun
+    if answer.returncode:
+        sys.exit(f"./inv {' '.join(arguments)} failed:\n{answer.stdout}\n{answer.stderr}")
+    return seconds
+
+
+def memory_mb(lab: Lab) -> float:
+    """Memory of the lab's process and all below it in MB; shared pages are counted once (PSS)."""
+    root = psutil.Process(client.status(lab.state_dir).pid)
+    total = 0
+    for process in (root, *root.children(recursive=True)):
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total / 1e6
