@@ -1,0 +1,40 @@
+"""Regions that die under load, in a lab of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from deployed_lab import Lab, free_port
+from outages import EAST, Outage, endure
+from traffic import front_door_of, writing
+
+from lab import client
+
+CLOCK = 20
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """All four layers in a lab whose regions may die."""
+    made = Lab(tmp_path_factory.mktemp("outages"), free_port())
+    try:
+        answer = made.inv("deploy-all")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        client.set_clock(made.state_dir, CLOCK)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize("part", [None, "database", "compute"])
+def test_the_front_door_serves_again_and_nothing_older_than_the_lag_is_lost(
+    lab: Lab, part: str | None
+) -> None:
+    """N2, R3.2, traps 7, 10 and 14: us-east-1 dies as a whole, or loses its database or its
+    functions, at clock 20; writes go on, acknowledged records stay, both regions come back in
+    sync, and traffic comes home."""
+    with writing(front_door_of(lab)) as load:
+        report = endure(lab, load, Outage(EAST, part))
+    assert report.unexcused == 0, report
+    assert report.in_sync, report
