@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from deployed_lab import Lab, free_port
-from outages import EAST, Outage, endure
+from region_outage import EAST, Outage, endure
 from traffic import front_door_of, writing
 
 from lab import client
