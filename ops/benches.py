@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -18,6 +19,10 @@ def run(name: str) -> None:
     if name not in names:
         raise bad_input(f"unknown benchmark {name}: choose one of {', '.join(names)}")
     program = directory / f"{name}.py"
-    code = subprocess.run([sys.executable, str(program)], cwd=directory, check=False).returncode
+    # Benchmarks use the system as the integration tests do, with the same helpers.
+    environment = {**os.environ, "PYTHONPATH": str(directory.parent / "integration")}
+    code = subprocess.run(
+        [sys.executable, str(program)], cwd=directory, env=environment, check=False
+    ).returncode
     if code:
         raise Exit(code=code)
