@@ -18,7 +18,9 @@ from bench import Measurements, deployed_lab
 from deployed_lab import REPOSITORY, Lab
 
 BUNDLE = REPOSITORY / "app" / "build" / "api"
-EVENT = json.dumps({"httpMethod": "GET", "path": "/health", "headers": {}, "requestContext": {"elb": {}}})
+EVENT = json.dumps(
+    {"httpMethod": "GET", "path": "/health", "headers": {}, "requestContext": {"elb": {}}}
+)
 COLD = "const t=performance.now();const m=await import(process.argv[1]);await m.handler(JSON.parse(process.argv[2]),{awsRequestId:'1'});console.log(performance.now()-t)"  # noqa: E501
 WARM = "const m=await import(process.argv[1]);const e=JSON.parse(process.argv[2]);const x=[];for(let i=0;i<3000;i++){const t=performance.now();await m.handler(e,{awsRequestId:'1'});x.push(performance.now()-t)}x.sort((a,b)=>a-b);console.log(x[x.length>>1])"  # noqa: E501
 HELLO = (
