@@ -33,6 +33,24 @@ def data() -> Deployment:
     return program("data")
 
 
+@pytest.fixture(scope="module")
+def varied() -> Deployment:
+    """The program with every opt-in at once: one run serves many tests."""
+    return run_program(
+        "data",
+        config={
+            "data:engineVersion": "15.10",
+            "data:instancesPerRegion": 3,
+            "data:preferredBackupWindow": "22:30-23:30",
+            "data:deletionProtection": True,
+            "data:monitoringInterval": 0,
+            "data:performanceInsights": True,
+            "data:secretRecoveryDays": 7,
+            "data:bidirectionalReplication": False,
+        },
+    )
+
+
 def cluster_of(data: Deployment, region: str) -> Registered:
     """The region's cluster."""
     return data.one(CLUSTER, region=region)
@@ -140,9 +158,9 @@ def test_the_secondary_says_where_it_copies_from(data: Deployment) -> None:
     assert "sourceRegion" not in cluster_of(data, "us-east-1").inputs
 
 
-def test_the_version_is_the_same_everywhere() -> None:
+def test_the_version_is_the_same_everywhere(varied: Deployment) -> None:
     """Trap 6: one place says the version; instances take their cluster's."""
-    data = run_program("data", config={"data:engineVersion": "15.10"})
+    data = varied
     holders = [data.one(GLOBAL), *data.created(CLUSTER)]
     assert {holder.inputs["engineVersion"] for holder in holders} == {"15.10"}
     assert all("engineVersion" not in instance.inputs for instance in data.created(INSTANCE))
@@ -187,27 +205,24 @@ def test_client_settings_of_backup_and_deletion(data: Deployment) -> None:
     assert data.one(GLOBAL).inputs["forceDestroy"] is True
 
 
-def test_deletion_protection_is_opt_in() -> None:
+def test_deletion_protection_is_opt_in(varied: Deployment) -> None:
     """R1.2, R9.3: one key protects the global cluster and both members; nothing shipped sets it."""
-    data = run_program("data", config={"data:deletionProtection": True})
-    protected = [data.one(GLOBAL), *data.created(CLUSTER)]
+    protected = [varied.one(GLOBAL), *varied.created(CLUSTER)]
     assert [resource.inputs["deletionProtection"] for resource in protected] == [True] * 3
 
 
-def test_windows_are_apart_in_the_two_regions() -> None:
+def test_windows_are_apart_in_the_two_regions(varied: Deployment) -> None:
     """R1.2: never are both regions backed up or maintained at once."""
-    data = run_program("data", config={"data:preferredBackupWindow": "22:30-23:30"})
-    assert cluster_of(data, "us-east-1").inputs["preferredBackupWindow"] == "22:30-23:30"
+    assert cluster_of(varied, "us-east-1").inputs["preferredBackupWindow"] == "22:30-23:30"
     for key in ("preferredBackupWindow", "preferredMaintenanceWindow"):
-        one, other = (cluster_of(data, region).inputs[key] for region in REGIONS)
+        one, other = (cluster_of(varied, region).inputs[key] for region in REGIONS)
         assert one != other
 
 
-def test_instances_as_many_as_configured() -> None:
+def test_instances_as_many_as_configured(varied: Deployment) -> None:
     """R1.3: the number of instances is the same in both regions, promotion in their order."""
-    data = run_program("data", config={"data:instancesPerRegion": 3})
     for region in REGIONS:
-        instances = data.created(INSTANCE, region)
+        instances = varied.created(INSTANCE, region)
         assert [instance.inputs["promotionTier"] for instance in instances] == [0, 1, 2]
         assert {instance.inputs["instanceClass"] for instance in instances} == {"db.r6g.large"}
         assert not any(instance.inputs["publiclyAccessible"] for instance in instances)
@@ -247,14 +262,11 @@ def test_enhanced_monitoring_waits_for_its_permission(data: Deployment, region: 
     assert data.reaches(instance, attachment)
 
 
-def test_monitoring_can_be_off_and_insights_on() -> None:
+def test_monitoring_can_be_off_and_insights_on(varied: Deployment) -> None:
     """R1: enhanced monitoring and Performance Insights are configuration."""
-    data = run_program(
-        "data",
-        config={"data:monitoringInterval": 0, "data:performanceInsights": True},
-    )
+    data = varied
     for region in REGIONS:
-        instance = data.one(INSTANCE, region=region)
+        instance = data.created(INSTANCE, region)[0]
         assert "monitoringRoleArn" not in instance.inputs
         assert instance.inputs["performanceInsightsEnabled"] is True
         assert (
@@ -348,10 +360,9 @@ def test_secrets_are_replicated_under_each_regions_key(
     assert "secretString" in version.additional_secret_outputs
 
 
-def test_a_recovery_window_is_opt_in() -> None:
+def test_a_recovery_window_is_opt_in(varied: Deployment) -> None:
     """R9.3, trap 30: only a configuration that asks for it keeps deleted secrets."""
-    data = run_program("data", config={"data:secretRecoveryDays": 7})
-    assert {s.inputs["recoveryWindowInDays"] for s in data.created(SECRET)} == {7}
+    assert {s.inputs["recoveryWindowInDays"] for s in varied.created(SECRET)} == {7}
 
 
 def test_exports_carry_arns_and_no_password(data: Deployment) -> None:
@@ -529,10 +540,10 @@ def test_the_replication_role_touches_two_buckets_and_two_keys(
     assert trusted["Principal"] == {"Service": "s3.amazonaws.com"}
 
 
-def test_one_way_replication_is_a_choice() -> None:
+def test_one_way_replication_is_a_choice(varied: Deployment) -> None:
     """R4.1: without bidirectionalReplication only us-east-1 replicates, and only us-west-2's
     policy names a role."""
-    data = run_program("data", config={"data:bidirectionalReplication": False})
+    data = varied
     assert data.region_of(data.one(REPLICATION)) == "us-east-1"
     east = statements(data.one(BUCKET_POLICY, "bucket-policy-content-us-east-1"))
     west = statements(data.one(BUCKET_POLICY, "bucket-policy-content-us-west-2"))

@@ -45,6 +45,23 @@ def without_nat() -> Deployment:
     )
 
 
+@pytest.fixture(scope="module")
+def varied() -> Deployment:
+    """Everything that costs or opens more, at once: one run serves many tests."""
+    return run_program(
+        "network",
+        config={
+            "network:natGateways": 3,
+            "network:vpcEndpoints": True,
+            "network:flowLogRetentionDays": 365,
+            "TapStack:primaryZones": ["us-east-1b", "us-east-1d", "us-east-1f"],
+            "app:certificateArns": CERTIFICATES,
+            "data:instanceClass": "db.serverless",
+            "data:minCapacity": "2",
+        },
+    )
+
+
 def named(resources: list[Registered], part: str) -> list[Registered]:
     """Those whose logical name contains a part."""
     return [resource for resource in resources if part in resource.name]
@@ -69,13 +86,12 @@ def test_three_tiers_over_three_zones(network: Deployment, region: str) -> None:
         assert not any(subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets)
 
 
-def test_zones_are_pinned_by_configuration() -> None:
+def test_zones_are_pinned_by_configuration(varied: Deployment) -> None:
     """R7.1: the zones of the settings, not whatever AWS lists first today."""
     zones = ["us-east-1b", "us-east-1d", "us-east-1f"]
-    network = run_program("network", config={"TapStack:primaryZones": zones})
-    subnets = named(network.created(SUBNET, "us-east-1"), "subnet-private-")
+    subnets = named(varied.created(SUBNET, "us-east-1"), "subnet-private-")
     assert [subnet.inputs["availabilityZone"] for subnet in subnets] == zones
-    assert network.exports["primary"]["availability_zones"] == zones
+    assert varied.exports["primary"]["availability_zones"] == zones
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -86,10 +102,12 @@ def test_the_default_security_group_is_closed(network: Deployment, region: str) 
     assert group.inputs["egress"] == []
 
 
-@pytest.mark.parametrize(("count", "targets"), [(1, 1), (3, 3)])
-def test_nat_gateways_are_as_many_as_configured(count: int, targets: int) -> None:
+@pytest.mark.parametrize(("fixture", "count"), [("network", 1), ("varied", 3)])
+def test_nat_gateways_are_as_many_as_configured(
+    fixture: str, count: int, request: pytest.FixtureRequest
+) -> None:
     """R7.3: one shared by three zones, or one a zone so that no zone depends on another."""
-    network = run_program("network", config={"network:natGateways": count})
+    network: Deployment = request.getfixturevalue(fixture)
     for region in REGIONS:
         gateways = network.created(NAT, region)
         assert len(gateways) == count
@@ -100,7 +118,7 @@ def test_nat_gateways_are_as_many_as_configured(count: int, targets: int) -> Non
         routes = [r for r in network.created(ROUTE, region) if "natGatewayId" in r.inputs]
         assert len(routes) == 3
         assert len({route.inputs["routeTableId"] for route in routes}) == 3
-        assert len({route.inputs["natGatewayId"] for route in routes}) == targets
+        assert len({route.inputs["natGatewayId"] for route in routes}) == count
 
 
 def test_without_nat_no_private_table_leads_out(without_nat: Deployment) -> None:
@@ -204,11 +222,10 @@ def test_load_balancers_take_http_from_the_internet(network: Deployment, region:
     assert [r for r in network.created(EGRESS) if r.inputs["securityGroupId"] == group.id] == []
 
 
-def test_certificates_open_443() -> None:
+def test_certificates_open_443(varied: Deployment) -> None:
     """R2.2: with certificates configured the load balancer serves HTTPS as well."""
-    network = run_program("network", config={"app:certificateArns": CERTIFICATES})
     for region in REGIONS:
-        rule = rules(network, INGRESS, region)["load-balancer-from-internet-https"]
+        rule = rules(varied, INGRESS, region)["load-balancer-from-internet-https"]
         assert (rule["fromPort"], rule["cidrIpv4"]) == (443, "0.0.0.0/0")
 
 
@@ -303,18 +320,17 @@ def test_interface_endpoints_are_those_that_functions_call(
         assert len(entry.inputs["subnetIds"]) == 2
 
 
-def test_endpoints_beside_nat_need_no_rule_of_their_own() -> None:
+def test_endpoints_beside_nat_need_no_rule_of_their_own(varied: Deployment) -> None:
     """R7.3: with NAT as well, the functions' 443 to anywhere covers the endpoints."""
-    network = run_program("network", config={"network:vpcEndpoints": True})
     for region in REGIONS:
-        assert "function-to-endpoints" not in rules(network, EGRESS, region)
-        assert "endpoints-from-function" in rules(network, INGRESS, region)
+        assert "function-to-endpoints" not in rules(varied, EGRESS, region)
+        assert "endpoints-from-function" in rules(varied, INGRESS, region)
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_flow_logs_are_encrypted_and_expire(region: str) -> None:
+def test_flow_logs_are_encrypted_and_expire(varied: Deployment, region: str) -> None:
     """HIPAA vpc-flow-logs-enabled: all traffic, our key, retention as configured."""
-    network = run_program("network", config={"network:flowLogRetentionDays": 365})
+    network = varied
     log = network.one("aws:ec2/flowLog:FlowLog", region=region)
     assert log.inputs["trafficType"] == "ALL"
     group = network.one("aws:cloudwatch/logGroup:LogGroup", region=region)
@@ -354,13 +370,9 @@ def test_the_flow_logs_role_writes_to_its_group_only(network: Deployment, region
     assert trusted["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
-def test_advice_is_given_as_a_warning() -> None:
+def test_advice_is_given_as_a_warning(varied: Deployment) -> None:
     """R1.3: every layer says what works against AWS's advice."""
-    network = run_program(
-        "network",
-        config={"data:instanceClass": "db.serverless", "data:minCapacity": "2"},
-    )
-    assert any("AWS advises at least 8" in text for text in network.warnings())
+    assert any("AWS advises at least 8" in text for text in varied.warnings())
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from google.protobuf import empty_pb2, json_format
 from pulumi.runtime import mocks, rpc, run_in_stack
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.config import set_all_config
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import resource_pb2, source_pb2
 
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE, Number, Texts, check, field_paths
 from tapstack.regions import PROJECT_TAG
@@ -39,6 +39,9 @@ SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 UNKNOWN_VALUE = rpc.UNKNOWN
 """What an unknown value looks like in a resource's inputs and in a preview's outputs."""
+
+PROGRAM_SECONDS = 120
+"""A program takes one or two; one that waits for an Output that never comes ends here."""
 
 BASE_CONFIG = {"TapStack:environmentSuffix": SUFFIX, "aws:region": "us-east-1"}
 LAB_CONFIG = {"TapStack:endpoint": "http://127.0.0.1:45660"}
@@ -210,7 +213,12 @@ def run_program(
         asyncio.run(_run_main(ROOT / layer))
 
     environment = {UNDEPLOYED_VARIABLE: ",".join(undeployed)}
-    with contextlib.chdir(ROOT / layer), mock.patch.dict(os.environ, environment):
+    with (
+        contextlib.chdir(ROOT / layer),
+        mock.patch.dict(os.environ, environment),
+        # Where in the source a resource was declared: a fifth of the time, and nobody asks.
+        mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
+    ):
         _in_fresh_context(run)
     return deployment
 
@@ -326,9 +334,10 @@ def _in_fresh_context(run: Callable[[], None]) -> None:
         except BaseException as error:  # handed to the caller's thread
             raised.append(error)
 
-    thread = threading.Thread(target=guarded)
+    thread = threading.Thread(target=guarded, daemon=True)
     thread.start()
-    thread.join()
+    thread.join(PROGRAM_SECONDS)
+    assert not thread.is_alive(), f"the program didn't end within {PROGRAM_SECONDS} s"
     if raised:
         raise raised[0]
 
