@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from application_client import until
 from deployed_lab import Lab, free_port
+from faults import FAULTS
 from region_outage import EAST, Outage, endure
 from traffic import front_door_of, writing
 
@@ -38,3 +40,20 @@ def test_the_front_door_serves_again_and_nothing_older_than_the_lag_is_lost(
         report = endure(lab, load, Outage(EAST, part))
     assert report.unexcused == 0, report
     assert report.in_sync, report
+
+
+# What is broken on purpose below shows as a failed check: the lab tests the programs, not itself.
+# Each check holds before, fails while broken, and holds again once repaired.
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_broken_deployment_fails_its_check(lab: Lab, name: str) -> None:
+    """R3.2, R4.2, R5.1, R7.2, traps 12, 14, 21, 24, 26 and 27: seen by the lab's behaviour."""
+    fault = FAULTS[name](lab)
+    assert fault.check(), f"{name}: the healthy deployment fails the check"
+    fault.break_it()
+    try:
+        assert not fault.check(), f"{name}: broken, and the check doesn't see it"
+    finally:
+        fault.repair()
+    assert until(fault.check, 30), f"{name}: repaired, and the check still fails"
