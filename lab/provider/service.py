@@ -146,9 +146,11 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             if wire.has_unknown(tags) and not isinstance(tags, Mapping):
                 news["tagsAll"] = wire.UNKNOWN
             else:
-                merged = {**aws.default_tags, **wire.plain(tags)}
+                # A tag that is secret stays so: `tags` may be one as a whole, or hold some.
+                whole = wire.is_secret(tags)
+                merged = {**aws.default_tags, **(wire.plain(tags) if whole else tags)}
                 if merged:
-                    news["tagsAll"] = merged
+                    news["tagsAll"] = wire.secret(merged) if whole else merged
 
     @_reports("comparing")
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -256,3 +256,27 @@ def test_plugins_answers_beyond_the_plain_ones(place: Place) -> None:
     assert (summary.same, summary.changed) == (1, 0)
     assert "read die id=" in (place.cloud / "calls.log").read_text()
     assert place.engine(program("west")).preview(lambda _: None).replaced == 1
+
+
+def test_drift_is_what_the_program_cares_for(place: Place) -> None:
+    """Trap 2: after a failover a refresh finds nothing in what the program ignores, and neither
+    what the cloud alone decides (an output) nor that is shown as drift; the next up changes
+    nothing either. The state says what is ignored, as the CLI's does."""
+    program = (
+        "east = Provider('east', 'east')\n"
+        "opts = pulumi.ResourceOptions(provider=east, ignore_changes=['size'])\n"
+        "Thing('a', opts, size=1, tags={'k': 'blue'})\n"
+    )
+    place.up(program)
+    engine = place.engine()
+    (state,) = (one for one in engine.resources() if one["type"] == "fake:index:Thing")
+    assert state["ignoreChanges"] == ["size"]
+    path = place.cloud / "a.json"
+    path.write_text(path.read_text().replace('"size": 1', '"size": 7'))
+    seen = engine.refresh(place.events.append)
+    assert (seen.updated, seen.same) == (0, 1)
+    (state,) = (one for one in engine.resources() if one["type"] == "fake:index:Thing")
+    assert state["inputs"]["size"] == 7
+    assert place.up(program).changed == 0
+    path.write_text(path.read_text().replace("blue", "red"))
+    assert engine.refresh(place.events.append).updated == 1

@@ -135,6 +135,12 @@ def test_check_adds_region_and_all_tags_and_keeps_secrets(client: ProviderClient
     assert inputs["tagsAll"] == {"Environment": "lab", "Name": "a"}
     assert inputs["tags"] == {"Name": "a"}
     assert inputs["value"] == wire.secret("s")
+    news["tags"] = {"Name": wire.secret("a")}
+    inputs, _ = client.check(Resource(token, "x"), dict(news))
+    assert inputs["tagsAll"] == {"Environment": "lab", "Name": wire.secret("a")}
+    news["tags"] = wire.secret({"Name": "a"})
+    inputs, _ = client.check(Resource(token, "x"), dict(news))
+    assert inputs["tagsAll"] == wire.secret({"Environment": "lab", "Name": "a"})
     role, _ = client.check(
         Resource("aws:iam/role:Role", "r"), {"name": "r", "assumeRolePolicy": ""}
     )
