@@ -47,7 +47,7 @@ def no_secondary_record(lab: Lab) -> Fault:
             return False
         client.outage(lab.state_dir, EAST, "compute")
         try:
-            return bool(until(lambda: _answered_region(lab) == WEST, 12))
+            return bool(until(lambda: _answered_region(lab) == WEST, 25))
         finally:
             client.restore(lab.state_dir, EAST)
 
@@ -71,11 +71,8 @@ def wrong_health_path(lab: Lab) -> Fault:
     def stays_home() -> bool:
         if not until(lambda: _answered_region(lab) == EAST, 20):
             return False
-        # Long enough for three probes at the lab's clock.
-        end = time.monotonic() + 10
-        while time.monotonic() < end and _answered_region(lab) == EAST:
-            time.sleep(0.2)
-        return _answered_region(lab) == EAST
+        # Three probes take under five seconds at the lab's clock, on a machine with time for it.
+        return not until(lambda: _answered_region(lab) != EAST, 15)
 
     return Fault(stays_home, lambda: path("/no-such-path"), lambda: path("/health"))
 
