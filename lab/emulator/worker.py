@@ -52,6 +52,7 @@ class Worker:
         self._environment = {**environment, "_LAB_MARK": self._mark}
         self._process: asyncio.subprocess.Process | None = None
         self._log: list[str] = []
+        self._killed = False
         self.idle_since = time.monotonic()
 
     @property
@@ -62,7 +63,8 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether it can take an event."""
-        return self._process is not None and self._process.returncode is None
+        # A killed process has no return code until it is waited for.
+        return not self._killed and self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
         """Start the process and load the handler; raises WorkerDied with Lambda's error."""
@@ -116,6 +118,7 @@ class Worker:
     def kill(self) -> None:
         """End the process at once."""
         if self.alive and self._process:
+            self._killed = True
             with suppress(ProcessLookupError):
                 self._process.kill()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from application_client import until
 from botocore.exceptions import ClientError
@@ -106,37 +105,50 @@ def endure(lab: Lab, load: Load, outage: Outage) -> Report:
     """Begins the outage under load, fails the database over when it's hit, ends it, brings the
     writer home, and waits for both regions to hold the same."""
     door = front_door_of(lab)
+    assert until(lambda: load.written_since(time.monotonic() - 1) > 0, SERVES_AGAIN_SECONDS), (
+        f"{outage}: nothing is written before it"
+    )
     lag = lag_ms(lab)
     killed = time.monotonic()
     client.outage(lab.state_dir, outage.region, outage.part)
-    if outage.kills_database and outage.region == EAST:
+    fails_over = outage.kills_database and outage.region == EAST
+    if fails_over:
         fail_over(lab, WEST)
+    promoted = time.monotonic()
     assert until(
-        lambda: load.written_since(time.monotonic() - 1) > 0 and served_by(door),
+        lambda: load.written_since(max(promoted, time.monotonic() - 1)) > 0 and served_by(door),
         SERVES_AGAIN_SECONDS,
     ), f"{outage}: the front door doesn't serve again"
-    writes_again = time.monotonic() - killed
+    restored = time.monotonic()
     client.restore(lab.state_dir, outage.region)
     in_sync = bool(until(lambda: _same_in_both(lab, load), SYNC_SECONDS))
-    kept = records(lab, "primary")
-    lost = {key: at for key, at in load.before(killed).items() if key not in kept}
-    allowed = lag / 1000 + CLOCK_ERROR_SECONDS
+    kept = until(lambda: _readable(lab, "primary"), SERVES_AGAIN_SECONDS)
+    assert kept is not None, f"{outage}: us-east-1's records can't be read"
+    lost = {key: at for key, at in load.before(restored).items() if key not in kept}
+    # Only a failover may lose something: what the standby hadn't received when the writer died.
+    oldest = killed - lag / 1000 - CLOCK_ERROR_SECONDS if fails_over else promoted
     if writer_region(lab) != EAST:
         switch_over(lab, EAST)
     assert until(lambda: served_by(door) == EAST, SERVES_AGAIN_SECONDS), f"{outage}: no way home"
     return Report(
-        writes_again=writes_again,
+        writes_again=restored - killed,
         lost=len(lost),
-        unexcused=sum(killed - at > allowed for at in lost.values()),
+        unexcused=sum(not oldest <= at < promoted for at in lost.values()),
         lag_ms=lag,
         in_sync=in_sync,
     )
 
 
-def _same_in_both(lab: Lab, load: Load) -> Any:
+def _readable(lab: Lab, role: str) -> set[str] | None:
+    """The ids of all records through one region, or None while they can't be read."""
+    try:
+        return records(lab, role)
+    except (ConnectionError, OSError):
+        return None
+
+
+def _same_in_both(lab: Lab, load: Load) -> bool:
     """Whether what was acknowledged half a second ago or earlier is the same in both regions."""
     settled = set(load.before(time.monotonic() - 0.5))
-    try:
-        return records(lab, "primary") & settled == records(lab, "secondary") & settled
-    except (ConnectionError, OSError):
-        return False
+    east, west = _readable(lab, "primary"), _readable(lab, "secondary")
+    return east is not None and west is not None and east & settled == west & settled

@@ -36,3 +36,16 @@ def test_a_missed_limit_is_the_tasks_exit_code(monkeypatch, code):
     ((python, program),) = ran
     assert python == sys.executable
     assert program.endswith("tests/bench/deploy.py")
+
+
+def test_the_labs_limits_are_those_of_deploying(monkeypatch):
+    """N1: `bench lab` is the benchmark of deploying, of its seconds and its memory."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    benches.run("lab")
+    assert ran[0][1].endswith("tests/bench/deploy.py")
