@@ -120,6 +120,24 @@ def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
     assert not any("--cov" in command for command in commands.commands)
 
 
+def test_unit_tests_alone(functions: Path) -> None:
+    """`./inv test --unit` runs no integration test; with --match only pytest's."""
+    commands = Commands()
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=True, integration=False, match="a")
+    (command,) = commands.commands
+    assert "tests/unit" in command
+
+
+def test_integration_tests_may_run_alone(functions: Path) -> None:
+    """`./inv test --integration`."""
+    commands = Commands()
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=True, match="")
+    (command,) = commands.commands
+    assert "pytest tests/integration" in command
+
+
 def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
     """No report is no success."""
     assert checks._junit(tmp_path / "none.xml") == (0, 1)

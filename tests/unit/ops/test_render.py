@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from fake_engine import event
 from rich.console import Console
 
@@ -162,3 +163,19 @@ def test_a_pipeline_s_console_keeps_long_lines_whole() -> None:
     made.file = io.StringIO()
     made.print("x" * 300)
     assert text(made) == "x" * 300 + "\n"
+
+
+def test_a_terminal_s_console_keeps_the_terminal_s_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the tables fit it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "77")
+    assert render.make_console().width == 77
+
+
+def test_a_terminal_keeps_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's window decides how wide tables are."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "91")
+    made = render.make_console()
+    assert made.is_terminal
+    assert made.width == 91

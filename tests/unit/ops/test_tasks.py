@@ -18,7 +18,7 @@ from test_driver import Watched, watched
 
 import tasks
 from lab.engine.events import EngineError
-from ops import checks, session, show
+from ops import benches, checks, policy, session, show
 from ops.errors import OperatorError
 
 ROOT = Path(tasks.__file__).resolve().parent
@@ -110,6 +110,7 @@ def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
         (lambda: tasks.lab_outage(Context(), "r"), show, "lab_outage", ("r", None)),
         (lambda: tasks.lab_restore(Context(), "r"), show, "lab_restore", ("r",)),
         (lambda: tasks.lab_clock(Context(), 3.0), show, "lab_clock", (3.0,)),
+        (lambda: tasks.bench(Context(), "kills"), benches, "run", ("kills",)),
     ],
 )
 def test_looking_tasks_pass_their_flags_on(
@@ -128,6 +129,42 @@ def test_looking_tasks_pass_their_flags_on(
     with pytest.raises(Exit) as caught:
         call()
     assert caught.value.message == "no"
+
+
+def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N8: as a table, as JSON, or as the document."""
+    from ops import policy
+
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
+    tasks.policy(Context(), markdown=True)
+    assert asked == [(("lab", None), {"as_json": False, "markdown": True})]
+
+
+def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NAMES: bench NAME."""
+    from ops import benches
+
+    asked: list[str] = []
+    monkeypatch.setattr(benches, "run", asked.append)
+    tasks.bench(Context(), "deploy")
+    assert asked == ["deploy"]
+
+
+def test_setup_and_moves_tell_what_they_did(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NAMES: setup, state.move."""
+    from ops import setup
+
+    monkeypatch.setattr(setup, "setup", lambda: ["installed"])
+    monkeypatch.setattr(session, "move_state", lambda stack, to: {"network": 3})
+    tasks.setup(Context())
+    tasks.state_move(Context(), to="pulumi")
+    assert capsys.readouterr().out.splitlines() == [
+        "installed",
+        "network: 3 resources are the pulumi engine's now",
+    ]
 
 
 def test_checks_get_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,3 +211,11 @@ def test_every_error_that_names_a_command_names_one_that_exists() -> None:
     for path in (*(ROOT / "ops").glob("*.py"), ROOT / "tasks.py"):
         for command in re.findall(r"\./inv ([a-z][a-z.-]*[a-z])", path.read_text()):
             assert command in names | PROSE, f"{path.name}: ./inv {command}"
+
+
+def test_policy_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N8: as a table, as JSON, or as the document's table."""
+    asked: list[Any] = []
+    monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
+    tasks.policy(Context(), markdown=True)
+    assert asked == [(("lab", None), {"as_json": False, "markdown": True})]
