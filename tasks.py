@@ -47,11 +47,18 @@ def reported(body: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _all(stack: str, engine: str | None, verb: str, **options: Any) -> None:
-    from ops import session
+def _all(
+    stack: str,
+    engine: str | None,
+    verb: str,
+    part: tuple[str, str] = ("", ""),
+    **options: Any,
+) -> None:
+    from ops import sequence, session
 
+    layers = sequence.between(sequence.contract_graph(), part[0] or None, part[1] or None)
     driver = session.driver_for(stack, engine, _options(**options))
-    _end(getattr(driver, verb)(list(driver.graph)))
+    _end(getattr(driver, verb)(layers))
 
 
 def _one(layer: str, stack: str, engine: str | None, verb: str, **options: Any) -> None:
@@ -75,17 +82,28 @@ def _end(results: Sequence[Any]) -> None:
         raise Exit(code=code)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "refresh": REFRESH, "parallel": PARALLEL})
+@task(
+    help={
+        "stack": STACK,
+        "engine": ENGINE,
+        "from": "First layer to deploy; those before it must be deployed",
+        "to": "Last layer to deploy",
+        "refresh": REFRESH,
+        "parallel": PARALLEL,
+    }
+)
 @reported
 def deploy_all(
     _c: Context,
     stack: str = "lab",
     engine: str | None = None,
+    from_: str = "",
+    to: str = "",
     refresh: bool = False,
     parallel: int = 0,
 ) -> None:
     """Deploy all layers in their order, and print the endpoints."""
-    _all(stack, engine, "up", refresh=refresh, parallel=parallel)
+    _all(stack, engine, "up", (from_, to), refresh=refresh, parallel=parallel)
 
 
 @task(help={"stack": STACK, "engine": ENGINE, "refresh": REFRESH, "parallel": PARALLEL})
@@ -225,6 +243,53 @@ def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
     from ops import show
 
     show.inventory(stack, json)
+
+
+@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
+@reported
+def drift(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
+    """Tell what changed in the cloud behind the programs' backs; exit code 5 if anything did."""
+    from ops import drift as drifts
+
+    drifts.show(stack, engine, json)
+
+
+@task(
+    positional=["name"],
+    help={
+        "name": "Name of the environment: the file becomes Pulumi.<name>.yaml",
+        "suffix": "Last part of every physical name, at most 14 characters",
+        "environment": "The Environment tag: dev or prod",
+        "domain": "Domain of the hosted zone",
+        "account": "The only AWS account that may be deployed to",
+        "alarm_email": "Who is told of alarms",
+    },
+)
+@reported
+def init(
+    _c: Context,
+    name: str,
+    suffix: str = "",
+    environment: str = "dev",
+    domain: str = "",
+    account: str = "",
+    alarm_email: str = "",
+) -> None:
+    """Write the stack file of a new environment."""
+    from ops import init as inits
+
+    file = inits.write(
+        name,
+        {
+            "TapStack:environmentSuffix": suffix,
+            "TapStack:environment": environment,
+            "TapStack:accountId": account,
+            "aws:region": "us-east-1",
+            "global:domain": domain,
+            "global:alarmEmail": alarm_email,
+        },
+    )
+    print(f"{file.name} written: ./inv preview-all --stack {name}")
 
 
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
@@ -398,5 +463,6 @@ _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, 
 _state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, cost, policy, lint, test, bench, setup, _lab, _state, _events,
+    outputs, inventory, status, drift, init, cost, policy, lint, test, bench, setup,
+    _lab, _state, _events,
 )  # fmt: skip

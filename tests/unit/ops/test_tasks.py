@@ -18,7 +18,7 @@ from test_driver import Watched, watched
 
 import tasks
 from lab.engine.events import EngineError
-from ops import benches, checks, policy, session, show
+from ops import benches, checks, drift, init, policy, session, show
 from ops.errors import OperatorError
 
 ROOT = Path(tasks.__file__).resolve().parent
@@ -34,7 +34,8 @@ def test_every_task_and_every_argument_is_explained(name: str) -> None:
     text = inspect.getdoc(task.body) or ""
     assert text.count("\n") == 0
     assert text.endswith(".")
-    arguments = set(inspect.signature(task.body).parameters) - {"_c", "c"}
+    parameters = inspect.signature(task.body).parameters
+    arguments = {name.rstrip("_") for name in parameters} - {"_c", "c"}
     assert arguments == set(task.help)
 
 
@@ -219,3 +220,51 @@ def test_policy_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
     tasks.policy(Context(), markdown=True)
     assert asked == [(("lab", None), {"as_json": False, "markdown": True})]
+
+
+def test_a_part_of_the_chain(driver: Watched) -> None:
+    """N7: --from and --to, both included; the wrong way round is one line."""
+    tasks.deploy_all(Context(), to="data")
+    assert calls(driver) == [("up", "network"), ("up", "data")]
+    tasks.deploy_all(Context(), from_="app")
+    assert calls(driver) == [("up", "app"), ("up", "global")]
+    with pytest.raises(Exit) as caught:
+        tasks.deploy_all(Context(), from_="app", to="data")
+    assert caught.value.code == 2
+    assert "--from app comes after --to data" in str(caught.value.message)
+
+
+def test_flags_are_named_as_people_write_them() -> None:
+    """NAMES: `from` is a word of Python, and a flag all the same."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "invoke", "--help", "deploy-all"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "--from=STRING" in shown
+    assert "--to=STRING" in shown
+
+
+def test_drift_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NAMES: drift."""
+    asked: list[Any] = []
+    monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
+    tasks.drift(Context(), json=True)
+    assert asked == [("lab", None, True)]
+
+
+def test_init_says_what_to_run_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NAMES: init, flags only."""
+    given: dict[str, str] = {}
+
+    def write(name: str, values: dict[str, str]) -> Path:
+        given.update(values)
+        return tmp_path / f"Pulumi.{name}.yaml"
+
+    monkeypatch.setattr(init, "write", write)
+    tasks.init(Context(), "pr-7", suffix="pr7", account="123456789012")
+    assert given["TapStack:environmentSuffix"] == "pr7"
+    assert given["TapStack:accountId"] == "123456789012"
+    assert given["aws:region"] == "us-east-1"
+    assert "./inv preview-all --stack pr-7" in capsys.readouterr().out

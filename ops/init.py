@@ -1,0 +1,31 @@
+"""``./inv init ENV``: a stack file for a new environment, from flags only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from ops import settings_file, workspace
+from ops.errors import bad_input
+
+HEADER = "# One environment, shared by the four projects; all keys: each project's Pulumi.yaml.\n"
+
+
+def write(name: str, values: Mapping[str, str]) -> Path:
+    """Writes ``Pulumi.<name>.yaml`` with the keys that have a value; refuses to overwrite.
+
+    ``values``: ``namespace:key`` → text. Nothing is written that the programs would refuse.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise bad_input(f"{name} can't name a stack: use lower-case letters, digits and hyphens")
+    file = workspace.find().stack_file(name)
+    if file.exists():
+        raise bad_input(f"{file.name} exists: edit it, or choose another name")
+    config = {key: value for key, value in values.items() if value}
+    text = HEADER + yaml.safe_dump({"config": config}, sort_keys=False)
+    settings_file.parse(name, text)
+    file.write_text(text, encoding="utf-8")
+    return file

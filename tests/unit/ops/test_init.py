@@ -1,0 +1,72 @@
+# ruff: noqa: E501 - tables read best with a row a line
+"""`./inv init`: a stack file that every program accepts, or one line and no file."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops import init, settings_file
+from ops.errors import OperatorError
+from ops.workspace import Workspace
+from tapstack.errors import SettingsError
+
+ROOT = Path(__file__).parents[3]
+VALUES = {"TapStack:environmentSuffix": "pr7", "TapStack:environment": "dev", "aws:region": "us-east-1", "global:domain": ""}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def space(tmp_path, monkeypatch) -> Workspace:
+    """An empty working copy."""
+    made = Workspace(tmp_path, tmp_path)
+    monkeypatch.setattr(init.workspace, "find", lambda: made)
+    return made
+
+
+def test_the_file_holds_what_was_given_and_is_accepted(space):
+    """R9.4: one file an environment; keys without a value stay away."""
+    file = init.write("pr-7", VALUES)
+    assert file == space.stack_file("pr-7")
+    assert "global:domain" not in yaml.safe_load(file.read_text())["config"]
+    assert settings_file.load(space, "pr-7").settings.suffix == "pr7"
+
+
+def test_an_existing_file_is_never_overwritten(space):
+    """House rule: nothing is lost."""
+    init.write("pr-7", VALUES)
+    before = space.stack_file("pr-7").read_text()
+    with pytest.raises(OperatorError, match="exists"):
+        init.write("pr-7", {**VALUES, "TapStack:environmentSuffix": "other"})
+    assert space.stack_file("pr-7").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("PR 7", {}, "can't name a stack"),
+        ("pr-7", {"TapStack:environmentSuffix": ""}, "environmentSuffix is missing"),
+        ("pr-7", {"TapStack:environmentSuffix": "fifteen-letters"}, "longest suffix that fits has 14"),
+        ("pr-7", {"TapStack:environment": "prod"}, "environment prod needs"),
+        ("pr-7", {"global:domain": "clinic.example.com"}, "reserved"),
+    ],
+)  # fmt: skip
+def test_bad_input_writes_nothing(space, name, change, words):
+    """R9.1, R9.4, trap 16: one line, and no file."""
+    with pytest.raises((OperatorError, SettingsError), match=words):
+        init.write(name, {**VALUES, **change})
+    assert list(space.repository.glob("Pulumi.*.yaml")) == []
+
+
+def test_the_shipped_production_file_is_refused_until_it_is_filled_in(space):
+    """R9.3: it says which two keys; with either it's accepted, and holds nothing that blocks a
+    destroy."""
+    text = (ROOT / "Pulumi.prod.yaml").read_text()
+    with pytest.raises(SettingsError, match=r"certificateArns .* or app:allowPlainHttp true"):
+        settings_file.parse("prod", text)
+    settings = settings_file.parse(
+        "prod", text.replace("# app:allowPlainHttp", "app:allowPlainHttp")
+    ).settings
+    assert settings.environment == "prod"
+    assert not settings.data.deletion_protection
+    assert not settings.app.deletion_protection
+    assert settings.data.secret_recovery_days == 0
