@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from application_client import until
+from application_client import post_record, until
 from deployed_lab import Lab, free_port
 from faults import FAULTS
-from region_outage import EAST, Outage, endure
+from region_outage import EAST, WEST, Outage, endure, switch_over
 from traffic import front_door_of, writing
 
 from lab import client
@@ -40,6 +40,18 @@ def test_the_front_door_serves_again_and_nothing_older_than_the_lag_is_lost(
         report = endure(lab, load, Outage(EAST, part))
     assert report.unexcused == 0, report
     assert report.in_sync, report
+
+
+def test_a_switchover_costs_no_request_once_it_is_done(lab: Lab) -> None:
+    """R2.4, traps 7 and 8: the pooled connections lead to the demoted writer, which answers 25006
+    or hangs up; the application asks anew, once, and the very next request succeeds."""
+    for to in (WEST, EAST):
+        for role in ("primary", "secondary"):
+            assert post_record(lab, role).status == 201
+        switch_over(lab, to)
+        for role in ("primary", "secondary"):
+            answer = post_record(lab, role)
+            assert answer.status == 201, (to, role, answer.body)
 
 
 # What is broken on purpose below shows as a failed check: the lab tests the programs, not itself.
