@@ -10,6 +10,7 @@ from test_driver import stack_file
 
 from lab.engine.events import Summary
 from ops import embedded, engines
+from ops.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.settings_file import parse
 from ops.workspace import WORKSPACE_VARIABLE, Workspace, find
@@ -35,10 +36,19 @@ def test_the_embedded_engine_is_refused_for_anything_but_the_lab(name: str, line
     assert caught.value.code is ExitCode.BAD_INPUT
 
 
-def test_the_engine_of_a_lab_stack_is_made(tmp_path: Path) -> None:
-    """The embedded engine needs nothing but the workspace."""
-    made = engines.make("embedded", Workspace(tmp_path, tmp_path), stack_file(), {})
-    assert made.name == "embedded"
+def test_the_engine_of_a_lab_stack_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded engine needs nothing but the workspace; the lab's two engines refuse each
+    other's state, and a stack on AWS has one engine alone."""
+    space = Workspace(tmp_path, tmp_path)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        engines.pulumi_cli_state, "refuse_other", lambda _space, stack, name: asked.append(name)
+    )
+    assert engines.make("embedded", space, stack_file(), {}).name == "embedded"
+    assert asked == ["embedded"]
+    monkeypatch.setattr(engines, "any_of", lambda name, *_: name)
+    assert str(engines.make("pulumi", space, parse("dev", DEV), {})) == "pulumi"
+    assert asked == ["embedded"]
 
 
 class Recording:
@@ -75,6 +85,12 @@ class Recording:
 
     def resources(self) -> list[dict[str, Any]]:
         return [{"urn": "x"}]
+
+    def export(self) -> dict[str, Any]:
+        return {"deployment": {}}
+
+    def import_state(self, deployment: dict[str, Any]) -> None:
+        self.calls.append(("import", deployment))
 
     def interrupt(self) -> None:
         self.calls.append(("interrupt",))
@@ -135,6 +151,55 @@ def test_a_drift_check_works_on_a_copy_of_the_state(
     assert state.read_text() == "before"
     recorded.refresh("network", nothing)
     assert state.read_text() == "refreshed"
+
+
+def test_a_refresh_may_come_before_the_deployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--refresh`: a deployment refreshes the state itself, a preview a copy of it."""
+    monkeypatch.setattr(embedded, "EmbeddedEngine", Recording)
+    Recording.calls.clear()
+    space = Workspace(tmp_path, tmp_path / "ws")
+    engine = embedded.Embedded(space, "lab", {}, Options(refresh=True))
+    state = space.checkpoints / "network/lab.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("before")
+    engine.preview("network", nothing, frozenset())
+    assert Recording.calls == [("refresh", "before"), ("preview", None)]
+    assert state.read_text() == "before"
+    Recording.calls.clear()
+    engine.up("network", nothing)
+    assert Recording.calls == [("refresh", "before"), ("up",)]
+    assert state.read_text() == "refreshed"
+
+
+def test_the_embedded_engine_moves_whole_layers(tmp_path: Path) -> None:
+    """`--target` is Pulumi's CLI's: one line, and nothing touched."""
+    with pytest.raises(OperatorError, match="--target needs --engine pulumi"):
+        embedded.Embedded(Workspace(tmp_path, tmp_path), "lab", {}, Options(targets=("urn",)))
+
+
+def test_state_moves_out_of_the_embedded_engine_and_into_it(
+    recorded: embedded.Embedded, tmp_path: Path
+) -> None:
+    """DESIGN, engines: export and import, and a state that is forgotten leaves the lab as it is."""
+    assert recorded.export("network") == {"deployment": {}}
+    recorded.import_state("network", {"deployment": {"x": 1}})
+    assert Recording.calls == [("import", {"deployment": {"x": 1}})]
+    state = tmp_path / "ws/.lab/stacks/network/lab.json"
+    recorded.forget("network")
+    state.parent.mkdir(parents=True)
+    state.write_text("state")
+    recorded.forget("network")
+    assert not state.exists()
+
+
+def test_what_was_never_deployed_has_no_state_to_move(
+    recorded: embedded.Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty state isn't handed over as if it were one."""
+    monkeypatch.setattr(Recording, "resources", lambda _self: [])
+    assert recorded.export("network") is None
 
 
 def test_an_interruption_reaches_every_layer_that_works(recorded: embedded.Embedded) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engine import FakeEngine
 from invoke.exceptions import Exit
 from test_driver import LAB
 
@@ -53,6 +54,63 @@ def test_a_lab_stack_starts_its_lab(space: Workspace, started: list[dict[str, An
     assert driver.default_engine
     assert driver.engine.name == "embedded"
     assert driver.flags == ""
+
+
+def test_the_data_layer_is_prepared_before_it_is_destroyed(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 2: after a role swap the demoted member is detached first, or AWS refuses."""
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        session, "detach_demoted", lambda clients, settings: asked.append(settings.suffix)
+    )
+    session.driver_for("lab").before_destroy["data"]()
+    assert asked == ["lab"]
+
+
+def test_a_stack_on_aws_starts_no_lab(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab is for lab stacks; programs elsewhere are told of none."""
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        session.engines, "make", lambda *arguments: given.append(arguments[3]) or FakeEngine()
+    )
+    driver = session.driver_for("dev")
+    assert started == []
+    assert given == [{}]
+    assert driver.lab_endpoint is None
+
+
+class Held:
+    """An engine that holds a state, or could."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def test_state_is_moved_between_the_lab_s_engines(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DESIGN, engines: to the engine that was named, from the other one."""
+    moved: list[tuple[str, str]] = []
+
+    def move(source: Held, target: Held, layers: list[str]) -> dict[str, int]:
+        moved.append((source.name, target.name))
+        return dict.fromkeys(layers, 1)
+
+    monkeypatch.setattr(session.engines, "any_of", lambda name, *_: Held(name))
+    monkeypatch.setattr(session.pulumi_cli_state, "move", move)
+    assert session.move_state("lab", "pulumi")["network"] == 1
+    session.move_state("lab", "embedded")
+    assert moved == [("embedded", "pulumi"), ("pulumi", "embedded")]
+
+    def refuse(*_: object) -> None:
+        raise EngineError("both hold a state")
+
+    monkeypatch.setattr(session.pulumi_cli_state, "move", refuse)
+    with pytest.raises(OperatorError, match="both hold a state"):
+        session.move_state("lab", "embedded")
 
 
 def test_advice_is_printed_before_the_work(
