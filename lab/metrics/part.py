@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
 from lab.metrics import sources
@@ -81,7 +81,7 @@ class MetricsPart(Part):
     def _look(self) -> None:
         """Samples what no request tells: targets, queues, databases, health checks."""
         # Asked by name, so that a part that isn't there is simply not counted.
-        part: Callable[[str], Any] = self.lab.part
+        part = cast(Callable[[str], Any], self.lab.part)
         if dns := part("dns"):
             self._add(sources.of_health_checks(dns.verdicts()))
         if database := part("database"):
