@@ -91,7 +91,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     const result = await invoke(handler, event, {
       ...context,
       callbackWaitsForEmptyEventLoop: true,
-      getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+      getRemainingTimeInMillis: () => Math.max(0, Math.floor(deadline - Date.now())),
     });
     report({ status: "ok", result: result === undefined ? null : result });
   } catch (error) {
