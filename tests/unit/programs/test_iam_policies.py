@@ -19,7 +19,8 @@ def policies() -> list[tuple[str, Registered]]:
     for layer in LAYERS:
         for type_ in ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy"):
             found += [(layer, resource) for resource in program(layer).created(type_)]
-    return found
+    # Programs declare side by side; several test processes must agree on one order.
+    return sorted(found, key=lambda entry: (entry[0], entry[1].name))
 
 
 POLICIES = policies()
