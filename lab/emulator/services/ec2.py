@@ -189,7 +189,8 @@ class Ec2:
                 if address := ec2._addresses.get(nat["AllocationId"]):
                     address["AssociationId"] = address["NetworkInterfaceId"] = None
                 return response
-            gateways = response.result.get("NatGateways") or [response.result["NatGateway"]]
+            created = response.result.get("NatGateway")
+    gateways = [created] if created else response.result.get("NatGateways", [])
             for gateway in gateways:
                 nat = ec2._nat_gateways[gateway["NatGatewayId"]]
                 subnet = ec2._subnets.get(nat["SubnetId"])
