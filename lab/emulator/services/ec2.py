@@ -190,7 +190,7 @@ class Ec2:
                     address["AssociationId"] = address["NetworkInterfaceId"] = None
                 return response
             created = response.result.get("NatGateway")
-    gateways = [created] if created else response.result.get("NatGateways", [])
+            gateways = [created] if created else response.result.get("NatGateways", [])
             for gateway in gateways:
                 nat = ec2._nat_gateways[gateway["NatGatewayId"]]
                 subnet = ec2._subnets.get(nat["SubnetId"])
