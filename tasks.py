@@ -32,6 +32,7 @@ LAYER = "network, data, app or global"
 REFRESH = "Read every resource anew first"
 TARGET = "URN of a resource to touch alone; may be repeated (engine pulumi)"
 PARALLEL = "Resources moved at a time"
+CONFIRM = "The stack's name: destroys it without asking; the lab never asks"
 JSON = "Print JSON instead of a table"
 
 
@@ -131,16 +132,20 @@ def refresh_all(
     _all(stack, engine, "refresh", parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL})
+@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL, "confirm": CONFIRM})
 @reported
 def destroy_all(
     _c: Context,
     stack: str = "lab",
     engine: str | None = None,
     parallel: int = 0,
+    confirm: str = "",
 ) -> None:
-    """Take all layers down, consumers first."""
-    _all(stack, engine, "destroy", parallel=parallel)
+    """Take all layers down, consumers first, and look whether anything is left."""
+    from ops import sequence, session, teardown
+
+    driver = session.driver_for(stack, engine, _options(parallel=parallel))
+    _end(teardown.destroy(driver, list(sequence.contract_graph()), confirm))
 
 
 @task(
@@ -212,7 +217,14 @@ def refresh(
 
 @task(
     iterable=["target"],
-    help={"layer": LAYER, "stack": STACK, "engine": ENGINE, "target": TARGET, "parallel": PARALLEL},
+    help={
+        "layer": LAYER,
+        "stack": STACK,
+        "engine": ENGINE,
+        "target": TARGET,
+        "parallel": PARALLEL,
+        "confirm": CONFIRM,
+    },
 )
 @reported
 def destroy(
@@ -222,9 +234,14 @@ def destroy(
     engine: str | None = None,
     target: Sequence[str] = (),
     parallel: int = 0,
+    confirm: str = "",
 ) -> None:
     """Take one layer down; the layers that read it must be gone."""
-    _one(layer, stack, engine, "destroy", target=target, parallel=parallel)
+    from ops import sequence, session, teardown
+
+    sequence.known(sequence.contract_graph(), layer)
+    driver = session.driver_for(stack, engine, _options(target=target, parallel=parallel))
+    _end(teardown.destroy(driver, [layer], confirm))
 
 
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,12 @@ from ops.workspace import Workspace
 from tapstack import contracts
 from tapstack.errors import ContractError
 
+Tell = Callable[[str], None]
+"""Says a line to the operator."""
+Pause = Callable[[float], None]
+"""Waits so many seconds; an interruption ends it by an :class:`EngineError`."""
+Prepare = Callable[[Tell, Pause], None]
+
 NEVER = "isn't deployed"
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
@@ -40,11 +47,14 @@ class Driver:
     default_engine: bool = True
     """Whether the stack's own engine was taken; if not, printed commands name it."""
     lab_endpoint: str | None = None
-    before_destroy: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
-    """What a layer's destruction needs done outside Pulumi first; answers what it did."""
+    before_destroy: Mapping[str, Prepare] = field(default_factory=dict)
+    """What a layer's destruction needs done outside Pulumi first."""
+    permit: Callable[[], None] = lambda: None
+    """Raises when what is deployed mustn't be touched from here."""
     graph: Graph = field(default_factory=sequence.contract_graph)
     console: Console = field(default_factory=make_console)
     errors: Console = field(default_factory=lambda: make_console(stderr=True))
+    _interrupted: threading.Event = field(default_factory=threading.Event)
 
     @property
     def stack(self) -> str:
@@ -88,6 +98,7 @@ class Driver:
 
     def up(self, layers: Sequence[str]) -> list[LayerResult]:
         """Deploys the layers, upstream first; the upstreams left out must be deployed."""
+        self.permit()
         self._check_upstreams(layers)
         with self._alone("deploy-all"):
             results = self._run(
@@ -107,6 +118,7 @@ class Driver:
 
         if preview:
             return self._run("drift", layers, work, planned=True)
+        self.permit()
         with self._alone("refresh-all"):
             results = self._run("refresh", layers, work)
         self._explain(results, "refresh-all", layers)
@@ -117,10 +129,15 @@ class Driver:
 
         def work(layer: str) -> Summary:
             prepare = self.before_destroy.get(layer)
-            if prepare and self.engine.resources(layer) and (done := prepare()):
-                self.console.print(f"{layer}: {done}", markup=False)
+            if prepare and self.engine.resources(layer):
+                prepare(lambda line: self.console.print(f"{layer}: {line}", markup=False), pause)
             return self.engine.destroy(layer, self._teller(layer))
 
+        def pause(seconds: float) -> None:
+            if self._interrupted.wait(seconds):
+                raise EngineError("interrupted while waiting")
+
+        self.permit()
         self._check_consumers(layers)
         with self._alone("destroy-all"):
             results = self._run("destroy", layers, work, reverse=True)
@@ -198,6 +215,7 @@ class Driver:
             sys.stderr.flush()
             os._exit(ExitCode.INTERRUPTED)
         self.errors.print("interrupted: waiting for the calls under way (Ctrl-C twice more leaves)")
+        self._interrupted.set()
         self.engine.interrupt()
 
     def _check_upstreams(self, layers: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Clients
 from ops.errors import OperatorError
+from tapstack.naming import physical_name
 
 PROJECT = "warm-standby"
 
@@ -37,6 +38,14 @@ class Found:
 def belongs(tags: Mapping[str, str], suffix: str) -> bool:
     """Whether these are the tags of this environment."""
     return tags.get("Project") == PROJECT and tags.get("EnvironmentSuffix") == suffix
+
+
+def environment_filters(suffix: str) -> list[dict[str, Any]]:
+    """The same, as EC2's API filters by it."""
+    return [
+        {"Name": "tag:Project", "Values": [PROJECT]},
+        {"Name": "tag:EnvironmentSuffix", "Values": [suffix]},
+    ]
 
 
 def take(clients: Clients, suffix: str) -> list[Found]:
@@ -80,17 +89,22 @@ def _tagged(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
             tags = _tags(entry.get("Tags", []))
             # The API goes on listing things for a while after they are gone; what AWS itself
             # calls deleted has no tags left.
-            if belongs(tags, suffix):
+            if belongs(tags, suffix) and not _waits_for_deletion(clients, arn, region):
                 yield _of_arn(arn, region)
+
+
+def _waits_for_deletion(clients: Clients, arn: str, region: str) -> bool:
+    """A key that nobody can use any more stays for its waiting period, and costs nothing."""
+    if arn.split(":")[2] != "kms":
+        return False
+    state = clients.get("kms", region).describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    return state in ("PendingDeletion", "PendingReplicaDeletion")
 
 
 def _ec2(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
     """EC2 by its own API: everything it can tag, and it is never out of date."""
     ec2 = clients.get("ec2", region)
-    filters = [
-        {"Name": "tag:Project", "Values": [PROJECT]},
-        {"Name": "tag:EnvironmentSuffix", "Values": [suffix]},
-    ]
+    filters = environment_filters(suffix)
     for operation, key, id_key, kind in _EC2_CALLS:
         for page in ec2.get_paginator(operation).paginate(Filters=filters):
             for entry in page[key]:
@@ -130,6 +144,20 @@ def _database(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
             for entry in page[key]:
                 if belongs(_tags(entry.get("TagList", [])), suffix):
                     yield _of_arn(entry[arn_key], region)
+    yield from _retained_backups(clients, suffix, region)
+
+
+def _retained_backups(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
+    """What RDS keeps of a cluster that is gone; it has no tags, but the cluster's name."""
+    name = physical_name("aurora-cluster", "", region, suffix)
+    rds = clients.get("rds", region)
+    pages = rds.get_paginator("describe_db_cluster_automated_backups").paginate(
+        DBClusterIdentifier=name
+    )
+    for page in pages:
+        for entry in page["DBClusterAutomatedBackups"]:
+            if entry.get("Status") == "retained":
+                yield _of_arn(entry["DBClusterAutomatedBackupArn"], region)
 
 
 def _iam(clients: Clients, suffix: str, region: str) -> Iterator[Found]:

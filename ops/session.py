@@ -12,9 +12,17 @@ from invoke.exceptions import Exit
 from lab.engine.events import EngineError
 from lab.engine.lock import locked
 from lab.errors import LabError
-from ops import engines, lab, node, pulumi_cli_state, settings_file, workspace
+from ops import (
+    account,
+    engines,
+    lab,
+    node,
+    pulumi_cli_state,
+    settings_file,
+    teardown,
+    workspace,
+)
 from ops.aws import Clients
-from ops.detach import detach_demoted
 from ops.driver import Driver, lab_environment
 from ops.engine import Options
 from ops.errors import ExitCode, OperatorError, bad_input
@@ -56,15 +64,15 @@ def driver_for(
     node.ensure()
     if endpoint:
         lab.start(space, stack_file)
+    clients = Clients(stack_file, endpoint)
     driver = Driver(
         space,
         stack_file,
         made,
         default_engine=name == engines.choose(None, stack_file),
         lab_endpoint=endpoint,
-        before_destroy={
-            "data": lambda: detach_demoted(Clients(stack_file, endpoint), stack_file.settings)
-        },
+        before_destroy=teardown.preparations(clients, stack_file.settings),
+        permit=lambda: None if endpoint else account.check(clients, stack_file.settings),
     )
     for warning in stack_file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow", markup=False)

@@ -46,6 +46,7 @@ def install(emulator: Emulator) -> None:
     mend("rds", "DeleteDBClusterParameterGroup", mends.delete_parameter_group)
     mend("rds", "DescribeDBEngineVersions", mends.engine_versions)
     mend("rds", "DescribeOrderableDBInstanceOptions", mends.orderable)
+    mend("rds", "DescribeDBClusterAutomatedBackups", mends.automated_backups)
 
 
 class Rds:
@@ -174,6 +175,10 @@ class Rds:
                     version["ExportableLogTypes"] = ["postgresql"]
                     version["SupportsLogExportsToCloudwatchLogs"] = True
         return response
+
+    async def automated_backups(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """Point-in-time backups aren't made here, so none is retained."""
+        return ApiResponse({"DBClusterAutomatedBackups": []})
 
     async def orderable(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The class asked for can be ordered; burstable ones not for global databases."""

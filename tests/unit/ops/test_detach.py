@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from fake_engine import FakeEngine
-from test_driver import watched
 
 from ops.aws import Clients
 from ops.detach import WAIT_SECONDS, detach_demoted
@@ -134,32 +131,3 @@ def test_waiting_ends() -> None:
     times = iter([0.0, 1.0, WAIT_SECONDS + 1.0])
     with pytest.raises(OperatorError, match=f"still detaching after {WAIT_SECONDS} s"):
         detach(FakeRds(WEST, [EAST, WEST], polls=99), clock=lambda: next(times))
-
-
-def test_destroying_data_detaches_first(tmp_path: Path) -> None:
-    """Trap 2: before the data layer's destruction, and before no other's; what was done is told."""
-    engine = FakeEngine("network", "data")
-    order: list[str] = []
-
-    def before() -> str:
-        order.append("detached")
-        return "detached the demoted cluster"
-
-    engine.during = order.append
-    driver = watched(tmp_path, engine, before_destroy={"data": before})
-    driver.destroy(["network", "data"])
-    assert order == ["detached", "data", "network"]
-    assert "data: detached the demoted cluster" in driver.out
-
-
-def test_a_destroyed_layer_needs_nothing_first(tmp_path: Path) -> None:
-    """N7: a repeated destroy asks AWS nothing."""
-    driver = watched(tmp_path, FakeEngine(), before_destroy={"data": lambda: pytest.fail("asked")})
-    driver.destroy(["data"])
-
-
-def test_nothing_detached_is_not_told(tmp_path: Path) -> None:
-    """N7: without a role swap a destroy says no more than it does."""
-    driver = watched(tmp_path, FakeEngine("data"), before_destroy={"data": lambda: None})
-    driver.destroy(["data"])
-    assert "data: detached" not in driver.out

@@ -19,6 +19,7 @@ EMPTY: dict[tuple[str, str], dict[str, Any]] = {
         "describe_db_clusters": {"DBClusters": []},
         "describe_db_instances": {"DBInstances": []},
         "describe_db_cluster_snapshots": {"DBClusterSnapshots": []},
+        "describe_db_cluster_automated_backups": {"DBClusterAutomatedBackups": []},
     },
     ("iam", ""): {"list_roles": {"Roles": []}, "list_policies": {"Policies": []}},
     ("route53", ""): {
@@ -104,6 +105,44 @@ def test_databases_and_their_snapshots_are_asked_of_rds() -> None:
         "cluster-snapshot:s",
         "cluster:a",
     ]
+
+
+def test_backups_that_outlive_their_cluster_are_found_by_its_name() -> None:
+    """R9.3: RDS keeps automated backups of a deleted cluster without tags; active ones belong to a
+    cluster that is listed itself."""
+    asked: list[str] = []
+
+    def backups(DBClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        asked.append(DBClusterIdentifier)
+        arn = "arn:aws:rds:us-west-2:1:cluster-auto-backup"
+        return {
+            "DBClusterAutomatedBackups": [
+                {"DBClusterAutomatedBackupArn": f"{arn}:one", "Status": "retained"},
+                {"DBClusterAutomatedBackupArn": f"{arn}:two", "Status": "active"},
+            ]
+        }
+
+    found = taken({("rds", "us-west-2"): {"describe_db_cluster_automated_backups": backups}})
+    assert asked == ["aurora-cluster-us-west-2-dev"]
+    assert [arn.rpartition(":")[2] for _, _, arn in found] == ["one"]
+
+
+def test_keys_that_wait_for_their_deletion_are_gone() -> None:
+    """R9.3: a key can't be deleted at once; nobody has to clean it up."""
+    arns = {
+        state: f"arn:aws:kms:us-east-1:1:key/{state}" for state in ("Enabled", "PendingDeletion")
+    }
+    states = {arn: state for state, arn in arns.items()}
+    entries = [{"ResourceARN": arn, "Tags": tags("dev")} for arn in arns.values()]
+    table = {
+        ("resourcegroupstaggingapi", "us-east-1"): {
+            "get_resources": {"ResourceTagMappingList": entries}
+        },
+        ("kms", "us-east-1"): {
+            "describe_key": lambda KeyId: {"KeyMetadata": {"KeyState": states[KeyId]}}  # noqa: N803
+        },
+    }
+    assert [arn for _, _, arn in taken(table)] == [arns["Enabled"]]
 
 
 def test_roles_policies_health_checks_and_zones_are_global() -> None:

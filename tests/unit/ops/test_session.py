@@ -13,7 +13,7 @@ from test_driver import LAB
 from lab import client
 from lab.engine.events import EngineError
 from lab.errors import LabError
-from ops import lab, node, session
+from ops import engines, lab, node, session, teardown
 from ops.errors import ExitCode, OperatorError
 from ops.settings_file import parse
 from ops.workspace import Workspace
@@ -62,10 +62,25 @@ def test_the_data_layer_is_prepared_before_it_is_destroyed(
     """Trap 2: after a role swap the demoted member is detached first, or AWS refuses."""
     asked: list[Any] = []
     monkeypatch.setattr(
-        session, "detach_demoted", lambda clients, settings: asked.append(settings.suffix)
+        teardown, "detach_demoted", lambda clients, settings, pause: asked.append(settings.suffix)
     )
-    session.driver_for("lab").before_destroy["data"]()
+    session.driver_for("lab").before_destroy["data"](asked.append, asked.append)
     assert asked == ["lab"]
+
+
+def test_only_stacks_on_aws_have_an_account_to_check(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N1: the lab asks no account; elsewhere TapStack:accountId is held before anything moves."""
+    checked: list[str] = []
+    monkeypatch.setattr(
+        session.account, "check", lambda clients, settings: checked.append(settings.stack_name)
+    )
+    monkeypatch.setattr(engines, "make", lambda *given: FakeEngine())
+    session.driver_for("lab").permit()
+    assert checked == []
+    session.driver_for("dev").permit()
+    assert checked == ["dev"]
 
 
 def test_a_stack_on_aws_starts_no_lab(

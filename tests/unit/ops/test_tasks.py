@@ -18,7 +18,7 @@ from test_driver import Watched, watched
 
 import tasks
 from lab.engine.events import EngineError
-from ops import benches, checks, drift, init, policy, session, show
+from ops import benches, checks, drift, init, inventory, policy, session, show
 from ops.errors import OperatorError
 
 ROOT = Path(tasks.__file__).resolve().parent
@@ -64,7 +64,7 @@ def calls(driver: Watched) -> list[tuple[str, str]]:
     return asked
 
 
-def test_tasks_over_all_layers(driver: Watched) -> None:
+def test_tasks_over_all_layers(driver: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """NAMES: deploy-all, preview-all, refresh-all, destroy-all."""
     layers = list(driver.graph)
     for task, verb in (
@@ -74,6 +74,7 @@ def test_tasks_over_all_layers(driver: Watched) -> None:
     ):
         getattr(tasks, task)(Context())
         assert calls(driver) == [(verb, layer) for layer in layers]
+    monkeypatch.setattr(inventory, "take", lambda *_: [])
     tasks.destroy_all(Context())
     assert calls(driver) == [("destroy", layer) for layer in reversed(layers)]
 
