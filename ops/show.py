@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from lab import client
@@ -11,7 +12,9 @@ from ops import lab, session, workspace
 from ops import redrive as redrives
 from ops import status as statuses
 from ops.aws import Clients
+from ops.driver import Driver
 from ops.render import flat_lines, make_console, rows_table
+from tapstack.budget import OBJECTIVE_SECONDS, Budget
 
 
 def outputs(stack: str, engine: str | None, as_json: bool) -> None:
@@ -59,34 +62,63 @@ def redrive(stack: str, as_json: bool) -> None:
 
 
 def status(stack: str, engine: str | None, as_json: bool) -> None:
-    """Layers, and both regions' health and database."""
+    """Layers with their contracts, both regions, and the recovery budget piece by piece (N6)."""
     driver = session.driver_for(stack, engine)
-    layers = [
-        {
-            "layer": name,
-            "deployed": driver.engine.outputs(name) is not None,
-            "resources": len(driver.engine.resources(name)),
-        }
-        for name in driver.graph
-    ]
+    layers = [_layer(driver, name) for name in driver.graph]
     clients = Clients(driver.stack_file, driver.lab_endpoint)
     regions = statuses.regions(driver.outputs(), clients, driver.lab_endpoint)
+    budget = driver.stack_file.settings.budget
     if as_json:
-        _print_json({"stack": stack, "layers": layers, "regions": [x.as_dict() for x in regions]})
+        _print_json(
+            {
+                "stack": stack,
+                "layers": layers,
+                "regions": [region.as_dict() for region in regions],
+                "budget": budget.as_dict(),
+            }
+        )
         return
-    driver.console.print(
+    tables = (
         rows_table(
-            ("layer", "deployed", "resources"),
-            ((x["layer"], "yes" if x["deployed"] else "no", x["resources"]) for x in layers),
-        )
-    )
-    driver.console.print()
-    driver.console.print(
+            ("layer", "deployed", "contract", "resources"),
+            (
+                (x["layer"], "yes" if x["deployed"] else "no", x["contract"] or "", x["resources"])
+                for x in layers
+            ),
+        ),
         rows_table(
-            ("region", "role", "health", "database"),
-            ((x.region, x.role, x.health, x.database) for x in regions),
-        )
+            ("region", "role", "health", "database", "replication lag"),
+            ((x.region, x.role, x.health, x.database, x.replication_lag) for x in regions),
+        ),
+        rows_table(("recovery budget", "at most", ""), _budget_rows(budget)),
     )
+    for number, table in enumerate(tables):
+        if number:
+            driver.console.print()
+        driver.console.print(table)
+
+
+def _layer(driver: Driver, name: str) -> dict[str, Any]:
+    found = driver.engine.outputs(name)
+    return {
+        "layer": name,
+        "deployed": found is not None,
+        "contract": (found or {}).get("contract_version"),
+        "resources": len(driver.engine.resources(name)),
+    }
+
+
+def _budget_rows(budget: Budget) -> Iterator[tuple[str, str, str]]:
+    objective = f"objective {OBJECTIVE_SECONDS} s"
+    sums = (
+        ("RTO of requests", budget.traffic_rto, budget.traffic, "+"),
+        ("RTO of writes", budget.write_rto, budget.writes, "+"),
+        ("RPO", budget.rpo, budget.data, "or"),
+    )
+    for name, seconds, pieces, sign in sums:
+        yield name, f"{seconds} s", objective
+        for number, piece in enumerate(pieces):
+            yield f"  {piece.name}", f"{piece.seconds} s", sign if number else ""
 
 
 def lab_up(stack: str, clock: float | None) -> None:

@@ -1,4 +1,4 @@
-"""What stands in both regions now: layers, health, who writes."""
+"""What stands in both regions now: health, who writes, and how far the other one is behind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.aws import Clients
 
 TIMEOUT_SECONDS = 5
+LAG_WINDOW = timedelta(minutes=10)
+"""How old the newest figure of the replication lag may be."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class RegionStatus:
     """``200 healthy``, or why not"""
     database: str
     """``writer`` or ``reader``, with the cluster's status; or why it isn't known"""
+    replication_lag: str
+    """Of a reader, ``12 ms``; or why it isn't known"""
 
     def as_dict(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
@@ -37,15 +42,17 @@ def regions(
 ) -> list[RegionStatus]:
     """Both regions, primary first."""
     roles = ("primary", "secondary")
-    return [
-        RegionStatus(
-            region,
-            role,
-            health(outputs.get(f"app.{role}.load_balancer_dns_name"), lab_endpoint),
-            database(outputs, role, clients, region),
+    found = []
+    for role, region in zip(roles, clients.regions, strict=True):
+        answer = health(outputs.get(f"app.{role}.load_balancer_dns_name"), lab_endpoint)
+        part = database(outputs, role, clients, region)
+        lag = (
+            replication_lag(outputs[f"data.{role}.cluster_identifier"], clients, region)
+            if part.startswith("reader")
+            else ""
         )
-        for role, region in zip(roles, clients.regions, strict=True)
-    ]
+        found.append(RegionStatus(region, role, answer, part, lag))
+    return found
 
 
 def health(host: str | None, lab_endpoint: str | None) -> str:
@@ -83,3 +90,24 @@ def database(outputs: Mapping[str, Any], role: str, clients: Clients, region: st
         if member["DBClusterArn"].rpartition(":")[2] == name:
             return f"{'writer' if member['IsWriter'] else 'reader'}, {cluster['Status']}"
     return "detached from the global cluster"
+
+
+def replication_lag(cluster: str, clients: Clients, region: str) -> str:
+    """How far a reader of the global database is behind the writer: the newest minute's maximum of
+    ``AuroraGlobalDBReplicationLag``, which is published where the reader is."""
+    now = datetime.now(UTC)
+    try:
+        points = clients.get("cloudwatch", region).get_metric_statistics(
+            Namespace="AWS/RDS",
+            MetricName="AuroraGlobalDBReplicationLag",
+            Dimensions=[{"Name": "DBClusterIdentifier", "Value": cluster}],
+            StartTime=now - LAG_WINDOW,
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+    except (ClientError, BotoCoreError) as error:
+        return f"unknown ({' '.join(str(error).split())})"
+    if not points:
+        return f"not reported for {LAG_WINDOW.seconds // 60} min"
+    return f"{max(points, key=lambda point: point['Timestamp'])['Maximum']:.0f} ms"

@@ -7,7 +7,8 @@ the settings call it, so a bare `pulumi up` is refused as well.
 Traffic and writes recover apart: traffic by Route 53 alone, writes by a promotion of the standby.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from tapstack.errors import SettingsError
 
@@ -62,6 +63,16 @@ class Budget:
     def rpo(self) -> int:
         """Seconds of data that may be lost."""
         return max(piece.seconds for piece in self.data)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Sums and pieces, in seconds."""
+        return {
+            "objective_seconds": OBJECTIVE_SECONDS,
+            "traffic_rto_seconds": self.traffic_rto,
+            "write_rto_seconds": self.write_rto,
+            "rpo_seconds": self.rpo,
+            **asdict(self),
+        }
 
 
 def recovery_budget(health_check_interval: int, health_check_threshold: int) -> Budget:

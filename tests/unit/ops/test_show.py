@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +92,28 @@ def test_the_inventory_is_a_table_or_json(
 def test_status_shows_layers_and_regions(
     driver: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R3, R1: which layers stand, each region's health, who writes."""
-    regions = [status.RegionStatus("us-east-1", "primary", "200 healthy", "writer, available")]
+    """R3, R1, N4, N6: which layers stand with which contract, each region's health, who writes,
+    how far the other is behind, and the budget piece by piece."""
+    regions = [
+        status.RegionStatus("us-east-1", "primary", "200 healthy", "writer, available", ""),
+        status.RegionStatus("us-west-2", "secondary", "answers 503", "reader, available", "12 ms"),
+    ]
     monkeypatch.setattr(status, "regions", lambda *_: regions)
     show.status("lab", None, as_json=True)
     printed = json.loads(capsys.readouterr().out)
     assert [layer["deployed"] for layer in printed["layers"]] == [True, False, True, False]
+    assert [layer["contract"] for layer in printed["layers"]] == [1, None, 1, None]
     assert printed["regions"][0]["database"] == "writer, available"
+    assert printed["regions"][1]["replication_lag"] == "12 ms"
+    budget = printed["budget"]
+    assert budget["write_rto_seconds"] == sum(piece["seconds"] for piece in budget["writes"])
     show.status("lab", None, as_json=False)
     assert "network  yes" in driver.out
     assert "200 healthy" in driver.out
+    assert "12 ms" in driver.out
+    total = budget["write_rto_seconds"]
+    assert re.search(rf"^RTO of writes +{total} s +objective 900 s$", driver.out, re.MULTILINE)
+    assert re.search(r"^  promotion of the standby database +300 s +\+ *$", driver.out, re.MULTILINE)
 
 
 def test_the_lab_is_shown_with_its_regions_and_parts(

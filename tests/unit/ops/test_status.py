@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -93,6 +94,7 @@ def test_who_writes_is_asked_in_each_region_itself() -> None:
         "not deployed",
     )
     assert second.as_dict()["database"] == "writer, available"
+    assert (first.replication_lag, second.replication_lag) == ("", "")
 
 
 def test_a_member_that_left_is_said_to_be_detached() -> None:
@@ -101,6 +103,36 @@ def test_a_member_that_left_is_said_to_be_detached() -> None:
     assert status.database(OUTPUTS, "primary", clients, "us-east-1").startswith("detached")
     readers = cast(Clients, FakeClients({("rds", ""): clusters(("one", False))}))
     assert status.database(OUTPUTS, "primary", readers, "us-east-1") == "reader, available"
+
+
+def lag_of(answer: Any) -> status.RegionStatus:
+    """us-west-2 as the reader, with what CloudWatch answers there."""
+    table = {
+        ("rds", ""): clusters(("one", True), ("two", False)),
+        ("cloudwatch", "us-west-2"): {"get_metric_statistics": answer},
+    }
+    return status.regions(OUTPUTS, cast(Clients, FakeClients(table)), None)[1]
+
+
+def test_a_reader_s_lag_is_its_newest_figure() -> None:
+    """N2: what would be lost if the writer died now; asked where the reader is."""
+    asked: dict[str, Any] = {}
+
+    def statistics(**given: Any) -> dict[str, Any]:
+        asked.update(given)
+        at = given["EndTime"]
+        older = {"Timestamp": at - timedelta(minutes=2), "Maximum": 900.0}
+        return {"Datapoints": [{"Timestamp": at, "Maximum": 12.4}, older]}
+
+    assert lag_of(statistics).replication_lag == "12 ms"
+    assert asked["Dimensions"] == [{"Name": "DBClusterIdentifier", "Value": "two"}]
+    assert asked["MetricName"] == "AuroraGlobalDBReplicationLag"
+
+
+def test_a_lag_that_isn_t_known_is_said_so() -> None:
+    """No figure is no zero."""
+    assert lag_of({"Datapoints": []}).replication_lag == "not reported for 10 min"
+    assert lag_of(refusal()).replication_lag.startswith("unknown (")
 
 
 def test_a_database_that_was_never_deployed_is_said_so() -> None:
