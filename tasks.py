@@ -309,6 +309,15 @@ def init(
     print(f"{file.name} written: ./inv preview-all --stack {name}")
 
 
+@task(help={"stack": STACK, "json": JSON})
+@reported
+def doctor(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Examine machine, configuration, backend and account; exit code 3 if something is missing."""
+    from ops import doctor as doctors
+
+    doctors.show(stack, json)
+
+
 @task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
 @reported
 def status(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
@@ -480,6 +489,6 @@ _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, 
 _state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
-    outputs, inventory, status, drift, init, cost, policy, lint, test, bench, setup,
+    outputs, inventory, status, doctor, drift, init, cost, policy, lint, test, bench, setup,
     _lab, _state, _events,
 )  # fmt: skip
