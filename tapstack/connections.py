@@ -23,14 +23,16 @@ SERVERLESS_CONNECTIONS = ((1.0, 189), (4.0, 823), (8.0, 1669), (16.0, 3360), (23
 16 ACU and 32 ACU meets the cap. Values between are interpolated."""
 
 CONNECTIONS_PER_FUNCTION = 1
-"""A function instance serves one request at a time, so its pool holds one connection."""
+"""A function instance serves one request at a time, so its pool holds one connection. ``/ready``
+opens a second one to the local cluster, and closes it when it has answered."""
 
 NOT_THE_APPLICATIONS_SHARE = 0.1
 """Of the limit: AWS keeps some of the class's nominal memory for itself, so the real limit is a
 few percent lower than the formula's."""
 
 NOT_THE_APPLICATIONS = 25
-"""Connections for superusers, AWS's own sessions, the migration, the recovery probe, people."""
+"""Connections for superusers, AWS's own sessions, the migration, the recovery probe,
+readiness checks, people."""
 
 ALARM_SHARE = 0.8
 """Of the limit: where `connections near the maximum` begins."""

@@ -123,7 +123,8 @@ class PendingReplication:
     """What one replication rule has not copied yet."""
 
     region: str
-    """The source's; but AWS publishes these metrics with the destination's region as well."""
+    """The source's."""
+    destination_region: str
     source: str
     destination: str
     rule: str
@@ -135,16 +136,17 @@ class PendingReplication:
 
 
 def of_replication(pending: PendingReplication) -> list[Datum]:
-    """S3 replication metrics (S3 user guide, "Monitoring replication with metrics")."""
+    """S3 replication metrics: what is pending in the destination's region, what failed in the
+    source's (S3 user guide, "Using S3 Replication metrics")."""
     dimensions = {
         "SourceBucket": pending.source,
         "DestinationBucket": pending.destination,
         "RuleId": pending.rule,
     }
-    values = {
-        "OperationsPendingReplication": float(pending.operations),
-        "BytesPendingReplication": float(pending.size),
-        "ReplicationLatency": pending.oldest_seconds,
-        "OperationsFailedReplication": float(pending.failed),
-    }
-    return [(pending.region, "AWS/S3", name, dimensions, value) for name, value in values.items()]
+    values = (
+        (pending.destination_region, "OperationsPendingReplication", pending.operations),
+        (pending.destination_region, "BytesPendingReplication", pending.size),
+        (pending.destination_region, "ReplicationLatency", pending.oldest_seconds),
+        (pending.region, "OperationsFailedReplication", pending.failed),
+    )
+    return [(region, "AWS/S3", name, dimensions, float(value)) for region, name, value in values]

@@ -92,9 +92,11 @@ class Replicator:
             region, source, destination, rule = identity
             mine = [task for task in self._open.values() if _identity(task) == identity]
             ages = [time.monotonic() - task.born for task in mine]
+            owner = store.owner_of(destination)
             found.append(
                 PendingReplication(
                     region=region,
+                    destination_region=owner[1] if owner else region,
                     source=source,
                     destination=destination,
                     rule=rule,
