@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from invoke.exceptions import ParseError
-from invoke.parser import Parser
+from invoke.parser import Parser, ParserContext
 from invoke.program import Program
 
 import tasks
@@ -32,12 +34,18 @@ def parse(tokens: list[str]) -> Parsed | None:
     # A number stands for every placeholder, so that flags of every kind take it.
     words = ["1" if PLACEHOLDER.fullmatch(token) else token for token in tokens]
     core = Program(namespace=tasks.namespace).initial_context
-    found = Parser(initial=core, contexts=tasks.namespace.to_contexts()).parse_argv(words)
+    found = Parser(initial=core, contexts=_contexts()).parse_argv(words)
     for context in found[1:]:
         assert context.name
         values = {name: argument.value for name, argument in context.args.items()}
         return Parsed(context.name, values)
     return None
+
+
+@cache
+def _contexts() -> list[ParserContext]:
+    """What invoke's parser knows of the real tasks; it takes their help apart, so of a copy."""
+    return deepcopy(tasks.namespace).to_contexts()
 
 
 def fault(tokens: list[str]) -> str | None:
