@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from invoke.exceptions import ParseError
-from invoke.parser import Parser, ParserContext
+from invoke.parser import Parser
+from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 import tasks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class Step:
         return f"{self.workflow}: {self.job}: {self.body.get('name') or self.number}"
 
 
+@cache
 def load(name: str) -> dict[str, Any]:
     """A workflow; its triggers are under ``on`` (which YAML 1.1 reads as true)."""
     document = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
