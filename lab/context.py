@@ -106,6 +106,7 @@ class LabContext:
     parts: Mapping[str, Part] = field(default_factory=dict)
     """Every part by its name, running or not."""
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _session: Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def client(self, service: str, region: str) -> Any:
@@ -162,13 +163,15 @@ class LabContext:
                 logger.exception("an observer of %s failed", kind)
 
     def _new_client(self, service: str, region: str) -> Any:
-        session = Session(
-            aws_access_key_id=self.account_id,
-            aws_secret_access_key="lab",  # noqa: S106 - the emulator knows no secrets
-            region_name=region,
-        )
-        client = session.client(
+        if self._session is None:
+            # One for all: each would read AWS's service models anew, which takes most of the time.
+            self._session = Session(
+                aws_access_key_id=self.account_id,
+                aws_secret_access_key="lab",  # noqa: S106 - the emulator knows no secrets
+            )
+        client = self._session.client(
             service,  # pyright: ignore[reportCallIssue, reportArgumentType]
+            region_name=region,
             endpoint_url=self.endpoint,
             config=Config(
                 s3={"addressing_style": "path"},

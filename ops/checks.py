@@ -89,9 +89,9 @@ def _functions_tests(c: Context) -> Result:
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:
-    # The lab's processes are measured too, wherever they are started from.
+    # The lab's processes are measured; the tests' own needn't be.
     configuration = workspace.find().repository / "pyproject.toml"
-    measured = {} if match else {"COVERAGE_PROCESS_START": str(configuration)}
+    measured = {} if match else {"WARM_STANDBY_COVERAGE": str(configuration)}
     return _pytest(c, "integration", "tests/integration -n 2 --dist loadfile ", report, match,
                    measured)  # fmt: skip
 

@@ -450,7 +450,6 @@ class RdsSemantics:
         cluster = self._topology.clusters.get(item.get("DBClusterArn", ""))
         if cluster is None:
             return
-        item["ReaderEndpoint"] = cluster.reader_endpoint
         item["Endpoint"] = cluster.cluster_endpoint
         item["Port"] = cluster.port
         if (writer := self._topology.writer_of(cluster)) is not None:
@@ -465,8 +464,6 @@ class RdsSemantics:
         cluster = self._topology.cluster_of_instance(region, name)
         if cluster is None:
             return
-        address = cluster.instance_endpoint(name)
-        item["Endpoint"] = {**(item.get("Endpoint") or {}), "Address": address}
         item["Endpoint"]["Port"] = cluster.port
         if item.get("DBInstanceStatus") == AVAILABLE and not self._serves(cluster):
             item["DBInstanceStatus"] = "creating"
@@ -479,7 +476,6 @@ class RdsSemantics:
         database = self._topology.globals.get(item.get("GlobalClusterIdentifier", ""))
         if database is None:
             return
-        item["Endpoint"] = database.endpoint
         if item.get("Status") != "deleting":
             item["Status"] = database.status
         item.pop("FailoverState", None)

@@ -7,14 +7,39 @@ last one that ends stops the lab.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fasteners
 import pytest
-from deployed_lab import REPOSITORY, Lab, copied, free_port
+from deployed_lab import Lab, free_port
 
 DEPLOY_SECONDS = 300
+MEASURE_VARIABLE = "WARM_STANDBY_COVERAGE"
+"""Coverage configuration for the processes that tests start; set by ``./inv test``."""
+LONGEST_FIRST = (
+    "test_outages",
+    "test_kills",
+    "test_global_faults",
+    "test_first_light_changes",
+    "test_network_data_role_swap",
+    "test_workflow_commands",
+)
+"""Files that take minutes: begun last, one of them would keep the others waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file nothing changes its place."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _measured() -> None:
+    """The processes that tests start measure their coverage; the tests' own don't."""
+    if configuration := os.environ.get(MEASURE_VARIABLE):
+        os.environ["COVERAGE_PROCESS_START"] = configuration
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +53,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
     users = shared / "users"
     with lock:
         if not record.exists():
-            lab = Lab(shared, free_port())
+            lab = Lab(shared, free_port(), measured=True)
             answer = lab.inv("deploy-all", timeout=DEPLOY_SECONDS)
             if answer.returncode:
                 lab.stop()
@@ -48,19 +73,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
 
 
 @pytest.fixture
-def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Makes labs of the test's own, which it may break; nothing is deployed in them yet.
-
-    ``make_lab(copy=True)`` has a working copy of its own as well, whose programs and stack files
-    the test may edit.
-    """
+def make_lab(tmp_path: Path) -> Iterator[Callable[[], Lab]]:
+    """Makes labs of the test's own, which it may break; nothing is deployed in them yet."""
     made: list[Lab] = []
 
-    def make(*, copy: bool = False) -> Lab:
+    def make() -> Lab:
         directory = tmp_path / f"lab-{len(made)}"
         directory.mkdir()
-        repository = copied(tmp_path / f"copy-{len(made)}") if copy else REPOSITORY
-        lab = Lab(directory, free_port(), repository)
+        lab = Lab(directory, free_port())
         made.append(lab)
         return lab
 

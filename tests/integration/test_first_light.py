@@ -35,10 +35,16 @@ def test_unknown_paths_answer_404_as_json(deployed: Lab) -> None:
     assert isinstance(answer.json, dict)
 
 
-def test_printed_commands_work_as_printed(deployed: Lab) -> None:
-    """R9.6, first light: the curls that deploy-all prints answer 200, each with its own region."""
+def test_a_second_deployment_changes_nothing_and_prints_commands_that_work(deployed: Lab) -> None:
+    """N7: what is deployed is what the programs say, resource by resource. R9.6: the curls that
+    deploy-all prints answer 200 as printed, each with its own region."""
     shown = deployed.inv("deploy-all")
     assert shown.returncode == 0, shown.stderr
+    rows = table(shown.stdout)
+    assert list(rows) == ["network", "data", "app", "global", "all"]
+    for layer, row in rows.items():
+        assert {row[key] for key in ("created", "updated", "replaced", "deleted")} == {"0"}, layer
+        assert int(row["same"]) > 0
     curls = re.findall(r"(us-\w+-\d)\s+(curl .*)", shown.stdout)
     assert [region for region, _ in curls] == [region for _, region in REGIONS]
     for region, command in curls:
@@ -48,17 +54,6 @@ def test_printed_commands_work_as_printed(deployed: Lab) -> None:
         )  # fmt: skip
         assert answer.stdout.endswith("200")
         assert f'"region":"{region}"' in answer.stdout.replace(" ", "")
-
-
-def test_a_second_deployment_changes_nothing(deployed: Lab) -> None:
-    """N7: what is deployed is what the programs say, resource by resource."""
-    shown = deployed.inv("deploy-all")
-    assert shown.returncode == 0, shown.stderr
-    rows = table(shown.stdout)
-    assert list(rows) == ["network", "data", "app", "global", "all"]
-    for layer, row in rows.items():
-        assert {row[key] for key in ("created", "updated", "replaced", "deleted")} == {"0"}, layer
-        assert int(row["same"]) > 0
 
 
 def test_outputs_have_the_agreed_keys(deployed: Lab) -> None:

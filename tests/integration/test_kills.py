@@ -12,7 +12,7 @@ DESTROY_MOMENTS = (60, 120)
 
 
 def test_killed_deployments_and_destroys_are_finished_by_the_next_run(
-    deployed: Lab, make_lab: Callable[..., Lab]
+    deployed: Lab, make_lab: Callable[[], Lab]
 ) -> None:
     """N7: four kills, two of deploy-all and two of destroy-all. No process stays; the next run
     goes on; what stands in the end is what an undisturbed deployment makes, and then nothing."""

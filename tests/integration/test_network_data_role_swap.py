@@ -47,7 +47,7 @@ def inv(lab: Lab, *arguments: str) -> str:
 
 @pytest.mark.parametrize("call", ["switchover_global_cluster", "failover_global_cluster"])
 def test_after_a_role_swap_nothing_changes_and_destroy_completes(
-    make_lab: Callable[..., Lab], call: str
+    make_lab: Callable[[], Lab], call: str
 ) -> None:
     """Traps 1, 2 and 7: refresh, preview and deploy change nothing after a switchover and after a
     failover; destroy detaches the demoted member and completes, leaving nothing tagged."""

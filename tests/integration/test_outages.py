@@ -21,6 +21,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """All four layers in a lab whose regions may die."""
     made = Lab(tmp_path_factory.mktemp("outages"), free_port())
     try:
+        made.up()
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stdout + answer.stderr
         client.set_clock(made.state_dir, CLOCK)

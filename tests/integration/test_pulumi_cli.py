@@ -201,7 +201,7 @@ def test_nothing_of_the_operator_s_reaches_the_cli_of_the_lab(
 
 
 def test_a_killed_cli_leaves_a_lock_and_the_message_names_its_remedy(
-    make_lab: Callable[..., Lab],
+    make_lab: Callable[[], Lab],
 ) -> None:
     """Traps: after SIGKILL the backend's lock stays; one line names the command that frees it, the
     command works as printed, and the deployment goes on."""

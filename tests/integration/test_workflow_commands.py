@@ -26,7 +26,7 @@ def execute(lab: Lab, step: Step) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_lab_steps_of_the_pipelines_work(make_lab: Callable[..., Lab]) -> None:
+def test_the_lab_steps_of_the_pipelines_work(make_lab: Callable[[], Lab]) -> None:
     """Every step that works on the lab, in the files' order: the lab is deployed, probed, judged
     and taken down. The probe is a gate: with one region's functions gone it fails."""
     lab = make_lab()

@@ -5,11 +5,11 @@ Who is the writer, what replicates and what the endpoints lead to is the databas
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.database import endpoints
 from lab.emulator.scope import scope
 
 if TYPE_CHECKING:
@@ -128,7 +128,10 @@ class Rds:
             items = response.result.get("GlobalClusters")
             for item in [response.result["GlobalCluster"]] if items is None else items:
                 record = rds._global_clusters.get(item["GlobalClusterIdentifier"]) or {}
-                item["Endpoint"] = global_endpoint(item)
+                account = item["GlobalClusterArn"].split(":")[4]
+                item["Endpoint"] = endpoints.global_endpoint(
+                    item["GlobalClusterIdentifier"], account
+                )
                 item["TagList"] = [dict(tag) for tag in rds._tags.get(item["GlobalClusterArn"], [])]
                 item["EngineLifecycleSupport"] = record.get(
                     "EngineLifecycleSupport", "open-source-rds-extended-support"
@@ -200,12 +203,6 @@ class Rds:
                 }
             ]
         return response
-
-
-def global_endpoint(cluster: Mapping[str, Any]) -> str:
-    """A global cluster's writer endpoint: NAME.global-ID.global.rds.amazonaws.com."""
-    digest = hashlib.sha256(cluster["GlobalClusterResourceId"].encode()).hexdigest()[:12]
-    return f"{cluster['GlobalClusterIdentifier']}.global-{digest}.global.rds.amazonaws.com"
 
 
 def _name(identifier: str) -> str:
@@ -352,6 +349,10 @@ def _describe_cluster(item: dict[str, Any], record: dict[str, Any]) -> None:
         if record.get(name) is not None:
             item[name] = record[name]
     item["AutoMinorVersionUpgrade"] = False
+    _, _, _, region, account, *_ = item["DBClusterArn"].split(":")
+    name = item["DBClusterIdentifier"]
+    item["Endpoint"] = endpoints.cluster_endpoint(name, account, region)
+    item["ReaderEndpoint"] = endpoints.reader_endpoint(name, account, region)
     # Aurora's standard storage reads back as no type; so does serverless capacity without limits.
     if record.get("StorageType") not in (None, "aurora"):
         item["StorageType"] = record["StorageType"]
@@ -410,9 +411,9 @@ def _describe_instance(item: dict[str, Any], region: str) -> None:
     item["AllocatedStorage"] = 1
     item.pop("MaxAllocatedStorage", None)
     item["EnabledCloudwatchLogsExports"] = cluster.get("EnabledCloudwatchLogsExports") or []
-    digest = cluster["Endpoint"].partition(".cluster-")[2].partition(".")[0]
+    account = cluster["DBClusterArn"].split(":")[4]
     item["Endpoint"] = {
-        "Address": f"{item['DBInstanceIdentifier']}.{digest}.{region}.rds.amazonaws.com",
+        "Address": endpoints.instance_endpoint(item["DBInstanceIdentifier"], account, region),
         "Port": cluster["Port"],
         "HostedZoneId": item["Endpoint"]["HostedZoneId"],
     }
