@@ -37,6 +37,7 @@ def examine(space: Workspace, stack: str) -> Iterator[Finding]:
     clients = Clients(stack_file)
     yield from doctor_machine.cli()
     yield doctor_backend.examine(clients)
+    yield doctor_backend.encryption(space.stack_file(stack))
     yield from doctor_account.examine(clients, settings)
 
 

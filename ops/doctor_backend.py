@@ -17,8 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Clients
 from ops.finding import Finding, advice, missing, well
+from ops.pulumi_cli import secrets_provider
 
 WHAT = "state backend"
+SECRETS = "secrets in the state"
+PASSPHRASE_FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"  # noqa: S105 - a variable
 TIMEOUT_SECONDS = 10
 
 
@@ -43,6 +46,23 @@ def examine(clients: Clients, environment: Mapping[str, str] = os.environ) -> Fi
     if parts.scheme in ("http", "https"):
         return _service(url)
     return advice(WHAT, f"{url} can't be examined here", "make sure that it outlives us-east-1")
+
+
+def encryption(stack_file: Path, environment: Mapping[str, str] = os.environ) -> Finding:
+    """What encrypts the secrets in the state: a key, the service, or a passphrase."""
+    provider = secrets_provider(stack_file)
+    if provider not in (None, "passphrase"):
+        return well(SECRETS, str(provider))
+    if urlsplit(chosen(environment)).scheme in ("http", "https") and provider is None:
+        return well(SECRETS, "encrypted by the backend's service")
+    if environment.get("PULUMI_CONFIG_PASSPHRASE") or environment.get(PASSPHRASE_FILE):
+        return well(SECRETS, "encrypted with a passphrase")
+    return missing(
+        SECRETS,
+        "nothing would encrypt them but an empty passphrase",
+        f"set PULUMI_CONFIG_PASSPHRASE or {PASSPHRASE_FILE}, or put secretsprovider: awskms://… "
+        f"into {stack_file.name} before the first deployment",
+    )
 
 
 def chosen(environment: Mapping[str, str]) -> str:

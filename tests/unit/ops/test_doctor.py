@@ -225,6 +225,29 @@ def test_a_service_that_doesn_t_answer() -> None:
         assert doctor_backend.examine(bucket_in({}), environment).state is State.WELL
 
 
+@pytest.mark.parametrize(
+    ("file", "environment", "state"),
+    [
+        ("secretsprovider: awskms://alias/states", {}, State.WELL),
+        ("config: {}", {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}, State.WELL),
+        ("config: {}", {"PULUMI_CONFIG_PASSPHRASE": "long and odd"}, State.WELL),
+        ("encryptionsalt: v1", {"PULUMI_CONFIG_PASSPHRASE_FILE": "/run/secret"}, State.WELL),
+        ("encryptionsalt: v1", {"PULUMI_CONFIG_PASSPHRASE": ""}, State.MISSING),
+        ("config: {}", {"PULUMI_BACKEND_URL": "s3://states"}, State.MISSING),
+    ],
+)
+def test_secrets_in_the_state_are_encrypted_by_something(
+    tmp_path: Path, file: str, environment: dict[str, str], state: State
+) -> None:
+    """Trap 38: an empty passphrase encrypts nothing, whoever reads the bucket reads the
+    password."""
+    stack_file = tmp_path / "Pulumi.dev.yaml"
+    stack_file.write_text(file)
+    assert doctor_backend.encryption(stack_file, {"PULUMI_HOME": "/none", **environment}).state is (
+        state
+    )
+
+
 # The account
 
 
@@ -378,6 +401,7 @@ def test_a_stack_on_aws_is_examined_to_the_end(
     """Each finding has its remedy below it; the last line and the code say that it won't work."""
     monkeypatch.setattr(doctor_machine, "cli", lambda: iter([missing("CLI", "none", "get one")]))
     monkeypatch.setattr(doctor_backend, "examine", lambda _: well("state backend", "there"))
+    monkeypatch.setattr(doctor_backend, "encryption", lambda _: well("secrets", "a key"))
     monkeypatch.setattr(doctor_account, "examine", lambda *_: iter([well("account", ACCOUNT)]))
     with pytest.raises(OperatorError, match="stack dev can't be deployed from here: CLI") as caught:
         doctor.show("dev", as_json=False)
