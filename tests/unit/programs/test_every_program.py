@@ -1,6 +1,7 @@
 """What holds for all four programs: names, tags, providers, secrets, contracts, configuration."""
 
 import dataclasses
+import json
 import re
 from typing import Any
 
@@ -250,3 +251,13 @@ def _default(field: Any) -> Any:
         return field.default_factory()
     # A project file's types know no fractions: such a key is text there.
     return f"{field.default:g}" if isinstance(field.default, float) else field.default
+
+
+@every_program
+def test_what_tests_see_has_reached_the_engine(layer: str) -> None:
+    """Trap 36: nothing that a test looks at is an Output it forgot to await; every value is what
+    the engine was sent."""
+    deployment = program(layer)
+    values = [resource.inputs for resource in deployment.resources]
+    assert json.loads(json.dumps(values)) == values
+    assert len(deployment.created()) > 30
