@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from lab.errors import LabError
+from lab.errors import LabError, LabInputError
 
 DEFAULT_PORT = 45660
 START_SECONDS = 60.0
@@ -149,7 +149,8 @@ def _call(
         with _NO_PROXY.open(request, timeout=30) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        raise LabError(_error_line(error, command)) from None
+        kind = LabInputError if error.code == 400 else LabError
+        raise kind(_error_line(error, command)) from None
     except (OSError, ValueError) as error:
         raise LabError(
             f"the lab at {record['endpoint']} doesn't answer ({error}): run `./inv lab.up`"

@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 
 from lab.engine.events import EngineError
 from lab.engine.lock import locked
-from lab.errors import LabError
+from lab.errors import LabError, LabInputError
 from ops import (
     account,
     engines,
@@ -103,7 +103,7 @@ def reported(body: F) -> F:
             return body(*arguments, **options)
         except OperatorError as error:
             raise Exit(str(error), error.code) from None
-        except TapStackError as error:
+        except (TapStackError, LabInputError) as error:
             raise Exit(str(error), ExitCode.BAD_INPUT) from None
         except (EngineError, LabError) as error:
             raise Exit(str(error), ExitCode.FAILED) from None

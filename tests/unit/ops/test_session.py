@@ -12,7 +12,7 @@ from test_driver import LAB
 
 from lab import client
 from lab.engine.events import EngineError
-from lab.errors import LabError
+from lab.errors import LabError, LabInputError
 from ops import engines, lab, node, session, teardown
 from ops.errors import ExitCode, OperatorError
 from ops.settings_file import parse
@@ -181,6 +181,7 @@ def test_the_lab_s_address_may_be_overridden_but_not_beyond_this_machine() -> No
         (SettingsError("x"), 2),
         (EngineError("x"), 1),
         (LabError("x"), 1),
+        (LabInputError("x"), 2),
         (KeyboardInterrupt(), 130),
     ],
 )
