@@ -40,6 +40,8 @@ def _measured() -> None:
     """The processes that tests start measure their coverage; the tests' own don't."""
     if configuration := os.environ.get(MEASURE_VARIABLE):
         os.environ["COVERAGE_PROCESS_START"] = configuration
+        # Each of them has a working directory of its own.
+        os.environ["COVERAGE_FILE"] = str(Path(configuration).with_name(".coverage"))
 
 
 @pytest.fixture(scope="session")

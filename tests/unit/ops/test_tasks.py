@@ -18,7 +18,7 @@ from test_driver import Watched, watched
 
 import tasks
 from lab.engine.events import EngineError
-from ops import benches, checks, drift, init, inventory, policy, session, show
+from ops import benches, checks, doctor, drift, init, inventory, policy, session, show
 from ops.errors import OperatorError
 
 ROOT = Path(tasks.__file__).resolve().parent
@@ -106,6 +106,7 @@ def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
         (lambda: tasks.outputs(Context(), json=True), show, "outputs", ("lab", None, True)),
         (lambda: tasks.inventory(Context()), show, "inventory", ("lab", False)),
         (lambda: tasks.status(Context()), show, "status", ("lab", None, False)),
+        (lambda: tasks.doctor(Context(), json=True), doctor, "show", ("lab", True)),
         (lambda: tasks.lab_up(Context(), clock=2.0), show, "lab_up", ("lab", 2.0)),
         (lambda: tasks.lab_down(Context()), show, "lab_down", ()),
         (lambda: tasks.lab_status(Context()), show, "lab_status", (False,)),
