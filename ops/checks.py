@@ -91,19 +91,19 @@ def _functions_tests(c: Context) -> Result:
 def _integration(c: Context, report: Path, match: str) -> Result:
     # The lab's processes are measured; the tests' own needn't be.
     configuration = workspace.find().repository / "pyproject.toml"
-    measured = {} if match else {"WARM_STANDBY_COVERAGE": str(configuration)}
+    measured = {} if match else {"LAB_COVERAGE_CONFIGURATION": str(configuration)}
     return _pytest(c, "integration", "tests/integration -n 2 --dist loadfile ", report, match,
                    measured)  # fmt: skip
 
 
 def _lab_coverage(c: Context) -> Result:
     python = shlex.quote(sys.executable)
-    _run(c, f"{python} -m coverage combine --append --quiet")
-    code = _run(
+    combined = _run(c, f"{python} -m coverage combine --append --quiet")
+    reported = _run(
         c,
         f"{python} -m coverage report --include='lab/*' --skip-covered --fail-under={LAB_PERCENT}",
     )
-    return Result("coverage of lab", code, 0, 0)
+    return Result("coverage of lab", combined or reported, 0, 0)
 
 
 def _pytest(

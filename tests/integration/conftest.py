@@ -16,8 +16,9 @@ import pytest
 from deployed_lab import Lab, free_port
 
 DEPLOY_SECONDS = 300
-MEASURE_VARIABLE = "WARM_STANDBY_COVERAGE"
-"""Coverage configuration for the processes that tests start; set by ``./inv test``."""
+MEASURE_VARIABLE = "LAB_COVERAGE_CONFIGURATION"
+"""Coverage configuration for the processes that tests start; set by ``./inv test``. Its name isn't
+one of those that ``tests/conftest.py`` takes away."""
 LONGEST_FIRST = (
     "test_outages",
     "test_kills",

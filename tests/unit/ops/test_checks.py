@@ -110,6 +110,17 @@ def test_a_failed_suite_fails_the_run(functions: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.splitlines()[-1] == "17 passed, 1 failed"
 
 
+def test_coverage_of_the_lab_that_was_never_measured_fails_the_run(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R9.5: with no data of the lab's processes there is nothing to hold against the line."""
+    commands = Commands({"coverage combine": (1, ""), "npm test": (0, "# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    with pytest.raises(OperatorError, match="not well: coverage of lab"):
+        checks.test(commands, unit=False, integration=False, match="")
+    assert capsys.readouterr().out.splitlines()[-1] == "39 passed, 1 failed"
+
+
 def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
     """`./inv test --match` is for working on something; no test of one suite is no fault."""
     commands = Commands({"tests/unit": (5, "")})
