@@ -89,7 +89,7 @@ def _header(dashboard: Dashboard) -> Widget:
         f"{links} · [health checks]({checks}) · "
         "[Aurora global database](https://console.aws.amazon.com/rds/home#databases:)\n\n"
         "When something is red: `./inv status`, then **docs/runbook.md**. Traffic fails over by "
-        "itself and comes back by `./inv failback` only."
+        "itself and comes back only when a person releases the switch."
     )
     return {
         "type": "text",

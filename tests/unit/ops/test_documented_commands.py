@@ -95,3 +95,22 @@ def test_defaults_are_the_tasks_own() -> None:
     assert found is not None
     assert found.arguments["stack"] == "lab"
     assert parse(["--list"]) is None
+
+
+def test_every_page_that_is_named_exists() -> None:
+    """A page that a reader, an operator or an alarm is sent to is there: links and mentions."""
+    missing = []
+    for file in [
+        *PAGES,
+        *sorted(REPOSITORY.glob("*/*.py")),
+        *sorted(REPOSITORY.glob("ops/*/*.py")),
+    ]:
+        text = file.read_text()
+        linked = re.findall(r"\]\((?!http|#)([^)#]+)(?:#[^)]*)?\)", text) * (file.suffix == ".md")
+        named = re.findall(r"\bdocs/[a-z_]+\.md\b", text)
+        missing += [
+            f"{file.relative_to(REPOSITORY)}: {name}"
+            for name, start in [(n, file.parent) for n in linked] + [(n, REPOSITORY) for n in named]
+            if not (start / name).exists()
+        ]
+    assert missing == []
