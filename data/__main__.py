@@ -38,7 +38,10 @@ def main() -> None:
         opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
     ).account_id
 
-    keys = regions.map(lambda region: RegionalKey(RegionalKeyArgs(region, account_id)).key)
+    keys = Pair.of(
+        RegionalKey(RegionalKeyArgs(region, peer, account_id)).key
+        for region, peer in zip(regions, regions.swapped(), strict=True)
+    )
     secrets = DatabaseSecrets(
         DatabaseSecretsArgs(
             regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
@@ -59,7 +62,6 @@ def main() -> None:
             regions=regions,
             keys=keys,
             cluster_arn=database.clusters.primary.cluster.arn,
-            account_id=account_id,
         )
     )
 
@@ -78,9 +80,7 @@ def main() -> None:
     if settings.data.bidirectional_replication:
         directions.append((sides.secondary, sides.primary))
     roles = {
-        destination.region.name: ReplicationRole(
-            ReplicationRoleArgs(source, destination, account_id)
-        )
+        destination.region.name: ReplicationRole(ReplicationRoleArgs(source, destination))
         for source, destination in directions
     }
     policies = {

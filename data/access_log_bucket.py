@@ -1,6 +1,7 @@
 """The bucket of a region that receives access logs of its load balancer and its other bucket."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -10,6 +11,8 @@ from tapstack.policies import document
 from tapstack.regions import Region
 
 LOGS_KEPT_DAYS = 365
+CONTENT_PREFIX = "s3/content/"
+"""Where the content bucket's logs go."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class AccessLogBucket(pulumi.ComponentResource):
             f"bucket-policy-access-logs-{region.name}",
             bucket=self.bucket.id,
             policy=document(
-                _may_write("LoadBalancerLogs", "logdelivery.elasticloadbalancing", self, args),
-                _may_write("ServerAccessLogs", "logging.s3", self, args),
+                _load_balancers_write(self.bucket.arn, args),
+                _content_bucket_writes(self.bucket.arn, args),
                 deny_insecure_transport(self.bucket.arn),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[basics.public_access_block]),
@@ -79,14 +82,37 @@ class AccessLogBucket(pulumi.ComponentResource):
         self.register_outputs({"name": self.bucket.bucket})
 
 
-def _may_write(
-    sid: str, service: str, bucket: AccessLogBucket, args: AccessLogBucketArgs
-) -> dict[str, object]:
+def _load_balancers_write(
+    bucket_arn: pulumi.Output[str], args: AccessLogBucketArgs
+) -> dict[str, Any]:
+    """Load balancers of this account, which the path names; a condition isn't in AWS's form.
+
+    The service's principal has replaced the per-region accounts of Elastic Load Balancing (its
+    user guide, "Enable access logs for your Application Load Balancer").
+    """
     return {
-        "Sid": sid,
+        "Sid": "LoadBalancerLogs",
         "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
         "Action": "s3:PutObject",
-        "Resource": pulumi.Output.format("{0}/*", bucket.bucket.arn),
-        "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
+        "Resource": pulumi.Output.format("{0}/AWSLogs/{1}/*", bucket_arn, args.account_id),
+    }
+
+
+def _content_bucket_writes(
+    bucket_arn: pulumi.Output[str], args: AccessLogBucketArgs
+) -> dict[str, Any]:
+    """This region's content bucket, under its prefix (S3 user guide, "Enabling Amazon S3 server
+    access logging")."""
+    content = args.region.physical_name("bucket", "content")
+    return {
+        "Sid": "ServerAccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": pulumi.Output.format("{0}/{1}*", bucket_arn, CONTENT_PREFIX),
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": args.account_id},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{content}"},
+        },
     }

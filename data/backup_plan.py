@@ -1,6 +1,8 @@
 """AWS Backup: a vault in each region, and a daily snapshot copied to the other.
 
 A copy is a snapshot, without point-in-time recovery; that stays with the cluster's own backups.
+Whether AWS Backup may take Aurora at all is a setting of the account, which no stack owns:
+``./inv doctor`` asks for it.
 """
 
 from dataclasses import dataclass
@@ -25,7 +27,6 @@ class BackupPlanArgs:
     keys: Pair[aws.kms.Key]
     cluster_arn: pulumi.Input[str]
     """The primary's: selecting both members would make every copy twice."""
-    account_id: pulumi.Input[str]
 
 
 class BackupPlan(pulumi.ComponentResource):
@@ -74,7 +75,7 @@ class BackupPlan(pulumi.ComponentResource):
         role = aws.iam.Role(
             "role-backup",
             name=primary.physical_name("role", "backup"),
-            assume_role_policy=trust("backup.amazonaws.com", args.account_id),
+            assume_role_policy=trust("backup.amazonaws.com"),
             opts=here,
         )
         attachment = aws.iam.RolePolicyAttachment(

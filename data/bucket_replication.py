@@ -39,7 +39,6 @@ class ReplicationRoleArgs:
 
     source: BucketSide
     destination: BucketSide
-    account_id: pulumi.Input[str]
 
 
 class ReplicationRole(pulumi.ComponentResource):
@@ -61,7 +60,7 @@ class ReplicationRole(pulumi.ComponentResource):
         self.role = aws.iam.Role(
             f"role-replication-{region.name}",
             name=region.physical_name("role", "replication"),
-            assume_role_policy=trust("s3.amazonaws.com", args.account_id),
+            assume_role_policy=trust("s3.amazonaws.com"),
             opts=here,
         )
         policy = aws.iam.Policy(
@@ -225,9 +224,20 @@ def _allow(actions: list[str], resource: pulumi.Input[str]) -> dict[str, Any]:
 
 
 def _through_s3(side: BucketSide) -> dict[str, Any]:
-    """The key is used for S3 only."""
+    """The key is used for S3 only, and for this bucket only.
+
+    S3's encryption context is the bucket with a bucket key, the object without (S3 user guide,
+    "Replicating encrypted objects").
+    """
+    bucket = side.bucket.bucket.arn
     return {
         "Condition": {
             "StringEquals": {"kms:ViaService": f"s3.{side.region.name}.amazonaws.com"},
+            "StringLike": {
+                "kms:EncryptionContext:aws:s3:arn": [
+                    bucket,
+                    pulumi.Output.format("{0}/*", bucket),
+                ]
+            },
         }
     }

@@ -10,14 +10,8 @@ from tapstack.naming import alias_of, log_group_of
 from tapstack.policies import account_administers, document, logs_service_encrypts
 from tapstack.regions import Region
 
-SERVICES_WITH_GRANTS = (
-    "backup", "lambda", "rds", "s3", "scheduler", "secretsmanager", "sns", "sqs", "ssm",
-)  # fmt: skip
+SERVICES_WITH_GRANTS = ("backup", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs")
 """Use the key on behalf of a caller whose IAM policy allows it (``kms:ViaService``)."""
-
-SERVICES_IN_THEIR_OWN_NAME = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
-"""Publish to encrypted topics and queues without a caller: with the AWS-managed key, or without
-this statement, alarms and dead letters vanish silently."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +19,8 @@ class RegionalKeyArgs:
     """Where the key is, and whose."""
 
     region: Region
+    peer: Region
+    """Where secrets' replicas and copies of backups under this key are asked for."""
     account_id: pulumi.Input[str]
 
 
@@ -48,8 +44,9 @@ class RegionalKey(pulumi.ComponentResource):
             deletion_window_in_days=7,
             policy=document(
                 account_administers(args.account_id),
-                _used_through_services(region.name, args.account_id),
-                _used_by_services(args.account_id),
+                _used_through_services((region.name, args.peer.name), args.account_id),
+                _used_for_alarms(args.account_id),
+                *_used_for_events(region, args.account_id),
                 logs_service_encrypts(
                     region.name,
                     [
@@ -72,8 +69,14 @@ class RegionalKey(pulumi.ComponentResource):
         self.register_outputs({"arn": self.key.arn})
 
 
-def _used_through_services(region: str, account_id: pulumi.Input[str]) -> dict[str, Any]:
-    """Lets IAM policies of this account give use of the key through these services."""
+def _used_through_services(
+    regions: tuple[str, str], account_id: pulumi.Input[str]
+) -> dict[str, Any]:
+    """Lets IAM policies of this account give use of the key through these services, not directly.
+
+    Through those of both regions: a service there asks for the replica of a secret or the copy of
+    a backup here.
+    """
     return {
         "Sid": "UsedThroughServices",
         "Effect": "Allow",
@@ -90,20 +93,51 @@ def _used_through_services(region: str, account_id: pulumi.Input[str]) -> dict[s
         "Condition": {
             "StringEquals": {
                 "kms:ViaService": [
-                    f"{service}.{region}.amazonaws.com" for service in SERVICES_WITH_GRANTS
+                    f"{service}.{region}.amazonaws.com"
+                    for region in regions
+                    for service in SERVICES_WITH_GRANTS
                 ],
             }
         },
     }
 
 
-def _used_by_services(account_id: pulumi.Input[str]) -> dict[str, Any]:
-    """Lets services use the key in their own name, for resources of this account only."""
+def _used_for_alarms(account_id: pulumi.Input[str]) -> dict[str, Any]:
+    """Lets this account's alarms publish to encrypted topics: without it they vanish silently."""
     return {
-        "Sid": "UsedByServices",
+        "Sid": "UsedForAlarms",
         "Effect": "Allow",
-        "Principal": {"Service": list(SERVICES_IN_THEIR_OWN_NAME)},
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
         "Resource": "*",
         "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
     }
+
+
+def _used_for_events(region: Region, account_id: pulumi.Input[str]) -> list[dict[str, Any]]:
+    """Lets EventBridge write to this environment's encrypted topics and queues.
+
+    Scoped by what is encrypted, not by ``aws:SourceAccount``: that isn't supported for EventBridge
+    and encrypted topics (SNS developer guide, "Enable compatibility between event sources from AWS
+    services and encrypted topics"), and events and dead letters would vanish silently. Who may
+    send is the topic's and the queue's policy.
+    """
+
+    def only(sid: str, context: str, service: str, kind: str) -> dict[str, Any]:
+        arn = pulumi.Output.format(
+            "arn:aws:{0}:{1}:{2}:{3}-*-{1}-{4}",
+            service, region.name, account_id, kind, region.suffix,
+        )  # fmt: skip
+        return {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {"ArnLike": {f"kms:EncryptionContext:{context}": arn}},
+        }
+
+    return [
+        only("UsedForEventsToTopics", "aws:sns:topicArn", "sns", "topic"),
+        only("UsedForEventsToQueues", "aws:sqs:arn", "sqs", "queue"),
+    ]

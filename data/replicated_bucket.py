@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from access_log_bucket import CONTENT_PREFIX
 from bucket_basics import harden
 from tapstack.regions import Region
 
@@ -83,7 +84,7 @@ class ReplicatedBucket(pulumi.ComponentResource):
             f"logging-content-{region.name}",
             bucket=self.bucket.id,
             target_bucket=args.access_logs.id,
-            target_prefix="s3/content/",
+            target_prefix=CONTENT_PREFIX,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.access_logs_policy]),
         )
         self.register_outputs({"name": self.bucket.bucket})

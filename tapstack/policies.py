@@ -18,7 +18,9 @@ def trust(service: str, account_id: pulumi.Input[str] | None = None) -> pulumi.O
     """A role's trust in one AWS service, such as ``s3.amazonaws.com``.
 
     With ``account_id`` the service may use the role for this account's resources only (IAM user
-    guide, "The confused deputy problem"); not every service sends what that condition needs.
+    guide, "The confused deputy problem"). Only for services whose documents show the condition,
+    since not every one sends what it needs; a role of this account can't be passed from another
+    one, so the form without it lets nobody else in.
     """
     statement: dict[str, Any] = {
         "Effect": "Allow",
@@ -30,17 +32,30 @@ def trust(service: str, account_id: pulumi.Input[str] | None = None) -> pulumi.O
     return document(statement)
 
 
-def account_administers(account_id: pulumi.Input[str]) -> dict[str, Any]:
-    """A key policy's statement that lets the account's IAM policies govern the key.
+KEY_ADMINISTRATION = (
+    "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey",
+    "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListGrants", "kms:ListKeyPolicies",
+    "kms:ListKeyRotations", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+    "kms:UpdateAlias", "kms:UpdateKeyDescription",
+)  # fmt: skip
+"""What governs a key but neither encrypts nor decrypts with it (KMS developer guide, "Allows key
+administrators to administer the KMS key")."""
 
-    Without it AWS refuses the key, since nobody could manage it any more (KMS developer guide,
-    "Default key policy").
+
+def account_administers(account_id: pulumi.Input[str]) -> dict[str, Any]:
+    """A key policy's statement that lets the account's IAM policies govern the key, not use it.
+
+    ``kms:*`` instead would let any IAM policy of the account decrypt directly, and the statements
+    on who uses the key would mean nothing. ``kms:PutKeyPolicy`` is in it: without, AWS refuses the
+    key, since nobody could manage it any more (KMS developer guide, "Default key policy").
     """
     return {
         "Sid": "AccountAdministers",
         "Effect": "Allow",
         "Principal": {"AWS": pulumi.Output.format("arn:aws:iam::{0}:root", account_id)},
-        "Action": "kms:*",
+        "Action": list(KEY_ADMINISTRATION),
         "Resource": "*",
     }
 

@@ -314,20 +314,23 @@ def test_the_cluster_endpoint_outlasts_a_role_swap(data: Deployment, region: str
 
 @every_region
 def test_keys_rotate_and_name_the_services_that_use_them(data: Deployment, region: str) -> None:
-    """R9.3, trap 29: CloudWatch and EventBridge publish in their own name, for this account only;
-    the rest act for a caller; logs for the functions' and the database's groups only."""
+    """R9.3, trap 29: CloudWatch and EventBridge publish in their own name, each under the condition
+    that AWS supports for it; the rest act for a caller; logs for the functions' and the database's
+    groups only."""
     key = data.one(KEY, region=region)
     assert key.inputs["enableKeyRotation"] is True
     policy = statements(key)
     assert set(policy) == {
-        "AccountAdministers", "UsedThroughServices", "UsedByServices", "LogsServiceEncrypts",
+        "AccountAdministers", "UsedThroughServices", "UsedForAlarms", "UsedForEventsToTopics",
+        "UsedForEventsToQueues", "LogsServiceEncrypts",
     }  # fmt: skip
-    own = policy["UsedByServices"]
-    assert own["Principal"] == {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
-    assert own["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    alarms = policy["UsedForAlarms"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     through = policy["UsedThroughServices"]["Condition"]["StringEquals"]["kms:ViaService"]
-    for service in ("rds", "s3", "secretsmanager", "sns", "sqs", "lambda", "backup"):
-        assert f"{service}.{region}.amazonaws.com" in through
+    assert {service.partition(".")[2] for service in through} == {
+        "us-east-1.amazonaws.com", "us-west-2.amazonaws.com",
+    }  # fmt: skip
     groups = policy["LogsServiceEncrypts"]["Condition"]["ArnLike"]
     assert groups["kms:EncryptionContext:aws:logs:arn"] == [
         f"arn:aws:logs:{region}:123456789012:log-group:/aws/lambda/*-{region}-{SUFFIX}",
@@ -339,6 +342,40 @@ def test_keys_rotate_and_name_the_services_that_use_them(data: Deployment, regio
         data.exports["primary" if region == "us-east-1" else "secondary"]["key_arn"]
         == (key.outputs["arn"])
     )
+
+
+@every_region
+def test_events_use_the_key_without_a_source_condition(data: Deployment, region: str) -> None:
+    """Trap 29: ``aws:SourceAccount`` and ``aws:SourceArn`` in a key's policy aren't supported for
+    EventBridge and encrypted topics (SNS developer guide, key management): the events vanish. What
+    is encrypted limits the use instead: topics and queues of this environment."""
+    policy = statements(data.one(KEY, region=region))
+    conditions = {}
+    for statement in policy.values():
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}:
+            assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+            conditions.update(statement["Condition"].pop("ArnLike"))
+            assert statement["Condition"] == {}
+    here = f"{region}:123456789012"
+    assert conditions == {
+        "kms:EncryptionContext:aws:sns:topicArn": f"arn:aws:sns:{here}:topic-*-{region}-{SUFFIX}",
+        "kms:EncryptionContext:aws:sqs:arn": f"arn:aws:sqs:{here}:queue-*-{region}-{SUFFIX}",
+    }
+
+
+@every_region
+def test_the_account_governs_the_key_but_uses_it_through_services_only(
+    data: Deployment, region: str
+) -> None:
+    """R9.3: no IAM policy of the account can decrypt directly, and nobody is locked out: the
+    policy itself can be changed, and the key deleted."""
+    administers = statements(data.one(KEY, region=region))["AccountAdministers"]
+    assert administers["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    granted = set(administers["Action"])
+    assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:DescribeKey"} <= granted
+    assert not {action for action in granted if "*" in action}
+    use = ("Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "CreateGrant", "Sign")
+    assert not {action for action in granted if action.partition(":")[2].startswith(use)}
 
 
 @pytest.mark.parametrize(
@@ -441,13 +478,27 @@ def test_load_balancer_logs_go_to_an_sse_s3_bucket(data: Deployment, region: str
     (rule,) = encryption.inputs["rules"]
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
     policy = statements(data.one(BUCKET_POLICY, f"bucket-policy-access-logs-{region}"))
-    assert policy["LoadBalancerLogs"]["Principal"] == {
-        "Service": "logdelivery.elasticloadbalancing.amazonaws.com"
+    bucket = data.one(BUCKET, f"bucket-access-logs-{region}").outputs["arn"]
+    assert policy["LoadBalancerLogs"] == {
+        "Sid": "LoadBalancerLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket}/AWSLogs/123456789012/*",
     }
-    assert policy["ServerAccessLogs"]["Principal"] == {"Service": "logging.s3.amazonaws.com"}
-    for sid in ("LoadBalancerLogs", "ServerAccessLogs"):
-        assert policy[sid]["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     logging = data.one("aws:s3/bucketLogging:BucketLogging", region=region)
+    content = data.one(BUCKET, f"bucket-content-{region}")
+    assert policy["ServerAccessLogs"] == {
+        "Sid": "ServerAccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket}/{logging.inputs['targetPrefix']}*",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "ArnLike": {"aws:SourceArn": content.outputs["arn"]},
+        },
+    }
     policy_resource = data.one(BUCKET_POLICY, f"bucket-policy-access-logs-{region}")
     assert policy_resource.urn in logging.dependencies
 
@@ -500,6 +551,10 @@ def test_encrypted_objects_replicate_under_the_other_regions_key(
         place = resource.split(":")[3]
         via = statement["Condition"]["StringEquals"]["kms:ViaService"]
         assert via == f"s3.{place}.amazonaws.com"
+        bucket = data.one(BUCKET, f"bucket-content-{place}").outputs["arn"]
+        assert statement["Condition"]["StringLike"] == {
+            "kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]
+        }
 
 
 @every_region
