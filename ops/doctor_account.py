@@ -1,4 +1,5 @@
-"""What the AWS account has: credentials, zones, quotas in both regions, classes, free names.
+"""What the AWS account has: credentials, zones, quotas in both regions, classes, free names, and
+that AWS Backup may take Aurora.
 
 A standby with smaller quotas than the primary can't take over: parity is examined as well.
 """
@@ -80,6 +81,7 @@ def examine(clients: Clients, settings: Settings) -> Iterator[Finding]:
     deployed = _deployed(clients, settings)
     for quota in QUOTAS:
         yield from _asked(quota.name, lambda q=quota: _quota(clients, settings, q, deployed))
+    yield from _asked("AWS Backup", lambda: _backup(clients))
     for region in clients.regions:
         yield from _asked(f"classes in {region}", lambda r=region: _class(clients, settings, r))
         for purpose in BUCKETS:
@@ -171,6 +173,27 @@ def _class(clients: Clients, settings: Settings, region: str) -> Iterator[Findin
             f"classes in {region}",
             f"{name} with Aurora PostgreSQL {version} can't be ordered",
             "choose another data:instanceClass or data:engineVersion",
+        )
+
+
+def _backup(clients: Clients) -> Iterator[Finding]:
+    """Whether AWS Backup takes Aurora clusters where the plan is.
+
+    A setting of the account and region. For most services a plan that names a resource overrides
+    it, for Aurora it doesn't: the plan runs and backs up nothing (AWS Backup developer guide,
+    "Working with supported services"). An account that never used AWS Backup there is opted in
+    when the first vault is made, and has no preference before.
+    """
+    region = clients.regions[0]
+    answer = clients.get("backup", region).describe_region_settings()
+    if answer.get("ResourceTypeOptInPreference", {}).get("Aurora", True):
+        yield well("AWS Backup", f"takes Aurora in {region}")
+    else:
+        yield advice(
+            "AWS Backup",
+            f"is turned off for Aurora in {region}: the daily backup would take nothing",
+            f"aws backup update-region-settings --region {region} "
+            "--resource-type-opt-in-preference Aurora=true",
         )
 
 

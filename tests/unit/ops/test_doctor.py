@@ -280,6 +280,11 @@ def account(**changes: Any) -> Clients:
             }
         },
         ("s3", ""): {"head_bucket": changes.get("bucket", refusal("404"))},
+        ("backup", "us-east-1"): {
+            "describe_region_settings": {
+                "ResourceTypeOptInPreference": changes.get("backup", {"Aurora": True})
+            }
+        },
     }
     for region in FakeClients.regions:
         table["ec2", region] = {
@@ -363,6 +368,20 @@ def test_zones_and_classes_that_aren_t_there() -> None:
     assert found["zones of us-west-2"] is State.MISSING
     assert found["zones of us-east-1"] is State.WELL
     assert found["classes in us-east-1"] is State.MISSING
+
+
+@pytest.mark.parametrize(
+    ("preference", "state"),
+    [
+        ({"Aurora": False, "RDS": True}, State.ADVICE),
+        ({"Aurora": True}, State.WELL),
+        ({}, State.WELL),
+    ],
+)
+def test_aws_backup_must_be_let_at_aurora(preference: dict[str, bool], state: State) -> None:
+    """R10: where the account turned it off, a plan that names the cluster backs up nothing, and
+    says nothing; an account that never used AWS Backup is opted in by its first vault."""
+    assert examined(backup=preference)["AWS Backup"] is state
 
 
 @pytest.mark.parametrize(("answer", "state"), [(refusal("403"), State.MISSING), ({}, State.WELL)])
