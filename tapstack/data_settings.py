@@ -17,15 +17,27 @@ FIRST_GLOBAL_VERSIONS = {14: 3, 15: 2, 16: 1, 17: 4}
 and DB engines for Aurora global databases")."""
 
 
+FAMILIES = ("r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "x2g")
+"""Memory-optimized families of Aurora PostgreSQL, r5 or newer as a global database asks for ("DB
+instance classes for Aurora"; "Getting started with Aurora global databases")."""
+
+SIZES = ("large", *(f"{factor}xlarge" for factor in ("", 2, 4, 8, 12, 16, 24, 32, 48)))
+"""Of all families together; `doctor` asks AWS whether the one named can be ordered."""
+
+
 def _instance_class(value: str) -> str | None:
     if re.fullmatch(r"db\.t\d\w*\.\w+", value):
         return (
             "can't be burstable: AWS refuses it in a global database (\"The requested instance "
             'class is not supported by global databases"); use db.r6g.large or db.serverless'
         )
-    if value == SERVERLESS or re.fullmatch(r"db\.(r|x)\d[a-z]*\.\d*(large|xlarge)", value):
+    known = rf"db\.({'|'.join(FAMILIES)})\.({'|'.join(SIZES)})"
+    if value == SERVERLESS or re.fullmatch(known, value):
         return None
-    return "must be a memory-optimized class such as db.r6g.large, or db.serverless"
+    return (
+        "must be db.serverless, or a size of a memory-optimized family "
+        f"({', '.join(FAMILIES)}), such as db.r6g.large"
+    )
 
 
 def _engine_version(value: str) -> str | None:

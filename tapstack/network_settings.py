@@ -13,12 +13,16 @@ LOG_RETENTION_DAYS = (
 """The retentions that CloudWatch Logs accepts (API reference, PutRetentionPolicy)."""
 
 
+PRIVATE = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""RFC 1918. Python's ``is_private`` also counts loopback and link-local, which no VPC may have."""
+
+
 def _vpc_cidr(value: str) -> str | None:
     try:
         network = IPv4Network(value)
     except ValueError:
         return "must be a network such as 10.0.0.0/16"
-    if network.prefixlen != 16 or not network.is_private:
+    if network.prefixlen != 16 or not any(network.subnet_of(block) for block in PRIVATE):
         return "must be a private /16, which the subnet plan divides"
     return None
 

@@ -383,6 +383,8 @@ def test_advice_is_given_as_a_warning(varied: Deployment) -> None:
         ({"network:standbyCidr": "10.0.0.0/16"}, "overlap: peered VPCs need addresses"),
         ({"network:primaryCidr": "10.0.0.0/20"}, "must be a private /16"),
         ({"network:primaryCidr": "8.8.0.0/16"}, "must be a private /16"),
+        ({"network:primaryCidr": "127.0.0.0/16"}, "must be a private /16"),
+        ({"network:primaryCidr": "169.254.0.0/16"}, "must be a private /16"),
         ({"network:primaryCidr": "ten"}, "must be a network such as"),
         ({"network:endpointZones": 4}, "must be 1 or 2 or 3"),
         ({"network:flowLogRetentionDays": 2}, "network:flowLogRetentionDays must be 1 or 3"),
