@@ -1,4 +1,4 @@
-"""The data layer after its database's roles were swapped behind Pulumi's back."""
+"""The system after its database's roles were swapped behind Pulumi's back."""
 
 from __future__ import annotations
 
@@ -49,25 +49,24 @@ def inv(lab: Lab, *arguments: str) -> str:
 def test_after_a_role_swap_nothing_changes_and_destroy_completes(
     make_lab: Callable[[], Lab], call: str
 ) -> None:
-    """Traps 1, 2 and 7: refresh, preview and deploy change nothing after a switchover and after a
-    failover; destroy detaches the demoted member and completes, leaving nothing tagged."""
+    """Traps 1, 2 and 7: refresh, preview and deploy of all layers change nothing after a switchover
+    and after a failover; destroy detaches the demoted member and completes, leaving nothing
+    tagged."""
     lab = make_lab()
-    for layer in ("network", "data"):
-        inv(lab, "up", "--layer", layer)
+    inv(lab, "deploy-all")
     outputs = lab.outputs
     swap_roles(lab, call)
 
-    assert "no changes" in inv(lab, "preview", "--layer", "data")
-    inv(lab, "refresh", "--layer", "data")
-    assert "no changes" in inv(lab, "preview", "--layer", "data")
-    done = table(inv(lab, "up", "--layer", "data"))["data"]
+    assert "no changes" in inv(lab, "preview-all")
+    inv(lab, "refresh-all")
+    assert "no changes" in inv(lab, "preview-all")
+    done = table(inv(lab, "deploy-all"))["all"]
     assert (done["created"], done["updated"], done["replaced"], done["deleted"]) == (
         "0", "0", "0", "0",
     )  # fmt: skip
     assert lab.outputs == outputs
     assert writer_region(lab) == "us-west-2"
 
-    shown = inv(lab, "destroy", "--layer", "data")
+    shown = inv(lab, "destroy-all")
     assert "detached the demoted cluster in us-east-1" in shown
-    inv(lab, "destroy", "--layer", "network")
     assert lab.inventory() == []

@@ -281,6 +281,17 @@ def test_the_document_is_what_the_command_writes() -> None:
     )
 
 
+def test_the_readmes_figure_is_the_commands(dev_resources: list[Declared]) -> None:
+    """R9.6: what README says a month costs is what the command answers for the shipped file."""
+    stack_file = settings_file.load(workspace.find({}), "dev")
+    total = sum(
+        charge.monthly
+        for charge in charges(dev_resources, BOOK, stack_file.settings.data.min_capacity)
+    )
+    (said,) = re.findall(r"About \$(\d+) for both regions", (ROOT / "README.md").read_text())
+    assert int(said) == round(total)
+
+
 def test_the_document_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """R9.6: ``--markdown`` prints the document and nothing else."""
     monkeypatch.setattr(cost, "document", lambda _: "# What\n")
