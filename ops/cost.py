@@ -37,6 +37,14 @@ class Estimate:
         """US dollars a month."""
         return sum(charge.monthly for charge in self.charges)
 
+    def difference(self, base: Estimate) -> float:
+        """US dollars a month more than ``base``, in whole cents.
+
+        Programs declare in no certain order, and a sum's last digits follow the order: equal
+        months must not differ by a negative zero.
+        """
+        return round(self.total - base.total, 2) + 0.0
+
     def by_group(self) -> dict[str, float]:
         """US dollars a month by group, dearest first."""
         sums: dict[str, float] = {}
@@ -179,7 +187,7 @@ def as_json(made: list[Estimate], book: PriceBook) -> str:
                 {
                     "title": one.title,
                     "monthly": round(one.total, 2),
-                    "difference": round(one.total - made[0].total, 2),
+                    "difference": one.difference(made[0]),
                     "groups": {name: round(cost, 2) for name, cost in one.by_group().items()},
                     "charges": [
                         {**charge.__dict__, "monthly": round(charge.monthly, 2)}
@@ -245,7 +253,7 @@ def _rows(made: list[Estimate]) -> list[list[str]]:
     rows = [[name, *(f"{one.by_group().get(name, 0):.2f}" for one in made)] for name in names]
     rows.append(["total", *(f"{one.total:.2f}" for one in made)])
     if len(made) > 1:
-        differences = (f"{one.total - made[0].total:+.2f}" for one in made[1:])
+        differences = (f"{one.difference(made[0]):+.2f}" for one in made[1:])
         rows.append(["difference", "", *differences])
     return rows
 
@@ -283,7 +291,7 @@ def cost_report(stack_file: StackFile, compare: str | None) -> tuple[RenderableT
 
 DOCUMENTED = (
     "natGateways=0+vpcEndpoints=true,natGateways=3,instanceClass=db.r5.large,"
-    "instanceClass=db.serverless"
+    "instanceClass=db.serverless,instanceClass=db.serverless+minCapacity=0.5"
 )
 """What docs/cost.md sets side by side: ways to save, and the client's references."""
 

@@ -110,6 +110,9 @@ def _endpoint(resource: Declared, context: Context) -> Iterator[Charge]:
         "zone",
         context.hours("interface-endpoint.hour", zones),
     )
+    gb = context.book.assumption["endpoint_gb"]
+    key = "interface-endpoint.gb"
+    yield _used(resource, context, "Interface endpoints", "data processed", key, gb)
 
 
 def _load_balancer(resource: Declared, context: Context) -> Iterator[Charge]:

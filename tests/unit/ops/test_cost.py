@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,8 @@ def test_a_class_without_price_is_refused(instance_class: str) -> None:
 
 
 def test_endpoints_are_priced_a_zone() -> None:
-    """R7.3: an interface endpoint is billed in each zone, S3's gateway never."""
+    """R7.3: an interface endpoint is billed in each zone and by what passes it, S3's gateway
+    never."""
     type_ = "aws:ec2/vpcEndpoint:VpcEndpoint"
     interface = resource(
         type_,
@@ -176,7 +178,7 @@ def test_endpoints_are_priced_a_zone() -> None:
         serviceName="com.amazonaws.us-east-1.ssm",
         subnetIds=["a", "b"],
     )
-    assert monthly(interface) == pytest.approx(2 * 0.01 * 730)
+    assert monthly(interface) == pytest.approx(2 * 0.01 * 730 + 3 * 0.01)
     assert monthly(resource(type_, vpcEndpointType="Gateway")) == 0
 
 
@@ -279,6 +281,33 @@ def test_the_document_is_what_the_command_writes() -> None:
     assert cost.document(stack_file) == (ROOT / "docs" / "cost.md").read_text(), (
         "run: ./inv cost --stack dev --markdown > docs/cost.md"
     )
+
+
+def test_equal_months_do_not_differ() -> None:
+    """R9.6: programs declare in no certain order, so sums differ in their last digits; the report
+    shows no negative zero for it."""
+    first = cost.Estimate("one", tuple(charges([resource("aws:kms/key:Key")], BOOK, 8)))
+    less = cost.Estimate("other", (replace(first.charges[0], monthly=1 - 1e-12),))
+    assert f"{less.difference(first):+.2f}" == "+0.00"
+    (difference,) = [row for row in cost._rows([first, less]) if row[0] == "difference"]
+    assert difference[2] == "+0.00"
+
+
+def test_the_readmes_savings_are_the_documents() -> None:
+    """R9.6: README's options that lower the cost, with docs/cost.md's figures (and those are the
+    command's, see below)."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs" / "cost.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    differences = next(row for row in rows if row[0] == "difference")
+    by_change = dict(zip(rows[0], differences, strict=True))
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    said = re.findall(r"`([^`]+=[^`]+)` saves \$(\d+)", readme)
+    assert len(said) == 2
+    for change, dollars in said:
+        assert -float(by_change[change.replace("+", " + ")]) == pytest.approx(int(dollars), abs=0.5)
 
 
 def test_the_readmes_figure_is_the_commands(dev_resources: list[Declared]) -> None:
