@@ -72,7 +72,8 @@ class RegionalKey(pulumi.ComponentResource):
 def _used_through_services(
     regions: tuple[str, str], account_id: pulumi.Input[str]
 ) -> dict[str, Any]:
-    """Lets IAM policies of this account give use of the key through these services, not directly.
+    """Lets IAM policies of this account give use of the key through these services, not directly,
+    as the policies of AWS's own keys do (``aws/rds``, ``aws/secretsmanager``).
 
     Through those of both regions: a service there asks for the replica of a secret or the copy of
     a backup here.

@@ -75,3 +75,23 @@ def test_resource_policies_have_no_open_principal(layer):
             anyone = statement.get("Principal") in ("*", {"AWS": "*"})
             if anyone and statement["Effect"] == "Allow":
                 assert statement.get("Condition"), f"{resource.name} lets anyone in: {statement}"
+
+
+SEND_THE_SOURCE = {
+    # Service → the document whose example of a trust policy has ``aws:SourceAccount``.
+    "events": "EventBridge user guide, roles of rules",
+    "monitoring.rds": "RDS user guide, enhanced monitoring",
+    "scheduler": "EventBridge Scheduler user guide, confused deputy prevention",
+    "vpc-flow-logs": "VPC user guide, role for publishing flow logs",
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_trust_has_a_source_condition_where_the_service_sends_it(layer):
+    """R9.3: with it where AWS documents it (the confused deputy), without elsewhere: a condition
+    on what a service doesn't send lets nobody assume the role, and S3 replicates nothing."""
+    for role in program(layer).created("aws:iam/role:Role"):
+        (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+        service = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
+        asked = "aws:SourceAccount" in json.dumps(statement.get("Condition", {}))
+        assert asked is (service in SEND_THE_SOURCE), f"{role.name} trusts {service}"
