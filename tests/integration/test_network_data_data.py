@@ -54,6 +54,30 @@ def test_clusters_are_backed_up_encrypted_and_deletable(
     assert found["DBInstanceClass"] == "db.r6g.large"
     assert found["PubliclyAccessible"] is False
     assert found["AutoMinorVersionUpgrade"] is False
+    assert found["MonitoringInterval"] == 60
+    assert found["MonitoringRoleArn"].endswith(f":role/role-rds-monitoring-{region}-lab")
+    assert found["PerformanceInsightsEnabled"] is False
+
+
+@each_side
+def test_clusters_log_and_are_maintained_apart(deployed: Lab, side: str, region: str) -> None:
+    """R1.2: PostgreSQL's log goes to an encrypted group that expires; the two regions are never
+    backed up or maintained at the same time."""
+    clusters = {
+        place: deployed.client("rds", place).describe_db_clusters(
+            DBClusterIdentifier=f"aurora-cluster-{place}-lab"
+        )["DBClusters"][0]
+        for place in PEERS
+    }
+    assert clusters[region]["EnabledCloudwatchLogsExports"] == ["postgresql"]
+    for window in ("PreferredBackupWindow", "PreferredMaintenanceWindow"):
+        assert len({cluster[window] for cluster in clusters.values()}) == 2
+    name = f"/aws/rds/cluster/aurora-cluster-{region}-lab/postgresql"
+    (group,) = deployed.client("logs", region).describe_log_groups(logGroupNamePrefix=name)[
+        "logGroups"
+    ]
+    assert group["kmsKeyId"] == data(deployed, side, "key_arn")
+    assert group["retentionInDays"] == 90
 
 
 @each_side
@@ -102,6 +126,15 @@ def test_keys_rotate(deployed: Lab, side: str, region: str) -> None:
     assert kms.get_key_rotation_status(KeyId=arn)["KeyRotationEnabled"] is True
     described = kms.describe_key(KeyId=f"alias/key-data-{region}-lab")["KeyMetadata"]
     assert described["Arn"] == arn
+    policy = json.loads(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    own_name = {
+        statement["Principal"]["Service"]: statement["Action"]
+        for statement in policy["Statement"]
+        if "Service" in statement["Principal"]
+    }
+    assert set(own_name) == {
+        "cloudwatch.amazonaws.com", "events.amazonaws.com", f"logs.{region}.amazonaws.com",
+    }  # fmt: skip
 
 
 @each_side
@@ -122,6 +155,18 @@ def test_buckets_are_closed_versioned_and_encrypted(deployed: Lab, side: str, re
     (lifecycle,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert lifecycle["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
     logs = data(deployed, side, "access_log_bucket_name")
+    logging = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
+    assert (logging["TargetBucket"], logging["TargetPrefix"]) == (logs, "s3/content/")
+    policy = json.loads(s3.get_bucket_policy(Bucket=logs)["Policy"])["Statement"]
+    writers = {
+        entry["Principal"]["Service"]: entry["Resource"].partition(f"{logs}/")[2]
+        for entry in policy
+        if entry["Effect"] == "Allow"
+    }
+    assert writers == {
+        "logdelivery.elasticloadbalancing.amazonaws.com": "AWSLogs/000000000000/*",
+        "logging.s3.amazonaws.com": "s3/content/*",
+    }
     (rule,) = s3.get_bucket_encryption(Bucket=logs)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
 
