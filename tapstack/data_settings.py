@@ -17,6 +17,11 @@ FIRST_GLOBAL_VERSIONS = {14: 3, 15: 2, 16: 1, 17: 4}
 and DB engines for Aurora global databases")."""
 
 
+SMALLER_CAPACITY = 128.0
+FIRST_FULL_CAPACITY = {14: 10, 15: 5}
+"""First minor version of a major that scales to 256 ACU instead of 128; later majors all do (Aurora
+user guide, "Requirements and limitations for Aurora serverless")."""
+
 FAMILIES = ("r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "x2g")
 """Memory-optimized families of Aurora PostgreSQL, r5 or newer as a global database asks for ("DB
 instance classes for Aurora"; "Getting started with Aurora global databases")."""
@@ -124,6 +129,13 @@ class DataSettings:
         for key, value in (("minCapacity", self.min_capacity), ("maxCapacity", self.max_capacity)):
             if value * 2 % 1:
                 raise SettingsError(f"data:{key} must be a multiple of 0.5 ACU (got {value})")
+        major, minor = (int(part) for part in self.engine_version.split("."))
+        if self.max_capacity > SMALLER_CAPACITY and minor < FIRST_FULL_CAPACITY.get(major, 0):
+            raise SettingsError(
+                f"data:maxCapacity {self.max_capacity:g} is more than the {SMALLER_CAPACITY:g} ACU "
+                f"of Aurora PostgreSQL {self.engine_version}: use "
+                f"{major}.{FIRST_FULL_CAPACITY[major]} or newer"
+            )
 
     @property
     def serverless(self) -> bool:

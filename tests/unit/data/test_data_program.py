@@ -714,6 +714,14 @@ def test_one_plan_makes_one_copy(data: Deployment) -> None:
             "pauses the database, which a global database can't do",
         ),
         (
+            {
+                "data:instanceClass": "db.serverless",
+                "data:engineVersion": "15.4",
+                "data:maxCapacity": "192",
+            },
+            "192 is more than the 128 ACU of Aurora PostgreSQL 15.4: use 15.5 or newer",
+        ),
+        (
             {"data:instanceClass": "db.serverless", "data:minCapacity": "8.3"},
             "must be a multiple of 0.5 ACU",
         ),
