@@ -38,6 +38,26 @@ def swap_roles(lab: Lab, call: str) -> None:
         time.sleep(0.2)
 
 
+def replicates(lab: Lab, source: str, destination: str) -> None:
+    """Writes an object on one side and waits for its replica on the other, under that key."""
+    regions = {"primary": "us-east-1", "secondary": "us-west-2"}
+    name = f"from-{source}"
+    lab.client("s3", regions[source]).put_object(
+        Bucket=lab.outputs[f"data.{source}.bucket_name"], Key=name, Body=b"x"
+    )
+    s3 = lab.client("s3", regions[destination])
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            found = s3.head_object(Bucket=lab.outputs[f"data.{destination}.bucket_name"], Key=name)
+            break
+        except s3.exceptions.ClientError:
+            assert time.monotonic() < until, f"{name} didn't arrive within {WAIT_SECONDS} s"
+            time.sleep(0.2)
+    assert found["ReplicationStatus"] == "REPLICA"
+    assert found["SSEKMSKeyId"] == lab.outputs[f"data.{destination}.key_arn"]
+
+
 def inv(lab: Lab, *arguments: str) -> str:
     """Runs a command that must succeed."""
     answer = lab.inv(*arguments)
@@ -51,7 +71,8 @@ def test_after_a_role_swap_nothing_changes_and_destroy_completes(
 ) -> None:
     """Traps 1, 2 and 7: refresh, preview and deploy of all layers change nothing after a switchover
     and after a failover; destroy detaches the demoted member and completes, leaving nothing
-    tagged."""
+    tagged. Traps 24 and 24b: what is written in us-west-2 meanwhile comes home, under the
+    deployed roles, bucket policies and keys, and objects don't stop the destroy."""
     lab = make_lab()
     inv(lab, "deploy-all")
     outputs = lab.outputs
@@ -67,6 +88,8 @@ def test_after_a_role_swap_nothing_changes_and_destroy_completes(
     assert lab.outputs == outputs
     assert writer_region(lab) == "us-west-2"
 
+    replicates(lab, "secondary", "primary")
+    replicates(lab, "primary", "secondary")
     shown = inv(lab, "destroy-all")
     assert "detached the demoted cluster in us-east-1" in shown
     assert lab.inventory() == []
