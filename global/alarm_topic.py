@@ -7,8 +7,13 @@ import pulumi_aws as aws
 
 from tapstack.regions import Region
 
-PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
-"""Services that tell of something here; the key's policy allows them as well (trap 29)."""
+PUBLISHER = "cloudwatch.amazonaws.com"
+"""Only alarms tell of something here; the key's policy allows it as well (trap 29).
+
+EventBridge has no statement: no rule publishes here, and a condition on the account, without which
+any account's rules could, is one that EventBridge can't meet in a topic's policy (EventBridge user
+guide, "Amazon SNS permissions").
+"""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,9 @@ class AlarmTopic(pulumi.ComponentResource):
                     "Version": "2012-10-17",
                     "Statement": [
                         {
-                            "Sid": "AlarmsAndEventsOfThisAccount",
+                            "Sid": "AlarmsOfThisAccount",
                             "Effect": "Allow",
-                            "Principal": {"Service": list(PUBLISHERS)},
+                            "Principal": {"Service": PUBLISHER},
                             "Action": "sns:Publish",
                             "Resource": self.topic.arn,
                             "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},

@@ -301,13 +301,14 @@ def test_certificates_are_watched_when_used(region: str) -> None:
 
 @both_regions
 def test_topics_are_under_our_key_and_take_alarms_of_this_account(region: str) -> None:
-    """R6.3, trap 29: with the AWS-managed key alarms would vanish silently."""
+    """R6.3, trap 29: with the AWS-managed key alarms would vanish silently. EventBridge, which
+    can't meet a condition in a topic's policy, has no statement."""
     deployment = program("global")
     topic = deployment.one("aws:sns/topic:Topic", region=region)
     assert topic.inputs["kmsMasterKeyId"] == DATA[ROLE_OF[region]]["key_arn"]
     policy = deployment.one("aws:sns/topicPolicy:TopicPolicy", region=region)
     (only,) = json.loads(policy.inputs["policy"])["Statement"]
-    assert only["Principal"] == {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
+    assert only["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert only["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert only["Resource"] == topic.outputs["arn"]
 
