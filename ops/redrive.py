@@ -23,10 +23,14 @@ from tapstack.naming import physical_name
 BATCH = 10
 """As many messages as SQS hands out at once."""
 
+ASK_SECONDS = 2
+"""Any wait makes SQS ask all its servers; without one it asks a few, and a short queue often looks
+empty (SQS developer guide, "Amazon SQS short and long polling")."""
+
 Deliver = Callable[[Clients, str, str, dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Redriven:
     """One queue, and how many of its messages were delivered again."""
 
@@ -40,39 +44,49 @@ class Redriven:
 
 
 def redrive(clients: Clients, suffix: str) -> list[Redriven]:
-    """Empties both regions' queues; raises OperatorError, and what is left stays in its queue."""
-    return [
-        _redrive_queue(clients, region, suffix, purpose, deliver)
-        for region in clients.regions
-        for purpose, deliver in QUEUES.items()
-    ]
+    """Empties both regions' queues; raises OperatorError, and what is left stays in its queue.
 
-
-def _redrive_queue(
-    clients: Clients, region: str, suffix: str, purpose: str, deliver: Deliver
-) -> Redriven:
-    sqs = clients.get("sqs", region)
-    name = physical_name("queue", purpose, region, suffix)
-    done = 0
-    try:
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        # What comes in meanwhile, perhaps the same event again, is another run's.
-        waiting = _depth(sqs, url)
-        while done < waiting:
-            messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=BATCH).get("Messages")
-            if not messages:
-                break
-            for message in messages:
-                deliver(clients, region, suffix, json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                done += 1
-    except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+    A queue that fails, perhaps with its whole region, doesn't keep the others waiting.
+    """
+    done: list[Redriven] = []
+    failures: list[str] = []
+    for region in clients.regions:
+        for purpose, deliver in QUEUES.items():
+            queue = Redriven(region, physical_name("queue", purpose, region, suffix), 0)
+            try:
+                _redrive_queue(clients, suffix, queue, deliver)
+            except (ClientError, BotoCoreError, ValueError, KeyError) as error:
+                failures.append(
+                    f"{queue.queue} in {region}: {queue.events} events delivered again, then: "
+                    f"{' '.join(str(error).split())}"
+                )
+            done.append(queue)
+    if failures:
+        total = sum(queue.events for queue in done)
         raise OperatorError(
-            f"{name} in {region}: {done} events delivered again, then: "
-            f"{' '.join(str(error).split())}; the others are still there: mend the cause, then "
-            "run ./inv events.redrive again"
-        ) from None
-    return Redriven(region, name, done)
+            f"{'; '.join(failures)}; {total} events delivered again in all, the others are still "
+            "there: mend the cause, then run ./inv events.redrive again"
+        )
+    return done
+
+
+def _redrive_queue(clients: Clients, suffix: str, queue: Redriven, deliver: Deliver) -> None:
+    """Counts in ``queue.events`` what was delivered and deleted."""
+    sqs = clients.get("sqs", queue.region)
+    url = sqs.get_queue_url(QueueName=queue.queue)["QueueUrl"]
+    # What comes in meanwhile, perhaps the same event again, is another run's.
+    waiting = _depth(sqs, url)
+    while queue.events < waiting:
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=ASK_SECONDS
+        )
+        messages = answer.get("Messages")
+        if not messages:
+            break
+        for message in messages:
+            deliver(clients, queue.region, suffix, json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            queue.events += 1
 
 
 def _depth(sqs: Any, url: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from fake_clients import FakeClients, refusal
 from invoke.context import Context
 from test_driver import LAB
@@ -39,6 +40,8 @@ class World:
         self.invoked: list[tuple[str, dict[str, Any]]] = []
         self.refused = False
         self.broken: Exception | None = None
+        self.lost = ""
+        """A region whose bus refuses."""
 
     def clients(self) -> Any:
         table: dict[tuple[str, str], dict[str, Any]] = {
@@ -58,7 +61,10 @@ class World:
         count = str(len(self.queues.get(QueueUrl, [])))
         return {"Attributes": {"ApproximateNumberOfMessages": count}}
 
-    def receive(self, QueueUrl: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def receive(self, QueueUrl: str, WaitTimeSeconds: int = 0, **_: Any) -> dict[str, Any]:  # noqa: N803
+        # Short polling asks some of SQS's servers only: these messages are on the others.
+        if not WaitTimeSeconds:
+            return {}
         held = self.queues.get(QueueUrl, [])[:10]
         return {"Messages": [{"Body": body, "ReceiptHandle": body} for body in held]}
 
@@ -68,7 +74,7 @@ class World:
 
     def bus(self, region: str) -> Any:
         def put_events(Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-            if self.broken:
+            if self.broken and self.lost in ("", region):
                 raise self.broken
             self.put.append((region, Entries[0]))
             failed = [{"ErrorCode": "ThrottlingException"}] if self.refused else [{}]
@@ -140,6 +146,17 @@ def test_what_cannot_be_delivered_stays_in_its_queue(broken: Exception | None) -
     with pytest.raises(OperatorError, match=r"then: .*(Throttling|AccessDenied).*redrive again"):
         redrive(world.clients(), "test")
     assert world.deleted == []
+
+
+def test_a_lost_region_does_not_keep_the_other_waiting() -> None:
+    """Trap 10: us-west-2's events come home while us-east-1 is down; the failure is told."""
+    east, west = (f"queue-forward-dead-letters-{region}-test" for region in FakeClients.regions)
+    world = World({east: [EVENT], west: [EVENT]})
+    world.broken = EndpointConnectionError(endpoint_url="https://events.us-east-1")
+    world.lost = "us-east-1"
+    with pytest.raises(OperatorError, match=rf"{east} in us-east-1: 0 events .*1 events .*in all"):
+        redrive(world.clients(), "test")
+    assert world.deleted == [west]
 
 
 def test_the_queues_are_those_that_the_programs_make() -> None:
