@@ -123,7 +123,8 @@ def replication_lag(cluster_identifier: pulumi.Input[str], *, is_primary: bool) 
     """Of the cluster that follows: both metrics are published where the secondary is.
 
     After roles were swapped that's us-east-1, where silence is normal before; in us-west-2 silence
-    means that it follows nobody: the writer is gone, or us-west-2 writes and has no standby.
+    means that it follows nobody: the writer is gone, or us-west-2 writes itself, and the alarm
+    stays until somebody switches back.
     """
     milliseconds = DATABASE_LAG_ALARM_SECONDS * 1000
     return [
