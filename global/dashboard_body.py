@@ -46,6 +46,18 @@ class Line:
     label: str
     right: bool = False
     """Drawn against the right axis."""
+    region: str = ""
+    """Where the metric is; empty: where the graph's others are."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A value from which on it's an alarm."""
+
+    label: str
+    value: float
+    right: bool = False
+    """Marked on the right axis."""
 
 
 def body(dashboard: Dashboard) -> dict[str, Any]:
@@ -111,13 +123,23 @@ def _readiness(dashboard: Dashboard) -> Widget:
 
 
 def _lag(dashboard: Dashboard) -> Widget:
+    """Aurora publishes both where the secondary is: in us-east-1 after roles were swapped, where
+    they say when it has caught up for the way back."""
     standby = dashboard.regions.secondary
     lines = [
         Line(metrics.recovery("ReplicationLag", dashboard.suffix), "Maximum", "lag seen"),
-        Line(
-            metrics.cluster("AuroraGlobalDBReplicationLag", standby.cluster_identifier),
-            "Maximum",
-            "lag by Aurora",
+        *(
+            Line(
+                metrics.cluster(name, watched.cluster_identifier),
+                "Maximum",
+                f"{label}, {watched.region.name}",
+                region=watched.region.name,
+            )
+            for watched in dashboard.regions.swapped()
+            for name, label in (
+                ("AuroraGlobalDBReplicationLag", "lag by Aurora"),
+                ("AuroraGlobalDBRPOLag", "data at risk"),
+            )
         ),
     ]
     return _graph(
@@ -125,7 +147,7 @@ def _lag(dashboard: Dashboard) -> Widget:
         standby.region.name,
         lines,
         width=THIRD,
-        thresholds={"alarm": DATABASE_LAG_ALARM_SECONDS * 1000},
+        thresholds=[Threshold("alarm", DATABASE_LAG_ALARM_SECONDS * 1000)],
     )
 
 
@@ -148,6 +170,7 @@ def _requests(watched: WatchedRegion) -> Widget:
             Line(metrics.target_group("HealthyHostCount", app), "Minimum", "healthy targets", True),
             Line(metrics.target_group("TargetResponseTime", app), "p99", "p99 seconds", True),
         ],
+        [Threshold("no healthy target below", 1, right=True)],
     )
 
 
@@ -173,7 +196,10 @@ def _database(watched: WatchedRegion) -> Widget:
             Line(metrics.cluster("DatabaseConnections", identifier), "Maximum", "connections"),
             Line(metrics.cluster("CPUUtilization", identifier), "Maximum", "CPU %", True),
         ],
-        {"connections near the maximum": watched.most_connections},
+        [
+            Threshold("connections near the maximum", watched.most_connections),
+            Threshold("CPU alarm", alarm_specs.CPU_PERCENT, right=True),
+        ],
     )
 
 
@@ -193,7 +219,13 @@ def _objects(watched: WatchedRegion) -> Widget:
             "properties": {"markdown": f"No objects are replicated to {watched.region.name}."},
         }
     return _regional(
-        "Objects replicated to", watched, lines, {"alarm": alarm_specs.OBJECT_LATENCY_SECONDS}
+        "Objects replicated to",
+        watched,
+        lines,
+        [
+            Threshold("latency alarm", alarm_specs.OBJECT_LATENCY_SECONDS),
+            Threshold("waiting alarm", alarm_specs.BACKLOG_OPERATIONS, right=True),
+        ],
     )
 
 
@@ -205,6 +237,7 @@ def _dead_letters(watched: WatchedRegion) -> Widget:
             Line(metrics.queue_depth(queue), "Maximum", purpose)
             for purpose, queue in watched.dead_letter_queues.items()
         ],
+        [Threshold("alarm", 1)],
     )
 
 
@@ -221,7 +254,7 @@ def _regional(
     title: str,
     watched: WatchedRegion,
     lines: Sequence[Line],
-    thresholds: Mapping[str, float] | None = None,
+    thresholds: Sequence[Threshold] = (),
 ) -> Widget:
     region = watched.region.name
     return _graph(f"{title}, {region}", region, lines, width=HALF, thresholds=thresholds)
@@ -233,7 +266,7 @@ def _graph(
     lines: Sequence[Line],
     *,
     width: int,
-    thresholds: Mapping[str, float] | None = None,
+    thresholds: Sequence[Threshold] = (),
     view: str = "timeSeries",
 ) -> Widget:
     properties: dict[str, Any] = {
@@ -247,7 +280,10 @@ def _graph(
     }
     if thresholds:
         properties["annotations"] = {
-            "horizontal": [{"label": label, "value": value} for label, value in thresholds.items()]
+            "horizontal": [
+                {"label": mark.label, "value": mark.value, "yAxis": _axis(mark.right)}
+                for mark in thresholds
+            ]
         }
     return {"type": "metric", "width": width, "height": HEIGHT, "properties": properties}
 
@@ -255,9 +291,11 @@ def _graph(
 def _drawn(line: Line) -> list[Any]:
     """``[namespace, name, dimension, value, …, {options}]``"""
     dimensions = [part for pair in line.metric.dimensions.items() for part in pair]
-    options = {
-        "stat": line.statistic,
-        "label": line.label,
-        "yAxis": "right" if line.right else "left",
-    }
+    options = {"stat": line.statistic, "label": line.label, "yAxis": _axis(line.right)}
+    if line.region:
+        options["region"] = line.region
     return [line.metric.namespace, line.metric.name, *dimensions, options]
+
+
+def _axis(right: bool) -> str:
+    return "right" if right else "left"

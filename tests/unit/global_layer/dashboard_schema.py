@@ -11,6 +11,7 @@ MOST_WIDGETS = 500
 MOST_METRICS_A_WIDGET = 500
 VIEWS = {"timeSeries", "singleValue", "gauge", "bar", "pie", "table"}
 OPTIONS = {"color", "expression", "id", "label", "period", "region", "stat", "visible", "yAxis"}
+MARKS = {"color", "fill", "label", "value", "visible", "yAxis"}
 REQUIRED = {"text": {"markdown"}, "metric": {"region"}, "alarm": {"alarms"}}
 ALLOWED = {
     "text": {"markdown", "background"},
@@ -79,4 +80,6 @@ def _metric_faults(properties: Mapping[str, Any]) -> list[str]:
     for mark in properties.get("annotations", {}).get("horizontal", []):
         if not isinstance(mark["value"], int | float):
             found.append("an annotation has no value")
+        if set(mark) - MARKS or mark.get("yAxis", "left") not in ("left", "right"):
+            found.append("an annotation has unknown options")
     return found

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from dashboard_schema import faults
-from harness import SUFFIX, program, run_program
+from harness import SUFFIX, program, run_program, sample_outputs
+
+from tapstack.contracts import DataOutputs
 
 REGIONS = ("us-east-1", "us-west-2")
+DATA = sample_outputs(DataOutputs)
 
 
 def body() -> dict[str, Any]:
@@ -89,16 +92,41 @@ def test_both_regions_stand_side_by_side(title: str) -> None:
 def test_thresholds_are_drawn() -> None:
     """R6.1: a graph shows from where on it's an alarm."""
     marks = {
-        widget["properties"]["title"]: widget["properties"]["annotations"]["horizontal"][0]["value"]
+        widget["properties"]["title"]: [
+            (mark["value"], mark["yAxis"])
+            for mark in widget["properties"]["annotations"]["horizontal"]
+        ]
         for widget in body()["widgets"]
         if "annotations" in widget["properties"]
     }
     assert marks == {
-        "Standby database behind by (ms)": 60_000,
-        "Aurora, us-east-1": 1441,
-        "Aurora, us-west-2": 1441,
-        "Objects replicated to, us-east-1": 600,
-        "Objects replicated to, us-west-2": 600,
+        "Standby database behind by (ms)": [(60_000, "left")],
+        **{
+            f"{title}, {region}": marks
+            for region in REGIONS
+            for title, marks in {
+                "Load balancer": [(1, "right")],
+                "Aurora": [(1441, "left"), (80, "right")],
+                "Objects replicated to": [(600, "left"), (100, "right")],
+                "Events that weren't delivered": [(1, "left")],
+            }.items()
+        },
+    }
+
+
+def test_the_lag_is_drawn_whichever_region_follows() -> None:
+    """R6.1, trap 2: Aurora publishes it in the secondary's region, us-east-1 after a failover."""
+    (widget,) = titled("Standby database")
+    drawn = {
+        (line[1], dict(zip(line[2:-1:2], line[3:-1:2], strict=True))["DBClusterIdentifier"],
+         line[-1]["region"])
+        for line in widget["properties"]["metrics"]
+        if line[0] == "AWS/RDS"
+    }  # fmt: skip
+    assert drawn == {
+        (name, DATA[role]["cluster_identifier"], region)
+        for name in ("AuroraGlobalDBReplicationLag", "AuroraGlobalDBRPOLag")
+        for role, region in zip(("primary", "secondary"), REGIONS, strict=True)
     }
 
 
