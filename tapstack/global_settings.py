@@ -13,7 +13,10 @@ def _domain(value: str) -> str | None:
     if any(value == name or value.endswith("." + name) for name in RESERVED_DOMAINS):
         return "is reserved: AWS refuses a hosted zone for it (InvalidDomainName)"
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-    if not re.fullmatch(rf"({label}\.)+[a-z]{{2,63}}", value) or len(value) > 200:
+    if (
+        not re.fullmatch(rf"({label}\.)+([a-z]{{2,63}}|xn--[a-z0-9-]{{1,59}})", value)
+        or len(value) > 200
+    ):
         return "must be a domain name in lower case"
     return None
 
