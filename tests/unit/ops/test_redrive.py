@@ -61,9 +61,9 @@ class World:
         count = str(len(self.queues.get(QueueUrl, [])))
         return {"Attributes": {"ApproximateNumberOfMessages": count}}
 
-    def receive(self, QueueUrl: str, WaitTimeSeconds: int = 0, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def receive(self, QueueUrl: str, **given: Any) -> dict[str, Any]:  # noqa: N803
         # Short polling asks some of SQS's servers only: these messages are on the others.
-        if not WaitTimeSeconds:
+        if not given.get("WaitTimeSeconds"):
             return {}
         held = self.queues.get(QueueUrl, [])[:10]
         return {"Messages": [{"Body": body, "ReceiptHandle": body} for body in held]}
