@@ -10,6 +10,7 @@ import yaml
 from application_client import ask, host, post_record, receipts, until
 from deployed_lab import Lab, copied, free_port
 from test_events_crossing import dead_letters
+from test_global_layer import health_checks, records
 
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 CLOCK = 20
@@ -104,6 +105,36 @@ def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
     assert until(lambda: len(receipts(lab, key, TLS)) == 2), receipts(lab, key, TLS)
     assert sorted(receipts(lab, key, TLS)) == sorted(REGIONS.values())
     assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
+
+
+def test_a_faster_interval_makes_new_checks_and_everything_follows(lab: Lab) -> None:
+    """Trap 15b: Route 53 can't change an interval; records and verdict move to the new checks, and
+    only then the old ones go."""
+    before = health_checks(lab)
+    stack_file = lab.repository / "Pulumi.lab.yaml"
+    original = stack_file.read_text()
+    stack = yaml.safe_load(original)
+    stack["config"]["global:healthCheckInterval"] = 10
+    stack_file.write_text(yaml.safe_dump(stack))
+    answer = lab.inv("up", "--layer", "global")
+    assert answer.returncode == 0, answer.stderr
+    after = health_checks(lab)
+    assert set(after) == set(before)
+    verdict_id, verdict = after["healthcheck-serves-us-east-1"]
+    assert verdict_id == before["healthcheck-serves-us-east-1"][0]
+    endpoints = {name: check for name, check in after.items() if check[0] != verdict_id}
+    assert {config["RequestInterval"] for _, config in endpoints.values()} == {10}
+    assert {check_id for check_id, _ in endpoints.values()}.isdisjoint(
+        check_id for check_id, _ in before.values()
+    )
+    assert set(verdict["ChildHealthChecks"]) == {
+        after[f"healthcheck-{purpose}"][0] for purpose in ("app-us-east-1", "switch-us-west-2")
+    }
+    standby = records(lab)[lab.outputs["global.fqdn"], "secondary"]
+    assert standby["HealthCheckId"] == after["healthcheck-app-us-west-2"][0]
+    stack_file.write_text(original)
+    answer = lab.inv("up", "--layer", "global")
+    assert answer.returncode == 0, answer.stderr
 
 
 class Mailbox:
