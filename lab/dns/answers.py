@@ -94,6 +94,8 @@ def _in_zone(zone: Zone, owner: str, name: str, kind: str, world: World, depth: 
     if not matching:
         below = any(record.name.endswith("." + name) for record in zone.records)
         return Answer("NOERROR" if below else "NXDOMAIN", zone=zone)
+    if kind == "ANY":
+        kind = matching[0].type  # one of the name's types is answer enough (RFC 8482, section 4.1)
     candidates = [record for record in matching if record.type == kind]
     candidates = candidates or [record for record in matching if record.type == "CNAME"]
     if not candidates:

@@ -1,9 +1,12 @@
 """Route 53 as a part of the lab: it follows what is deployed, probes it, and answers."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
 from lab.dns.answers import Answer, answer
@@ -15,6 +18,8 @@ from lab.dns.records import Zone, deployed_zones, normal_name
 from lab.dns.server import DnsServer
 from lab.outage import REGIONS
 from lab.part import Health, Part
+
+logger = logging.getLogger("lab")
 
 CHANGES = (
     "ChangeResourceRecordSets",
@@ -141,10 +146,17 @@ class DnsPart(Part):
         clients = {region: self.lab.client("elbv2", region) for region in REGIONS}
         self._balancers = deployed_load_balancers(clients)
         if any(check.alarm_name for check in self._checks.values()):
-            for region in REGIONS:
-                alarms = self.lab.client("cloudwatch", region).describe_alarms()
-                for alarm in (*alarms["MetricAlarms"], *alarms.get("CompositeAlarms", ())):
-                    self._alarms[region, alarm["AlarmName"]] = alarm["StateValue"]
+            states = {
+                (region, alarm["AlarmName"]): alarm["StateValue"]
+                for region in REGIONS
+                for page in self.lab.client("cloudwatch", region)
+                .get_paginator("describe_alarms")
+                .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+                for alarm in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
+            }
+            for gone in self._alarms.keys() - states.keys():
+                del self._alarms[gone]
+            self._alarms.update(states)
 
     def _follow_checks(self) -> None:
         for check_id, (config, task) in list(self._probing.items()):
@@ -182,7 +194,11 @@ class DnsPart(Part):
         while True:
             wait = max(LOAD_BALANCER_SECONDS, 0.25 * self.lab.clock.factor)
             await self.lab.clock.sleep(wait)
-            await asyncio.to_thread(self._read_balancers)
+            try:
+                await asyncio.to_thread(self._read_balancers)
+            except (BotoCoreError, ClientError) as error:
+                # Deleted between two calls of one look; the next look sees what is left.
+                logger.info("load balancers and alarms can't be read: %s", error)
 
     async def _changed(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)

@@ -1,16 +1,22 @@
 """A DNS server on 127.0.0.1 (UDP and TCP) that answers as Route 53 would."""
 
 import asyncio
+import logging
 import struct
 from collections.abc import Callable
 from typing import cast
 
-from dnslib import CLASS, NS, QTYPE, RCODE, RR, SOA, DNSRecord
+from dnslib import CLASS, EDNS0, NS, OPCODE, QTYPE, RCODE, RR, SOA, DNSRecord
 from dnslib.dns import DNSError
 
 from lab.dns.answers import Answer, Resource
 
 Answering = Callable[[str, str], Answer]
+logger = logging.getLogger("lab")
+
+PLAIN_BYTES = 512
+"""What a client takes over UDP unless its EDNS record says more (RFC 1035, RFC 6891)."""
+LARGEST_BYTES = 4096
 
 
 class DnsServer:
@@ -60,7 +66,7 @@ class DnsServer:
         try:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
-                reply = self.reply(await reader.readexactly(length))
+                reply = self.reply(await reader.readexactly(length), stream=True)
                 if reply is None:
                     break
                 writer.write(struct.pack("!H", len(reply)) + reply)
@@ -70,8 +76,12 @@ class DnsServer:
         finally:
             writer.close()
 
-    def reply(self, packet: bytes) -> bytes | None:
-        """The reply to one question in wire format; None for what is no question."""
+    def reply(self, packet: bytes, *, stream: bool = False) -> bytes | None:
+        """The reply to one question in wire format; None for what is no question.
+
+        ``stream`` is TCP, where a reply may be of any length; over UDP one that is too long comes
+        without its records, marked as truncated, and the client asks again over TCP.
+        """
         try:
             question = DNSRecord.parse(packet)
             name = str(question.q.qname).lower()
@@ -79,14 +89,40 @@ class DnsServer:
             return None
         if question.header.qr or not question.questions:
             return None
-        found = self._answering(name.rstrip(".") + ".", QTYPE.get(question.q.qtype, "TYPE"))
-        reply = question.reply(ra=0, aa=found.zone is not None)
-        reply.header.rcode = getattr(RCODE, found.code)
-        for resource in found.records:
-            reply.add_answer(*_rr(resource))
-        if found.zone and not found.records:
-            reply.add_auth(*_authority(found))
+        reply = question.reply(ra=0, aa=0)
+        reply.header.ad = 0  # the question's wish; nothing here is signed
+        room = PLAIN_BYTES
+        for option in question.ar:
+            if option.rtype == QTYPE.OPT:
+                room = min(max(option.edns_len, PLAIN_BYTES), LARGEST_BYTES)
+                # Whoever speaks EDNS is answered in it (RFC 6891, section 7).
+                reply.add_ar(EDNS0(udp_len=LARGEST_BYTES))
+        if question.header.opcode != OPCODE.QUERY:
+            reply.header.rcode = RCODE.NOTIMP
+        elif question.q.qclass != CLASS.IN:
+            reply.header.rcode = RCODE.REFUSED
+        else:
+            self._answer(reply, name.rstrip(".") + ".", QTYPE.get(question.q.qtype, "TYPE"))
+        packed = bytes(reply.pack())
+        if stream or len(packed) <= room:
+            return packed
+        reply.rr, reply.auth, reply.header.tc = [], [], 1
         return bytes(reply.pack())
+
+    def _answer(self, reply: DNSRecord, name: str, kind: str) -> None:
+        try:
+            found = self._answering(name, kind)
+            records = [record for resource in found.records for record in _rr(resource)]
+            authority = _authority(found) if not found.records else []
+        except Exception:
+            # A record that can't be read must not look like a server that is gone.
+            logger.exception("the DNS answer to %s %s", name, kind)
+            reply.header.rcode = RCODE.SERVFAIL
+            return
+        reply.header.aa = int(found.zone is not None)
+        reply.header.rcode = getattr(RCODE, found.code)
+        reply.add_answer(*records)
+        reply.add_auth(*authority)
 
 
 def _rr(resource: Resource) -> list[RR]:
@@ -94,14 +130,16 @@ def _rr(resource: Resource) -> list[RR]:
 
 
 def _authority(found: Answer) -> list[RR]:
-    """The SOA that goes with an empty answer (RFC 2308)."""
+    """The SOA that goes with an empty answer; its TTL is how long the absence may be kept: the
+    lesser of the record's own TTL and its last field (RFC 2308, section 5)."""
     if found.zone is None:
         return []
     for record in found.zone.records:
         if record.type == "SOA" and record.name == found.zone.name:
             master, contact, *times = record.values[0].split()
-            data = SOA(master, contact, tuple(int(value) for value in times))
-            return [RR(record.name, QTYPE.SOA, CLASS.IN, min(record.ttl, 900), data)]
+            numbers = tuple(int(value) for value in times)
+            data = SOA(master, contact, numbers)
+            return [RR(record.name, QTYPE.SOA, CLASS.IN, min(record.ttl, numbers[-1]), data)]
     return [RR(found.zone.name, QTYPE.NS, CLASS.IN, 900, NS("ns.lab."))]
 
 

@@ -167,6 +167,8 @@ NAME_ROWS = [
     (ZONE, "NS", "NOERROR", ["ns-1.awsdns-00.com."], "DG 'SOA and NS records'"),
     (ZONE, "A", "NOERROR", [], "RFC 2308"),
     ("clinic.test.", "A", "REFUSED", [], "DG: a name server answers for its own zones only"),
+    (ZONE, "ANY", "NOERROR", [SOA.values[0]], "RFC 8482: one of the name's types"),
+    (f"nothing.{ZONE}", "ANY", "NXDOMAIN", [], "RFC 1034"),
     (f"ring-a.{ZONE}", "A", "SERVFAIL", [], "RFC 1034: a CNAME circle"),
     (f"heavy.{ZONE}", "A", "SERVFAIL", [], "the lab refuses routing that it doesn't do"),
     (f"gone.{ZONE}", "A", "NOERROR", [], "DG alias: a target that is gone"),
