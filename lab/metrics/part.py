@@ -122,6 +122,9 @@ class MetricsPart(Part):
         self._unreadable = {}
         now = self.lab.clock.now()
         for region in REGIONS:
+            if self.lab.outages.has_lost(region, OutageKind.API):
+                # Its alarms neither turn nor act: what counts on them is blind (trap 11).
+                continue
             client = self.lab.client("cloudwatch", region)
             states: dict[str, State] = {}
             alarms = client.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
@@ -133,13 +136,28 @@ class MetricsPart(Part):
                     self._unreadable[name] = str(error)
                     states[name] = alarm["StateValue"]
                 self._turn(client, alarm, states[name])
-            for alarm in alarms.get("CompositeAlarms", ()):
+            self._evaluate_composites(client, list(alarms.get("CompositeAlarms", ())), states)
+
+    def _evaluate_composites(
+        self, client: Any, composites: list[Mapping[str, Any]], states: dict[str, State]
+    ) -> None:
+        """A composite alarm may watch others: those that can be read come first, until none is
+        left or none can be."""
+        while composites:
+            unread: list[Mapping[str, Any]] = []
+            for alarm in composites:
+                name = alarm["AlarmName"]
                 try:
-                    state = composite_state(alarm["AlarmRule"], states)
+                    states[name] = composite_state(alarm["AlarmRule"], states)
                 except ValueError as error:
-                    self._unreadable[alarm["AlarmName"]] = str(error)
-                    continue
-                self._turn(client, alarm, state)
+                    self._unreadable[name] = str(error)
+                    unread.append(alarm)
+                else:
+                    self._unreadable.pop(name, None)
+                    self._turn(client, alarm, states[name])
+            if len(unread) == len(composites):
+                return
+            composites = unread
 
     def _turn(self, client: Any, alarm: Mapping[str, Any], state: State) -> None:
         if alarm["StateValue"] != state:
@@ -153,12 +171,22 @@ class MetricsPart(Part):
         namespace = request.parameters["Namespace"]
         for datum in request.parameters["MetricData"]:
             dimensions = {item["Name"]: item["Value"] for item in datum.get("Dimensions", ())}
+            key = metric_key(request.region, namespace, datum["MetricName"], dimensions)
+            if given := datum.get("StatisticValues"):
+                self.store.add_set(
+                    key,
+                    self.lab.clock.now(),
+                    count=int(given["SampleCount"]),
+                    total=float(given["Sum"]),
+                    least=float(given["Minimum"]),
+                    most=float(given["Maximum"]),
+                )
+                continue
             values = datum.get("Values") or [datum.get("Value", 0.0)]
-            data = [
-                (request.region, namespace, datum["MetricName"], dimensions, float(value))
-                for value in values
-            ]
-            self._add(data)
+            counts = datum.get("Counts") or [1.0] * len(values)
+            for value, count in zip(values, counts, strict=True):
+                for _ in range(int(count)):
+                    self.store.add(key, float(value), self.lab.clock.now())
         return ApiResponse()
 
     async def _statistics(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -172,6 +200,12 @@ class MetricsPart(Part):
                     at = datetime.fromtimestamp(start, UTC)
                     point = points.setdefault(start, {"Timestamp": at, "Unit": "None"})
                     point[statistic] = value
+        for percentile in asked.get("ExtendedStatistics", ()):
+            for start, value in self.store.series(key, percentile, period).items():
+                if _within(start, asked):
+                    at = datetime.fromtimestamp(start, UTC)
+                    point = points.setdefault(start, {"Timestamp": at, "Unit": "None"})
+                    point.setdefault("ExtendedStatistics", {})[percentile] = value
         return ApiResponse({"Label": key.name, "Datapoints": list(points.values())})
 
     async def _data(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -207,6 +241,13 @@ class MetricsPart(Part):
             if key.region == request.region
             and asked.get("Namespace", key.namespace) == key.namespace
             and asked.get("MetricName", key.name) == key.name
+            and all(
+                any(
+                    wanted["Name"] == name and wanted.get("Value", value) == value
+                    for name, value in key.dimensions
+                )
+                for wanted in asked.get("Dimensions", ())
+            )
         ]
         return ApiResponse({"Metrics": metrics})
 

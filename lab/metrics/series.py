@@ -58,17 +58,27 @@ class MetricStore:
 
     def add(self, key: MetricKey, value: float, at: float) -> None:
         """Records ``value`` at lab time ``at`` (seconds)."""
+        self._bucket(key, at).add(value)
+
+    def add_set(
+        self, key: MetricKey, at: float, *, count: int, total: float, least: float, most: float
+    ) -> None:
+        """Records a statistic set at lab time ``at``: values known by their summary alone."""
+        bucket = self._bucket(key, at)
+        bucket.count += count
+        bucket.total += total
+        bucket.least, bucket.most = min(bucket.least, least), max(bucket.most, most)
+
+    def _bucket(self, key: MetricKey, at: float) -> Bucket:
         start = int(at // MINUTE) * MINUTE
         buckets = self._buckets.setdefault(key, deque(maxlen=KEPT_MINUTES))
         for bucket in reversed(buckets):
             if bucket.start == start:
-                bucket.add(value)
-                return
+                return bucket
             if bucket.start < start:
                 break
-        bucket = Bucket(start)
-        bucket.add(value)
-        buckets.append(bucket)
+        buckets.append(Bucket(start))
+        return buckets[-1]
 
     def known(self) -> Iterable[MetricKey]:
         """Every metric that has a value."""
@@ -83,11 +93,14 @@ class MetricStore:
         """A metric's statistic by periods of ``period`` seconds."""
         grouped: dict[int, list[Bucket]] = {}
         for bucket in list(self._buckets.get(key, ())):
-            grouped.setdefault(bucket.start // period * period, []).append(bucket)
-        return {start: _statistic(found, statistic) for start, found in grouped.items()}
+            if bucket.count:
+                grouped.setdefault(bucket.start // period * period, []).append(bucket)
+        computed = {start: _statistic(found, statistic) for start, found in grouped.items()}
+        return {start: value for start, value in computed.items() if value is not None}
 
 
-def _statistic(buckets: list[Bucket], statistic: str) -> float:
+def _statistic(buckets: list[Bucket], statistic: str) -> float | None:
+    """None for a percentile of statistic sets, which hold no values to rank."""
     count = sum(bucket.count for bucket in buckets)
     total = sum(bucket.total for bucket in buckets)
     values = {
@@ -101,6 +114,8 @@ def _statistic(buckets: list[Bucket], statistic: str) -> float:
         return float(values[statistic])
     if statistic.startswith("p"):
         samples = sorted(value for bucket in buckets for value in bucket.samples)
+        if not samples:
+            return None
         rank = math.ceil(float(statistic[1:]) / 100 * len(samples)) - 1
         return samples[max(rank, 0)]
     raise ValueError(f"the lab doesn't compute the statistic {statistic}")

@@ -1,0 +1,190 @@
+"""CloudWatch's calls and alarm rounds, without the emulator."""
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from lab.clock import Clock
+from lab.context import ApiRequest
+from lab.metrics.part import MetricsPart
+from lab.metrics.series import metric_key
+from lab.outage import OutageKind
+
+EAST, WEST = "us-east-1", "us-west-2"
+START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+class CloudWatch:
+    """One region's alarms; ``turned`` is what was set."""
+
+    def __init__(self, metric=(), composite=()):
+        self.alarms = {"MetricAlarms": list(metric), "CompositeAlarms": list(composite)}
+        self.turned = {}
+
+    def describe_alarms(self, **_given):
+        return self.alarms
+
+    def set_alarm_state(self, AlarmName, StateValue, StateReason):  # noqa: N803 - boto3's names
+        self.turned[AlarmName] = StateValue
+
+
+def part(clients=None, lost=frozenset()):
+    lab = SimpleNamespace(
+        clock=Clock(1, real=lambda: START),
+        outages=SimpleNamespace(has_lost=lambda region, kind: (region, kind) in lost),
+        client=lambda _service, region: (clients or {})[region],
+    )
+    return MetricsPart(lab)  # type: ignore[arg-type]
+
+
+def metric_alarm(name, state="OK"):
+    return {
+        "AlarmName": name,
+        "Namespace": "N",
+        "MetricName": "m",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 0.5,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "StateValue": state,
+    }
+
+
+def composite(name, rule):
+    return {"AlarmName": name, "AlarmRule": rule, "StateValue": "OK"}
+
+
+def asked(metrics, call, **parameters):
+    request = ApiRequest("cloudwatch", "", EAST, parameters)
+    return asyncio.run(call(request, None)).result
+
+
+def breach(metrics):
+    for region in (EAST, WEST):
+        metrics.store.add(metric_key(region, "N", "m", {}), 1, START - 60)
+
+
+@pytest.mark.parametrize(
+    ("lost", "turned"),
+    [
+        (frozenset(), {EAST, WEST}),
+        ({(EAST, OutageKind.API)}, {WEST}),
+        ({(EAST, OutageKind.COMPUTE)}, {EAST, WEST}),
+    ],
+)
+def test_alarms_of_a_lost_region_neither_turn_nor_act(lost, turned):
+    """Trap 11: what counts on an alarm of the region that is lost is blind; the other region's
+    alarms go on."""
+    clients = {region: CloudWatch([metric_alarm("a")]) for region in (EAST, WEST)}
+    metrics = part(clients, lost)
+    breach(metrics)
+    metrics._evaluate()
+    assert {region for region in clients if clients[region].turned == {"a": "ALARM"}} == turned
+    assert {region for region in clients if clients[region].turned} == turned
+
+
+def test_composite_alarms_may_watch_composite_alarms():
+    """R6.2: in whatever order they are listed; one that can't be read is named, and hinders none
+    of the others."""
+    watched = CloudWatch(
+        [metric_alarm("a")],
+        [
+            composite("outer", "ALARM(inner) AND NOT ALARM(calm)"),
+            composite("ring", "ALARM(ring)"),
+            composite("inner", "ALARM(a)"),
+            composite("calm", "OK(a)"),
+        ],
+    )
+    metrics = part({EAST: watched, WEST: CloudWatch()})
+    breach(metrics)
+    metrics._evaluate()
+    assert watched.turned == {"a": "ALARM", "inner": "ALARM", "outer": "ALARM"}
+    assert set(metrics._unreadable) == {"ring"}
+
+
+def test_an_alarm_that_cannot_be_evaluated_keeps_its_state_and_is_named():
+    """R6.2: never silently taken for OK."""
+    strange = {**metric_alarm("strange", "ALARM"), "Statistic": "TM99"}
+    watched = CloudWatch([strange], [composite("over", "ALARM(strange)")])
+    metrics = part({EAST: watched, WEST: CloudWatch()})
+    breach(metrics)
+    metrics._evaluate()
+    assert watched.turned == {"over": "ALARM"}
+    assert "TM99" in metrics._unreadable["strange"]
+
+
+@pytest.mark.parametrize(
+    ("datum", "expected"),
+    [
+        ({"Value": 4}, (1, 4, 4, 4)),
+        ({"Values": [1, 5]}, (2, 6, 1, 5)),
+        ({"Values": [1, 5], "Counts": [3, 1]}, (4, 8, 1, 5)),
+        (
+            {"StatisticValues": {"SampleCount": 10, "Sum": 30, "Minimum": 2, "Maximum": 9}},
+            (10, 30, 2, 9),
+        ),
+    ],
+)
+def test_every_form_of_a_published_value_counts(datum, expected):
+    """R6.1, API reference MetricDatum: a value, values with their counts, or a statistic set."""
+    metrics = part()
+    asked(metrics, metrics._put, Namespace="N", MetricData=[{"MetricName": "m", **datum}])
+    names = ("SampleCount", "Sum", "Minimum", "Maximum")
+    found = asked(
+        metrics,
+        metrics._statistics,
+        Namespace="N",
+        MetricName="m",
+        Period=60,
+        StartTime=START - 60,
+        EndTime=START + 60,
+        Statistics=list(names),
+    )
+    (point,) = found["Datapoints"]
+    assert tuple(point[name] for name in names) == expected
+
+
+def test_percentiles_are_answered_as_extended_statistics():
+    """API reference GetMetricStatistics; a statistic set has no values to rank."""
+    metrics = part()
+    for value in range(1, 101):
+        metrics.store.add(metric_key(EAST, "N", "m", {}), value, START)
+    metrics.store.add_set(
+        metric_key(EAST, "N", "set", {}), START, count=2, total=3, least=1, most=2
+    )
+    period = {"Period": 60, "StartTime": START - 60, "EndTime": START + 60}
+    found = {
+        name: asked(
+            metrics,
+            metrics._statistics,
+            Namespace="N",
+            MetricName=name,
+            ExtendedStatistics=["p99"],
+            **period,
+        )["Datapoints"]
+        for name in ("m", "set")
+    }
+    assert [point["ExtendedStatistics"] for point in found["m"]] == [{"p99": 99.0}]
+    assert found["set"] == []
+
+
+def test_metrics_are_listed_by_their_dimensions():
+    """API reference ListMetrics: a filter without value matches any value of that name."""
+    metrics = part()
+    for bus in ("a", "b"):
+        metrics.store.add(metric_key(EAST, "N", "m", {"Bus": bus, "Rule": "r"}), 1, START)
+    metrics.store.add(metric_key(WEST, "N", "m", {"Bus": "a"}), 1, START)
+
+    def listed(*dimensions):
+        found = asked(metrics, metrics._list, Namespace="N", Dimensions=list(dimensions))
+        return sorted(
+            {d["Value"] for m in found["Metrics"] for d in m["Dimensions"] if d["Name"] == "Bus"}
+        )
+
+    assert listed() == ["a", "b"]
+    assert listed({"Name": "Bus"}) == ["a", "b"]
+    assert listed({"Name": "Bus", "Value": "a"}) == ["a"]
+    assert listed({"Name": "Bus", "Value": "a"}, {"Name": "Rule", "Value": "x"}) == []
