@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+import psycopg
+
 from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext, LabContext
 from lab.database import endpoints
 from lab.database.fleet import Fleet
@@ -380,7 +382,8 @@ class RdsSemantics:
         def change() -> None:
             try:
                 self._fleet.switch_over(writer, target)
-            except LabError as error:
+            except (LabError, psycopg.Error, OSError) as error:
+                # The roles stay, and so does a global cluster that takes the next call.
                 logger.warning("the switchover of %s failed: %s", database.identifier, error)
             else:
                 database.writer = target.arn
