@@ -192,7 +192,13 @@ class Replicator:
         # Changes of one key reach a destination in their order.
         async with lane, self._slots:
             await asyncio.sleep(SETTLE_SECONDS)
-            outcome = await self._work(task)
+            try:
+                outcome = await self._work(task)
+            except Exception:
+                # An operation that ended without an end would count as pending for ever.
+                logger.exception("replication of %s/%s", task.source, task.key)
+                self._finish(task, "FAILED")
+                outcome = "failed"
         if not lane.locked():
             self._lanes.pop((task.source, task.key, task.destination), None)
         self._open.pop(id(task), None)
