@@ -241,7 +241,14 @@ class Functions:
         worker = Worker(runtime_command(config["Runtime"]), pool.code, pool.environment)
         try:
             await worker.start()
-        except WorkerDied as died:
+        except (WorkerDied, OSError, ValueError) as failure:
+            # Not only Lambda's errors: a machine without memory or files to spare can't start it.
+            died = (
+                failure
+                if isinstance(failure, WorkerDied)
+                else WorkerDied(_not_started(failure), [])
+            )
+            worker.kill()
             pool.starting -= 1
             # A handler that can't be loaded fails who waits, as a cold start does.
             while pool.waiting:
@@ -342,6 +349,13 @@ class Functions:
                         worker.kill()
                 if not pool.workers and not pool.starting and not pool.waiting:
                     del self._pools[key]
+
+
+def _not_started(error: Exception) -> dict[str, Any]:
+    return {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"The runtime could not be started: {error}",
+    }
 
 
 def principal_key(role_arn: str) -> str:

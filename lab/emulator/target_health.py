@@ -8,12 +8,17 @@ checks for your target groups").
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from lab.context import LabContext
 from lab.emulator.load_balancers import LoadBalancers
 
+logger = logging.getLogger("lab")
+
+FOLLOW_SECONDS = 0.5
+"""Between looks at what is registered."""
 INITIAL = {
     "State": "initial",
     "Reason": "Elb.InitialHealthChecking",
@@ -67,12 +72,12 @@ class TargetHealth:
                 if record["LoadBalancerArns"] and record["HealthCheckEnabled"]
                 for target in _targets(account, arn)
             }
-            for key in wanted - set(self._checks):
+            for key in wanted - {key for key, task in self._checks.items() if not task.done()}:
                 self._checks[key] = asyncio.create_task(self._check(*key))
             for key in set(self._checks) - wanted:
                 self._checks.pop(key).cancel()
                 self._states.pop(key, None)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _check(self, group: str, target: str) -> None:
         successes = failures = 0
@@ -109,6 +114,10 @@ class TargetHealth:
                 record["HealthCheckTimeoutSeconds"],
             )
         except TimeoutError:
+            return False
+        except Exception:
+            # A check that can't be made fails; its end would leave the last state for ever.
+            logger.exception("the health check of %s", target)
             return False
         return answer is not None and _in_matcher(answer.status, record["Matcher"]["HttpCode"])
 
