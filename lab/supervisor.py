@@ -115,17 +115,23 @@ class Supervisor:
             if isinstance(result, BaseException):
                 entry.health = Health(False, _line(result))
                 logger.error("part %s: %s", entry.part.name, _line(result), exc_info=result)
+            else:
+                # The status that answers the command tells what it did.
+                await self._examine(entry)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             await asyncio.gather(*(self._look_after(entry) for entry in self.watched.values()))
 
-    async def _look_after(self, watched: Watched) -> None:
+    async def _examine(self, watched: Watched) -> None:
         try:
             watched.health = await asyncio.wait_for(watched.part.health(), HEALTH_TIMEOUT_SECONDS)
         except Exception as error:
             watched.health = Health(False, _line(error))
+
+    async def _look_after(self, watched: Watched) -> None:
+        await self._examine(watched)
         if watched.health.healthy or time.monotonic() < watched.not_before:
             return
         watched.restarts += 1

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from lab.context import (
     INTERNAL_HEADER,
@@ -24,6 +25,7 @@ from lab.emulator.call import Answer, Call
 from lab.emulator.memory import Memory
 from lab.emulator.protocol import Operation
 from lab.emulator.saving import Saver, module_of
+from lab.objects.store import owner_of as bucket_owner
 from lab.outage import OutageKind
 
 logger = logging.getLogger("lab")
@@ -148,8 +150,8 @@ class Gateway:
             call.headers.get(INTERNAL_HEADER, "").encode(), self.lab.internal_token.encode()
         )
         operation = self._operation(service, call)
-        if not internal and self._refused(service, region, operation):
-            return _unavailable(operation, region)
+        if not internal and (lost := self._lost_region(service, region, operation, call)):
+            return _unavailable(operation, lost)
         if operation is None:
             self.saver.soon()
             return await self.raw(call)
@@ -172,11 +174,17 @@ class Gateway:
             logger.debug("%s %s: %s", call.method, call.path, error)
             return None
 
-    def _refused(self, service: str, region: str, operation: Operation | None) -> bool:
+    def _lost_region(
+        self, service: str, region: str, operation: Operation | None, call: Call
+    ) -> str:
+        """The region whose outage refuses the call; empty when none does."""
+        needed = [region]
         if service in GLOBAL_SERVICES:
             reading = operation is not None and _READING.match(operation.name)
-            return not reading and self.lab.outages.has_lost(GLOBAL_REGION, OutageKind.API)
-        return self.lab.outages.has_lost(region, OutageKind.API)
+            needed = [] if reading else [GLOBAL_REGION]
+        elif service == "s3":
+            needed += _bucket_regions(call)
+        return next((r for r in needed if self.lab.outages.has_lost(r, OutageKind.API)), "")
 
     async def _through_hooks(
         self,
@@ -273,6 +281,14 @@ def _credentials(call: Call) -> tuple[str, str, str]:
                 return parts[0], parts[2] or DEFAULT_REGION, parts[3]
         return "", DEFAULT_REGION, ""
     return found[1], found[2], found[3]
+
+
+def _bucket_regions(call: Call) -> list[str]:
+    """Where a call of S3 goes beside the region that it's signed for: a bucket lives in one
+    region, whatever region's endpoint is asked for it or copied from."""
+    paths = (call.path, unquote(call.headers.get("x-amz-copy-source", "")))
+    owners = [bucket_owner(path.lstrip("/").partition("/")[0]) for path in paths]
+    return [owner[1] for owner in owners if owner]
 
 
 def _unavailable(operation: Operation | None, region: str) -> Answer:

@@ -177,7 +177,8 @@ def test_a_lost_region_is_failed_over_and_rejoins(home: World) -> None:
     with writing(home, WEST) as acknowledged:
         until(lambda: len(acknowledged) > 300)
         killed = time.monotonic()
-        lab_client.outage(home.state_dir, EAST)
+        told = lab_client.outage(home.state_dir, EAST)
+        assert "us-east-1: writer down" in told.parts["database"]["detail"], "not the state before"
         with pytest.raises(ClientError, match="InvalidGlobalClusterStateFault"):
             switch_over(home, WEST)
         fail_over(home, WEST)

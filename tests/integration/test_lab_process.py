@@ -128,3 +128,33 @@ def test_outages_refuse_the_region_and_global_changes(world: World) -> None:
     assert client.status(world.state_dir).outages == {EAST: ["api"]}
     assert client.restore(world.state_dir, EAST).outages == {}
     assert world.aws("sns", EAST).list_topics()["Topics"] == []
+
+
+def test_a_lost_region_takes_its_buckets_along(world: World) -> None:
+    """R4.1, trap 10: a bucket is out of reach whichever region's client asks for it, and so is a
+    copy from it; the other region's buckets stay."""
+    mine = {"CreateBucketConfiguration": {"LocationConstraint": WEST}}
+    world.aws("s3", EAST).create_bucket(Bucket="lost-bucket")
+    world.aws("s3", EAST).put_object(Bucket="lost-bucket", Key="a b", Body=b"1")
+    world.aws("s3", WEST).create_bucket(Bucket="kept-bucket", **mine)
+    client.outage(world.state_dir, EAST, "api")
+    west = world.aws("s3", WEST)
+    for refused in (
+        lambda: west.list_objects_v2(Bucket="lost-bucket"),
+        lambda: west.get_object(Bucket="lost-bucket", Key="a b"),
+        lambda: west.copy_object(
+            Bucket="kept-bucket", Key="a", CopySource={"Bucket": "lost-bucket", "Key": "a b"}
+        ),
+    ):
+        with pytest.raises(Exception, match=r"ServiceUnavailable.*unavailable in us-east-1"):
+            refused()
+    assert west.list_objects_v2(Bucket="kept-bucket")["KeyCount"] == 0
+    client.restore(world.state_dir, EAST)
+    assert west.get_object(Bucket="lost-bucket", Key="a b")["Body"].read() == b"1"
+
+
+def test_a_refused_global_change_names_the_region_that_is_lost(world: World) -> None:
+    """Trap 10: the control plane is in us-east-1, whichever region's client asks for the change."""
+    client.outage(world.state_dir, EAST, "api")
+    with pytest.raises(Exception, match="unavailable in us-east-1"):
+        world.aws("iam", WEST).create_user(UserName="a")
