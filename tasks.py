@@ -446,7 +446,7 @@ def test(c: Context, unit: bool = False, integration: bool = False, match: str =
     checks.test(c, unit=unit, integration=integration, match=match)
 
 
-@task(positional=["name"], help={"name": "deploy, kills, failover, outages or api"})
+@task(positional=["name"], help={"name": "lab (or deploy), kills, failover, outages or api"})
 @reported
 def bench(_c: Context, name: str) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
