@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from botocore.exceptions import ClientError
+
 from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
 from lab.metrics import sources
 from lab.metrics.alarms import State, alarm_state, composite_state
@@ -162,9 +164,13 @@ class MetricsPart(Part):
     def _turn(self, client: Any, alarm: Mapping[str, Any], state: State) -> None:
         if alarm["StateValue"] != state:
             reason = f"{alarm['StateValue']} to {state} at {self.lab.clock.utc_now().isoformat()}"
-            client.set_alarm_state(
-                AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason
-            )
+            try:
+                client.set_alarm_state(
+                    AlarmName=alarm["AlarmName"], StateValue=state, StateReason=reason
+                )
+            except ClientError as error:
+                # Deleted since it was listed; the other alarms of the round must turn all the same.
+                logger.info("alarm %s: %s", alarm["AlarmName"], error)
 
     async def _put(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Counts what the deployed programs publish. Time is the lab's, whatever they say."""

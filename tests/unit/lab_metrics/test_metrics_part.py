@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.clock import Clock
 from lab.context import ApiRequest
@@ -27,6 +28,8 @@ class CloudWatch:
         return self.alarms
 
     def set_alarm_state(self, AlarmName, StateValue, StateReason):  # noqa: N803 - boto3's names
+        if AlarmName == "gone":
+            raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "SetAlarmState")
         self.turned[AlarmName] = StateValue
 
 
@@ -103,6 +106,15 @@ def test_composite_alarms_may_watch_composite_alarms():
     metrics._evaluate()
     assert watched.turned == {"a": "ALARM", "inner": "ALARM", "outer": "ALARM"}
     assert set(metrics._unreadable) == {"ring"}
+
+
+def test_an_alarm_deleted_in_the_middle_of_a_round_hinders_no_other():
+    """R6.2: a deployment deletes alarms while they are looked at."""
+    watched = CloudWatch([metric_alarm("gone"), metric_alarm("a")])
+    metrics = part({EAST: watched, WEST: CloudWatch()})
+    breach(metrics)
+    metrics._evaluate()
+    assert watched.turned == {"a": "ALARM"}
 
 
 def test_an_alarm_that_cannot_be_evaluated_keeps_its_state_and_is_named():
