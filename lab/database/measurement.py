@@ -52,7 +52,6 @@ class DatabaseFacts:
     show yet. None for a writer, and before the first measurement."""
     rpo_lag_ms: float | None = None
     """AuroraGlobalDBRPOLag: how old the oldest change is that would be lost."""
-    acu_utilization: float | None = None
 
 
 @dataclass

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.database.measurement import DatabaseFacts
+
 Datum = tuple[str, str, str, dict[str, str], float]
 """(region, namespace, metric name, dimensions, value)"""
 
@@ -68,23 +70,11 @@ def of_health_checks(verdicts: Mapping[str, bool]) -> list[Datum]:
     return data
 
 
-@dataclass(frozen=True)
-class ClusterFacts:
-    """What one region's database says of itself."""
-
-    region: str
-    cluster_identifier: str
-    instance_identifiers: tuple[str, ...]
-    writer: bool
-    connections: float
-    cpu_percent: float
-    replication_lag_ms: float | None
-    """None where there is no replication to measure."""
-    acu_utilization: float | None = None
-
-
-def of_cluster(facts: ClusterFacts) -> list[Datum]:
-    """Aurora's metrics (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora")."""
+def of_cluster(facts: DatabaseFacts) -> list[Datum]:
+    """Aurora's metrics (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora"). A server
+    that is dead publishes nothing: its data points are missing, not zero."""
+    if not facts.alive:
+        return []
     region, namespace = facts.region, "AWS/RDS"
     cluster = {"DBClusterIdentifier": facts.cluster_identifier}
     role = {**cluster, "Role": "WRITER" if facts.writer else "READER"}
@@ -93,10 +83,13 @@ def of_cluster(facts: ClusterFacts) -> list[Datum]:
     for dimensions in (cluster, role, *each):
         data.append((region, namespace, "DatabaseConnections", dimensions, facts.connections))
         data.append((region, namespace, "CPUUtilization", dimensions, facts.cpu_percent))
-    if facts.replication_lag_ms is not None and not facts.writer:
-        # Both describe the secondary, and are published where the secondary is.
-        for name in ("AuroraGlobalDBReplicationLag", "AuroraGlobalDBRPOLag"):
-            data.append((region, namespace, name, cluster, facts.replication_lag_ms))
+    # Both lags describe the secondary, and are published where the secondary is.
+    for name, lag in (
+        ("AuroraGlobalDBReplicationLag", facts.replication_lag_ms),
+        ("AuroraGlobalDBRPOLag", facts.rpo_lag_ms),
+    ):
+        if lag is not None and not facts.writer:
+            data.append((region, namespace, name, cluster, lag))
     return data
 
 
