@@ -108,8 +108,10 @@ class FrontDoor:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in lines)
         }
-        length = int(headers.get("content-length", "0") or "0")
-        body = await reader.readexactly(length)
+        length = headers.get("content-length", "") or "0"
+        if not length.isdecimal():
+            return _refuse(writer, 400, f"Content-Length {length!r} is no number")
+        body = await reader.readexactly(int(length))
         host = headers.get("host", "").partition(":")[0].lower().rstrip(".") + "."
         name = host if self._knows(host) else self._default_name()
         if not name:
