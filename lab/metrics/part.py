@@ -98,13 +98,12 @@ class MetricsPart(Part):
 
     def _targets(self, region: str) -> list[tuple[str, str, list[str]]]:
         client = self.lab.client("elbv2", region)
-        stopped = self.lab.outages.has_lost(region, OutageKind.COMPUTE)
         found = []
         for group in client.describe_target_groups()["TargetGroups"]:
             described = client.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+            # As the load balancer's own checks found, so no alarm comes sooner than AWS's.
             states = [
-                "unhealthy" if stopped else target["TargetHealth"]["State"]
-                for target in described["TargetHealthDescriptions"]
+                target["TargetHealth"]["State"] for target in described["TargetHealthDescriptions"]
             ]
             suffix = group["TargetGroupArn"].rpartition(":")[2]
             for balancer in group.get("LoadBalancerArns", ()):

@@ -11,6 +11,7 @@ from lab.clock import Clock
 from lab.context import ApiRequest
 from lab.metrics.part import MetricsPart
 from lab.metrics.series import metric_key
+from lab.metrics.sources import of_targets
 from lab.outage import OutageKind
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -200,3 +201,31 @@ def test_metrics_are_listed_by_their_dimensions():
     assert listed({"Name": "Bus"}) == ["a", "b"]
     assert listed({"Name": "Bus", "Value": "a"}) == ["a"]
     assert listed({"Name": "Bus", "Value": "a"}, {"Name": "Rule", "Value": "x"}) == []
+
+
+@pytest.mark.parametrize("lost", [frozenset(), {(EAST, OutageKind.COMPUTE)}])
+@pytest.mark.parametrize(("state", "healthy"), [("healthy", 1.0), ("unhealthy", 0.0)])
+def test_host_counts_follow_the_load_balancers_own_checks(lost, state, healthy):
+    """R6.2: an outage shows once those checks fail, as DescribeTargetHealth tells it: no alarm
+    comes sooner than AWS's."""
+    prefix = f"arn:aws:elasticloadbalancing:{EAST}:000000000000:"
+    group = {
+        "TargetGroupArn": f"{prefix}targetgroup/g/1",
+        "LoadBalancerArns": [f"{prefix}loadbalancer/app/b/1"],
+    }
+    balancers = SimpleNamespace(
+        describe_target_groups=lambda: {"TargetGroups": [group]},
+        describe_target_health=lambda **_given: {
+            "TargetHealthDescriptions": [{"TargetHealth": {"State": state}}]
+        },
+    )
+    metrics = part({EAST: balancers}, lost)
+    metrics._add(of_targets(EAST, metrics._targets(EAST)))
+    dimensions = {"LoadBalancer": "app/b/1", "TargetGroup": "targetgroup/g/1"}
+    found = {
+        name: metrics.store.series(
+            metric_key(EAST, "AWS/ApplicationELB", name, dimensions), "Maximum", 60
+        )
+        for name in ("HealthyHostCount", "UnHealthyHostCount")
+    }
+    assert [list(series.values()) for series in found.values()] == [[healthy], [1 - healthy]]
