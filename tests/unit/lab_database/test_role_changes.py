@@ -47,7 +47,7 @@ class Runner:
 class World:
     """A global cluster of two regions; ``switch_over`` raises what ``failure`` is."""
 
-    def __init__(self, directory, failure=None, lost=frozenset()):
+    def __init__(self, directory, failure=None, lost=()):
         clusters = {
             arn: Cluster(arn, region, "000000000000", region, region, "16.6")
             for region, arn in ARNS.items()

@@ -16,7 +16,7 @@ def zone(soa: str = START_OF_AUTHORITY, ttl: int = 900) -> Zone:
 
 
 def asked(question: DNSRecord, answer: Answer, *, stream: bool = False) -> DNSRecord:
-    reply = DnsServer(lambda name, kind: answer).reply(question.pack(), stream=stream)
+    reply = DnsServer(lambda _name, _kind: answer).reply(bytes(question.pack()), stream=stream)
     assert reply is not None
     return DNSRecord.parse(reply)
 
@@ -110,8 +110,9 @@ def test_a_record_that_cannot_be_read_is_a_server_failure():
 
 
 @pytest.mark.parametrize(
-    "packet", [b"", b"\x00", b"\xff" * 40, QUESTION.reply().pack(), DNSRecord().pack()]
+    "packet",
+    [b"", b"\x00", b"\xff" * 40, bytes(QUESTION.reply().pack()), bytes(DNSRecord().pack())],
 )
 def test_what_is_no_question_gets_no_reply(packet):
     """An answer to an answer would go round for ever."""
-    assert DnsServer(lambda name, kind: FOUND).reply(packet) is None
+    assert DnsServer(lambda _name, _kind: FOUND).reply(packet) is None

@@ -1,0 +1,72 @@
+"""What the DNS part remembers of a deployment that changes under it."""
+
+import asyncio
+from types import SimpleNamespace
+
+from botocore.exceptions import ClientError
+
+from lab.clock import Clock
+from lab.dns import part as parts
+from lab.dns.health_checks import CheckConfig
+from lab.dns.part import DnsPart
+
+EAST, WEST = "us-east-1", "us-west-2"
+
+
+def dns(alarms):
+    """A part over CloudWatch clients that list ``alarms``, name → state, in us-east-1."""
+
+    def client(_service, region):
+        listed = [
+            {"AlarmName": name, "StateValue": state}
+            for name, state in (alarms if region == EAST else {}).items()
+        ]
+        pages = [{"MetricAlarms": listed}]
+        return SimpleNamespace(
+            get_paginator=lambda _name: SimpleNamespace(paginate=lambda **_given: pages)
+        )
+
+    return DnsPart(SimpleNamespace(clock=Clock(1000), port=1, client=client))  # type: ignore[arg-type]
+
+
+def test_an_alarm_that_was_deleted_has_no_state(monkeypatch):
+    """R3.1: a check over it goes by its status for insufficient data, not by the last it heard."""
+    monkeypatch.setattr(parts, "deployed_load_balancers", lambda _clients: {})
+    alarms = {"a": "ALARM"}
+    part = dns(alarms)
+    part._checks["check"] = CheckConfig(
+        "check",
+        "CLOUDWATCH_METRIC",
+        alarm_name="a",
+        alarm_region=EAST,
+        insufficient_data="Healthy",
+    )
+    part._read_balancers()
+    assert not part.check_healthy("check")
+    alarms.clear()
+    part._read_balancers()
+    assert part.check_healthy("check")
+
+
+def test_a_look_that_fails_is_followed_by_the_next(monkeypatch):
+    """A load balancer deleted between two calls of one look must not end the DNS server."""
+    looks = []
+
+    def look(_clients):
+        looks.append(1)
+        if len(looks) == 1:
+            raise ClientError({"Error": {"Code": "LoadBalancerNotFound"}}, "DescribeTargetGroups")
+        return {}
+
+    monkeypatch.setattr(parts, "deployed_load_balancers", look)
+    part = dns({})
+
+    async def run():
+        watching = asyncio.create_task(part._watch())
+        async with asyncio.timeout(5):
+            while len(looks) < 2:
+                assert not watching.done()
+                await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(run())
