@@ -24,7 +24,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "scheduler": ("scheduler",),
     "sns": ("sns",),
     "sqs": ("sqs",),
-    "acm": ("acm",),
 }
 """Namespace of the token (``aws:ec2/vpc:Vpc``) → modules in ``lab.provider.types``."""
 

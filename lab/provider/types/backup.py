@@ -49,21 +49,6 @@ class Vault(ResourceType):
         super().do_delete(aws, ident, props)
 
 
-class VaultPolicy(ResourceType):
-    """A vault's access policy."""
-
-    pulumi_type = "aws:backup/vaultPolicy:VaultPolicy"
-    service = "backup"
-    inputs = "backupVaultName policy"
-    identity = ("backupVaultName",)
-    create = op("PutBackupVaultAccessPolicy")
-    updates = (op("PutBackupVaultAccessPolicy", only="policy", BackupVaultName="{id}"),)
-    id = "{backupVaultName}"
-    read = op("GetBackupVaultAccessPolicy", BackupVaultName="{id}")
-    remove = op("DeleteBackupVaultAccessPolicy", BackupVaultName="{id}")
-    outputs: ClassVar = {"backupVaultArn": "arn:aws:backup:{region}:{account}:backup-vault:{id}"}
-
-
 RULE_NAMES = {
     "rules.completionWindow": "CompletionWindowMinutes",
     "rules.startWindow": "StartWindowMinutes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -68,44 +67,6 @@ class EventBusPolicy(ResourceType):
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         raw = super().describe(aws, ident, props)
         return raw if raw and raw.get("Policy") else None
-
-
-class EventPermission(ResourceType):
-    """One statement of a bus's resource policy."""
-
-    pulumi_type = "aws:cloudwatch/eventPermission:EventPermission"
-    service = "events"
-    inputs = "statementId principal action condition eventBusName"
-    replace = "statementId eventBusName"
-    identity = ("statementId", "eventBusName")
-    create = op("PutPermission")
-    updates = (op("PutPermission", put=True),)
-    remove = op("RemovePermission", EventBusName="{eventBusName}", StatementId="{statementId}")
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        self.call(aws, op("PutPermission"), None, {"action": "events:PutEvents", **props})
-        return self._ident(props)
-
-    @staticmethod
-    def _ident(props: Mapping[str, Any]) -> str:
-        return f"{props.get('eventBusName') or DEFAULT_BUS}/{props['statementId']}"
-
-    def do_update(
-        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
-    ) -> None:
-        self.do_create(aws, after)
-
-    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        bus, _, sid = ident.rpartition("/")
-        found = self._described(aws, op("DescribeEventBus", Name=bus), ident, {})
-        for statement in json.loads((found or {}).get("Policy") or "{}").get("Statement", []):
-            if statement.get("Sid") == sid:
-                return statement
-        return None
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        ident = self._ident(wire.plain(inputs))
-        return ident if self.describe(aws, ident, {}) else None
 
 
 class EventRule(ResourceType):

@@ -1,4 +1,4 @@
-"""Lambda: functions, permissions, invocations, event sources, aliases."""
+"""Lambda: functions, permissions, invocations, aliases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lab.provider import wire
 from lab.provider.archive import zipped
-from lab.provider.aws import Aws, is_not_found
+from lab.provider.aws import Aws
 from lab.provider.resource import Properties, ResourceType, Tagging, op
 
 CODE = "code s3Bucket s3Key s3ObjectVersion imageUri architectures sourceKmsKeyArn"
@@ -349,76 +349,6 @@ class FunctionEventInvokeConfig(ResourceType):
         if ident and "functionName" not in made:
             made["functionName"] = ident
         return made
-
-
-class EventSourceMapping(ResourceType):
-    """A queue or stream that feeds a function."""
-
-    pulumi_type = "aws:lambda/eventSourceMapping:EventSourceMapping"
-    service = "lambda"
-    inputs = (
-        "functionName eventSourceArn batchSize enabled maximumBatchingWindowInSeconds "
-        "functionResponseTypes filterCriteria scalingConfig destinationConfig "
-        "maximumRecordAgeInSeconds maximumRetryAttempts bisectBatchOnFunctionError "
-        "parallelizationFactor startingPosition startingPositionTimestamp kmsKeyArn "
-        "tumblingWindowInSeconds metricsConfig"
-    )
-    create = op("CreateEventSourceMapping")
-    updates = (op("UpdateEventSourceMapping", without="startingPosition", UUID="{id}"),)
-    resets: ClassVar = {
-        "batchSize": 10,
-        "enabled": True,
-        "maximumBatchingWindowInSeconds": 0,
-        "filterCriteria": {"filters": []},
-        "scalingConfig": {},
-    }
-    id = "UUID"
-    identity = ("functionName", "eventSourceArn")
-    read = op("GetEventSourceMapping", names={"functionName": "FunctionArn"}, UUID="{id}")
-    remove = op("DeleteEventSourceMapping", UUID="{id}")
-    waits_gone = True
-    create_retry = ("InvalidParameterValueException",)
-    tagging = Tagging(
-        tag=op(
-            "TagResource", Resource="arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"
-        ),
-        untag=op(
-            "UntagResource", Resource="arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"
-        ),
-        list=op("ListTags", Resource="arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"),
-    )
-    outputs: ClassVar = {
-        "arn": "arn:aws:lambda:{region}:{account}:event-source-mapping:{id}",
-        "uuid": "{id}",
-        "functionArn": "FunctionArn",
-        "state": "State",
-        "lastModified": "LastModified",
-    }
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
-        parameters = {
-            "FunctionName": props["functionName"],
-            "EventSourceArn": props.get("eventSourceArn"),
-        }
-        try:
-            found = aws.call("lambda", "ListEventSourceMappings", parameters)
-        except Exception as error:
-            if is_not_found(error):
-                return None
-            raise
-        for item in found.get("EventSourceMappings") or []:
-            if item.get("State") != "Deleting":
-                return item["UUID"]
-        return None
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "enabled":
-            return raw.get("State") not in ("Disabled", "Disabling")
-        if key == "functionName":
-            arn = str(raw.get("FunctionArn", ""))
-            return written if written in (arn, arn.rpartition(":")[2]) else arn or written
-        return super().drift(aws, raw, key, written)
 
 
 class Alias(ResourceType):

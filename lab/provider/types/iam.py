@@ -76,28 +76,6 @@ class Role(ResourceType):
         super().do_delete(aws, ident, props)
 
 
-class RolePolicy(ResourceType):
-    """A policy inside a role."""
-
-    pulumi_type = "aws:iam/rolePolicy:RolePolicy"
-    service, is_global = "iam", True
-    inputs = "role name policy"
-    names: ClassVar = {"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"}
-    autoname = "name"
-    identity = ("role", "name")
-    create = op("PutRolePolicy")
-    updates = (op("PutRolePolicy", only="policy", RoleName="{role}", PolicyName="{name}"),)
-    id = "{role}:{name}"
-    read = op("GetRolePolicy", RoleName="{role}", PolicyName="{name}")
-    remove = op("DeleteRolePolicy", RoleName="{role}", PolicyName="{name}")
-
-    def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
-        made = super().values(aws, ident, props)
-        if ident:
-            made["role"], _, made["name"] = ident.partition(":")
-        return made
-
-
 class Policy(ResourceType):
     """A managed policy."""
 

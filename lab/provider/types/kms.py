@@ -1,4 +1,4 @@
-"""KMS: keys, replicas and aliases."""
+"""KMS: keys and aliases."""
 
 from __future__ import annotations
 
@@ -113,39 +113,6 @@ class Key(ResourceType):
             return
         days = int(props.get("deletionWindowInDays") or DEFAULT_DELETION_DAYS)
         aws.call("kms", "ScheduleKeyDeletion", {"KeyId": ident, "PendingWindowInDays": days})
-
-
-class ReplicaKey(Key):
-    """A multi-Region key's replica in the provider's region."""
-
-    pulumi_type = "aws:kms/replicaKey:ReplicaKey"
-    inputs = "description policy bypassPolicyLockoutSafetyCheck primaryKeyArn"
-    settings = "deletionWindowInDays enabled"
-    enabled_input: ClassVar = "enabled"
-    names: ClassVar = {"primaryKeyArn": ""}
-    replace = "primaryKeyArn"
-    create = op("ReplicateKey")
-    identity = ("primaryKeyArn",)
-    outputs: ClassVar = {
-        "arn": "Arn",
-        "keyId": "KeyId",
-        "keySpec": "KeySpec",
-        "keyUsage": "KeyUsage",
-    }
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        create = op("ReplicateKey")
-        arn = props["primaryKeyArn"]
-        parameters = self.parameters(aws, create, None, props)
-        parameters |= {"KeyId": arn.rpartition("/")[2], "ReplicaRegion": aws.region}
-        self.add_tags(aws, create, parameters, props.get("tagsAll") or {})
-        # Asked of the primary key's region; the answer's key has the same id.
-        answer = aws.call("kms", "ReplicateKey", parameters, region=arn.split(":")[3])
-        return answer["ReplicaKeyMetadata"]["KeyId"]
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        ident = wire.plain(inputs)["primaryKeyArn"].rpartition("/")[2]
-        return ident if self.describe(aws, ident, {}) else None
 
 
 class Alias(ResourceType):

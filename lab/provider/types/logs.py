@@ -1,4 +1,4 @@
-"""CloudWatch Logs: log groups and resource policies."""
+"""CloudWatch Logs: log groups."""
 
 from __future__ import annotations
 
@@ -77,25 +77,3 @@ class LogGroup(ResourceType):
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
         if not props.get("skipDestroy"):
             super().do_delete(aws, ident, props)
-
-
-class LogResourcePolicy(ResourceType):
-    """Who else may write logs into this account."""
-
-    pulumi_type = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy"
-    service = "logs"
-    inputs = "policyName policyDocument resourceArn"
-    autoname = "policyName"
-    identity = ("policyName",)
-    create = op("PutResourcePolicy")
-    updates = (op("PutResourcePolicy", only="policyDocument", policyName="{id}"),)
-    id = "{policyName}"
-    read = op("DescribeResourcePolicies", "resourcePolicies[0]")
-    remove = op("DeleteResourcePolicy", policyName="{id}")
-
-    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        for page in aws.client("logs").get_paginator("describe_resource_policies").paginate():
-            for item in page["resourcePolicies"]:
-                if item["policyName"] == ident:
-                    return item
-        return None

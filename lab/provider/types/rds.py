@@ -510,23 +510,6 @@ class ClusterParameterGroup(_Parameters):
     outputs: ClassVar = {"arn": "arn:aws:rds:{region}:{account}:cluster-pg:{id}"}
 
 
-class ParameterGroup(_Parameters):
-    """Parameters of instances."""
-
-    pulumi_type = "aws:rds/parameterGroup:ParameterGroup"
-    kind, listing = "DBParameterGroup", "DescribeDBParameters"
-    names: ClassVar = {**_Parameters.names, "name": "DBParameterGroupName"}
-    create = op("CreateDBParameterGroup")
-    read = op("DescribeDBParameterGroups", "DBParameterGroups[0]", DBParameterGroupName="{id}")
-    remove = op("DeleteDBParameterGroup", DBParameterGroupName="{id}")
-    tagging = Tagging(
-        tag=op("AddTagsToResource", ResourceName="arn:aws:rds:{region}:{account}:pg:{id}"),
-        untag=op("RemoveTagsFromResource", ResourceName="arn:aws:rds:{region}:{account}:pg:{id}"),
-        list=op("ListTagsForResource", ResourceName="arn:aws:rds:{region}:{account}:pg:{id}"),
-    )
-    outputs: ClassVar = {"arn": "arn:aws:rds:{region}:{account}:pg:{id}"}
-
-
 class SubnetGroup(RdsType):
     """The subnets of a cluster."""
 

@@ -1,9 +1,7 @@
-"""S3: buckets and objects."""
+"""S3: buckets."""
 
 from __future__ import annotations
 
-import base64
-from pathlib import Path
 from typing import Any, ClassVar
 
 from lab.provider.aws import Aws, error_code, is_not_found
@@ -123,100 +121,3 @@ class Bucket(ResourceType):
                 raise
             empty(aws, ident)
             super().do_delete(aws, ident, props)
-
-
-class BucketObjectv2(ResourceType):
-    """An object."""
-
-    pulumi_type = "aws:s3/bucketObjectv2:BucketObjectv2"
-    service = "s3"
-    inputs = (
-        "bucket key cacheControl contentDisposition contentEncoding contentLanguage contentType "
-        "metadata serverSideEncryption storageClass bucketKeyEnabled kmsKeyId acl websiteRedirect "
-        "content contentBase64 source"
-    )
-    settings = "sourceHash etag forceDestroy"
-    names: ClassVar = {
-        "kmsKeyId": "SSEKMSKeyId",
-        "websiteRedirect": "WebsiteRedirectLocation",
-        "content": "",
-        "contentBase64": "",
-        "source": "",
-    }
-    in_place = (
-        "cacheControl contentDisposition contentEncoding contentLanguage contentType metadata "
-        "serverSideEncryption storageClass bucketKeyEnabled kmsKeyId acl websiteRedirect content "
-        "contentBase64 source"
-    )
-    create = op("PutObject")
-    id = "{bucket}/{key}"
-    identity = ("bucket", "key")
-    read = op("HeadObject", Bucket="{bucket}", Key="{key}")
-    tagging = Tagging(
-        tag=op("PutObjectTagging", Bucket="{bucket}", Key="{key}"),
-        untag=op("DeleteObjectTagging", Bucket="{bucket}", Key="{key}"),
-    )
-    volatile = frozenset({"etag", "versionId"})
-    outputs: ClassVar = {
-        "arn": "arn:aws:s3:::{bucket}/{key}",
-        "etag": lambda raw: str(raw.get("ETag", "")).strip('"'),
-        "versionId": "VersionId",
-        "contentType": "ContentType",
-    }
-
-    def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
-        made = super().values(aws, ident, props)
-        if ident:
-            made["bucket"], _, made["key"] = ident.partition("/")
-        return made
-
-    def _body(self, props: Properties) -> bytes:
-        if "content" in props:
-            return props["content"].encode()
-        if "contentBase64" in props:
-            return base64.b64decode(props["contentBase64"])
-        source = props.get("source") or {}
-        if "text" in source:
-            return source["text"].encode()
-        if "path" in source:
-            return Path(source["path"]).read_bytes()
-        return b""
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        parameters = self.parameters(aws, op("PutObject"), None, props)
-        tags = props.get("tagsAll") or {}
-        if tags:
-            from urllib.parse import urlencode
-
-            parameters["Tagging"] = urlencode(sorted(tags.items()))
-        aws.call("s3", "PutObject", {**parameters, "Body": self._body(props)})
-        return f"{props['bucket']}/{props['key']}"
-
-    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
-
-    def do_update(
-        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
-    ) -> None:
-        self.do_create(aws, after)
-
-    def retag(
-        self, aws: Aws, ident: str, before: Properties, after: Properties, state: Properties
-    ) -> None:
-        """Nothing: writing the object anew wrote its tags."""
-
-    def current_tags(self, aws: Aws, ident: str, raw: Properties, props: Properties) -> Any:
-        bucket, _, key = ident.partition("/")
-        answer = aws.call("s3", "GetObjectTagging", {"Bucket": bucket, "Key": key})
-        return tags_from_aws(answer.get("TagSet") or [])
-
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        bucket, _, key = ident.partition("/")
-        client = aws.client("s3")
-        for page in client.get_paginator("list_object_versions").paginate(
-            Bucket=bucket, Prefix=key
-        ):
-            for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                if item["Key"] == key:
-                    client.delete_object(Bucket=bucket, Key=key, VersionId=item["VersionId"])
-        client.delete_object(Bucket=bucket, Key=key)

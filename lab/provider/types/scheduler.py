@@ -1,14 +1,13 @@
-"""EventBridge Scheduler: schedules and their groups."""
+"""EventBridge Scheduler: schedules."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.resource import Properties, ResourceType, op
 
 DEFAULT_GROUP = "default"
-GROUP_ARN = "arn:aws:scheduler:{region}:{account}:schedule-group/{id}"
 
 
 class Schedule(ResourceType):
@@ -46,30 +45,3 @@ class Schedule(ResourceType):
             lambda: super(Schedule, self).do_create(aws, props),
             says="assume",
         )
-
-
-class ScheduleGroup(ResourceType):
-    """A group of schedules."""
-
-    pulumi_type = "aws:scheduler/scheduleGroup:ScheduleGroup"
-    service = "scheduler"
-    inputs = "name"
-    autoname = "name"
-    identity = ("name",)
-    create = op("CreateScheduleGroup")
-    id = "{name}"
-    read = op("GetScheduleGroup", Name="{id}")
-    remove = op("DeleteScheduleGroup", Name="{id}")
-    ready = ("State", frozenset({"ACTIVE"}), frozenset())
-    waits_gone = True
-    tagging = Tagging(
-        tag=op("TagResource", ResourceArn=GROUP_ARN),
-        untag=op("UntagResource", ResourceArn=GROUP_ARN),
-        list=op("ListTagsForResource", ResourceArn=GROUP_ARN),
-    )
-    outputs: ClassVar = {
-        "arn": "Arn",
-        "state": "State",
-        "creationDate": "CreationDate",
-        "lastModificationDate": "LastModificationDate",
-    }

@@ -1,4 +1,4 @@
-"""Secrets Manager: secrets with replicas, their versions and policies."""
+"""Secrets Manager: secrets with replicas, and their versions."""
 
 from __future__ import annotations
 
@@ -234,22 +234,3 @@ class SecretVersion(ResourceType):
             # AWS lets no one take the current stage away; it goes with the secret.
             if stage != "AWSCURRENT":
                 self._stage(aws, secret, stage, {"RemoveFromVersionId": version})
-
-
-class SecretPolicy(ResourceType):
-    """The resource policy of a secret."""
-
-    pulumi_type = "aws:secretsmanager/secretPolicy:SecretPolicy"
-    service = "secretsmanager"
-    inputs = "secretArn policy blockPublicPolicy"
-    names: ClassVar = {"secretArn": "SecretId", "policy": "ResourcePolicy"}
-    create = op("PutResourcePolicy")
-    updates = (op("PutResourcePolicy", only="policy blockPublicPolicy", put=True, SecretId="{id}"),)
-    id = "{secretArn}"
-    identity = ("secretArn",)
-    read = op("GetResourcePolicy", SecretId="{id}", names={"secretArn": "ARN"})
-    remove = op("DeleteResourcePolicy", SecretId="{id}")
-
-    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        raw = super().describe(aws, ident, props)
-        return raw if raw and raw.get("ResourcePolicy") else None

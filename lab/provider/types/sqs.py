@@ -131,11 +131,3 @@ class QueuePolicy(_QueueAttribute):
     pulumi_type = "aws:sqs/queuePolicy:QueuePolicy"
     inputs = "queueUrl policy"
     key, attribute = "policy", "Policy"
-
-
-class RedrivePolicy(_QueueAttribute):
-    """Where a queue's undeliverable messages go."""
-
-    pulumi_type = "aws:sqs/redrivePolicy:RedrivePolicy"
-    inputs = "queueUrl redrivePolicy"
-    key, attribute = "redrivePolicy", "RedrivePolicy"

@@ -316,15 +316,27 @@ def test_get_reads_everything_from_the_id(lab_endpoint: str) -> None:
     client.delete(vpc)
 
 
-def test_functions_answer(lab_endpoint: str) -> None:
-    """The invokes that programs use."""
+def test_the_caller_is_the_lab_s_account(lab_endpoint: str) -> None:
+    """The account that names and policies hold."""
     client = ProviderClient(lab_endpoint, "us-west-2")
-    zones = client.invoke("aws:index/getAvailabilityZones:getAvailabilityZones", {})
-    assert zones["names"][:3] == ["us-west-2a", "us-west-2b", "us-west-2c"]
     identity = client.invoke("aws:index/getCallerIdentity:getCallerIdentity", {})
     assert identity["accountId"] == "000000000000"
-    assert client.invoke("aws:index/getRegion:getRegion", {})["name"] == "us-west-2"
-    assert client.invoke("aws:index/getPartition:getPartition", {})["partition"] == "aws"
+
+
+def test_a_zone_is_found_by_its_id(lab_endpoint: str) -> None:
+    """`global:hostedZoneId` works in the lab, too: name without the last dot, name servers."""
+    client = ProviderClient(lab_endpoint)
+    zone = client.create("aws:route53/zone:Zone", "zone", {"name": "found.test"})
+    found = client.invoke("aws:route53/getZone:getZone", {"zoneId": zone.id})
+    assert (found["name"], found["zoneId"]) == ("found.test", zone.id)
+    assert found["privateZone"] is False
+    assert found["nameServers"] == zone.outputs["nameServers"] != []
+    client.delete(zone)
+
+
+def test_random_passwords_are_new_secrets_of_the_alphabet_asked_for(lab_endpoint: str) -> None:
+    """Trap 3: a new one at each call, marked as a secret, of the length and characters wanted."""
+    client = ProviderClient(lab_endpoint)
     token = "aws:secretsmanager/getRandomPassword:getRandomPassword"
     args = {"passwordLength": 40, "excludePunctuation": True, "requireEachIncludedType": True}
     first, second = (client.invoke(token, args)["randomPassword"] for _ in range(2))
@@ -332,29 +344,14 @@ def test_functions_answer(lab_endpoint: str) -> None:
     assert first != second
     assert len(first["value"]) == 40
     assert first["value"].isalnum()
-    statement = {
-        "sid": "A",
-        "actions": ["s3:GetObject"],
-        "resources": ["*"],
-        "principals": [{"type": "Service", "identifiers": ["a.amazonaws.com"]}],
-        "conditions": [{"test": "StringEquals", "variable": "k", "values": ["v"]}],
-    }
-    document = client.invoke(
-        "aws:iam/getPolicyDocument:getPolicyDocument", {"statements": [statement]}
-    )
-    assert json.loads(document["json"]) == {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "A",
-                "Effect": "Allow",
-                "Action": "s3:GetObject",
-                "Resource": "*",
-                "Principal": {"Service": "a.amazonaws.com"},
-                "Condition": {"StringEquals": {"k": "v"}},
-            }
-        ],
-    }
+    none = {f"exclude{kind}": True for kind in ("Lowercase", "Uppercase", "Numbers", "Punctuation")}
+    spaces = client.invoke(token, {**none, "includeSpace": True, "passwordLength": 3})
+    assert spaces["randomPassword"]["value"] == "   "
+    digits = {**none, "excludeNumbers": False, "excludeCharacters": "012345678"}
+    unmixed = client.invoke(token, {**digits, "requireEachIncludedType": False})
+    assert unmixed["randomPassword"]["value"] == "9" * 32
+    with pytest.raises(FailedCallError, match="every character is excluded"):
+        client.invoke(token, none)
 
 
 def _start(parent: list[str] | None = None) -> subprocess.Popen[str]:

@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from provider_client import ProviderClient, Resource
-from resource_cases import CASES, UNTESTED, Case, World
+from resource_cases import CASES, Case, World
 
 from lab.provider import wire
+from lab.provider.invokes import FUNCTIONS
 from lab.provider.registry import all_types
 from lab.provider.resource import ResourceType
 
@@ -126,9 +128,21 @@ def test_a_resource_lives_as_it_is_declared(lives: dict[str, Life], case: Case) 
 
 
 def test_every_type_has_a_life() -> None:
-    """No type is declared without a test, except those that say why."""
-    tested = {case.token for case in CASES}
-    assert set(all_types()) == tested | UNTESTED.keys()
+    """No type is declared without a test."""
+    assert set(all_types()) == {case.token for case in CASES}
+
+
+def test_no_type_or_function_is_without_a_program_that_uses_it() -> None:
+    """First light: the plugin holds the types and functions that the programs use, and no other."""
+    root = Path(__file__).parents[3]
+    layers = ("network", "data", "app", "global", "tapstack")
+    programs = "".join(file.read_text() for layer in layers for file in (root / layer).glob("*.py"))
+    called = set(re.findall(r"\b(\w+)\(", programs))
+    assert [token for token in all_types() if token.rpartition(":")[2] not in called] == []
+    functions = {token: token.rpartition(":")[2] for token in FUNCTIONS}
+    asked = set(re.findall(r"\baws\.(?:\w+\.)?(get_\w+)_output\(", programs))
+    in_snake_case = {re.sub(r"([A-Z])", r"_\1", name).lower() for name in functions.values()}
+    assert in_snake_case == asked
 
 
 @cache
