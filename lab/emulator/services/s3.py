@@ -43,6 +43,9 @@ class S3:
         from ministack.services import s3
 
         bucket = request.parameters["Bucket"]
+        if request.operation == "DeleteBucket":
+            with scope(request):
+                _refuse_versions_left(s3, bucket)
         if request.operation == "PutBucketReplication":
             configuration = request.parameters["ReplicationConfiguration"]
             if _versioning(s3, bucket) != "Enabled":
@@ -128,6 +131,21 @@ class S3:
                 409,
             )
         return await call_next(request)
+
+
+def _refuse_versions_left(s3: object, bucket: str) -> None:
+    """Noncurrent versions and delete markers keep a bucket, too; the emulator asks only for
+    current objects."""
+    kept = s3._object_versions  # pyright: ignore[reportAttributeAccessIssue]
+    if _versioning(s3, bucket) and any(
+        versions for (held_by, _), versions in kept.items() if held_by == bucket
+    ):
+        raise ApiRefusal(
+            "BucketNotEmpty",
+            "The bucket you tried to delete is not empty. You must delete all versions in the "
+            "bucket.",
+            409,
+        )
 
 
 def _versioning(s3: object, bucket: str) -> str:
