@@ -20,8 +20,9 @@ from ops.render import make_console
 COMPLETE = ("network", "data", "app", "global", "tapstack", "ops", "tasks.py")
 """Covered whole by unit tests, lines and branches (R9.5)."""
 
-LAB_PERCENT = 0
-"""Least coverage of ``lab``. R9.5 asks for 95; reported only for now."""
+LAB_PERCENT = 88
+"""Least coverage of ``lab``, lines and branches, by unit and integration tests together. R9.5 asks
+for 95: this is what is reached, and may only rise."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,15 @@ def _functions_tests(c: Context) -> Result:
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:
-    # The lab's processes are measured; the tests' own needn't be.
-    configuration = workspace.find().repository / "pyproject.toml"
-    measured = {} if match else {"LAB_COVERAGE_CONFIGURATION": str(configuration)}
+    # Tests use the lab's modules themselves, too, so their own processes are measured as well; each
+    # process has a working directory of its own, and the data shall come together.
+    repository = workspace.find().repository
+    measured = {
+        "COVERAGE_PROCESS_START": str(repository / "pyproject.toml"),
+        "COVERAGE_FILE": str(repository / ".coverage"),
+    }
     return _pytest(c, "integration", "tests/integration -n 2 --dist loadfile ", report, match,
-                   measured)  # fmt: skip
+                   {} if match else measured)  # fmt: skip
 
 
 def _lab_coverage(c: Context) -> Result:

@@ -7,7 +7,6 @@ last one that ends stops the lab.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +15,6 @@ import pytest
 from deployed_lab import Lab, free_port
 
 DEPLOY_SECONDS = 300
-MEASURE_VARIABLE = "LAB_COVERAGE_CONFIGURATION"
-"""Coverage configuration for the processes that tests start; set by ``./inv test``. Its name isn't
-one of those that ``tests/conftest.py`` takes away."""
 LONGEST_FIRST = (
     "test_outages",
     "test_kills",
@@ -34,15 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; within a file nothing changes its place."""
     rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _measured() -> None:
-    """The processes that tests start measure their coverage; the tests' own don't."""
-    if configuration := os.environ.get(MEASURE_VARIABLE):
-        os.environ["COVERAGE_PROCESS_START"] = configuration
-        # Each of them has a working directory of its own.
-        os.environ["COVERAGE_FILE"] = str(Path(configuration).with_name(".coverage"))
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ class Commands(MockContext):
     def __init__(self, answers: dict[str, tuple[int, str]] | None = None) -> None:
         super().__init__()
         object.__setattr__(self, "commands", [])
+        object.__setattr__(self, "environments", [])
         object.__setattr__(self, "answers", answers or {})
         object.__setattr__(self, "passed", 0)
 
@@ -43,6 +44,7 @@ class Commands(MockContext):
         assert options["warn"] is True
         assert options["in_stream"] is False
         self.commands.append(command)
+        self.environments.append(options.get("env"))
         if report := re.search(r"--junitxml=(\S+)", command):
             failures = 0 if self.passed else 2
             text = JUNIT.replace('errors="1"', 'errors="0"')
@@ -147,6 +149,24 @@ def test_integration_tests_may_run_alone(functions: Path) -> None:
     checks.test(commands, unit=False, integration=True, match="")
     (command,) = commands.commands
     assert "pytest tests/integration" in command
+
+
+def test_integration_tests_and_all_that_they_start_are_measured(
+    functions: Path, tmp_path: Path
+) -> None:
+    """R9.5: every process, the tests' own, too, measures itself, into one place; nothing does
+    with --match."""
+    for match, environment in (
+        ("", {
+            "COVERAGE_PROCESS_START": str(tmp_path / "pyproject.toml"),
+            "COVERAGE_FILE": str(tmp_path / ".coverage"),
+        }),
+        ("a", {}),
+    ):  # fmt: skip
+        commands = Commands()
+        object.__setattr__(commands, "passed", 1)
+        checks.test(commands, unit=False, integration=True, match=match)
+        assert commands.environments == [environment]
 
 
 def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:

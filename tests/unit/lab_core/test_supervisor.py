@@ -1,0 +1,133 @@
+"""The lab's parts are started in order, watched, restarted and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab import supervisor
+from lab.part import Health
+from lab.supervisor import Supervisor, installed_parts
+
+
+@dataclass
+class FakePart:
+    """A part that notes what it was told."""
+
+    name: str
+    told: list[str]
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    healthy: bool = True
+
+    async def _note(self, what: str) -> None:
+        self.told.append(f"{self.name} {what}")
+        if what.split(maxsplit=1)[0] in self.fails:
+            raise self.fails[what.split(maxsplit=1)[0]]
+
+    async def start(self) -> None:
+        await self._note("start")
+
+    async def stop(self) -> None:
+        await self._note("stop")
+
+    async def outage(self, region: str, kinds: Any) -> None:
+        await self._note(f"outage {region}")
+
+    async def restore(self, region: str) -> None:
+        await self._note(f"restore {region}")
+
+    async def health(self) -> Health:
+        await self._note("health")
+        return Health(self.healthy, "" if self.healthy else "sick")
+
+
+def made(parts: list[FakePart], lost: Callable[[str], Any] = lambda region: ()) -> Supervisor:
+    lab: Any = SimpleNamespace(parts={}, outages=SimpleNamespace(lost=lost))
+    return Supervisor(lab, parts)  # pyright: ignore[reportArgumentType]
+
+
+def test_parts_start_in_order_and_stop_in_reverse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N1: everything starts with the lab and stops with it; a loss that lasts over a restart is
+    told to each part that starts."""
+    monkeypatch.setattr(supervisor, "WATCH_SECONDS", 60)
+    told: list[str] = []
+    parts = [FakePart("a", told), FakePart("b", told)]
+
+    async def live() -> None:
+        kept = made(parts, lambda region: {"api"} if region == "us-east-1" else ())
+        await kept.start()
+        assert kept.ready
+        assert all(watched.health.healthy for watched in kept.watched.values())
+        await kept.stop()
+
+    asyncio.run(live())
+    assert told == [
+        "a start", "a outage us-east-1", "b start", "b outage us-east-1", "b stop", "a stop",
+    ]  # fmt: skip
+
+
+def test_a_part_that_fails_is_restarted_after_a_growing_pause() -> None:
+    """N1: the part is stopped and started anew, said in the status, and not again at once."""
+    told: list[str] = []
+    part = FakePart("a", told, healthy=False)
+
+    async def live() -> dict[str, object]:
+        kept = made([part])
+        watched = kept.watched["a"]
+        await kept._look_after(watched)
+        assert told == ["a health", "a stop", "a start"]
+        await kept._look_after(watched)
+        assert told[3:] == ["a health"], "restarted again without a pause"
+        part.healthy = True
+        await kept._look_after(watched)
+        once = watched.as_dict()
+        part.healthy, watched.not_before = False, 0
+        await kept._look_after(watched)
+        assert "restarted 2 times" in str(watched.as_dict()["detail"])
+        return once
+
+    assert asyncio.run(live()) == {
+        "healthy": True,
+        "detail": "restarted once, last for: sick",
+        "restarts": 1,
+    }
+
+
+def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on() -> None:
+    """N1: one part's fault is its own: named in its health, and told to nobody else."""
+    told: list[str] = []
+    fault = ValueError("first\nsecond")
+    broken = FakePart("a", told, dict.fromkeys(("start", "stop", "outage", "health"), fault))
+    sound = FakePart("b", told)
+
+    async def live() -> tuple[Health, Health, Health]:
+        kept = made([broken, sound])
+        await kept.start()
+        started = kept.watched["a"].health
+        await kept.outage("us-west-2")
+        lost = kept.watched["a"].health
+        await kept._look_after(kept.watched["a"])
+        await kept.restore("us-west-2")
+        assert kept.watched["b"].health.healthy
+        await kept.stop()
+        return started, lost, kept.watched["a"].health
+
+    started, lost, restarted = asyncio.run(live())
+    assert started == Health(False, "did not start: ValueError: first second")
+    assert lost == Health(False, "ValueError: first second")
+    assert restarted == Health(False, "did not start: ValueError: first second")
+    assert {"b outage us-west-2", "b restore us-west-2", "b stop"} <= set(told)
+
+
+def test_every_listed_part_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N1: the list names what exists; a name that doesn't is left out, not a crash."""
+    assert len(installed_parts()) == len(supervisor.PARTS)
+    monkeypatch.setattr(
+        supervisor, "PARTS", ("lab.nothing.part:Part", "lab.part:Nobody", "lab.part:Health")
+    )
+    assert installed_parts() == [Health]
