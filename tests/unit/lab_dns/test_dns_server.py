@@ -112,6 +112,8 @@ def test_a_record_that_cannot_be_read_is_a_server_failure():
 @pytest.mark.parametrize(
     "packet",
     [b"", b"\x00", b"\xff" * 40, bytes(QUESTION.reply().pack()), bytes(DNSRecord().pack())],
+    # The packets hold random numbers, and test processes must name their tests alike.
+    ids=["empty", "a byte", "noise", "a reply", "no question"],
 )
 def test_what_is_no_question_gets_no_reply(packet):
     """An answer to an answer would go round for ever."""
