@@ -155,9 +155,16 @@ def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -
 
 
 def _limit(clients: Clients, region: str, quota: Quota) -> int:
-    answer = clients.get("service-quotas", region).get_service_quota(
-        ServiceCode=quota.service, QuotaCode=quota.code
-    )
+    """The quota that applies. AWS keeps no applied value of some quotas that were never raised, and
+    then answers NoSuchResourceException: its default applies (GetServiceQuota)."""
+    quotas = clients.get("service-quotas", region)
+    asked = {"ServiceCode": quota.service, "QuotaCode": quota.code}
+    try:
+        answer = quotas.get_service_quota(**asked)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchResourceException":
+            raise
+        answer = quotas.get_aws_default_service_quota(**asked)
     return int(answer["Quota"]["Value"])
 
 

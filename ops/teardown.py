@@ -47,6 +47,7 @@ def destroy(
     :class:`OperatorError` with ``DIFFERENCE`` when something is left.
     """
     clients = Clients(driver.stack_file, driver.lab_endpoint)
+    driver.permit()  # before anyone is asked about resources in the wrong account
     _confirm(driver, layers, confirmed, clients)
     results = driver.destroy(layers)
     if set(layers) == set(driver.graph) and exit_code(results) is ExitCode.OK:

@@ -292,7 +292,10 @@ def account(**changes: Any) -> Clients:
             "describe_vpcs": vpcs,
             "describe_addresses": {"Addresses": []},
         }
-        table["service-quotas", region] = {"get_service_quota": quota(region)}
+        table["service-quotas", region] = {
+            "get_service_quota": quota(region),
+            "get_aws_default_service_quota": {"Quota": {"Value": changes.get("default", 1000.0)}},
+        }
     return cast(Clients, FakeClients(table))
 
 
@@ -347,6 +350,13 @@ def test_a_standby_with_smaller_quotas_is_advised() -> None:
     """Parity: us-west-2 must be able to take all of the load."""
     found = examined(quotas={("us-west-2", "L-B99A9384"): 200.0})
     assert found["concurrent executions"] is State.ADVICE
+
+
+def test_a_quota_that_was_never_raised_is_aws_s_default() -> None:
+    """GetServiceQuota has no applied value of some quotas; the default may be too small as well."""
+    unset = {"L-53DA6B97": refusal("NoSuchResourceException")}
+    assert examined(quotas=unset)["load balancers"] is State.WELL
+    assert examined(quotas=unset, default=0.0)["load balancers"] is State.MISSING
 
 
 def test_what_aws_refuses_to_tell_is_advised() -> None:

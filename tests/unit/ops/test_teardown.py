@@ -85,6 +85,23 @@ def test_elsewhere_the_name_must_be_typed(
     assert engine.state == {}
 
 
+def test_nobody_is_asked_about_another_account(
+    tmp_path: Path, left: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account is checked first (trap 41): a question would name the wrong account's number
+    beside the right stack's resources."""
+    asked = terminal(monkeypatch, "dev")
+
+    def refuse() -> None:
+        raise OperatorError("the credentials are for account 1")
+
+    engine = FakeEngine(*LAYERS)
+    driver = dataclasses.replace(dev(tmp_path, engine), permit=refuse)
+    with pytest.raises(OperatorError, match="account 1"):
+        teardown.destroy(driver, LAYERS, "")
+    assert (asked, engine.calls) == ([], [])
+
+
 def test_a_pipeline_says_the_name_as_a_flag(
     tmp_path: Path, left: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
