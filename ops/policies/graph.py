@@ -8,6 +8,10 @@ from typing import Any
 PROVIDER = "pulumi:providers:aws"
 
 
+class NotKnownError(Exception):
+    """A property's value that isn't known before it is deployed; reading one raises this."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """One resource. ``properties`` in camelCase, as pulumi-aws gives them."""
@@ -64,9 +68,12 @@ class Graph:
         """Whether a property's value comes from ``target``, or is its id, ARN or name."""
         if target.urn in resource.references.get(property_name, ()):
             return True
-        value = resource.get(property_name)
+        try:
+            value = resource.get(property_name)
+        except NotKnownError:
+            return False  # it comes from a resource that is yet to be made, and from another one
         values = value if isinstance(value, list) else [value]
-        own = {target.get(key) for key in ("id", "arn", "name", "bucket")} - {None}
+        own = {_known(target, key) for key in ("id", "arn", "name", "bucket")} - {None}
         return any(isinstance(item, str) and item in own for item in values)
 
     def provider_of(self, resource: Resource) -> Resource | None:
@@ -94,6 +101,13 @@ class Graph:
             for item in resources
             if item.get("custom") and not item.get("delete")
         )
+
+
+def _known(resource: Resource, property_name: str) -> Any:
+    try:
+        return resource.get(property_name)
+    except NotKnownError:
+        return None  # what is known already can't be equal to it
 
 
 def actions(statement: Mapping[str, Any]) -> list[str]:

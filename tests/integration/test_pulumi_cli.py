@@ -200,6 +200,34 @@ def test_nothing_of_the_operator_s_reaches_the_cli_of_the_lab(
     assert "no changes" in seen.stdout
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_policy_pack_judges_a_preview(by_cli: Lab, layer: str, tmp_path: Path) -> None:
+    """N8: the pack runs with the CLI and judges every rule of what is deployed; a configuration
+    that breaks one fails the preview with its name."""
+    passed = preview_with_pack(by_cli, layer, REPOSITORY / "Pulumi.lab.yaml")
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    assert "warm-standby@" in passed.stdout and "can't run policy" not in passed.stdout
+    if layer != "data":
+        return
+    broken = tmp_path / "Pulumi.lab.yaml"
+    text = (REPOSITORY / "Pulumi.lab.yaml").read_text()
+    broken.write_text(text.replace("config:\n", "config:\n  data:backupRetentionDays: 1\n", 1))
+    refused = preview_with_pack(by_cli, layer, broken)
+    assert refused.returncode != 0
+    assert re.search(r"\[mandatory\] +db-instance-backup-enabled", refused.stdout), refused.stdout
+
+
+def preview_with_pack(lab: Lab, layer: str, config: Path) -> subprocess.CompletedProcess[str]:
+    """`pulumi preview --policy-pack` in a layer's directory, as its owners run it."""
+    variables = pulumi_cli_home.lab_environment(lab.workspace, lab_environment(lab.endpoint))
+    return subprocess.run(
+        [str(CLI), "preview", "--stack", "lab", "--non-interactive", "--config-file", str(config),
+         "--policy-pack", str(REPOSITORY / "policy")],
+        cwd=REPOSITORY / layer, env=variables, capture_output=True, text=True, check=False,
+        timeout=DEPLOY_SECONDS,
+    )  # fmt: skip
+
+
 def test_a_killed_cli_leaves_a_lock_and_the_message_names_its_remedy(
     make_lab: Callable[[], Lab],
 ) -> None:

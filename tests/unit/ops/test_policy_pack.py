@@ -12,6 +12,7 @@ import pulumi_policy
 import pytest
 from harness import LAYERS, Deployment, program
 from pulumi_policy import EnforcementLevel
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
 from ops.policies.catalogue import RULES
 
@@ -19,7 +20,7 @@ PACK = Path(__file__).parents[3] / "policy" / "__main__.py"
 STACK = SimpleNamespace(
     resource_type="pulumi:pulumi:Stack",
     urn="urn:stack",
-    props={},
+    props=unknown_checking_proxy({"vpc_id": UNKNOWN_STRING_VALUE}),
     property_dependencies={},
     provider=None,
 )
@@ -39,7 +40,9 @@ def handed_over(deployment: Deployment, **changed: dict[str, Any]) -> Any:
         item.urn: SimpleNamespace(
             resource_type=item.type,
             urn=item.urn,
-            props={**item.inputs, **item.outputs, **changed.get(item.type.rpartition(":")[2], {})},
+            props=unknown_checking_proxy(
+                {**item.inputs, **item.outputs, **changed.get(item.type.rpartition(":")[2], {})}
+            ),
             property_dependencies={},
             provider=SimpleNamespace(urn=item.provider_urn) if item.provider_urn else None,
         )
@@ -81,3 +84,23 @@ def test_a_layer_that_breaks_a_rule_is_refused(policies: dict[str, Any]) -> None
     found = reported(policies, handed_over(program("data"), Cluster={"storageEncrypted": False}))
     assert list(found) == ["rds-storage-encrypted"]
     assert found["rds-storage-encrypted"].startswith("broken by ")
+
+
+def test_an_unknown_value_stops_only_the_rules_that_read_it(policies: dict[str, Any]) -> None:
+    """In a preview much is unknown: a rule that reads it is left to the deployment, which Pulumi
+    then says; all others are judged, or a first preview with the pack would check nothing."""
+    arguments = handed_over(
+        program("data"),
+        Cluster={"storageEncrypted": False, "arn": UNKNOWN_STRING_VALUE},
+        BucketPolicy={"policy": UNKNOWN_STRING_VALUE},
+        Bucket=dict.fromkeys(("id", "arn"), UNKNOWN_STRING_VALUE),
+        BucketVersioning={"bucket": UNKNOWN_STRING_VALUE, "id": UNKNOWN_STRING_VALUE},
+    )
+    unjudged, broken = [], []
+    for name, policy in policies.items():
+        try:
+            policy.validate(arguments, lambda *_, name=name: broken.append(name))
+        except UnknownValueError:
+            unjudged.append(name)
+    assert broken == ["rds-storage-encrypted"]
+    assert unjudged == ["s3-bucket-ssl-requests-only"]
