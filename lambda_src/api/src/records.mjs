@@ -10,6 +10,13 @@ import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
 /** Detail type of the event that tells of a new record. */
 export const RECORD_CREATED = "record.created";
 
+/**
+ * Bytes of records in one answer: AWS limits a function's response to a load balancer, as JSON, to
+ * 1 MB, and answers 502 for more (AWS, "Using Lambda functions as targets of an Application Load
+ * Balancer"). A single record, at most 64 KiB of data, is far below it.
+ */
+const MAXIMUM_PAGE_BYTES = 900_000;
+
 const COLUMNS = "id, sequence, event_id, patient_id, type, data, attachment, region, created_at";
 
 const present = (row) => ({
@@ -23,6 +30,19 @@ const present = (row) => ({
   region: row.region,
   createdAt: row.created_at.toISOString(),
 });
+
+/**
+ * The first of these records that fit one answer. The body is text inside the response's JSON, so
+ * each quote and backslash of it counts twice.
+ */
+function fitting(records) {
+  let bytes = 0;
+  const beyond = records.findIndex((record) => {
+    bytes += Buffer.byteLength(JSON.stringify(JSON.stringify(record)));
+    return bytes > MAXIMUM_PAGE_BYTES;
+  });
+  return beyond === -1 ? records : records.slice(0, beyond);
+}
 
 /** Stores record and event together, or finds what the same request stored before. */
 async function insert(client, record, { id, eventId, region, attachment }) {
@@ -131,7 +151,7 @@ export function createRecords({ database, region, bucketName, putObject, afterWr
       return { status: 200, body: present(rows[0]) };
     },
 
-    /** `GET /records?after=…&limit=…`, in order of their sequence numbers */
+    /** `GET /records?after=…&limit=…`, in order of their sequence numbers; fewer when they are large */
     list: async ({ query, deadline }) => {
       const { after, limit } = parsePage(query);
       const find = (client) =>
@@ -140,8 +160,9 @@ export function createRecords({ database, region, bucketName, putObject, afterWr
           limit,
         ]);
       const { rows } = await readLocally(deadline, find, () => true);
-      const next = rows.length === limit ? rows.at(-1).sequence : null;
-      return { status: 200, body: { records: rows.map(present), next } };
+      const records = fitting(rows.map(present));
+      const isEnd = rows.length < limit && records.length === rows.length;
+      return { status: 200, body: { records, next: isEnd ? null : records.at(-1).sequence } };
     },
   };
 }

@@ -254,6 +254,23 @@ test("GET /records pages by sequence number", async () => {
   ]);
 });
 
+test("R2.2: a page of large records stays below the 1 MB that a load balancer takes, and loses none", async () => {
+  // As large as POST /records accepts, and as long as JSON in JSON can get: every quote escaped twice.
+  const stored = Array.from({ length: 30 }, (_, index) => row({ sequence: String(index + 1), data: { a: '"'.repeat(32_000) } }));
+  const database = fakeDatabase((_, [after, limit]) => stored.filter(({ sequence }) => Number(sequence) > Number(after)).slice(0, limit));
+  const { application } = fakeApplication({ database });
+  const found = [];
+  let after = "0";
+  while (after !== null) {
+    const response = await application.handle(albEvent("GET", "/records", { query: { after, limit: "200" } }), CONTEXT);
+    assert.ok(Buffer.byteLength(JSON.stringify(response)) < 1_000_000);
+    const body = JSON.parse(response.body);
+    found.push(...body.records.map(({ sequence }) => sequence));
+    after = body.next;
+  }
+  assert.deepEqual(found, stored.map(({ sequence }) => sequence));
+});
+
 for (const query of [{ after: "x" }, { after: "9223372036854775808" }, { limit: "0" }, { limit: "201" }, { limit: "-1" }]) {
   test(`GET /records?${new URLSearchParams(query)} is 400`, async () => {
     assert.equal((await call(fakeApplication().application, "GET", "/records", { query })).status, 400);
