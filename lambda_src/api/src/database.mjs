@@ -113,15 +113,16 @@ export function createDatabase({
     if (!pools.has(target)) {
       const opening = openPool(target);
       pools.set(target, opening);
-      opening.catch(() => pools.delete(target));
+      opening.catch(() => pools.get(target) === opening && pools.delete(target));
     }
     return pools.get(target);
   }
 
-  async function close() {
-    const open = await Promise.allSettled(pools.values());
+  /** From now on every pool is a new one; the promise waits for the end of the old ones. */
+  function close() {
+    const old = [...pools.values()];
     pools.clear();
-    await Promise.allSettled(open.filter((pool) => pool.value).map((pool) => pool.value.end()));
+    return Promise.allSettled(old.map(async (pool) => (await pool).end()));
   }
 
   async function connect(target, deadline) {
@@ -173,7 +174,8 @@ export function createDatabase({
         const { retry, refresh, away } = judge(error);
         if (refresh) {
           credentials.forget();
-          await close();
+          // Not awaited: the end of a connection to a dead server may take minutes.
+          close();
         }
         // Once for each kind: a rotated password often shows only when a lost connection is replaced.
         const kind = refresh ? "credentials" : "connection";

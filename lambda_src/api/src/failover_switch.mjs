@@ -20,10 +20,12 @@ export function createFailoverSwitch({ region, parameter, readParameter, logger,
   let value;
   let readAt = -Infinity;
   return async () => {
-    if (parameter !== undefined && now() - readAt >= CACHE_MILLISECONDS) {
+    const asked = now();
+    if (parameter !== undefined && asked - readAt >= CACHE_MILLISECONDS) {
       try {
         value = await readParameter(parameter);
-        readAt = now();
+        // From when it was asked: the answer may have been on its way for a second.
+        readAt = asked;
       } catch (error) {
         // The last known value stands: a fault of the parameter store must not move traffic.
         logger.warn("failover switch unreadable", { error: error.name, lastKnown: value ?? "none" });

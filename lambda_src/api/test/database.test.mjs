@@ -116,6 +116,39 @@ test("a refused password is read again from the secret, also when a lost connect
   assert.equal(fake.ended, 1);
 });
 
+test("trap 8: new credentials wait for no old connection, which a dead server may never close", async () => {
+  const fake = failing();
+  const database = create(fake);
+  await database.run("reader", soon(), query);
+  fake.pools[0].end = () => new Promise(() => {});
+  let refused = 1;
+  fake.onConnect = async () => {
+    if (refused > 0) {
+      refused -= 1;
+      throw sqlError("28P01");
+    }
+  };
+  const started = Date.now();
+  await database.run("writer", soon(), query);
+  assert.ok(Date.now() - started < 1_000);
+});
+
+test("a pool that can't be opened takes no newer one with it", async () => {
+  const answers = [];
+  const read = () => new Promise((resolve, reject) => answers.push({ resolve, reject }));
+  const fake = failing();
+  const database = create(fake, { credentials: { read, forget() {} } });
+  const first = assert.rejects(database.run("writer", soon(), query), { code: "credentials_unavailable" });
+  const closing = database.close();
+  const second = database.run("writer", soon(), query);
+  await new Promise(setImmediate);
+  answers[0].reject(new Error("no"));
+  answers[1].resolve({ username: "api", password: "p" });
+  await Promise.all([first, closing, second]);
+  await database.run("writer", soon(), query);
+  assert.equal(fake.pools.length, 1);
+});
+
 test("a conflict is repeated on the same connection after a rollback", async () => {
   const fake = failing(sqlError("40001"));
   await create(fake).transaction(soon(), query);

@@ -11,11 +11,15 @@ test("trap 12: the standby's switch is 200 when engaged and 404 when released, r
   const readParameter = async (name) => {
     assert.equal(name, "/switch");
     reads += 1;
-    return value;
+    const read = value;
+    // The answer takes a second, which counts as well.
+    time += 1_000;
+    return read;
   };
   const { application, lines } = fakeApplication({ variables: STANDBY, aws: { readParameter }, now: () => time });
   const ask = async () => (await call(application, "GET", "/failover-switch")).status;
   assert.equal(await ask(), 404);
+  assert.equal(time, 1_000);
   value = "engaged";
   time = 4_999;
   assert.equal(await ask(), 404);
