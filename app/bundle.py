@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fasteners import InterProcessLock
 
+from bundle_hash import bundle_hash, files_below, hash_of
 from tapstack.errors import TapStackError
 
 MINIMUM_NODE = 20
@@ -45,19 +46,6 @@ class Node:
     npm: tuple[str, ...]
 
 
-def _digest(root: Path, files: Iterable[Path]) -> str:
-    """SHA-256 over names and contents, in an order and a form that no file system decides."""
-    total = hashlib.sha256()
-    for path in sorted(files, key=lambda file: file.relative_to(root).as_posix()):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
-    return total.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-
-
 def source_hash(source_dir: Path) -> str:
     """SHA-256 (hexadecimal) of everything the bundle is made from."""
     missing = [name for name in SOURCES if not (source_dir / name).exists()]
@@ -66,7 +54,8 @@ def source_hash(source_dir: Path) -> str:
             f"app: {source_dir.name} has no {', '.join(missing)}: the application's sources are "
             "incomplete; restore them (git checkout) and deploy again"
         )
-    return _digest(source_dir, [file for name in SOURCES for file in _files(source_dir / name)])
+    files = [file for name in SOURCES for file in files_below(source_dir / name)]
+    return hash_of(source_dir, files)
 
 
 def _run(command: Sequence[str], node: str, directory: Path, what: str, hint: str) -> str:
@@ -150,7 +139,7 @@ def _is_current(stamp: Path, source: str, output_dir: Path) -> bool:
         built = json.loads(stamp.read_text())
     except ValueError:
         return False
-    return built == {"source": source, "output": _digest(output_dir, _files(output_dir))}
+    return built == {"source": source, "output": bundle_hash(output_dir)}
 
 
 @contextmanager
@@ -192,6 +181,6 @@ def bundle_function(source_dir: Path, output_dir: Path) -> Path:
             )
             shutil.rmtree(output_dir, ignore_errors=True)
             building.rename(output_dir)
-            built = {"source": source, "output": _digest(output_dir, _files(output_dir))}
+            built = {"source": source, "output": bundle_hash(output_dir)}
             stamp.write_text(json.dumps(built))
     return output_dir

@@ -1,15 +1,25 @@
 """The hash of a bundle: what tells a deployment that the code changed."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def bundle_hash(directory: Path) -> str:
-    """SHA-256, in hex, over each file's relative path and content, in order of path."""
+def files_below(path: Path) -> list[Path]:
+    """Every file below ``path``, or the file that it is."""
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def hash_of(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256, in hex, over each file's path below ``root`` and content, in order of path."""
     total = hashlib.sha256()
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        relative = path.relative_to(directory).as_posix().encode()
-        content = path.read_bytes()
-        total.update(b"%d:%s%d:" % (len(relative), relative, len(content)))
+    for relative, path in sorted((file.relative_to(root).as_posix(), file) for file in files):
+        name, content = relative.encode(), path.read_bytes()
+        total.update(b"%d:%s%d:" % (len(name), name, len(content)))
         total.update(content)
     return total.hexdigest()
+
+
+def bundle_hash(directory: Path) -> str:
+    """The hash of all that a directory holds."""
+    return hash_of(directory, files_below(directory))
