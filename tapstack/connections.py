@@ -41,13 +41,13 @@ ALARM_SHARE = 0.8
 def memory_gib(instance_class: str) -> float:
     """Memory of a memory-optimized class, in GiB ("DB instance classes for Aurora").
 
-    Every family doubles from size to size: 16 GiB at ``large`` (15.25 in r3 and r4, 32 in x2g).
+    Every family doubles from size to size: 16 GiB at ``large``, 32 in x2g.
     """
     match = re.fullmatch(r"db\.([rx]\d[a-z]*)\.(\d*)(x?)large", instance_class)
     if not match:
         raise SettingsError(f"data:instanceClass {instance_class} has an unknown memory size")
     family, factor, extra = match.groups()
-    large = 15.25 if family in ("r3", "r4") else 32.0 if family.startswith("x") else 16.0
+    large = 32.0 if family.startswith("x") else 16.0
     return large * (2 * int(factor or 1) if extra else 1)
 
 

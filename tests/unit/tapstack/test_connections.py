@@ -31,7 +31,6 @@ def serverless(least: float, most: float) -> DataSettings:
     [
         ("db.r6g.large", 16),
         ("db.r5.large", 16),
-        ("db.r4.large", 15.25),
         ("db.r6i.xlarge", 32),
         ("db.r7g.16xlarge", 512),
         ("db.x2g.2xlarge", 128),
