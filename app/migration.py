@@ -1,4 +1,4 @@
-"""The migration: the application's database user and schema, made when the code changes."""
+"""The migration: the database's user and schema, made when code, secret or database change."""
 
 import json
 from dataclasses import dataclass
@@ -35,7 +35,9 @@ class MigrationArgs:
 
 
 class Migration(pulumi.ComponentResource):
-    """A function of the same bundle, called by the deployment whenever the bundle changes.
+    """A function of the same bundle, called by the deployment whenever the bundle changes, and
+    when secret or database were made anew. A new *value* of the same secret is a person's act,
+    who calls it too (docs/runbook.md).
 
     Its role is the only one that may read the master's secret. ``done`` is what the services
     depend on: the schema comes before the code that needs it.
@@ -86,7 +88,12 @@ class Migration(pulumi.ComponentResource):
             f"run-{name}",
             function_name=migrate.function.name,
             input=json.dumps({}),
-            triggers={"bundle": args.code_hash},
+            # A new secret has a new ARN and another password; a new database has no schema.
+            triggers={
+                "bundle": args.code_hash,
+                "secret": args.data.application_secret_arn,
+                "database": args.database.writer_endpoint,
+            },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[migrate]),
         )
         self.register_outputs({"function_arn": migrate.function.arn})

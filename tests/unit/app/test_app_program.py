@@ -176,14 +176,20 @@ def test_nothing_else_may_read_the_masters_secret() -> None:
 
 
 def test_the_deployment_calls_the_migration_when_the_bundle_changes() -> None:
-    """R2.1: same bundle, other handler; its hash is the trigger, and services come after it."""
+    """R2.1: same bundle, other handler; its hash, a new secret or a new database is the trigger,
+    and services come after it."""
     deployment = program("app")
     function = migrate(deployment)
     assert function.inputs["handler"] == "index.migrate"
     assert function.inputs["code"] == api(deployment, "us-west-2").inputs["code"]
     call = deployment.one("aws:lambda/invocation:Invocation")
     assert call.inputs["functionName"] == function.inputs["name"]
-    assert re.fullmatch(r"[0-9a-f]{64}", call.inputs["triggers"]["bundle"])
+    triggers = call.inputs["triggers"]
+    assert re.fullmatch(r"[0-9a-f]{64}", triggers.pop("bundle"))
+    assert triggers == {
+        "secret": DATA["primary"]["application_secret_arn"],
+        "database": DATA["global_writer_endpoint"],
+    }
     assert deployment.reaches(call, function)
     for region in REGIONS:
         assert deployment.reaches(api(deployment, region), call)
