@@ -44,6 +44,8 @@ async function makeUser(client, { username, password }, database) {
   await client.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
   await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(database)} TO ${user}`);
   await client.query(`GRANT USAGE ON SCHEMA public TO ${user}`);
+  // What an earlier version granted and this one doesn't goes; other sessions see it all at once.
+  await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${user}`);
   for (const [table, privileges] of Object.entries(GRANTS)) {
     await client.query(`GRANT ${privileges} ON public.${table} TO ${user}`);
   }

@@ -46,7 +46,7 @@ export const STEPS = [
   },
 ];
 
-/** What the application's user may do, table by table; granted anew at every migration. */
+/** All that the application's user may do, table by table; granted anew at every migration. */
 export const GRANTS = {
   records: "SELECT, INSERT",
   outbox: "SELECT, INSERT, UPDATE, DELETE",

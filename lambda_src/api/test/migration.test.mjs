@@ -48,7 +48,7 @@ async function run(client, variables) {
   return { result: await application.migrate(), options, lines };
 }
 
-test("a migration of an empty database makes schema, user and grants in one locked transaction", async () => {
+test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
   assert.deepEqual(result, { applied: [1], version: 1 });
@@ -61,8 +61,10 @@ test("a migration of an empty database makes schema, user and grants in one lock
   assert.equal(statements.at(-1), "COMMIT");
   assert.ok(STEPS[0].statements.every((statement) => statements.includes(statement)));
   assert.ok(statements.includes('CREATE ROLE "api""user" LOGIN'));
+  const revoked = statements.indexOf('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM "api""user"');
+  assert.ok(revoked > 0);
   for (const [table, privileges] of Object.entries(GRANTS)) {
-    assert.ok(statements.includes(`GRANT ${privileges} ON public.${table} TO "api""user"`));
+    assert.ok(statements.indexOf(`GRANT ${privileges} ON public.${table} TO "api""user"`) > revoked);
   }
   assert.doesNotMatch(JSON.stringify([statements, lines]), /secret-word/);
   assert.equal(client.ended, 1);
