@@ -31,7 +31,9 @@ LOAD_BALANCER_HEADER = "x-lab-load-balancer"
 """Names a load balancer (its DNS name) when the Host header keeps the site's own name, as a
 resolved request's does on AWS."""
 PORT_HEADERS = ("x-lab-listener-port", "x-forwarded-port")
-LARGEST_ANSWER = 1024 * 1024
+LARGEST = 1024 * 1024
+"""Bytes of a Lambda target's request body, and of its response as JSON (AWS, "Use Lambda functions
+as targets of an Application Load Balancer", Limits)."""
 _OWN_HEADERS = {
     *PORT_HEADERS,
     LOAD_BALANCER_HEADER,
@@ -160,6 +162,8 @@ class LoadBalancers:
             return _error(503), False
         if group["TargetType"] != "lambda":
             return _error(502), False
+        if len(request.body) > LARGEST:
+            return _error(413), False
         attributes = {
             item["Key"]: item["Value"]
             for item in alb._tg_attrs._data.get((account, target_group), [])
@@ -308,7 +312,10 @@ def may_invoke(function: Function, target_group: str) -> bool:
 
 def _answer_of(result: Any) -> Answer | None:
     """A Lambda target's answer; None when it isn't one (malformed, or above 1 MB)."""
-    if not isinstance(result, dict) or len(json.dumps(result)) > LARGEST_ANSWER:
+    if not isinstance(result, dict):
+        return None
+    text = json.dumps(result, ensure_ascii=False)
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         return None
     try:
         status = int(result["statusCode"])

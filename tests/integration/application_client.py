@@ -25,14 +25,15 @@ class _NotFollowed(urllib.request.HTTPRedirectHandler):
         """None: the redirect itself is the answer."""
 
 
-def ask(lab: Lab, role: str, path: str, body: Any = None, port: int = 80) -> Answer:
-    """Asks one region's load balancer, on one of its listeners; with a body it's a POST.
+def ask(lab: Lab, role: str, path: str, body: Any = None, port: int = 80, key: str = "") -> Answer:
+    """Asks one region's load balancer, on one of its listeners; with a body it's a POST, its
+    idempotency key a new one unless given.
 
     The lab has one address for all listeners and takes the port that is meant from a header.
     """
     headers = {"Host": host(lab, role), "X-Forwarded-Port": str(port)}
     if body is not None:
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": key or uuid.uuid4().hex}
     request = urllib.request.Request(  # noqa: S310 - an http address
         f"{lab.endpoint}{path}",
         data=None if body is None else json.dumps(body).encode(),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from application_client import host, post_record, until
+from application_client import ask, host, post_record, until
 from deployed_lab import Lab
 
 REGIONS = (("primary", "us-east-1"), ("secondary", "us-west-2"))
@@ -174,6 +176,46 @@ def test_what_is_written_in_one_region_is_read_in_the_other(
     assert found, "the record never appeared"
     assert found.json["data"] == {"text": "stable"}
     assert found.json["region"] == dict(REGIONS)[here]
+
+
+def test_one_key_in_both_regions_at_once_stores_one_record(deployed: Lab) -> None:
+    """R2.4: clients repeat a write in the other region; all get the same record, one made it."""
+    body, key = {"patientId": "patient-1", "type": "note", "data": {}}, uuid.uuid4().hex
+    roles = [role for role, _ in REGIONS] * 8
+    with ThreadPoolExecutor(len(roles)) as pool:
+        answers = list(pool.map(lambda role: ask(deployed, role, "/records", body, key=key), roles))
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    headers = [{name.lower() for name in answer.headers} for answer in answers]
+    assert sum("idempotency-replayed" not in names for names in headers) == 1
+
+
+@pytest.mark.parametrize("character", ['"', "\u6f22"])
+def test_a_page_of_large_records_fits_a_load_balancer(deployed: Lab, character: str) -> None:
+    """R2.2: a function's answer may have 1 MB as JSON, or the client gets 502."""
+    text = character * (64_000 // len(json.dumps(character, ensure_ascii=False)[1:-1].encode()))
+    body = {"patientId": "patient-1", "type": "note", "data": {"text": text}}
+    stored = [ask(deployed, "primary", "/records", body).json for _ in range(20)]
+    after = str(int(stored[0]["sequence"]) - 1)
+    found: list[str] = []
+    while after:
+        page = ask(deployed, "primary", f"/records?after={after}&limit=200")
+        assert page.status == 200
+        found += [record["id"] for record in page.json["records"]]
+        after = page.json["next"]
+    assert {record["id"] for record in stored} <= set(found)
+    assert len(set(found)) == len(found)
+
+
+def test_a_body_above_a_load_balancers_limit_is_413(deployed: Lab) -> None:
+    """R2.2: 1 MB to a function; below it the function's own limit answers, as JSON."""
+    body = {"patientId": "patient-1", "type": "note", "data": {}}
+    attachment = {"contentType": "image/png", "content": "A" * 1024 * 1024}
+    refused = ask(deployed, "primary", "/records", body | {"attachment": attachment})
+    assert (refused.status, b"too_large" in refused.body) == (413, False)
+    attachment["content"] = "A" * 900 * 1024
+    refused = ask(deployed, "primary", "/records", body | {"attachment": attachment})
+    assert (refused.status, refused.json["error"]["code"]) == (413, "too_large")
 
 
 @both_regions
