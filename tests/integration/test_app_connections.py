@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 from application_client import host, post_record
+from application_database import application_user
 from deployed_lab import Lab
 
-from lab.database import network
-
 REQUESTS, CONCURRENCY = 500, 50
-EAST = "us-east-1"
 
 
 def kill_connections(lab: Lab) -> int:
     """Ends every connection that the application holds to the writer; answers how many."""
-    secrets = lab.client("secretsmanager")
-    arn = lab.outputs["data.primary.application_secret_arn"]
-    secret = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
-    name = lab.outputs["data.global_writer_endpoint"]
-    address, port = network.address(lab.state_dir, EAST, name)
-    with psycopg.connect(
-        host=name,
-        hostaddr=address,
-        port=port,
-        user=secret["username"],
-        password=secret["password"],
-        dbname="app",
-        sslmode="verify-full",
-        sslrootcert=str(network.certificate_authority(lab.state_dir)),
-        autocommit=True,
-    ) as connection:
+    with application_user(lab) as connection:
         # A user may end connections of its own.
         ended = connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"

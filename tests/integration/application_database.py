@@ -1,0 +1,35 @@
+"""The deployed application's database, as its own user sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from deployed_lab import Lab
+
+from lab.database import network
+
+
+@contextmanager
+def application_user(lab: Lab) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the writer as the application's user, its TLS verified; commits by itself."""
+    arn = lab.outputs["data.primary.application_secret_arn"]
+    text = lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    secret = json.loads(text)
+    name = lab.outputs["data.global_writer_endpoint"]
+    address, port = network.address(lab.state_dir, "us-east-1", name)
+    with psycopg.connect(
+        host=name,
+        hostaddr=address,
+        port=port,
+        user=secret["username"],
+        password=secret["password"],
+        dbname="app",
+        sslmode="verify-full",
+        sslrootcert=str(network.certificate_authority(lab.state_dir)),
+        autocommit=True,
+    ) as connection:
+        yield connection
