@@ -264,12 +264,16 @@ class Functions:
     def _pool(self, function: Function) -> _Pool:
         config = function.config
         environment = self._environment(function)
-        code_hash = hashlib.sha256(function.code).hexdigest()[:32]
         key = f"{function.arn}:{config.get('Version', '$LATEST')}"
+        known = self._pools.get(key)
+        # The very same bytes as at the last call: hashing them takes longer than a small handler.
+        if known and known[1].function.code is function.code:
+            code_hash = known[1].code.name
+        else:
+            code_hash = hashlib.sha256(function.code).hexdigest()[:32]
         version = repr(
             (code_hash, config.get("Handler"), config.get("Runtime"), sorted(environment.items()))
         )
-        known = self._pools.get(key)
         if known and known[0] == version:
             known[1].function = function
             return known[1]
