@@ -26,7 +26,11 @@ account_id = aws.get_caller_identity_output(
 
 bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build" / "api")
 code = pulumi.FileArchive(str(bundle))
-database = Database(writer_endpoint=data.global_writer_endpoint, port=data.database_port)
+database = Database(
+    writer_endpoint=data.global_writer_endpoint,
+    port=data.database_port,
+    server_names=[data.primary.cluster_endpoint, data.secondary.cluster_endpoint],
+)
 
 migration = Migration(
     f"migrate-{regions.primary.name}",

@@ -1,6 +1,6 @@
 """The environment of the functions: everything they need to start, without the other region."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -23,6 +23,8 @@ class Database:
 
     writer_endpoint: pulumi.Input[str]
     port: pulumi.Input[int]
+    server_names: Sequence[pulumi.Input[str]]
+    """The clusters' own endpoints, in both regions: what the writer's certificate may name."""
 
 
 def failover_switch_parameter(region: str, suffix: str) -> str:
@@ -42,6 +44,7 @@ def common(region: Region, database: Database, data: RegionalData) -> dict[str, 
         "DATABASE_READER_ENDPOINT": data.reader_endpoint,
         "DATABASE_PORT": pulumi.Output.from_input(database.port).apply(str),
         "DATABASE_NAME": DATABASE_NAME,
+        "DATABASE_SERVER_NAMES": pulumi.Output.all(*database.server_names).apply(",".join),
     }
 
 

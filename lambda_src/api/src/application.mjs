@@ -46,7 +46,7 @@ export function createApplication(environment, overrides = {}) {
     },
     port: environment.databasePort,
     name: environment.databaseName,
-    certificateAuthorityFile: environment.certificateAuthorityFile,
+    tls: environment.databaseTls,
     credentials: createCredentials({ arn: environment.databaseSecretArn, readSecret: services.readSecret }),
     logger,
     createPool: overrides.createPool,

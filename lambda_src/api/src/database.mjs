@@ -6,8 +6,8 @@
  * dropped and the work is done once more on a new one, which asks DNS again. Work must therefore
  * be safe to repeat: its commit may have succeeded before the connection was lost.
  */
-import { readFileSync } from "node:fs";
 import { judge } from "./database_faults.mjs";
+import { tlsOptions } from "./database_tls.mjs";
 import { UnavailableError } from "./errors.mjs";
 import { describeError } from "./log.mjs";
 
@@ -54,7 +54,7 @@ async function before(deadline, promise) {
  * @param {Record<Target, string>} options.endpoints host names
  * @param {number} options.port
  * @param {string} options.name of the database
- * @param {string | undefined} options.certificateAuthorityFile PEM; undefined: Node's own roots
+ * @param {{certificateAuthorityFile: string | undefined, serverNames: string[]}} options.tls see database_tls.mjs
  * @param {{read: () => Promise<{username: string, password: string}>, forget: () => void}} options.credentials
  * @param {import("./log.mjs").Logger} options.logger
  * @param {(options: object) => Promise<any>} [options.createPool] a `pg.Pool`, or what stands in for one
@@ -63,7 +63,7 @@ export function createDatabase({
   endpoints,
   port,
   name,
-  certificateAuthorityFile,
+  tls,
   credentials,
   logger,
   createPool = createDriverPool,
@@ -87,10 +87,7 @@ export function createDatabase({
       database: name,
       user: username,
       password,
-      ssl: {
-        rejectUnauthorized: true,
-        ...(certificateAuthorityFile && { ca: readFileSync(certificateAuthorityFile, "utf8") }),
-      },
+      ssl: await tlsOptions(tls),
       application_name: "warm-standby-api",
       max: 1,
       connectionTimeoutMillis: CONNECT_MILLISECONDS,

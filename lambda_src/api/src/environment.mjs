@@ -13,7 +13,8 @@
  * @property {number} databasePort
  * @property {string} databaseName
  * @property {string} databaseSecretArn this region's application secret, {username, password}
- * @property {string | undefined} certificateAuthorityFile PEM file that signs the database's certificates
+ * @property {{certificateAuthorityFile: string | undefined, serverNames: string[]}} databaseTls PEM file that
+ *   signs the database's certificates, and the names of both regions' clusters
  * @property {string} bucketName this region's bucket
  * @property {string} logLevel
  * @property {string} environmentSuffix
@@ -39,7 +40,10 @@ export function readEnvironment(variables) {
     databasePort: Number(text("DATABASE_PORT", "5432")),
     databaseName: text("DATABASE_NAME"),
     databaseSecretArn: text("DATABASE_SECRET_ARN"),
-    certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || undefined,
+    databaseTls: {
+      certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || undefined,
+      serverNames: text("DATABASE_SERVER_NAMES").split(",").filter(Boolean),
+    },
     bucketName: text("BUCKET_NAME"),
     logLevel: text("LOG_LEVEL", "info").toLowerCase(),
     environmentSuffix: text("ENVIRONMENT_SUFFIX"),

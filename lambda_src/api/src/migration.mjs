@@ -5,7 +5,7 @@
  * other, an interrupted one leaves nothing, a repeated one changes nothing but the password's
  * salt. Only this function may read the master's secret.
  */
-import { readFileSync } from "node:fs";
+import { tlsOptions } from "./database_tls.mjs";
 import { scramVerifier } from "./scram.mjs";
 import { GRANTS, STEPS } from "./schema.mjs";
 
@@ -64,17 +64,13 @@ export async function migrate(environment, { readSecret, logger, createClient = 
     readSecret(environment.masterSecretArn),
     readSecret(environment.applicationSecretArn),
   ]);
-  const { certificateAuthorityFile } = environment;
   const client = await createClient({
     host: environment.databaseWriterEndpoint,
     port: environment.databasePort,
     database: environment.databaseName,
     user: master.username,
     password: master.password,
-    ssl: {
-      rejectUnauthorized: true,
-      ...(certificateAuthorityFile && { ca: readFileSync(certificateAuthorityFile, "utf8") }),
-    },
+    ssl: await tlsOptions(environment.databaseTls),
     application_name: "warm-standby-migration",
     // A new writer may still be starting, and a deployment has time.
     connectionTimeoutMillis: 30_000,

@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import test from "node:test";
 import { createCredentials } from "../src/credentials.mjs";
 import { createDatabase } from "../src/database.mjs";
@@ -20,6 +17,7 @@ function create(fake, more = {}) {
     endpoints: { writer: "writer.test", reader: "reader.test", cluster: "cluster.test" },
     port: 5432,
     name: "app",
+    tls: { serverNames: ["cluster.test"] },
     credentials: createCredentials({ arn: "arn", readSecret }),
     logger: silent,
     createPool: fake.createPool,
@@ -44,10 +42,10 @@ test("a connection is kept, verified by TLS, one for each endpoint, with short t
   await database.run("writer", soon(), query);
   await database.run("reader", soon(), query);
   assert.deepEqual(
-    fake.pools.map(({ options }) => [options.host, options.max, options.ssl]),
+    fake.pools.map(({ options }) => [options.host, options.max, options.ssl.rejectUnauthorized]),
     [
-      ["writer.test", 1, { rejectUnauthorized: true }],
-      ["reader.test", 1, { rejectUnauthorized: true }],
+      ["writer.test", 1, true],
+      ["reader.test", 1, true],
     ],
   );
   assert.ok(fake.pools[0].options.connectionTimeoutMillis <= 2_000);
@@ -56,14 +54,13 @@ test("a connection is kept, verified by TLS, one for each endpoint, with short t
   assert.equal(fake.ended, 2);
 });
 
-test("the certificate authority is the file that the environment names", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "ca-"));
-  const certificateAuthorityFile = join(directory, "ca.pem");
-  writeFileSync(certificateAuthorityFile, "PEM");
+test("trap 8: a certificate by a cluster's own name is the writer's, one by another name is not", async () => {
   const fake = failing();
-  await create(fake, { certificateAuthorityFile }).run("writer", soon(), query);
-  rmSync(directory, { recursive: true });
-  assert.deepEqual(fake.pools[0].options.ssl, { rejectUnauthorized: true, ca: "PEM" });
+  await create(fake).run("writer", soon(), query);
+  const { checkServerIdentity } = fake.pools[0].options.ssl;
+  const named = (name) => ({ subject: { CN: name }, subjectaltname: `DNS:${name}` });
+  assert.equal(checkServerIdentity("writer.test", named("cluster.test")), undefined);
+  assert.ok(checkServerIdentity("writer.test", named("other.test")));
 });
 
 test("trap 8: 25006 from a demoted writer drops the connection and the work succeeds on a new one", async () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
 import { STATUS_CODES } from "node:http";
 import test from "node:test";
 import fc from "fast-check";
-import { parseRequest } from "../src/alb.mjs";
+import { REASONS, parseRequest } from "../src/alb.mjs";
 import { UnavailableError } from "../src/errors.mjs";
 import { createHttpHandler } from "../src/http.mjs";
 import { createLogger, describeError } from "../src/log.mjs";
@@ -199,4 +200,15 @@ test("10,000 fuzzed load balancer events: always a valid response, never a 500",
     { numRuns: 10_000 },
   );
   assert.ok(seen.has(200) && seen.has(404) && seen.has(405) && seen.has(400));
+});
+
+test("every status has the reason that HTTP gives it, and every status in the sources has one", () => {
+  for (const [status, reason] of Object.entries(REASONS)) {
+    assert.equal(reason, STATUS_CODES[status]);
+  }
+  const sources = new URL("../src/", import.meta.url);
+  const text = readdirSync(sources).filter((name) => name.endsWith(".mjs")).map((name) => readFileSync(new URL(name, sources), "utf8")).join("\n");
+  const used = [...text.matchAll(/(?:HttpError\(|status: |\? |: )([2345]\d\d)\b/g)].map(([, status]) => status);
+  assert.ok(used.length >= 10);
+  assert.deepEqual(used.filter((status) => !(status in REASONS)), []);
 });

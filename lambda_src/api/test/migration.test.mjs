@@ -54,7 +54,7 @@ test("R9.3: a migration of an empty database makes schema, user and those grants
   assert.deepEqual(result, { applied: [1], version: 1 });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
-  assert.deepEqual(options.ssl, { rejectUnauthorized: true });
+  assert.equal(options.ssl.rejectUnauthorized, true);
   const { statements } = client;
   assert.equal(statements[0], "BEGIN");
   assert.match(statements[1], /pg_advisory_xact_lock/);

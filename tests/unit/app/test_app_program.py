@@ -35,11 +35,15 @@ def statements(deployment: Deployment, name: str) -> dict[str, dict[str, Any]]:
     return {entry["Sid"]: entry for entry in json.loads(policy.inputs["policy"])["Statement"]}
 
 
+SERVER_NAMES = ",".join(DATA[role]["cluster_endpoint"] for role in ("primary", "secondary"))
+
+
 def everywhere(region: str, value: Any) -> Any:
     """A value with what is a region's own replaced, so that two regions can be compared."""
     text = json.dumps(value, sort_keys=True)
     replaced = [(region, "REGION"), (ROLE_OF[region], "ROLE")]
     replaced += [(DATA["global_writer_endpoint"], "DATA.global_writer_endpoint")]
+    replaced += [(SERVER_NAMES, "DATA.both_cluster_endpoints")]
     replaced += [(value, f"NETWORK.{key}") for key, value in _texts(NETWORK[ROLE_OF[region]])]
     replaced += [(value, f"DATA.{key}") for key, value in _texts(DATA[ROLE_OF[region]])]
     for old, new in sorted(replaced, key=lambda pair: -len(pair[0])):
@@ -151,6 +155,7 @@ def test_the_environment_is_what_the_application_reads(region: str) -> None:
         "DATABASE_READER_ENDPOINT": data["reader_endpoint"],
         "DATABASE_PORT": "5432",
         "DATABASE_NAME": "app",
+        "DATABASE_SERVER_NAMES": SERVER_NAMES,
         "DATABASE_SECRET_ARN": data["application_secret_arn"],
         "BUCKET_NAME": data["bucket_name"],
         "EVENT_BUS_NAME": f"bus-app-{region}-{SUFFIX}",
