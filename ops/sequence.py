@@ -110,25 +110,26 @@ def run(
     interrupted = 0
     with ThreadPoolExecutor(max_workers=max(len(sequence), 1)) as threads:
         while True:
-            well = not interrupted and all(r.error is None for r in results.values())
-            for layer in sequence if well else ():
-                begun = layer in results or layer in running.values()
-                if not begun and waits[layer] <= set(results):
-                    running[threads.submit(_timed, layer, work)] = layer
-            if not running:
-                break
+            # A Ctrl-C may come at any step, also while a result is told; it must reach the work.
             try:
+                well = not interrupted and all(r.error is None for r in results.values())
+                for layer in sequence if well else ():
+                    begun = layer in results or layer in running.values()
+                    if not begun and waits[layer] <= set(results):
+                        running[threads.submit(_timed, layer, work)] = layer
+                if not running:
+                    break
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    result = future.result()
+                    if result.error is not None and interrupted:
+                        result = replace(result, outcome=Outcome.INTERRUPTED)
+                    results[running[future]] = result
+                    del running[future]
+                    finished(result)
             except KeyboardInterrupt:
                 interrupted += 1
                 interrupt(interrupted)
-                continue
-            for future in ended:
-                result = future.result()
-                if result.error is not None and interrupted:
-                    result = replace(result, outcome=Outcome.INTERRUPTED)
-                results[running.pop(future)] = result
-                finished(result)
     return [results.get(layer, LayerResult(layer, Outcome.NOT_STARTED)) for layer in sequence]
 
 

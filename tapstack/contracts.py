@@ -224,10 +224,10 @@ def checked_field(
     producer = contract.LAYER
     repair = f"run: ./inv up --layer {producer} --stack {pulumi.get_stack()}"
     version = outputs.get("contract_version")
-    if version is not None and int(version) != contract.VERSION:
+    if version is None or int(version) != contract.VERSION:
+        found = "no contract version" if version is None else f"contract version {int(version)}"
         raise ContractError(
-            f"{producer} exports contract version {int(version)}, {consumer} reads version "
-            f"{contract.VERSION}; {repair}"
+            f"{producer} exports {found}, {consumer} reads version {contract.VERSION}; {repair}"
         )
     value: Any = outputs
     for part in path:

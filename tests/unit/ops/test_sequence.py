@@ -205,3 +205,19 @@ def test_finished_layers_are_told_as_they_finish() -> None:
 def test_nothing_to_run_is_no_fault() -> None:
     """N7: an empty choice answers an empty report."""
     assert sequence.run(CHAIN, [], done) == []
+
+
+def test_ctrl_c_while_a_result_is_told_reaches_the_work_too() -> None:
+    """N7: an interruption has no moment in which it's lost, and no result is lost by it."""
+    presses: list[int] = []
+    told: list[str] = []
+
+    def finished(result: sequence.LayerResult) -> None:
+        told.append(result.layer)
+        raise KeyboardInterrupt
+
+    results = sequence.run(
+        CHAIN, ["network", "data"], done, interrupt=presses.append, finished=finished
+    )
+    assert (presses, told) == ([1], ["network"])
+    assert [r.outcome for r in results] == [Outcome.DONE, Outcome.NOT_STARTED]

@@ -85,6 +85,14 @@ def test_another_version_of_the_contract_is_refused() -> None:
         check(NetworkOutputs, "data", outputs)
 
 
+def test_outputs_without_a_version_are_refused() -> None:
+    """N4: what says nothing of its version may be anything."""
+    outputs = network_outputs()
+    del outputs["contract_version"]
+    with pytest.raises(ContractError, match="exports no contract version, data reads version 1"):
+        check(NetworkOutputs, "data", outputs)
+
+
 def test_a_program_fails_with_the_contracts_line() -> None:
     """N4: the check runs inside the consumer's own program, so a bare ``pulumi up`` has it too."""
     outputs = network_outputs()
