@@ -128,18 +128,11 @@ class CompositeAlarm(ResourceType):
     service = "cloudwatch"
     inputs = (
         "alarmName alarmDescription alarmRule actionsEnabled alarmActions okActions "
-        "insufficientDataActions actionsSuppressor"
+        "insufficientDataActions"
     )
-    names: ClassVar = {"actionsSuppressor": ""}
-    suppressor: ClassVar = {
-        "alarm": "ActionsSuppressor",
-        "extensionPeriod": "ActionsSuppressorExtensionPeriod",
-        "waitPeriod": "ActionsSuppressorWaitPeriod",
-    }
     autoname = "alarmName"
     identity = ("alarmName",)
     replace = "alarmName actionsEnabled"
-    in_place = "actionsSuppressor"
     create = op("PutCompositeAlarm")
     updates = (op("PutCompositeAlarm", put=True),)
     id = "{alarmName}"
@@ -149,23 +142,6 @@ class CompositeAlarm(ResourceType):
     remove = op("DeleteAlarms", AlarmNames=["{id}"])
     tagging = TAGGING
     outputs: ClassVar = {"arn": "AlarmArn"}
-
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
-        given = props.get("actionsSuppressor")
-        return [
-            (f"actionsSuppressor.{key}", f"actionsSuppressor.{key} is not supported")
-            for key in (given if isinstance(given, Mapping) else {})
-            if key not in self.suppressor
-        ]
-
-    def parameters(
-        self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
-    ) -> Properties:
-        made = super().parameters(aws, call, ident, props, only, state)
-        if call.name == "PutCompositeAlarm":
-            for key, value in (props.get("actionsSuppressor") or {}).items():
-                made[self.suppressor[key]] = value
-        return made
 
     def do_update(
         self,
@@ -178,13 +154,6 @@ class CompositeAlarm(ResourceType):
     ) -> None:
         if set(changed) - {"tags", "tagsAll"}:
             self.call(aws, op("PutCompositeAlarm"), ident, after)
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "actionsSuppressor":
-            return {
-                inner: raw.get(self.suppressor[inner], value) for inner, value in written.items()
-            }
-        return super().drift(aws, raw, key, written)
 
 
 class Dashboard(ResourceType):

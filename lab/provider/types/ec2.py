@@ -329,7 +329,6 @@ class FlowLog(Ec2Type):
         "trafficType logDestinationType logDestination iamRoleArn logFormat "
         "maxAggregationInterval deliverCrossAccountRole destinationOptions"
     )
-    settings = ""
     names: ClassVar = {"iamRoleArn": "DeliverLogsPermissionArn"}
     sources: ClassVar = {
         "vpcId": "VPC",

@@ -41,7 +41,7 @@ class Route(ResourceType):
     pulumi_type = "aws:ec2/route:Route"
     service = "ec2"
     targets = (
-        "gatewayId natGatewayId networkInterfaceId transitGatewayId vpcEndpointId "
+        "gatewayId natGatewayId networkInterfaceId transitGatewayId "
         "vpcPeeringConnectionId egressOnlyGatewayId localGatewayId carrierGatewayId"
     )
     inputs = f"routeTableId {' '.join(DESTINATIONS)} {targets}"
@@ -70,11 +70,6 @@ class Route(ResourceType):
                 return route
         return None
 
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "vpcEndpointId":
-            return raw.get("GatewayId", written)
-        return super().drift(aws, raw, key, written)
-
     def do_update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
@@ -94,7 +89,6 @@ class RouteTableAssociation(ResourceType):
     pulumi_type = "aws:ec2/routeTableAssociation:RouteTableAssociation"
     service = "ec2"
     inputs = "routeTableId subnetId gatewayId"
-    in_place = "routeTableId"
     create = op("AssociateRouteTable")
     id = "AssociationId"
     identity = ("subnetId", "gatewayId")
@@ -124,12 +118,7 @@ class RouteTableAssociation(ResourceType):
             return None
         return found["RouteTableAssociationId"]
 
-    def update_resource(
-        self, aws: Aws, ident: str, old: Properties, old_inputs: Properties, inputs: Properties
-    ) -> Properties:
-        # AWS gives a replaced association a new id, and an update can't change an id: pulumi-aws
-        # replaces the association in place and keeps the new id; here it's found by the subnet.
-        return super().update_resource(aws, ident, old, old_inputs, inputs)
-
     def replaces(self, aws: Aws, prop: str) -> bool:
+        # pulumi-aws moves an association in place and keeps the new id that AWS gives it; an
+        # update of this plugin's can't change an id.
         return True

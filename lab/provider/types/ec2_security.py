@@ -52,7 +52,6 @@ class SecurityGroup(Ec2Type):
 
     pulumi_type = "aws:ec2/securityGroup:SecurityGroup"
     inputs = "name description vpcId ingress egress"
-    settings = "revokeRulesOnDelete"
     in_place = "ingress egress"
     names: ClassVar = {"name": "GroupName", "ingress": "", "egress": ""}
     autoname = "name"
@@ -137,12 +136,6 @@ class SecurityGroup(Ec2Type):
         if current.keys() == wanted.keys():
             return written
         return [_inline(rule) for _, rule in sorted(current.items())]
-
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        if props.get("revokeRulesOnDelete"):
-            for side in ("ingress", "egress"):
-                self._sync(aws, ident, side, [])
-        super().do_delete(aws, ident, props)
 
 
 def atoms(permissions: Any) -> dict[str, Properties]:

@@ -463,7 +463,6 @@ CONDITIONS = {
     "httpHeader": ("http-header", "HttpHeaderConfig"),
     "httpRequestMethod": ("http-request-method", "HttpRequestMethodConfig"),
     "pathPattern": ("path-pattern", "PathPatternConfig"),
-    "queryStrings": ("query-string", "QueryStringConfig"),
     "sourceIp": ("source-ip", "SourceIpConfig"),
 }
 
@@ -503,15 +502,7 @@ class ListenerRule(ResourceType):
         for item in props.get("conditions") or []:
             for key, value in item.items():
                 name, config = CONDITIONS[key]
-                if key == "queryStrings":
-                    body: Properties = {
-                        "Values": [
-                            {k.capitalize(): v for k, v in pair.items()}
-                            for pair in (value if isinstance(value, list) else [value])
-                        ]
-                    }
-                else:
-                    body = {f"{k[:1].upper()}{k[1:]}": v for k, v in value.items()}
+                body = {f"{k[:1].upper()}{k[1:]}": v for k, v in value.items()}
                 made.append({"Field": name, config: body})
         return made
 

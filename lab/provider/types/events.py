@@ -75,7 +75,7 @@ class EventRule(ResourceType):
     pulumi_type = "aws:cloudwatch/eventRule:EventRule"
     service = "events"
     inputs = "name eventBusName description eventPattern scheduleExpression state roleArn"
-    settings = "forceDestroy isEnabled"
+    settings = "forceDestroy"
     autoname = "name"
     identity = ("name", "eventBusName")
     replace = "name eventBusName"
@@ -93,13 +93,6 @@ class EventRule(ResourceType):
             if "arn" not in made:
                 made["arn"] = props.get("Arn")
         return made
-
-    def parameters(
-        self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
-    ) -> Properties:
-        if call.name == "PutRule" and "isEnabled" in props and "state" not in props:
-            props = {**props, "state": "ENABLED" if props["isEnabled"] else "DISABLED"}
-        return super().parameters(aws, call, ident, props, only, state)
 
     def do_update(
         self,
@@ -121,11 +114,6 @@ class EventRule(ResourceType):
         props = wire.plain(inputs)
         ident = self.ident_of(aws, {}, props)
         return ident if self.describe(aws, ident, props) else None
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "isEnabled":
-            return str(raw.get("State", "ENABLED")).startswith("ENABLED")
-        return super().drift(aws, raw, key, written)
 
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
         names = self.values(aws, ident, props)

@@ -11,14 +11,7 @@ from lab.provider.archive import zipped
 from lab.provider.aws import Aws
 from lab.provider.resource import Properties, ResourceType, Tagging, op
 
-CODE = "code s3Bucket s3Key s3ObjectVersion imageUri architectures sourceKmsKeyArn"
-CODE_MEMBERS = {
-    "s3Bucket": "Code.S3Bucket",
-    "s3Key": "Code.S3Key",
-    "s3ObjectVersion": "Code.S3ObjectVersion",
-    "imageUri": "Code.ImageUri",
-    "sourceKmsKeyArn": "Code.SourceKMSKeyArn",
-}
+CODE = "code architectures"
 ROLE_SECONDS = 10.0
 """A role made a moment ago can't be assumed yet, or has no permissions yet."""
 
@@ -31,20 +24,15 @@ class Function(ResourceType):
     inputs = (
         "name role handler runtime timeout memorySize description environment vpcConfig "
         "tracingConfig deadLetterConfig layers ephemeralStorage loggingConfig kmsKeyArn snapStart "
-        "packageType publish fileSystemConfig imageConfig codeSigningConfigArn "
-        "code s3Bucket s3Key s3ObjectVersion imageUri architectures sourceKmsKeyArn "
+        "packageType publish fileSystemConfig code architectures "
         "reservedConcurrentExecutions"
     )
-    # sourceCodeHash only tells Pulumi of new code; its change sends the code again.
-    settings = (
-        "sourceCodeHash skipDestroy replaceSecurityGroupsOnDestroy replacementSecurityGroupIds"
-    )
+    settings = "replaceSecurityGroupsOnDestroy replacementSecurityGroupIds"
     names: ClassVar = {
         "name": "FunctionName",
         "code": "",
         "fileSystemConfig": "FileSystemConfigs",
         "fileSystemConfig.localMountPath": "LocalMountPath",
-        **CODE_MEMBERS,
     }
     autoname = "name"
     identity = ("name",)
@@ -55,12 +43,12 @@ class Function(ResourceType):
             only=(
                 "role handler runtime timeout memorySize description environment vpcConfig "
                 "tracingConfig deadLetterConfig layers ephemeralStorage loggingConfig kmsKeyArn "
-                "snapStart fileSystemConfig imageConfig"
+                "snapStart fileSystemConfig"
             ),
             FunctionName="{id}",
         ),
     )
-    in_place = f"{CODE} reservedConcurrentExecutions publish codeSigningConfigArn"
+    in_place = f"{CODE} reservedConcurrentExecutions publish"
     resets: ClassVar = {
         "timeout": 3,
         "memorySize": 128,
@@ -75,7 +63,7 @@ class Function(ResourceType):
     read = op(
         "GetFunction",
         "Configuration",
-        names={"name": "FunctionName", "code": "", **dict.fromkeys(CODE_MEMBERS, "")},
+        names={"name": "FunctionName", "code": ""},
         FunctionName="{id}",
     )
     remove = op("DeleteFunction", FunctionName="{id}")
@@ -106,8 +94,7 @@ class Function(ResourceType):
     def do_create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateFunction")
         parameters = self.parameters(aws, call, None, props)
-        if "code" in props:
-            parameters.setdefault("Code", {})["ZipFile"] = zipped(props["code"])
+        parameters["Code"] = {"ZipFile": zipped(props["code"])}
         self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
         aws.retry(
             ROLE_SECONDS,
@@ -154,7 +141,7 @@ class Function(ResourceType):
             after = {**after, "loggingConfig": usual}
         super().do_update(aws, ident, before, after, changed, state)
         self._settled(aws, ident)
-        if {*CODE.split(), "sourceCodeHash"} & set(changed):
+        if set(CODE.split()) & set(changed):
             self._send_code(aws, ident, after)
             self._settled(aws, ident)
         elif after.get("publish"):
@@ -164,15 +151,10 @@ class Function(ResourceType):
                 self.finish(aws, ident, after)
             else:
                 aws.call("lambda", "DeleteFunctionConcurrency", {"FunctionName": ident})
-        if "codeSigningConfigArn" in changed:
-            raise RuntimeError("codeSigningConfigArn: not changed in place by the lab's provider")
 
     def _send_code(self, aws: Aws, ident: str, props: Properties) -> None:
-        names = {key: path.partition(".")[2] for key, path in CODE_MEMBERS.items()}
-        call = op("UpdateFunctionCode", only=CODE, names={**names, "code": ""})
-        parameters = self.parameters(aws, call, None, props)
-        if "code" in props:
-            parameters["ZipFile"] = zipped(props["code"])
+        parameters = self.parameters(aws, op("UpdateFunctionCode", only=CODE), None, props)
+        parameters["ZipFile"] = zipped(props["code"])
         parameters |= {"FunctionName": ident, "Publish": bool(props.get("publish"))}
         aws.call("lambda", "UpdateFunctionCode", parameters)
 
@@ -182,26 +164,9 @@ class Function(ResourceType):
                 "lambda", "GetFunctionConcurrency", {"FunctionName": raw["FunctionName"]}
             )
             return answer.get("ReservedConcurrentExecutions", -1)
-        if key == "publish" or key in CODE.split()[:-2]:
+        if key in ("publish", "code"):
             return written
         return super().drift(aws, raw, key, written)
-
-    def read_resource(
-        self, aws: Aws, ident: str, inputs: Properties, old: Properties
-    ) -> tuple[Properties, Properties] | None:
-        found = super().read_resource(aws, ident, inputs, old)
-        if found is None:
-            return None
-        fresh, outputs = found
-        written, seen = old.get("codeSha256"), outputs.get("codeSha256")
-        if written and seen != written and "sourceCodeHash" in fresh:
-            # Someone else's code: the next update sends ours again.
-            fresh["sourceCodeHash"] = outputs["sourceCodeHash"] = seen
-        return fresh, outputs
-
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        if not props.get("skipDestroy"):
-            super().do_delete(aws, ident, props)
 
 
 class Permission(ResourceType):
@@ -255,27 +220,16 @@ class Invocation(ResourceType):
 
     pulumi_type = "aws:lambda/invocation:Invocation"
     service = "lambda"
-    inputs = "functionName input qualifier triggers"
-    settings = "lifecycleScope terraformKey"
+    inputs = "functionName input triggers"
     names: ClassVar = {"triggers": ""}
     outputs: ClassVar = {"result": "result"}
     volatile = frozenset({"result"})
 
     def replaces(self, aws: Aws, prop: str) -> bool:
-        return prop in ("functionName", "qualifier", "region", "input", "triggers")
+        return prop in ("functionName", "region", "input", "triggers")
 
-    def _invoke(self, aws: Aws, props: Properties, action: str, previous: Any = None) -> str:
-        payload = props["input"]
-        if props.get("lifecycleScope") == "CRUD":
-            document = json.loads(payload)
-            document[props.get("terraformKey", "tf")] = {
-                "action": action,
-                "prev_input": json.loads(previous) if previous else None,
-            }
-            payload = json.dumps(document)
-        parameters = {"FunctionName": props["functionName"], "Payload": payload.encode()}
-        if props.get("qualifier"):
-            parameters["Qualifier"] = props["qualifier"]
+    def _invoke(self, aws: Aws, props: Properties) -> str:
+        parameters = {"FunctionName": props["functionName"], "Payload": props["input"].encode()}
         answer = aws.retry(
             30,
             ("ResourceConflictException", "TooManyRequestsException"),
@@ -290,9 +244,9 @@ class Invocation(ResourceType):
 
     def create_resource(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
         props = wire.plain(inputs)
-        result = self._invoke(aws, props, "create")
+        result = self._invoke(aws, props)
         digest = hashlib.sha256(props["input"].encode()).hexdigest()[:32]
-        ident = f"{props['functionName']}_{props.get('qualifier', '$LATEST')}_{digest}"
+        ident = f"{props['functionName']}_$LATEST_{digest}"
         return ident, {**inputs, "result": result}
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
@@ -302,8 +256,7 @@ class Invocation(ResourceType):
         return {}
 
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        if props.get("lifecycleScope") == "CRUD":
-            self._invoke(aws, props, "delete", props["input"])
+        """Nothing: a call can't be taken back."""
 
 
 class FunctionEventInvokeConfig(ResourceType):

@@ -17,21 +17,13 @@ class Key(ResourceType):
 
     pulumi_type = "aws:kms/key:Key"
     service = "kms"
-    inputs = (
-        "description keyUsage customerMasterKeySpec policy multiRegion "
-        "bypassPolicyLockoutSafetyCheck"
-    )
+    inputs = "description keyUsage customerMasterKeySpec policy multiRegion"
     settings = "deletionWindowInDays enableKeyRotation rotationPeriodInDays isEnabled"
     names: ClassVar = {"customerMasterKeySpec": "KeySpec"}
     create = op("CreateKey")
     updates = (
         op("UpdateKeyDescription", only="description", KeyId="{id}"),
-        op(
-            "PutKeyPolicy",
-            only="policy bypassPolicyLockoutSafetyCheck",
-            KeyId="{id}",
-            PolicyName="default",
-        ),
+        op("PutKeyPolicy", only="policy", KeyId="{id}", PolicyName="default"),
     )
     id = "KeyMetadata.KeyId"
     read = op("DescribeKey", "KeyMetadata", KeyId="{id}")
@@ -104,8 +96,6 @@ class Key(ResourceType):
             return bool(answer.get("KeyRotationEnabled"))
         if key == self.enabled_input:
             return bool(raw.get("Enabled", written))
-        if key == "bypassPolicyLockoutSafetyCheck":
-            return written
         return super().drift(aws, raw, key, written)
 
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:

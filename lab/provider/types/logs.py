@@ -15,13 +15,12 @@ class LogGroup(ResourceType):
 
     pulumi_type = "aws:cloudwatch/logGroup:LogGroup"
     service = "logs"
-    inputs = "name kmsKeyId logGroupClass retentionInDays deletionProtectionEnabled"
-    settings = "skipDestroy"
+    inputs = "name kmsKeyId logGroupClass retentionInDays"
     names: ClassVar = {"name": "logGroupName"}
     autoname = "name"
     identity = ("name",)
     create = op("CreateLogGroup")
-    in_place = "retentionInDays kmsKeyId deletionProtectionEnabled"
+    in_place = "retentionInDays kmsKeyId"
     id = "{name}"
     read = op("DescribeLogGroups", "logGroups[0]", logGroupNamePrefix="{id}")
     remove = op("DeleteLogGroup", logGroupName="{id}")
@@ -59,21 +58,8 @@ class LogGroup(ResourceType):
                 aws.call("logs", "AssociateKmsKey", parameters)
             else:
                 aws.call("logs", "DisassociateKmsKey", {"logGroupName": ident})
-        if "deletionProtectionEnabled" in changed:
-            aws.call(
-                "logs",
-                "PutLogGroupDeletionProtection",
-                {
-                    "logGroupIdentifier": ident,
-                    "deletionProtectionEnabled": bool(after.get("deletionProtectionEnabled")),
-                },
-            )
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "retentionInDays":
             return raw.get("retentionInDays", 0)
         return super().drift(aws, raw, key, written)
-
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        if not props.get("skipDestroy"):
-            super().do_delete(aws, ident, props)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lab.provider import shapes
-from lab.provider.aws import Aws, error_code, is_not_found
+from lab.provider.aws import Aws, is_not_found
 from lab.provider.resource import Properties, ResourceType, Tagging, op
 
 MANAGED = "Managed by Pulumi"
@@ -115,10 +115,7 @@ class Cluster(RdsType):
         "caCertificateIdentifier dbInstanceParameterGroupName enableLocalWriteForwarding"
     )
     # sourceRegion only signs requests of AWS's own; the lab checks no signatures.
-    settings = (
-        "skipFinalSnapshot finalSnapshotIdentifier applyImmediately deleteAutomatedBackups "
-        "masterPasswordWo masterPasswordWoVersion sourceRegion"
-    )
+    settings = "skipFinalSnapshot finalSnapshotIdentifier applyImmediately sourceRegion"
     names: ClassVar = {
         "clusterIdentifier": "DBClusterIdentifier",
         "masterPassword": "MasterUserPassword",
@@ -209,11 +206,6 @@ class Cluster(RdsType):
             ]
         return []
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        if "masterPasswordWo" in props:
-            props = {**props, "masterPassword": props["masterPasswordWo"]}
-        return super().do_create(aws, props)
-
     def do_update(
         self,
         aws: Aws,
@@ -226,9 +218,6 @@ class Cluster(RdsType):
         special = {*self.in_place.split()}
         for call in self.updates:
             mine = [k for k in changed if k not in special and self.location(aws, call, k)]
-            if "masterPasswordWoVersion" in changed:
-                mine.append("masterPassword")
-                after = {**after, "masterPassword": after.get("masterPasswordWo")}
             self.send_update(aws, call, ident, after, mine, {"applyImmediately": True, **state})
         modified: Properties = {}
         if "enabledCloudwatchLogsExports" in changed:
@@ -258,8 +247,7 @@ class Cluster(RdsType):
         if new:
             verb = "migrated between" if old else "added to"
             raise RuntimeError(f"existing clusters cannot be {verb} existing global clusters")
-        if old:
-            leave_global_cluster(aws, old, state["arn"])
+        leave_global_cluster(aws, old, state["arn"])
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "vpcSecurityGroupIds":
@@ -281,13 +269,7 @@ class Cluster(RdsType):
             parameters: Properties = {"DBClusterIdentifier": ident}
             parameters["SkipFinalSnapshot"] = bool(props.get("skipFinalSnapshot"))
             if not parameters["SkipFinalSnapshot"]:
-                if not props.get("finalSnapshotIdentifier"):
-                    raise RuntimeError(
-                        "finalSnapshotIdentifier is required when skipFinalSnapshot is false"
-                    )
                 parameters["FinalDBSnapshotIdentifier"] = props["finalSnapshotIdentifier"]
-            if "deleteAutomatedBackups" in props:
-                parameters["DeleteAutomatedBackups"] = props["deleteAutomatedBackups"]
             aws.call("rds", "DeleteDBCluster", parameters)
 
 
@@ -396,14 +378,7 @@ class ClusterInstance(RdsType):
         raw = self.describe(aws, ident, props)
         if raw is None or raw.get("DBInstanceStatus") == "deleting":
             return
-        parameters: Properties = {"DBInstanceIdentifier": ident}
-        try:
-            aws.call("rds", "DeleteDBInstance", parameters)
-        except Exception as error:
-            if error_code(error) != "InvalidParameterCombination":
-                raise
-            # Only instances outside a cluster have snapshots of their own.
-            aws.call("rds", "DeleteDBInstance", {**parameters, "SkipFinalSnapshot": True})
+        aws.call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": ident})
 
 
 class _Parameters(RdsType):
@@ -412,7 +387,6 @@ class _Parameters(RdsType):
     kind: ClassVar[str]
     listing: ClassVar[str]
     inputs = "name family description parameters"
-    settings = "skipDestroy"
     in_place = "parameters"
     autoname = "name"
     identity = ("name",)
@@ -479,16 +453,11 @@ class _Parameters(RdsType):
                 made.append(item if shapes.same(value, item["value"]) else {**item, "value": value})
         return made
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        if not props.get("skipDestroy"):
-            super().do_delete(aws, ident, props)
-
 
 class ClusterParameterGroup(_Parameters):
     """Parameters of clusters."""
 
     pulumi_type = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
-    settings = ""
     kind, listing = "DBClusterParameterGroup", "DescribeDBClusterParameters"
     names: ClassVar = {**_Parameters.names, "name": "DBClusterParameterGroupName"}
     create = op("CreateDBClusterParameterGroup")

@@ -277,7 +277,7 @@ class Record(ResourceType):
     service, is_global = "route53", True
     inputs = (
         "zoneId name type ttl records setIdentifier healthCheckId aliases "
-        "multivalueAnswerRoutingPolicy failoverRoutingPolicies weightedRoutingPolicies "
+        "failoverRoutingPolicies weightedRoutingPolicies "
         "latencyRoutingPolicies geolocationRoutingPolicies"
     )
     settings = "allowOverwrite"
@@ -332,8 +332,6 @@ class Record(ResourceType):
             for policy in _items(props.get(key)):
                 for inner, value in policy.items():
                     shapes.put(made, members[inner], value)
-        if props.get("multivalueAnswerRoutingPolicy"):
-            made["MultiValueAnswer"] = True
         return made
 
     def _change(self, aws: Aws, action: str, zone: str, record: Properties) -> None:

@@ -158,20 +158,16 @@ class SecretVersion(ResourceType):
 
     pulumi_type = "aws:secretsmanager/secretVersion:SecretVersion"
     service = "secretsmanager"
-    inputs = "secretId secretString secretBinary versionStages"
-    settings = "secretStringWo secretStringWoVersion"
-    replace = "secretId secretString secretBinary secretStringWoVersion"
-    in_place = "versionStages"
+    inputs = "secretId secretString"
+    replace = "secretId secretString"
     create = op("PutSecretValue")
     id = "{secretId}|{versionId}"
     outputs: ClassVar = {"arn": "ARN", "secretArn": "ARN", "versionId": "VersionId"}
 
     def replaces(self, aws: Aws, prop: str) -> bool:
-        return prop in self.replace.split() or prop == "region"
+        return True
 
     def do_create(self, aws: Aws, props: Properties) -> str:
-        if "secretStringWo" in props:
-            props = {**props, "secretString": props["secretStringWo"]}
         call = op("PutSecretValue")
         answer = self.call(aws, call, None, props)
         return f"{props['secretId']}|{answer['VersionId']}"
@@ -196,29 +192,13 @@ class SecretVersion(ResourceType):
             if is_not_found(error) or error_code(error) == "InvalidRequestException":
                 return None
             raise
-        value = props.get("secretString", props.get("secretStringWo"))
-        same = found.get("SecretString") == value
+        same = found.get("SecretString") == props["secretString"]
         return f"{props['secretId']}|{found['VersionId']}" if same else None
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "secretString":
             return raw.get("SecretString", written)
-        if key == "versionStages":
-            seen = raw.get("VersionStages") or []
-            return written if sorted(seen) == sorted(written) else seen
         return written
-
-    def do_update(
-        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
-    ) -> None:
-        if "versionStages" not in changed:
-            return
-        secret, _, version = ident.partition("|")
-        had, wanted = set(before.get("versionStages") or []), set(after.get("versionStages") or [])
-        for stage in sorted(wanted - had):
-            self._stage(aws, secret, stage, {"MoveToVersionId": version})
-        for stage in sorted(had - wanted - {"AWSCURRENT"}):
-            self._stage(aws, secret, stage, {"RemoveFromVersionId": version})
 
     def _stage(self, aws: Aws, secret: str, stage: str, move: Properties) -> None:
         aws.call(

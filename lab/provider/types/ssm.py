@@ -14,7 +14,6 @@ class Parameter(ResourceType):
     pulumi_type = "aws:ssm/parameter:Parameter"
     service = "ssm"
     inputs = "name type value description keyId tier allowedPattern dataType insecureValue"
-    settings = "overwrite valueWo valueWoVersion"
     names: ClassVar = {"insecureValue": "Value"}
     autoname = "name"
     identity = ("name",)
@@ -42,19 +41,11 @@ class Parameter(ResourceType):
             made["path"] = ident if ident.startswith("/") else f"/{ident}"
         return made
 
-    def _written(self, props: Properties) -> Properties:
-        return {**props, "value": props["valueWo"]} if "valueWo" in props else props
-
     def do_create(self, aws: Aws, props: Properties) -> str:
         call = op("PutParameter")
-        parameters = self.parameters(aws, call, None, self._written(props))
-        if props.get("overwrite"):
-            parameters["Overwrite"] = True
-        else:  # AWS takes no tags together with Overwrite
-            self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters = self.parameters(aws, call, None, props)
+        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
         aws.call("ssm", call.name, parameters)
-        if props.get("overwrite") and props.get("tagsAll"):
-            self.retag(aws, props["name"], {}, props, {})
         return props["name"]
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
@@ -69,5 +60,5 @@ class Parameter(ResourceType):
         changed: list[str],
         state: Any,
     ) -> None:
-        if set(changed) - {"tags", "tagsAll", "overwrite"}:
-            self.call(aws, self.updates[0], ident, self._written(after))
+        if set(changed) - {"tags", "tagsAll"}:
+            self.call(aws, self.updates[0], ident, after)

@@ -9,6 +9,8 @@ import grpc
 from pulumi.runtime.proto import provider_pb2
 
 from lab.provider import wire
+from lab.provider.registry import resource_type
+from lab.provider.resource import ResourceType
 from lab.provider.service import AwsProvider
 
 PREFIX = "urn:pulumi:lab::project::"
@@ -63,6 +65,10 @@ class ProviderClient:
         }
         request = provider_pb2.ConfigureRequest(args=wire.to_struct(args))
         self.servicer.Configure(request, Context())
+
+    @staticmethod
+    def kind(token: str) -> ResourceType:
+        return resource_type(token)
 
     def check(
         self, resource: Resource, news: dict[str, Any]

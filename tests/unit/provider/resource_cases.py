@@ -17,7 +17,8 @@ Inputs = Callable[[World], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """``stays``: its deletion leaves something behind that AWS itself answers."""
+    """``born``: AWS makes one itself, before the program does. ``stays``: its deletion leaves
+    something behind that AWS itself answers."""
 
     key: str
     token: str
@@ -25,6 +26,7 @@ class Case:
     changed: Inputs | None = None
     region: str = "us-east-1"
     found: bool = True
+    born: bool = False
     stays: bool = False
 
 
@@ -672,6 +674,7 @@ DATA = [
             "bucket": w["bucket"].id,
             "rule": {"objectOwnership": "BucketOwnerEnforced"},
         },
+        born=True,
     ),
     Case(
         "bucket-policy",

@@ -61,6 +61,8 @@ def lives(clients: Clients) -> dict[str, Life]:
 
 
 def _live(client: ProviderClient, case: Case, world: World, life: Life) -> None:
+    if not case.born and not case.stays:
+        life.expect("look up before", lambda: _absent(client, case, world))
     try:
         resource = client.create(case.token, case.key, case.inputs(world))
     except Exception as error:
@@ -76,6 +78,33 @@ def _live(client: ProviderClient, case: Case, world: World, life: Life) -> None:
         changed = case.changed(world)
         life.expect("update", lambda: _update(client, resource, changed))
         life.expect("read after the update", lambda: _drift(client, resource))
+    if client.kind(case.token).tagging:
+        life.expect("tags", lambda: _retag(client, resource))
+    life.expect("completed", lambda: _completed(client, resource))
+
+
+def _absent(client: ProviderClient, case: Case, world: World) -> str:
+    resource = Resource(case.token, case.key)
+    resource.inputs = client.checked(resource, case.inputs(world))
+    found = client.read(resource, by_name=True).id
+    return f"{found!r} is taken for it" if found else ""
+
+
+def _retag(client: ProviderClient, resource: Resource) -> str:
+    """Tags are added and taken away in place."""
+    written = {key: value for key, value in resource.inputs.items() if key != "tagsAll"}
+    more = {**written, "tags": {**written.get("tags", {}), "Added": "later"}}
+    complaints = [_update(client, resource, more), _drift(client, resource)]
+    complaints += [_update(client, resource, written), _drift(client, resource)]
+    return "; ".join(filter(None, complaints))
+
+
+def _completed(client: ProviderClient, resource: Resource) -> str:
+    """What an unfinished creation left to do can be done again, and leaves it as it was."""
+    client.update(
+        resource, {key: value for key, value in resource.inputs.items() if key != "tagsAll"}
+    )
+    return _drift(client, resource)
 
 
 def _drift(client: ProviderClient, resource: Resource) -> str:
@@ -120,8 +149,9 @@ def _die(client: ProviderClient, case: Case, resource: Resource, life: Life) -> 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
 def test_a_resource_lives_as_it_is_declared(lives: dict[str, Life], case: Case) -> None:
-    """Made; read back without drift; unchanged inputs are no difference; found by its natural key;
-    changed in place; deleted twice and gone (N7, R9.3)."""
+    """Not found before it is made; made; read back without drift; unchanged inputs are no
+    difference; found by its natural key; changed in place; tagged anew; what an interruption left
+    undone completed; deleted twice and gone (N7, R9.3)."""
     life = lives[case.key]
     assert life.made, life.problems
     assert life.problems == []
