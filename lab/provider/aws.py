@@ -88,29 +88,26 @@ class Aws:
     def client(self, service: str, region: str | None = None) -> BaseClient:
         """The client of a service in the provider's region (or another), made once."""
         key = (service, region or self.region)
-        found = self._clients.get(key)
-        if found is None:
-            from botocore.config import Config
+        from botocore.config import Config
 
-            with self._lock:  # making clients isn't thread-safe, using them is
-                found = self._clients.get(key)
-                if found is None:
-                    found = self._clients[key] = self._session.create_client(
-                        service,
-                        region_name=key[1],
-                        endpoint_url=self.endpoint(service),
-                        config=Config(
-                            retries={"mode": "standard", "max_attempts": 3},
-                            max_pool_connections=64,
-                            connect_timeout=5,
-                            read_timeout=120,
-                            s3={"addressing_style": "path"},
-                            proxies={},
-                            parameter_validation=True,
-                            ignore_configured_endpoint_urls=True,
-                        ),
-                    )
-        return found
+        with self._lock:  # making clients isn't thread-safe, using them is
+            if key not in self._clients:
+                self._clients[key] = self._session.create_client(
+                    service,
+                    region_name=key[1],
+                    endpoint_url=self.endpoint(service),
+                    config=Config(
+                        retries={"mode": "standard", "max_attempts": 3},
+                        max_pool_connections=64,
+                        connect_timeout=5,
+                        read_timeout=120,
+                        s3={"addressing_style": "path"},
+                        proxies={},
+                        parameter_validation=True,
+                        ignore_configured_endpoint_urls=True,
+                    ),
+                )
+            return self._clients[key]
 
     def call(
         self,
@@ -127,12 +124,10 @@ class Aws:
 
     def operation(self, service: str, name: str) -> Any:
         """botocore's model of an operation; no client is made for it."""
-        model = self._models.get(service)
-        if model is None:
-            with self._lock:
-                model = self._models.get(service) or self._session.get_service_model(service)
-                self._models[service] = model
-        return model.operation_model(name)
+        with self._lock:
+            if service not in self._models:
+                self._models[service] = self._session.get_service_model(service)
+        return self._models[service].operation_model(name)
 
     @cached_property
     def account_id(self) -> str:

@@ -80,7 +80,3 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     threading.Thread(target=_warm_up, daemon=True).start()
     server.wait_for_termination()
-
-
-if __name__ == "__main__":
-    main()

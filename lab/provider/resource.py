@@ -89,8 +89,6 @@ class UnfinishedError(Exception):
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
     """A template with its fields filled in; None if a field has no value."""
-    if isinstance(template, Mapping):
-        return {key: fill(item, values) for key, item in template.items()}
     if isinstance(template, list):
         return [fill(item, values) for item in template]
     if not isinstance(template, str):
@@ -359,8 +357,7 @@ class ResourceType:
 
     def describe(self, aws: Aws, ident: str, props: Mapping[str, Any]) -> Properties | None:
         """What AWS says of it, or None when it isn't there."""
-        if self.read is None:
-            return {}
+        assert self.read is not None, self.pulumi_type  # noqa: S101 - else it's overridden
         return self._described(aws, self.read, ident, props)
 
     def _described(
@@ -395,8 +392,6 @@ class ResourceType:
             found = self._described(aws, self.find, None, props)
             ident = shapes.get(found, self.found_id) if found else None
             return str(ident) if ident else None
-        if "{" not in self.id:
-            return None
         ident = self._fill(aws, self.id, None, props)
         if ident is None or self.describe(aws, str(ident), props) is None:
             return None
@@ -583,16 +578,14 @@ class ResourceType:
             parameters["TagSpecifications"] = [{"ResourceType": self.tag_resource, "Tags": pairs}]
             return
         name = tag_member(shape)
-        if name:
-            parameters[name] = tags_to_aws(tags, shape.members[name])
+        parameters[name] = tags_to_aws(tags, shape.members[name])
 
     def retag(
         self, aws: Aws, ident: str, before: Properties, after: Properties, state: Properties
     ) -> None:
         """Make the tags as ``after`` has them."""
         tagging = self.tagging
-        if tagging is None:
-            return
+        assert tagging is not None, self.pulumi_type  # noqa: S101 - or it has no tags to change
         had, wanted = before.get("tagsAll") or {}, after.get("tagsAll") or {}
         added = {key: value for key, value in wanted.items() if had.get(key) != value}
         removed = sorted(key for key in had if key not in wanted)
@@ -610,7 +603,7 @@ class ResourceType:
         if added:
             parameters = self.parameters(aws, tagging.tag, ident, {}, state=values)
             shape = aws.operation(self.service, tagging.tag.name).input_shape
-            name = tag_member(shape) or "Tags"
+            name = tag_member(shape)
             parameters[name] = tags_to_aws(added, shape.members[name])
             aws.call(self.service, tagging.tag.name, parameters)
 
@@ -618,8 +611,6 @@ class ResourceType:
         self, aws: Aws, ident: str, raw: Properties, fresh: Properties, known: Properties
     ) -> None:
         tags = self.current_tags(aws, ident, raw, wire.plain({**known, **fresh}))
-        if tags is None:
-            return  # not told: as last written
         own = wire.plain(fresh.get("tags") or {})
         tags = {key: value for key, value in tags.items() if not key.startswith("aws:")}
         mine = {
@@ -634,25 +625,18 @@ class ResourceType:
 
     def current_tags(
         self, aws: Aws, ident: str, raw: Properties, props: Properties
-    ) -> dict[str, str] | None:
-        """The tags that AWS has, or None when it doesn't tell."""
+    ) -> dict[str, str]:
+        """The tags that AWS has."""
         tagging = self.tagging
-        if tagging is None:
-            return None
+        assert tagging is not None, self.pulumi_type  # noqa: S101 - or it has no tags to read
         if tagging.list is None:
-            found = shapes.get(raw, tagging.path)
-            return None if found is None else tags_from_aws(found)
+            return tags_from_aws(shapes.get(raw, tagging.path) or [])
         parameters = self.parameters(aws, tagging.list, ident, {}, state={**raw, **props})
-        try:
-            answer = aws.call(self.service, tagging.list.name, parameters)
-        except Exception as error:
-            if is_not_found(error):
-                return {}
-            raise
+        answer = aws.call(self.service, tagging.list.name, parameters)
         if tagging.list.result:
             return tags_from_aws(shapes.get(answer, tagging.list.result) or [])
         shape = aws.operation(self.service, tagging.list.name).output_shape
-        return tags_from_aws(answer.get(tag_member(shape) or "Tags") or [])
+        return tags_from_aws(answer.get(tag_member(shape)) or [])
 
     # -- delete -----------------------------------------------------------------------------
 
@@ -688,12 +672,9 @@ TAG_MEMBERS = ("tags", "taglist", "tagset", "resourcetaglist", "addtags", "backu
                "backupplantags")  # fmt: skip
 
 
-def tag_member(shape: Any) -> str | None:
+def tag_member(shape: Any) -> str:
     """The member of a structure that holds tags."""
-    for name in shape.members:
-        if shapes.normal(name) in TAG_MEMBERS:
-            return name
-    return None
+    return next(name for name in shape.members if shapes.normal(name) in TAG_MEMBERS)
 
 
 def tag_keys_member(shape: Any) -> str:
@@ -701,7 +682,7 @@ def tag_keys_member(shape: Any) -> str:
     for name in shape.members:
         if shapes.normal(name) in ("tagkeys", "tagkeylist", "removetagkeys"):
             return name
-    return tag_member(shape) or "TagKeys"
+    return tag_member(shape)
 
 
 def tags_to_aws(tags: Mapping[str, str], shape: Any) -> Any:

@@ -70,9 +70,6 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def GetPluginInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def Attach(self, request: Any, context: Any) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         if self.aws is not None:
             self.aws.cancelled.set()
@@ -95,9 +92,6 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         args = wire.plain(wire.from_struct(request.args))
-        if not args:
-            prefix = "aws:config:"
-            args = {key.removeprefix(prefix): value for key, value in request.variables.items()}
         problems = check_config(args)
         if problems:
             context.abort(

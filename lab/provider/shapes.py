@@ -8,7 +8,6 @@ declared by the resource type as an exception (``names``).
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -148,8 +147,6 @@ def to_aws(value: Any, shape: Any, names: Names, path: str) -> Any:  # noqa: PLR
         if isinstance(value, Mapping | list):
             return json.dumps(value, sort_keys=True, separators=(",", ":"))
         return str(value)
-    if kind == "blob":
-        return value.encode() if isinstance(value, str) else value
     return value
 
 
@@ -198,8 +195,6 @@ def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) 
         value = json.dumps(value)  # botocore decodes IAM's documents; Pulumi has them as text
     if hasattr(value, "isoformat"):
         return like if like is not None else value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8") if _is_text(value) else base64.b64encode(value).decode()
     if like is not None and not isinstance(like, Mapping | list):
         return like if same(value, like) else value
     return value
@@ -247,14 +242,6 @@ def _list_from_aws(value: list[Any], shape: Any, names: Names, path: str, like: 
         else:
             return made
     return like
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def same(one: Any, other: Any) -> bool:

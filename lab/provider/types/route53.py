@@ -111,7 +111,7 @@ class Zone(Route53Type):
                 continue
             ident = item["Id"].rpartition("/")[2]
             # A domain may have several zones; ours says whose it is, or nothing yet at all.
-            tags = self.current_tags(aws, ident, {}, {}) or {}
+            tags = self.current_tags(aws, ident, {}, {})
             if not tags or tags.get("EnvironmentSuffix") == wanted.get("EnvironmentSuffix"):
                 return ident
         return None
@@ -239,7 +239,7 @@ class HealthCheck(Route53Type):
         untagged: list[str] = []
         pages = aws.client("route53").get_paginator("list_health_checks").paginate()
         for item in [item for page in pages for item in page["HealthChecks"]]:
-            tags = self.current_tags(aws, item["Id"], {}, {}) or {}
+            tags = self.current_tags(aws, item["Id"], {}, {})
             keys = ("Name", "EnvironmentSuffix")
             if tags and all(tags.get(key) == wanted.get(key) for key in keys):
                 return item["Id"]

@@ -104,7 +104,7 @@ class Bucket(ResourceType):
 
     def current_tags(
         self, aws: Aws, ident: str, raw: Properties, props: Properties
-    ) -> dict[str, str] | None:
+    ) -> dict[str, str]:
         try:
             answer = aws.call("s3", "GetBucketTagging", {"Bucket": ident})
         except Exception as error:
