@@ -293,9 +293,10 @@ class ResourceType:
         )
         try:
             self.finish(aws, ident, props)
+            raw = self.require(aws, ident, props)
         except Exception as error:
             raise self.unfinished(aws, ident, inputs, {}, error) from error
-        return ident, self.answer(aws, ident, self.require(aws, ident, props), inputs, {})
+        return ident, self.answer(aws, ident, raw, inputs, {})
 
     def unfinished(
         self, aws: Aws, ident: str, inputs: Properties, old: Properties, error: Exception
@@ -507,9 +508,9 @@ class ResourceType:
                 self.wait_ready(aws, ident, {**state, **after})
             else:
                 self.finish(aws, ident, {**after})
+            raw = self.require(aws, ident, {**state, **after})
         except Exception as error:
             raise self.unfinished(aws, ident, inputs, old, error) from error
-        raw = self.require(aws, ident, {**state, **after})
         return self.answer(aws, ident, raw, inputs, old)
 
     def do_update(
