@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from botocore.session import Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.provider import shapes, wire
+from lab.provider import diff, plugin, shapes, wire
 from lab.provider.archive import zipped
 from lab.provider.aws import Aws, CancelledError
 
@@ -162,3 +164,121 @@ def test_waiting_ends_when_the_engine_cancels() -> None:
     aws.cancelled.set()
     with pytest.raises(CancelledError):
         aws.until("the moon", 60, lambda: None)
+
+
+SCALING = shape("rds", "CreateDBCluster").members["ServerlessV2ScalingConfiguration"]
+VPC_ATTRIBUTE = shape("ec2", "ModifyVpcAttribute").members["EnableDnsSupport"]
+NAME = FUNCTION.members["FunctionName"]
+VARIABLES = FUNCTION.members["Environment"].members["Variables"]
+STRUCTURE = FUNCTION.members["VpcConfig"]
+START = shape("cloudwatch", "GetMetricData").members["StartTime"]
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "made"),
+    [
+        (wire.UNKNOWN, STRUCTURE, wire.UNKNOWN),
+        ([], STRUCTURE, {}),
+        ([{"subnetIds": "a"}], STRUCTURE, {"SubnetIds": ["a"]}),
+        ({"subnetIds": None, "securityGroupIds": ["b"]}, STRUCTURE, {"SecurityGroupIds": ["b"]}),
+        (True, VPC_ATTRIBUTE, {"Value": True}),
+        ("false", VPC_ATTRIBUTE, {"Value": False}),
+        (True, NAME, "true"),
+        ({"b": 1, "a": [2]}, NAME, '{"a":[2],"b":1}'),
+        ({"A": 1}, VARIABLES, {"A": "1"}),
+        ("0.5", SCALING.members["MinCapacity"], 0.5),
+        ("3", FUNCTION.members["Timeout"], 3),
+        (b"zip", FUNCTION.members["Code"].members["ZipFile"], b"zip"),
+    ],
+    ids=str,
+)
+def test_a_value_takes_the_form_of_its_place(value: Any, place: Any, made: Any) -> None:
+    """First light: what pulumi-aws flattens, wraps or has as text is as AWS's model has it."""
+    assert shapes.to_aws(value, place, {}, "x") == made
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "why"),
+    [
+        ([{}, {}], STRUCTURE, "AWS takes one of it, got 2"),
+        ("text", STRUCTURE, "x"),
+        (["text"], VARIABLES, "x"),
+    ],
+    ids=["two", "text", "list"],
+)
+def test_a_value_that_has_no_place_is_refused(value: Any, place: Any, why: str) -> None:
+    """First light: a wrong kind of value is named, never guessed at."""
+    with pytest.raises(shapes.UnmappedError, match=why):
+        shapes.to_aws(value, place, {}, "x")
+
+
+def test_an_input_that_names_send_nowhere_is_left_out() -> None:
+    """A name mapped to nothing is another call's."""
+    value = {"subnetIds": ["a"], "vpcId": "v"}
+    made = shapes.to_aws(value, STRUCTURE, {"x.vpcId": ""}, "x")
+    assert made == {"SubnetIds": ["a"]}
+
+
+MOMENT = datetime(2024, 5, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "like", "made"),
+    [
+        (None, NAME, "as written", "as written"),
+        (5, None, None, 5),
+        ({"SubnetIds": ["a"]}, STRUCTURE, [{"subnetIds": ["b"]}], [{"subnetIds": ["a"]}]),
+        ({"SubnetIds": ["a"], "VpcId": None}, STRUCTURE, None, {"subnetIds": ["a"]}),
+        ({"Value": False}, VPC_ATTRIBUTE, True, False),
+        ({"SubnetIds": ["a"]}, STRUCTURE, {"other": 1}, {"other": 1}),
+        ({"A": "b"}, VARIABLES, None, {"A": "b"}),
+        ({"Id": 1}, NAME, None, '{"Id": 1}'),
+        (MOMENT, START, "2024-05-06T00:00:00Z", "2024-05-06T00:00:00Z"),
+        (MOMENT, START, None, "2024-05-06T00:00:00+00:00"),
+        ([], STRUCTURE.members["SubnetIds"], "flat", "flat"),
+    ],
+    ids=str,
+)
+def test_an_answer_takes_the_form_that_was_written(
+    value: Any, place: Any, like: Any, made: Any
+) -> None:
+    """Refresh: the program's own form of a value, or AWS's in camelCase for ``.get()``."""
+    assert shapes.from_aws(value, place, {}, "x", like) == made
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (5.0, "5", True),
+        (True, "true", True),
+        (None, "", False),
+        ([1], "1", False),
+        ('{"Action": ["a"]}', '{"Action":"a"}', True),
+        ('{"Action": ["a", "b"]}', '{"Action": ["b", "a"]}', True),
+        ("{no json", "{other", False),
+    ],
+)
+def test_values_are_the_same_as_a_user_means_it(one: Any, other: Any, same: bool) -> None:
+    """A number as text and a policy in another order are no drift; an absent value is one."""
+    assert shapes.same(one, other) is same
+
+
+def test_only_what_a_program_writes_is_compared() -> None:
+    """The SDK's own marks and what is null on both sides are no difference."""
+    old = {"__defaults": [], "a": None, "b": 1, "d": {"x": None}}
+    new = {"__defaults": ["b"], "a": None, "c": 2, "d": {"x": None}}
+    assert list(diff.changes(old, new)) == [("b", "b", diff.DELETE), ("c", "c", diff.ADD)]
+
+
+def test_what_the_wire_can_t_carry_is_refused() -> None:
+    """A value of another kind (a moment, bytes) is an error of the plugin's, not a wrong text."""
+    with pytest.raises(TypeError, match="no Pulumi value can be made of datetime"):
+        wire.to_struct({"at": MOMENT})
+
+
+def test_the_sdk_that_is_loaded_already_stays_as_it_is() -> None:
+    """The plugin's short cut around the SDK is for its own process only."""
+    import pulumi
+
+    plugin._spare_the_sdk()
+    assert sys.modules["pulumi"] is pulumi

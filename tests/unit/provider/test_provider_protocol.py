@@ -67,6 +67,39 @@ def test_a_provider_without_endpoint_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert "never calls AWS" in configuration(endpoints="[{}]")[0]
 
 
+def test_arguments_that_mean_nothing_here_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N1: neither a profile nor an argument the lab doesn't know is quietly passed over; an
+    address that a preview doesn't know yet is no failure."""
+    monkeypatch.setenv(ENDPOINT_VARIABLE, NOWHERE)
+    assert configuration(region="") == ["the provider needs a region"]
+    assert configuration(profile="production") == ["the lab's provider uses no AWS profile"]
+    assert configuration(assumeRoles="[]") == [
+        "provider argument 'assumeRoles' is not supported by the lab's provider"
+    ]
+    assert configuration(endpoints=wire.UNKNOWN) == []
+
+
+def test_a_provider_whose_region_is_unknown_checks_names_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """N5: a preview may know no region yet; inputs pass, and what needs AWS says why it can't."""
+    monkeypatch.setenv(ENDPOINT_VARIABLE, NOWHERE)
+    client = ProviderClient(NOWHERE, wire.UNKNOWN)
+    assert client.servicer.aws is None
+    client.servicer.Cancel(None, Context())
+    inputs, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b"})
+    assert (inputs, failures) == ({"bucket": "b"}, [])
+    with pytest.raises(FailedCallError, match="isn't configured yet: its region is unknown"):
+        client.create(BUCKET, "x", {"bucket": "b"})
+
+
+def test_cancel_ends_the_waiting_of_a_configured_provider(client: ProviderClient) -> None:
+    """Ctrl-C: nothing keeps polling for a resource that no one waits for."""
+    client.servicer.Cancel(None, Context())
+    assert client.servicer.aws is not None
+    assert client.servicer.aws.cancelled.is_set()
+
+
 def test_credentials_come_from_the_provider_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -145,6 +178,65 @@ def test_check_adds_region_and_all_tags_and_keeps_secrets(client: ProviderClient
         Resource("aws:iam/role:Role", "r"), {"name": "r", "assumeRolePolicy": ""}
     )
     assert "region" not in role
+
+
+def test_a_region_other_than_the_provider_s_is_refused(client: ProviderClient) -> None:
+    """Trap 32: a resource belongs to the region of its provider."""
+    _, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b", "region": "us-west-2"})
+    assert [key for key, _ in failures] == ["region"]
+    assert "us-east-1: give it the provider of its own region" in failures[0][1]
+
+
+def test_tags_that_are_unknown_leave_all_tags_unknown(client: ProviderClient) -> None:
+    """N5: a preview invents no tags."""
+    inputs, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b", "tags": wire.UNKNOWN})
+    assert not failures
+    assert inputs["tagsAll"] == wire.UNKNOWN
+
+
+def test_a_function_and_a_type_that_are_unknown_are_named(client: ProviderClient) -> None:
+    """First light: what the plugin doesn't hold is said in one line, also when AWS's own type
+    was deployed by another program."""
+    token = "aws:ec2/getAmi:getAmi"
+    answer = client.servicer.Invoke(provider_pb2.InvokeRequest(tok=token), Context())
+    assert [item.reason for item in answer.failures] == [
+        f"function {token} is not supported by the lab's provider"
+    ]
+    with pytest.raises(FailedCallError, match=r"deleting aws:dynamodb/table:Table .* in us-east-1"):
+        client.delete(Resource("aws:dynamodb/table:Table", "x"))
+
+
+@pytest.mark.parametrize(
+    ("news", "place"),
+    [
+        ({"environment": {"values": {}}}, "environment.values"),
+        ({"ephemeralStorage": {"size": "big"}}, "ephemeralStorage"),
+    ],
+)
+def test_a_wrong_nested_value_is_refused_where_it_is(
+    client: ProviderClient, news: dict[str, Any], place: str
+) -> None:
+    """First light: a name or a number that AWS would refuse fails before anything is called."""
+    _, failures = client.check(Resource("aws:lambda/function:Function", "x"), {"name": "f", **news})
+    assert [key for key, _ in failures] == [place]
+
+
+def test_a_preview_of_an_update_keeps_what_can_t_change(client: ProviderClient) -> None:
+    """N5: an ARN stays known, a version that the update makes doesn't; an ignored input stays
+    as it was when the update is made."""
+    inputs = {"name": "/a", "type": "String", "value": "one"}
+    parameter = _existing(client, "aws:ssm/parameter:Parameter", inputs)
+    olds = {**parameter.inputs, "arn": "arn:a", "version": 1}
+    request = provider_pb2.UpdateRequest(
+        id="/a",
+        urn=parameter.urn,
+        olds=wire.to_struct(olds),
+        old_inputs=wire.to_struct(parameter.inputs),
+        news=wire.to_struct({**parameter.inputs, "value": "two"}),
+        preview=True,
+    )
+    answer = wire.from_struct(client.servicer.Update(request, Context()).properties)
+    assert (answer["arn"], answer["version"], answer["value"]) == ("arn:a", wire.UNKNOWN, "two")
 
 
 def test_a_preview_calls_nothing_and_invents_nothing(client: ProviderClient) -> None:
@@ -304,6 +396,33 @@ def test_drift_is_seen_and_only_where_written(lab_endpoint: str) -> None:
     assert inputs.keys() == resource.inputs.keys()
     client.delete(resource)
     assert client.read(resource).id == ""
+
+
+def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str) -> None:
+    """Trap 2: `ignoreChanges` holds in the update itself, not in the comparison alone."""
+    client = ProviderClient(lab_endpoint)
+    inputs = {"name": "/ignored", "type": "String", "value": "one", "description": "one"}
+    parameter = client.create("aws:ssm/parameter:Parameter", "ignored", inputs)
+    news = {**parameter.inputs, "value": "two", "description": "two"}
+    client.servicer.Update(
+        provider_pb2.UpdateRequest(
+            id=parameter.id,
+            urn=parameter.urn,
+            olds=wire.to_struct(parameter.outputs),
+            old_inputs=wire.to_struct(parameter.inputs),
+            news=wire.to_struct(news),
+            ignoreChanges=["value", "keyId"],
+        ),
+        Context(),
+    )
+    aws = client.servicer.aws
+    assert aws is not None
+    found = aws.call("ssm", "GetParameter", {"Name": "/ignored"})["Parameter"]
+    assert found["Value"] == "one"
+    (told,) = aws.call("ssm", "DescribeParameters", {"Filters": [
+        {"Key": "Name", "Values": ["/ignored"]}]})["Parameters"]  # fmt: skip
+    assert told["Description"] == "two"
+    client.delete(parameter)
 
 
 def test_get_reads_everything_from_the_id(lab_endpoint: str) -> None:
