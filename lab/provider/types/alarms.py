@@ -108,9 +108,7 @@ class MetricAlarm(ResourceType):
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key in ("dimensions", "metricQueries"):
             member = self.names.get(key, "Dimensions")
-            seen = raw.get(member)
-            if seen is None:
-                return written
+            seen = raw.get(member) or []
             wanted = self.parameters(aws, op("PutMetricAlarm"), None, {key: written})[member]
             if covers(seen, wanted):
                 return written

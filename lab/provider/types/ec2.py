@@ -37,8 +37,7 @@ class Ec2Type(ResourceType):
         if not filters:
             return None  # without a tag of its own, nothing tells it from another
         for name, key in self.find_keys.items():
-            if props.get(key):
-                filters.append({"Name": name, "Values": [str(props[key])]})
+            filters.append({"Name": name, "Values": [str(props[key])]})
         parameter = "Filter" if "Flow" in self.find.name else "Filters"
         if self.find.name == "DescribeNatGateways":
             parameter = "Filter"
@@ -102,8 +101,7 @@ class Vpc(Ec2Type):
             ("defaultSecurityGroupId", groups, "GroupId"),
             ("defaultNetworkAclId", lists, "NetworkAclId"),
         ):
-            if found:
-                raw[key] = found[0][name]
+            raw[key] = found[0][name]
         return raw
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
@@ -275,7 +273,8 @@ class VpcEndpoint(Ec2Type):
     )
     in_place = "routeTableIds subnetIds securityGroupIds"
     remove = op("DeleteVpcEndpoints", VpcEndpointIds=["{id}"])
-    ready = ("State", frozenset({"available"}), frozenset({"failed", "rejected"}))
+    # AWS's API reference writes states in capitals, its answers don't.
+    ready = ("State", frozenset({"available", "Available"}), frozenset({"failed", "rejected"}))
     gone_states = frozenset({"deleted"})
     waits_gone = True
     identity = ("vpcId", "serviceName")
@@ -295,11 +294,6 @@ class VpcEndpoint(Ec2Type):
             found = [item["GroupId"] for item in raw.get("Groups") or []]
             return written if not found or sorted(found) == sorted(written) else found
         return super().drift(aws, raw, key, written)
-
-    def wait_ready(self, aws: Aws, ident: str, props: Properties) -> None:
-        raw = self.describe(aws, ident, props) or {}
-        if str(raw.get("State", "")).lower() != "available":
-            super().wait_ready(aws, ident, props)
 
     def do_update(
         self, aws: Aws, ident: str, before: Any, after: Any, changed: list[str], state: Any
@@ -450,8 +444,7 @@ class VpcPeeringConnectionAccepter(Ec2Type):
                     else None
                 ),
             )
-        if props.get("tagsAll"):
-            self.retag(aws, ident, {}, props, {})
+        self.retag(aws, ident, {}, props, {})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         ident = wire.plain(inputs).get("vpcPeeringConnectionId")

@@ -195,8 +195,7 @@ class DefaultSecurityGroup(SecurityGroup):
         ident = self.look_up(aws, props)
         if ident is None:
             raise RuntimeError(f"VPC {props.get('vpcId')} has no default security group")
-        if props.get("tagsAll"):
-            self.retag(aws, ident, {}, props, {})
+        self.retag(aws, ident, {}, props, {})
         return ident
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:

@@ -443,8 +443,6 @@ class _Parameters(RdsType):
             "rds", self.listing, {f"{self.kind}Name": raw[f"{self.kind}Name"], "Source": "user"}
         )
         seen = {item["ParameterName"]: item for item in answer.get("Parameters") or []}
-        if not seen:
-            return written
         made: list[Any] = []
         for item in written:
             found = seen.get(item["name"])

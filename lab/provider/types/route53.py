@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -270,6 +271,11 @@ ALIAS = {
 }
 
 
+RECORD_ID = re.compile(
+    r"(?P<zoneId>[^_]+)_(?P<name>.*?)_(?P<type>[A-Z]+)(?:_(?P<setIdentifier>.+))?"
+)
+
+
 class Record(ResourceType):
     """A record set, written by change batches."""
 
@@ -363,8 +369,10 @@ class Record(ResourceType):
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         if not props.get("zoneId"):
-            parts = ident.split("_")
-            props = {"zoneId": parts[0], "name": "_".join(parts[1:-1]), "type": parts[-1]}
+            parts = RECORD_ID.fullmatch(ident)
+            if parts is None:
+                return None
+            props = parts.groupdict()
         try:
             name = self._expanded(props["name"], self._zone_name(aws, props["zoneId"]))
             pages = aws.client("route53").get_paginator("list_resource_record_sets")
@@ -396,6 +404,8 @@ class Record(ResourceType):
             "name": raw["fqdn"],
             "type": raw["Type"],
         }
+        if "SetIdentifier" in raw:
+            made["setIdentifier"] = raw["SetIdentifier"]
         if "TTL" in raw:
             made["ttl"] = raw["TTL"]
         if raw.get("ResourceRecords"):

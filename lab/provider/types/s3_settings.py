@@ -70,9 +70,7 @@ class BucketSetting(ResourceType):
 
     def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
         shape = aws.operation("s3", self.put.name).input_shape
-        target = shapes.locate(shape, key, self.names)
-        if target is None:
-            return []
+        target = shapes.locate(shape, key, self.names) or ""
         try:
             shapes.to_aws(value, shapes.follow(shape, target), self.names, key)
         except shapes.UnmappedError as error:

@@ -174,26 +174,21 @@ class SecretVersion(ResourceType):
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         secret, _, version = ident.partition("|")
-        try:
-            answer = aws.call(
-                self.service, "GetSecretValue", {"SecretId": secret, "VersionId": version}
-            )
-        except Exception as error:
-            if is_not_found(error) or error_code(error) == "InvalidRequestException":
-                return None
-            raise
-        return answer
+        return self._value(aws, {"SecretId": secret, "VersionId": version})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         props = wire.plain(inputs)
+        found = self._value(aws, {"SecretId": props["secretId"]})
+        same = found is not None and found.get("SecretString") == props["secretString"]
+        return f"{props['secretId']}|{found['VersionId']}" if found and same else None
+
+    def _value(self, aws: Aws, parameters: Properties) -> Properties | None:
         try:
-            found = aws.call(self.service, "GetSecretValue", {"SecretId": props["secretId"]})
+            return aws.call(self.service, "GetSecretValue", parameters)
         except Exception as error:
             if is_not_found(error) or error_code(error) == "InvalidRequestException":
                 return None
             raise
-        same = found.get("SecretString") == props["secretString"]
-        return f"{props['secretId']}|{found['VersionId']}" if same else None
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "secretString":

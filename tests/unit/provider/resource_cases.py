@@ -17,8 +17,8 @@ Inputs = Callable[[World], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """``born``: AWS makes one itself, before the program does. ``stays``: its deletion leaves
-    something behind that AWS itself answers."""
+    """``born``: AWS makes one itself, before the program does. ``got``: its id alone tells
+    where it is. ``stays``: its deletion leaves something behind that AWS itself answers."""
 
     key: str
     token: str
@@ -27,6 +27,7 @@ class Case:
     region: str = "us-east-1"
     found: bool = True
     born: bool = False
+    got: bool = True
     stays: bool = False
 
 
@@ -716,6 +717,7 @@ DATA = [
             "iamRoleArn": w["role"].outputs["arn"],
             "selectionTags": [{"type": "STRINGEQUALS", "key": "Backup", "value": "yes"}],
         },
+        got=False,
     ),
 ]
 
@@ -752,6 +754,7 @@ APPLICATION = [
             "principal": "events.amazonaws.com",
             "sourceArn": "arn:aws:events:us-east-1:000000000000:rule/one",
         },
+        got=False,
     ),
     Case(
         "invocation",
@@ -802,6 +805,7 @@ APPLICATION = [
             "principal": "elasticloadbalancing.amazonaws.com",
             "sourceArn": w["target-group"].id,
         },
+        got=False,
     ),
     Case(
         "target",

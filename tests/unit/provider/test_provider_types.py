@@ -74,6 +74,8 @@ def _live(client: ProviderClient, case: Case, world: World, life: Life) -> None:
     life.expect("unchanged", lambda: _difference(client, resource, case.inputs(world)))
     if case.found:
         life.expect("look up", lambda: _found(client, resource))
+    if case.got:
+        life.expect("get", lambda: _got(client, resource))
     if case.changed is not None:
         changed = case.changed(world)
         life.expect("update", lambda: _update(client, resource, changed))
@@ -128,6 +130,12 @@ def _difference(client: ProviderClient, resource: Resource, news: dict[str, Any]
 def _found(client: ProviderClient, resource: Resource) -> str:
     answer = client.read(resource, by_name=True)
     return "" if answer.id == resource.id else f"found {answer.id!r}, not {resource.id!r}"
+
+
+def _got(client: ProviderClient, resource: Resource) -> str:
+    """``.get()`` has the id alone."""
+    answer = client.read(resource, bare=True)
+    return "" if answer.id == resource.id else f"got {answer.id!r}, not {resource.id!r}"
 
 
 def _update(client: ProviderClient, resource: Resource, changed: dict[str, Any]) -> str:
