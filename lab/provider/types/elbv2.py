@@ -363,56 +363,35 @@ class TargetGroupAttachment(ResourceType):
 
     pulumi_type = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
     service = "elbv2"
-    inputs = "targetGroupArn targetId port availabilityZone"
-    names: ClassVar = {"targetId": "", "port": "", "availabilityZone": ""}
-    identity = ("targetGroupArn", "targetId", "port")
+    inputs = "targetGroupArn targetId"
+    names: ClassVar = {"targetId": ""}
+    identity = ("targetGroupArn", "targetId")
+    id = "{targetGroupArn}|{targetId}"
     create_retry = ("InvalidTarget",)
 
     @staticmethod
-    def _target(props: Mapping[str, Any]) -> Properties:
-        made: Properties = {"Id": props["targetId"]}
-        if props.get("port"):
-            made["Port"] = int(props["port"])
-        if props.get("availabilityZone"):
-            made["AvailabilityZone"] = props["availabilityZone"]
-        return made
+    def _targets(props: Mapping[str, Any]) -> Properties:
+        return {
+            "TargetGroupArn": props["targetGroupArn"],
+            "Targets": [{"Id": props["targetId"]}],
+        }
 
     def do_create(self, aws: Aws, props: Properties) -> str:
-        parameters = {
-            "TargetGroupArn": props["targetGroupArn"],
-            "Targets": [self._target(props)],
-        }
-        aws.call(self.service, "RegisterTargets", parameters)
-        return self._ident(props)
-
-    @staticmethod
-    def _ident(props: Mapping[str, Any]) -> str:
-        return "|".join(
-            str(props[key]) for key in ("targetGroupArn", "targetId", "port") if props.get(key)
-        )
+        aws.call(self.service, "RegisterTargets", self._targets(props))
+        return self.ident_of(aws, {}, props)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         group, _, target = ident.partition("|")
         read = op("DescribeTargetHealth", TargetGroupArn=group)
         found = self._described(aws, read, ident, {})
         for item in (found or {}).get("TargetHealthDescriptions") or []:
-            name = item["Target"]["Id"]
-            if target in (name, f"{name}|{item['Target'].get('Port')}"):
+            if item["Target"]["Id"] == target:
                 state = shapes.get(item, "TargetHealth.State")
                 return None if state == "draining" else item
         return None
 
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
-        ident = self._ident(props)
-        return ident if self.describe(aws, ident, props) else None
-
     def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        parameters = {
-            "TargetGroupArn": props["targetGroupArn"],
-            "Targets": [self._target(props)],
-        }
-        aws.call(self.service, "DeregisterTargets", parameters)
+        aws.call(self.service, "DeregisterTargets", self._targets(props))
 
 
 class Listener(ResourceType):

@@ -17,18 +17,18 @@ HOSTED_ZONES = {"us-east-1": "Z3AQBSTGFYJSTF", "us-west-2": "Z3BJ6K6RIION7M"}
 
 def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
     """Delete every version and delete marker under ``prefix``."""
-    client = aws.client("s3")
     while True:
         parameters = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS_A_CALL}
-        page = client.list_object_versions(**parameters)
+        page = aws.call("s3", "ListObjectVersions", parameters)
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         doomed = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
         if not doomed:
-            listed = client.list_objects_v2(**parameters).get("Contents", [])
+            listed = aws.call("s3", "ListObjectsV2", parameters).get("Contents", [])
             doomed = [{"Key": item["Key"]} for item in listed]
         if not doomed:
             return
-        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+        request = {"Bucket": bucket, "Delete": {"Objects": doomed, "Quiet": True}}
+        answer = aws.call("s3", "DeleteObjects", request)
         if answer.get("Errors"):
             first = answer["Errors"][0]
             raise RuntimeError(f"DeleteObjects: {first.get('Code')}: {first.get('Key')}")

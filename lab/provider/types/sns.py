@@ -85,10 +85,7 @@ class Topic(AttributesType):
 
     def do_create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateTopic")
-        parameters: Properties = {"Name": props["name"]}
-        wanted = self.wanted(props)
-        if wanted:
-            parameters["Attributes"] = wanted
+        parameters: Properties = {"Name": props["name"], "Attributes": self.wanted(props)}
         self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
         return aws.call("sns", call.name, parameters)["TopicArn"]
 
@@ -178,10 +175,8 @@ class TopicSubscription(AttributesType):
             "Protocol": props["protocol"],
             "Endpoint": props["endpoint"],
             "ReturnSubscriptionArn": True,
+            "Attributes": self.wanted(props),
         }
-        wanted = self.wanted(props)
-        if wanted:
-            parameters["Attributes"] = wanted
         return aws.call("sns", "Subscribe", parameters)["SubscriptionArn"]
 
     def set_attribute(self, aws: Aws, ident: str, values: Any) -> None:

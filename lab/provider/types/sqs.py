@@ -66,10 +66,7 @@ class Queue(AttributesType):
 
     def do_create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateQueue")
-        parameters: Properties = {"QueueName": props["name"]}
-        wanted = self.wanted(props)
-        if wanted:
-            parameters["Attributes"] = wanted
+        parameters: Properties = {"QueueName": props["name"], "Attributes": self.wanted(props)}
         self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
         return aws.call("sqs", call.name, parameters)["QueueUrl"]
 
