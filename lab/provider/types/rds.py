@@ -243,11 +243,10 @@ class Cluster(RdsType):
     def _move(
         aws: Aws, ident: str, before: Properties, after: Properties, state: Properties
     ) -> None:
-        old, new = before.get("globalClusterIdentifier"), after.get("globalClusterIdentifier")
-        if new:
-            verb = "migrated between" if old else "added to"
+        if after.get("globalClusterIdentifier"):
+            verb = "migrated between" if before.get("globalClusterIdentifier") else "added to"
             raise RuntimeError(f"existing clusters cannot be {verb} existing global clusters")
-        leave_global_cluster(aws, old, state["arn"])
+        leave_global_cluster(aws, before["globalClusterIdentifier"], state["arn"])
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "vpcSecurityGroupIds":

@@ -76,6 +76,10 @@ ONE_LOG = {"access_logs.s3.enabled": "false", "access_logs.s3.bucket": "logs"}
         (LISTENER, {}, "certificateArn", "a", "a"),
         (CLUSTER, {"KmsKeyId": "arn:aws:kms:us-east-1:0:key/k"}, "kmsKeyId", "k", "k"),
         (EGRESS, {"IpProtocol": "-1", "FromPort": -1}, "fromPort", 0, 0),
+        (GROUP, {"GroupId": "g", "IpPermissions": [{"IpProtocol": "-1", "IpRanges": [
+            {"CidrIp": "192.0.2.0/24", "Description": "office"}]}]}, "ingress", [],
+         [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["192.0.2.0/24"],
+           "description": "office"}]),
         (PERMISSION, {"Principal": "*"}, "principal", "*", "*"),
         (PERMISSION, {"Principal": {"AWS": "arn:aws:iam::012345678901:root"}}, "principal",
          "012345678901", "012345678901"),

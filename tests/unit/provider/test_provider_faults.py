@@ -46,6 +46,7 @@ CLUSTER_ANSWER = {"DescribeDBClusters": {"DBClusters": [{"Status": "available"}]
         (QUEUE, "GetQueueUrl", "QueueDoesNotExist"),
         (BUCKET, "HeadBucket", "404"),
         (RECORD, "GetHostedZone", "NoSuchHostedZone"),
+        ("aws:ssm/parameter:Parameter", "GetParameter", "ParameterNotFound"),
     ],
 )
 def test_what_is_not_there_is_absent_and_other_refusals_are_told(
