@@ -160,9 +160,7 @@ class EventTarget(ResourceType):
         shape, made = self._shape(aws), {}
         for key in self.target_inputs.split():
             if props.get(key) is not None:
-                place = shapes.locate(shape, key, self.names)
-                if place is None:
-                    raise shapes.UnmappedError(key, shape.name)
+                place = shapes.locate(shape, key, self.names) or ""
                 shapes.put(
                     made,
                     place,

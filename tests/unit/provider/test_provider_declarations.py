@@ -324,6 +324,28 @@ def test_a_rule_without_priority_gets_the_next_one() -> None:
     assert aws.made[-1][1]["Priority"] == 8
 
 
+def test_a_record_is_named_from_its_zone_and_read_from_its_id() -> None:
+    """pulumi-aws: an empty name is the zone's own; an id that is none names no record."""
+    kind: Any = resource_type(RECORD)
+    aws = Scripted({"GetHostedZone": {"HostedZone": {"Name": "b.org."}}})
+    made = [
+        kind.record_set(aws, {"zoneId": "Z", "name": name, "type": "A"})["Name"]
+        for name in ("", "a", "a.b.org.", "b.org")
+    ]
+    assert made == ["b.org", "a.b.org", "a.b.org", "b.org"]
+    assert kind.describe(aws, "nonsense", {}) is None
+
+
+def test_a_function_s_concurrency_is_reserved_later() -> None:
+    """R2.4: a reservation that the program adds is made by the next update."""
+    aws = Scripted({"GetFunction": {"Configuration": {"State": "Active"}}})
+    changed = ["reservedConcurrentExecutions"]
+    resource_type(FUNCTION).do_update(aws, "f", {}, {changed[0]: 3}, changed, {})
+    assert aws.made[-1] == (
+        "PutFunctionConcurrency", {"FunctionName": "f", "ReservedConcurrentExecutions": 3},
+    )  # fmt: skip
+
+
 def test_a_secret_s_replica_under_another_key_is_made_anew() -> None:
     """Trap 4: AWS changes no replica's key: it is withdrawn and replicated again."""
     aws = Scripted({"DescribeSecret": {"ARN": "a"}})

@@ -227,19 +227,22 @@ class Waits(ResourceType):
 
     pulumi_type = "aws:test/waits:Waits"
     service = "lambda"
-    inputs = "vpcConfig layers description"
+    inputs = "vpcConfig layers description timeout"
     updates = (op("UpdateFunctionConfiguration", FunctionName="{id}"),)
-    resets: ClassVar = {}
+    resets: ClassVar = {"timeout": 3}
 
 
 def test_an_input_taken_away_is_reset_or_the_update_refuses() -> None:
-    """Refresh and preview stay true: lists and texts become empty, and what has no empty value
-    that AWS knows is named."""
+    """Refresh and preview stay true: AWS's default comes back, else lists and texts become empty;
+    what has neither is named."""
     aws, kind = Scripted(), Waits()
-    before = {"layers": ["a"], "description": "x"}
-    kind.do_update(aws, "f", before, {}, ["description", "layers"], {})
+    before = {"layers": ["a"], "description": "x", "timeout": 9}
+    kind.do_update(aws, "f", before, {}, ["description", "layers", "timeout"], {})
     assert aws.made == [
-        ("UpdateFunctionConfiguration", {"FunctionName": "f", "Layers": [], "Description": ""})
+        (
+            "UpdateFunctionConfiguration",
+            {"FunctionName": "f", "Layers": [], "Description": "", "Timeout": 3},
+        )
     ]
     with pytest.raises(RuntimeError, match="vpcConfig can't be unset in place"):
         kind.do_update(aws, "f", {"vpcConfig": {}}, {}, ["vpcConfig"], {})
