@@ -635,13 +635,3 @@ def _timestamp(value: Any, style: str) -> str | float:
             return value.strftime("%a, %d %b %Y %H:%M:%S GMT")
         case _:
             return value.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def unsigned_service(call: Call) -> str:
-    """The service of a request without a signature, as the emulator guesses it."""
-    from ministack.core.router import detect_service
-
-    query: dict[str, list[str]] = {}
-    for key, value in call.query:
-        query.setdefault(key, []).append(value)
-    return detect_service(call.method, call.path, dict(call.headers), query)

@@ -45,7 +45,8 @@ def tags(kind: str) -> list[dict[str, Any]]:
 )
 def test_an_unknown_id_is_refused(world: World, call: str, parameter: str, code: str) -> None:
     """N1: what was deleted by hand is told apart from what is not there yet."""
-    refused(code, getattr(world.aws("ec2"), call), **{parameter: ["sg-0" if parameter == "GroupIds" else "gone-1"]})
+    unknown = f"sg-{'0' * 17}" if parameter == "GroupIds" else "gone-1"
+    refused(code, getattr(world.aws("ec2"), call), **{parameter: [unknown]})
 
 
 def test_items_are_found_by_tags_and_fields(world: World) -> None:
