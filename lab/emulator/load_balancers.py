@@ -99,9 +99,7 @@ class LoadBalancers:
         request = _Request(call, listener["Port"], listener["Protocol"])
         action = self._action(listener, request)
         target_group, from_target = "", False
-        if action is None:
-            answer = _error(503)
-        elif action["Type"] == "fixed-response":
+        if action["Type"] == "fixed-response":
             answer = _fixed_response(action["FixedResponseConfig"])
         elif action["Type"] == "redirect":
             answer = _redirect(action["RedirectConfig"], request)
@@ -138,7 +136,7 @@ class LoadBalancers:
         port = int(asked) if asked.isdigit() else 80
         return next((listener for listener in listeners if listener["Port"] == port), None)
 
-    def _action(self, listener: Mapping[str, Any], request: _Request) -> Mapping[str, Any] | None:
+    def _action(self, listener: Mapping[str, Any], request: _Request) -> Mapping[str, Any]:
         from ministack.services import alb
 
         rules = [
@@ -392,10 +390,9 @@ def _wildcard(text: str, pattern: str, case_sensitive: bool) -> bool:
     return fnmatch.fnmatchcase(text.lower(), escaped.lower())
 
 
-def _last(actions: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _last(actions: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The routing action: actions are done in order, and that one comes last."""
-    ordered = sorted(actions, key=lambda action: action.get("Order", 1))
-    return ordered[-1] if ordered else None
+    return sorted(actions, key=lambda action: action.get("Order", 1))[-1]
 
 
 def _target_group(action: Mapping[str, Any]) -> str:
