@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +108,46 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         {"SecretId": "s", "RemoveReplicaRegions": ["us-west-2"]},
     ),
     ("backup", "PutBackupVaultAccessPolicy", {"BackupVaultName": "v", "Policy": "{}"}),
+    ("backup", "GetSupportedResourceTypes", {}),
+    ("ec2", "ImportKeyPair", {"KeyName": "k", "PublicKeyMaterial": b"ssh"}),
+    (
+        "ec2",
+        "RequestSpotFleet",
+        {
+            "SpotFleetRequestConfig": {
+                "IamFleetRole": "r",
+                "TargetCapacity": 1,
+                "ValidUntil": TIME,
+                "LaunchSpecifications": [
+                    {"NetworkInterfaces": [{"PrivateIpAddresses": [{"PrivateIpAddress": "a"}]}]}
+                ],
+            }
+        },
+    ),
+    (
+        "sns",
+        "Publish",
+        {
+            "Message": "m",
+            "MessageAttributes": {"a": {"DataType": "Binary", "BinaryValue": b"\x00"}},
+        },
+    ),
+    ("events", "PutEvents", {"Entries": [{"Time": TIME, "Detail": "{}"}]}),
+    ("kms", "Decrypt", {"CiphertextBlob": b"\x00"}),
+    ("s3", "PutBucketPolicy", {"Bucket": "b", "Policy": "{}"}),
+    ("s3", "CreateBucket", {"Bucket": "b"}),
+    ("s3", "ListObjectVersions", {"Bucket": "b", "MaxKeys": 7, "Prefix": "a/"}),
+    ("s3", "GetObjectAttributes", {"Bucket": "b", "Key": "k", "ObjectAttributes": ["ETag", "ObjectSize"]}),
+    (
+        "s3",
+        "PutBucketAcl",
+        {
+            "Bucket": "b",
+            "AccessControlPolicy": {
+                "Grants": [{"Grantee": {"ID": "1", "Type": "CanonicalUser"}, "Permission": "READ"}]
+            },
+        },
+    ),
 ]
 
 
@@ -195,6 +236,33 @@ RESULTS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("logs", "DescribeResourcePolicies", {"resourcePolicies": [{"policyName": "p"}]}),
     ("kms", "DescribeKey", {"KeyMetadata": {"KeyId": "k", "CreationDate": TIME}}),
+    ("kms", "Decrypt", {"KeyId": "k", "Plaintext": b"\x00"}),
+    ("rds", "AddTagsToResource", {}),
+    ("iam", "GetAccountSummary", {"SummaryMap": {"Users": 1}}),
+    (
+        "iam",
+        "CreateVirtualMFADevice",
+        {"VirtualMFADevice": {"SerialNumber": "1", "QRCodePNG": b"\x00"}},
+    ),
+    ("s3", "DeleteBucket", {}),
+    (
+        "s3",
+        "HeadObject",
+        {
+            "LastModified": TIME,
+            "Metadata": {"m": "1"},
+            "ContentLength": 0,
+            "ContentType": "image/png",
+        },
+    ),
+    ("s3", "GetBucketPolicy", {"Policy": "{}"}),
+    ("s3", "ListObjectVersions", {"Versions": [{"Key": "a"}, {"Key": "b"}], "IsTruncated": False}),
+    (
+        "s3",
+        "GetBucketAcl",
+        {"Grants": [{"Grantee": {"ID": "1", "Type": "CanonicalUser"}, "Permission": "READ"}]},
+    ),
+    ("lambda", "DeleteFunction", {"StatusCode": 204}),
 ]
 
 
@@ -222,6 +290,67 @@ def test_an_unknown_action_has_no_operation() -> None:
     """The emulator answers what the models don't know."""
     call = Call("POST", "/", "/", "", [], b"Action=MakeCoffee&Version=1")
     assert protocol.read_operation("rds", call) is None
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "parameters"),
+    [
+        (
+            "rds",
+            "Action=CreateDBCluster&Tags=&ServerlessV2ScalingConfiguration=&Engine.x=1"
+            "&VpcSecurityGroupIds.x=1&VpcSecurityGroupIds=2&DBClusterIdentifier=c",
+            {
+                "Tags": [],
+                "ServerlessV2ScalingConfiguration": {},
+                "Engine": {"x": "1"},
+                "VpcSecurityGroupIds": [],
+                "DBClusterIdentifier": "c",
+            },
+        ),
+        ("rds", "Action=AddTagsToResource&Tags.Tag=&Tags=x", {"Tags": []}),
+        (
+            "rds",
+            "Action=AddTagsToResource&ResourceName=a&ResourceName.x=1",
+            {"ResourceName": {"x": "1"}},
+        ),
+        ("events", '{"Rule": null, "Targets": [null]}', {"Targets": [None]}),
+        ("lambda", '["no", "object"]', {"FunctionName": "f"}),
+    ],
+    ids=["empty", "no-list", "twice", "nothing", "no-object"],
+)
+def test_what_makes_no_sense_is_read_as_far_as_it_does(
+    service: str, call: str, parameters: dict[str, Any]
+) -> None:
+    """The front never breaks on a malformed request: the emulator refuses it."""
+    path = "/2015-03-31/functions/f/aliases" if service == "lambda" else "/"
+    target = [("x-amz-target", "AWSEvents.PutTargets")] if service == "events" else []
+    request = Call("POST", path, path, "", target, call.encode())
+    operation = protocol.read_operation(service, request)
+    assert operation is not None
+    assert protocol.read_parameters(operation, request) == parameters
+
+
+def test_no_operation_is_at_an_address_of_nobodys() -> None:
+    """The emulator answers."""
+    assert protocol.read_operation("lambda", Call("GET", "/no", "/no", "", [], b"")) is None
+
+
+def test_what_a_hook_gives_is_written_whatever_its_form() -> None:
+    """A body to be read, text for bytes, a time as text."""
+    for service, name, given, read in (
+        ("s3", "GetBucketPolicy", {"Policy": io.BytesIO(b"{}")}, {"Policy": "{}"}),
+        ("kms", "Decrypt", {"Plaintext": io.BytesIO(b"x")}, {"Plaintext": b"x"}),
+        ("kms", "Decrypt", {"Plaintext": "x"}, {"Plaintext": b"x"}),
+        (
+            "kms",
+            "DescribeKey",
+            {"KeyMetadata": {"KeyId": "k", "CreationDate": TIME.isoformat()}},
+            {"KeyMetadata": {"KeyId": "k", "CreationDate": TIME}},
+        ),
+    ):
+        model = service_model(service)
+        operation = Operation(model.operation_model(name), str(model.resolved_protocol))
+        assert protocol.read_answer(operation, protocol.write_answer(operation, given)) == read
 
 
 def test_a_changed_body_has_its_own_length() -> None:
