@@ -6,6 +6,8 @@ from typing import Any
 
 from lab.emulator.policies import Access, allows
 
+MANAGED = "arn:aws:iam::aws:policy/"
+
 
 def role_policies(role_arn: str) -> list[Any] | None:
     """A role's inline and attached policy documents; None when there is no such role."""
@@ -18,9 +20,11 @@ def role_policies(role_arn: str) -> list[Any] | None:
         return None
     documents = list((role.get("InlinePolicies") or {}).values())
     for arn in role.get("AttachedPolicies") or []:
-        policy = iam._policies._data.get((account, arn)) or iam._policies._data.get(("aws", arn))
-        if policy is None:
-            policy = next((p for (_, key), p in iam._policies._data.items() if key == arn), None)
+        if arn.startswith(MANAGED):
+            # The emulator has AWS's own documents by name, without the path (service-role/…).
+            policy = iam._aws_managed_policies.get(MANAGED + arn.rpartition("/")[2])
+        else:
+            policy = iam._policies._data.get((account, arn))
         if policy:
             documents += [
                 version["Document"]

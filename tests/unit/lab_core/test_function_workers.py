@@ -6,7 +6,7 @@ import asyncio
 import io
 import time
 import zipfile
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,7 +23,7 @@ ARN = "arn:aws:lambda:us-east-1:000000000000:function:one"
 class FakeWorker:
     """Runs until ``gate`` is set; starts in ``slow`` seconds; ``dies`` at its start."""
 
-    made: list[FakeWorker]
+    made: ClassVar[list[FakeWorker]]
     gate: asyncio.Event
     slow = 0.0
     dies = False
@@ -50,7 +50,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
     """The class that takes the place of a function's processes."""
 
     class Own(FakeWorker):
-        made = []
+        made: ClassVar[list[FakeWorker]] = []
 
     monkeypatch.setattr(functions, "Worker", Own)
     monkeypatch.setattr(functions, "MOST_WORKERS", 1)

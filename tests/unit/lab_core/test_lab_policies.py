@@ -118,3 +118,61 @@ def test_conditions_hold_as_the_operators_say(condition: dict[str, Any], allowed
     )
     document = policy(Principal={"Service": "events.amazonaws.com"}, Condition=condition)
     assert allows([document], access) is allowed
+
+
+@pytest.mark.parametrize(
+    ("document", "allowed"),
+    [
+        (policy(Principal={"CanonicalUser": "1"}), False),
+        (policy(Principal="nobody"), False),
+        ({"Statement": [{"Effect": "Allow", "NotPrincipal": {"AWS": ROLE}, "Action": "*"}]}, False),
+        ({"Statement": [{"Effect": "Allow", "Principal": "*", "NotAction": "s3:*"}]}, False),
+        (
+            {"Statement": [{"Effect": "Allow", "Principal": "*", "NotAction": "sqs:*"}]},
+            True,
+        ),
+        (
+            {
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": "*",
+                        "Action": "*",
+                        "NotResource": "arn:aws:s3:::bucket/*",
+                    }
+                ]
+            },
+            False,
+        ),
+        (policy(Condition={"Null": {"aws:SourceArn": "true"}}), True),
+        (policy(Condition={"Null": {"aws:SourceArn": "false"}}), False),
+        (policy(Condition={"StringEqualsIfExists": {"aws:SourceArn": "a"}}), True),
+        (policy(Condition={"StringEquals": {"aws:SourceArn": "a"}}), False),
+        (policy(Condition={"StringNotEquals": {"aws:SourceArn": "a"}}), True),
+    ],
+    ids=[
+        "canonical-user",
+        "no-principal",
+        "not-principal",
+        "not-action",
+        "other-not-action",
+        "not-resource",
+        "absent",
+        "present",
+        "if-exists",
+        "without-a-key",
+        "negated-without-a-key",
+    ],
+)
+def test_rarer_forms_of_statements(document: dict[str, Any], allowed: bool) -> None:
+    """NotPrincipal, NotAction, NotResource, and conditions on what the request has not."""
+    assert allows([document], REPLICATE) is allowed
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_an_unknown_operator_never_allows(effect: str) -> None:
+    """An Allow is never given on a misreading; a Deny applies."""
+    condition = {"DateGreaterThanYesterday": {"aws:CurrentTime": "x"}}
+    access = Access("s3:ReplicateObject", OBJECT, principal=ROLE, context={"aws:CurrentTime": "y"})
+    document = policy(Effect=effect, Condition=condition)
+    assert not allows([policy(), document] if effect == "Deny" else [document], access)

@@ -137,7 +137,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("s3", "PutBucketPolicy", {"Bucket": "b", "Policy": "{}"}),
     ("s3", "CreateBucket", {"Bucket": "b"}),
     ("s3", "ListObjectVersions", {"Bucket": "b", "MaxKeys": 7, "Prefix": "a/"}),
-    ("s3", "GetObjectAttributes", {"Bucket": "b", "Key": "k", "ObjectAttributes": ["ETag", "ObjectSize"]}),
+    (
+        "s3",
+        "GetObjectAttributes",
+        {"Bucket": "b", "Key": "k", "ObjectAttributes": ["ETag", "ObjectSize"]},
+    ),
     (
         "s3",
         "PutBucketAcl",

@@ -70,7 +70,8 @@ async def spoken(tmp_path, *said):
     finally:
         alive = process.alive
         process.kill()
-        await process._process.wait()
+        while psutil.pid_exists(process.pid):
+            await asyncio.sleep(0.01)
     return outcome.error or outcome.result, alive
 
 

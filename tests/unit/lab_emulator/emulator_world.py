@@ -26,15 +26,25 @@ from lab.outage import Outages
 from lab.server import prepare_environment
 
 MODULES = (
-    "app",
-    *(
-        f"services.{name}"
-        for name in (
-            "alb backup cloudwatch cloudwatch_logs ec2 eventbridge iam kms lambda_svc rds route53 "
-            "s3 secretsmanager sns sqs ssm tagging"
-        ).split()
-    ),
+    "alb",
+    "backup",
+    "cloudwatch",
+    "cloudwatch_logs",
+    "ec2",
+    "eventbridge",
+    "iam",
+    "kms",
+    "lambda_svc",
+    "rds",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "tagging",
 )
+"""The emulator's modules of the services that are used."""
 EAST, WEST = "us-east-1", "us-west-2"
 ACCOUNT = "000000000000"
 
@@ -52,7 +62,7 @@ class World:
         before = dict(os.environ)
         prepare_environment(directory, 1)
         for name in MODULES:
-            importlib.import_module(f"ministack.{name}")
+            importlib.import_module(f"ministack.services.{name}")
         os.environ.clear()
         os.environ.update(before)
         from lab.emulator import mends

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
-from emulator_world import ACCOUNT, EAST, WEST, World, refused
+from emulator_world import ACCOUNT, EAST, WEST, World, document, refused
 
 from lab.database import endpoints
+from lab.emulator.identities import role_allows, trusts
+from lab.emulator.policies import Access
 from lab.emulator.services import lambda_runtime
 from lab.emulator.worker import Outcome
 
@@ -51,9 +54,7 @@ def test_a_cluster_keeps_its_exports_and_capacity(world: World) -> None:
         )["DBCluster"]
         assert changed["EnabledCloudwatchLogsExports"] == exports
         assert changed["StorageType"] == storage
-    refused(
-        "DBClusterNotFoundFault", rds.modify_db_cluster, DBClusterIdentifier="gone", Port=5433
-    )
+    refused("DBClusterNotFoundFault", rds.modify_db_cluster, DBClusterIdentifier="gone", Port=5433)
     refused("DBClusterNotFoundFault", rds.delete_db_cluster, DBClusterIdentifier="gone")
 
 
@@ -196,9 +197,7 @@ def test_groups_that_a_cluster_uses_stay(world: World) -> None:
         DBParameterGroupFamily="aurora-postgresql16",
         Description="d",
     )
-    cluster(
-        world, "user", **MASTER, DBSubnetGroupName="used", DBClusterParameterGroupName="used"
-    )
+    cluster(world, "user", **MASTER, DBSubnetGroupName="used", DBClusterParameterGroupName="used")
     for code, call, name in (
         ("InvalidDBSubnetGroupStateFault", rds.delete_db_subnet_group, "DBSubnetGroupName"),
         (
@@ -247,7 +246,7 @@ def test_aurora_postgresql_supports_global_databases(world: World) -> None:
 def test_a_functions_role_is_checked(world: World, settings: dict[str, Any], said: str) -> None:
     """Trap 12: the role must trust Lambda, and may do what the settings need."""
     with pytest.raises(Exception, match=said) as caught:
-        world.function(f"checked-{said.split()[-1]}", **settings)
+        world.function(f"checked-{said.rpartition(' ')[2]}", **settings)
     assert "InvalidParameterValueException" in str(caught.value)
 
 
@@ -390,3 +389,80 @@ def test_what_is_tagged_is_listed_in_its_region_until_it_is_gone(world: World) -
     assert listed(EAST) == {
         arn for arn in wanted if not any(kind in arn for kind in (":events:", ":ssm:", ":route53:"))
     }
+
+
+def test_a_functions_interfaces_keep_their_subnet(world: World) -> None:
+    """Trap 11: functions of the same subnet and groups share an interface, and hold both."""
+    ec2 = world.aws("ec2")
+    vpc, subnets = world.network(cidr="10.253.0.0/16")
+    group = ec2.create_security_group(GroupName="f", Description="d", VpcId=vpc)["GroupId"]
+    network = {"Effect": "Allow", "Action": "ec2:CreateNetworkInterface", "Resource": "*"}
+    role = world.role("sharing", "lambda.amazonaws.com", network)
+    for name in ("sharing-one", "sharing-two"):
+        world.function(
+            name,
+            Role=role,
+            VpcConfig={"SubnetIds": subnets[:1], "SecurityGroupIds": [group]},
+        )
+    own = ec2.describe_network_interfaces(Filters=[{"Name": "subnet-id", "Values": subnets[:1]}])[
+        "NetworkInterfaces"
+    ]
+    assert [item["InterfaceType"] for item in own] == ["lambda"]
+    assert own[0]["Groups"] == [{"GroupId": group}]
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=subnets[0])
+    refused("DependencyViolation", ec2.delete_security_group, GroupId=group)
+
+
+def test_an_event_is_run_later_and_its_log_goes_on(world: World) -> None:
+    """An asynchronous invocation is accepted at once; its log reaches the group's subscription."""
+    functions, logs = world.aws("lambda"), world.aws("logs")
+    world.function("later", code=HANDLER, Timeout=10)
+    world.function("reader")
+    logs.create_log_group(logGroupName="/aws/lambda/later")
+    logs.put_subscription_filter(
+        logGroupName="/aws/lambda/later",
+        filterName="f",
+        filterPattern="",
+        destinationArn=f"arn:aws:lambda:{EAST}:{ACCOUNT}:function:reader",
+    )
+    from ministack.services import cloudwatch_logs
+
+    passed: list[str] = []
+    original = cloudwatch_logs._fanout_to_subscription_filters
+
+    def fan_out(_group: str, _stream: str, events: list[dict[str, Any]]) -> None:
+        passed.extend(event["message"] for event in events)
+
+    cloudwatch_logs._fanout_to_subscription_filters = fan_out
+    try:
+        answer = functions.invoke(FunctionName="later", InvocationType="Event", Payload=b'{"a": 1}')
+        assert answer["StatusCode"] == 202
+        deadline = time.monotonic() + 10
+        while not passed and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        cloudwatch_logs._fanout_to_subscription_filters = original
+    assert "seen {'a': 1}" in passed
+
+
+def test_a_roles_policies_are_its_own_and_those_attached(world: World) -> None:
+    """Inline and attached, AWS's managed ones too, in their default version; whom it trusts."""
+    iam = world.aws("iam")
+    role = world.role("decided", "lambda.amazonaws.com")
+    documents = [
+        document({"Effect": "Allow", "Action": action, "Resource": "*"})
+        for action in ("sqs:SendMessage", "sns:Publish")
+    ]
+    policy = iam.create_policy(PolicyName="decided", PolicyDocument=documents[0])["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="decided", PolicyArn=policy)
+    send, publish = Access("sqs:SendMessage", "q"), Access("sns:Publish", "t")
+    assert [role_allows(role, send), role_allows(role, publish)] == [True, False]
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=documents[1], SetAsDefault=True)
+    assert [role_allows(role, send), role_allows(role, publish)] == [False, True]
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName="decided", PolicyArn=managed)
+    assert role_allows(role, Access("logs:PutLogEvents", "*"))
+    assert not role_allows(f"{role}-none", send)
+    assert trusts(role, "lambda.amazonaws.com")
+    assert not trusts(role, "s3.amazonaws.com")
+    assert not trusts("no-arn", "lambda.amazonaws.com")

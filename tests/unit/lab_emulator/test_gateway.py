@@ -15,9 +15,8 @@ from lab.outage import OutageKind
 
 def signed(service: str, region: str = EAST) -> dict[str, str]:
     """Headers of a request that is signed for a service."""
-    return {
-        "authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request"
-    }
+    credential = f"test/20260101/{region}/{service}/aws4_request"
+    return {"authorization": f"AWS4-HMAC-SHA256 Credential={credential}"}
 
 
 def test_a_presigned_address_is_a_call_of_its_region(world: World) -> None:

@@ -70,9 +70,7 @@ class Site:
                 Principal="elasticloadbalancing.amazonaws.com",
                 SourceArn=self.groups[group],
             )
-            elb.register_targets(
-                TargetGroupArn=self.groups[group], Targets=[{"Id": function}]
-            )
+            elb.register_targets(TargetGroupArn=self.groups[group], Targets=[{"Id": function}])
         world.aws("lambda").remove_permission(FunctionName="site", StatementId="forbidden")
         elb.register_targets(TargetGroupArn=self.groups["address"], Targets=[{"Id": "10.0.0.1"}])
         self.listener = elb.create_listener(

@@ -179,9 +179,7 @@ def test_an_interface_endpoint_changes_and_keeps_what_uses_it(world: World) -> N
     ec2.delete_vpc_endpoints(VpcEndpointIds=[name])
     ec2.delete_security_group(GroupId=groups[1])
     refused("InvalidVpcID.NotFound", ec2.create_subnet, VpcId="vpc-no", CidrBlock="10.0.0.0/24")
-    refused(
-        "InvalidVpcID.NotFound", ec2.create_vpc_endpoint, **where | {"VpcId": "vpc-no"}
-    )
+    refused("InvalidVpcID.NotFound", ec2.create_vpc_endpoint, **where | {"VpcId": "vpc-no"})
 
 
 def test_a_group_that_a_rule_names_and_a_table_in_use_stay(world: World) -> None:
@@ -224,9 +222,7 @@ def test_each_side_of_an_active_peering_sets_its_own_options(world: World) -> No
     here, there = world.aws("ec2"), world.aws("ec2", WEST)
     requester, _ = world.network(cidr=cidr())
     accepter, _ = world.network(WEST, cidr())
-    made = here.create_vpc_peering_connection(
-        VpcId=requester, PeerVpcId=accepter, PeerRegion=WEST
-    )
+    made = here.create_vpc_peering_connection(VpcId=requester, PeerVpcId=accepter, PeerRegion=WEST)
     name = {"VpcPeeringConnectionId": made["VpcPeeringConnection"]["VpcPeeringConnectionId"]}
     resolution = {"AllowDnsResolutionFromRemoteVpc": True}
     own = {"RequesterPeeringConnectionOptions": resolution}
@@ -237,9 +233,9 @@ def test_each_side_of_an_active_peering_sets_its_own_options(world: World) -> No
     foreign = {"AccepterPeeringConnectionOptions": resolution}
     assert WEST in refused("OperationNotPermitted", change, **name, **foreign)
     change(**name, **own)
-    found = here.describe_vpc_peering_connections(
-        VpcPeeringConnectionIds=list(name.values())
-    )["VpcPeeringConnections"][0]
+    found = here.describe_vpc_peering_connections(VpcPeeringConnectionIds=list(name.values()))[
+        "VpcPeeringConnections"
+    ][0]
     sides = [found[side]["PeeringOptions"] for side in ("RequesterVpcInfo", "AccepterVpcInfo")]
     assert [side["AllowDnsResolutionFromRemoteVpc"] for side in sides] == [True, False]
     refused("DependencyViolation", here.delete_vpc, VpcId=requester)
@@ -258,9 +254,7 @@ def test_load_balancers_have_their_names_zones_and_protection(world: World) -> N
     for name in ("a" * 33, "-a", "a_b"):
         refused("ValidationError", elb.create_load_balancer, Name=name, Subnets=[])
         refused("ValidationError", elb.create_target_group, Name=name, TargetType="lambda")
-    refused(
-        "InvalidSecurityGroup", elb.create_load_balancer, Name="a", SecurityGroups=["sg-no"]
-    )
+    refused("InvalidSecurityGroup", elb.create_load_balancer, Name="a", SecurityGroups=["sg-no"])
     balancer = balanced(world, "zoned", Scheme="internal")
     assert balancer["CanonicalHostedZoneId"] == "Z35SXDOTRQ7X7K"
     zones = [zone["ZoneName"] for zone in balancer["AvailabilityZones"]]

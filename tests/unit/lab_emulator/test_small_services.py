@@ -190,9 +190,7 @@ def test_multi_region_keys_and_their_replicas(world: World) -> None:
     """KMS: one id in both regions, replicas with a policy of their own, the primary last."""
     here, there = world.aws("kms"), world.aws("kms", WEST)
     plain = here.create_key()["KeyMetadata"]["KeyId"]
-    refused(
-        "UnsupportedOperationException", here.replicate_key, KeyId=plain, ReplicaRegion=WEST
-    )
+    refused("UnsupportedOperationException", here.replicate_key, KeyId=plain, ReplicaRegion=WEST)
     assert not here.describe_key(KeyId=plain)["KeyMetadata"]["MultiRegion"]
     key = here.create_key(MultiRegion=True)["KeyMetadata"]
     assert key["KeyId"].startswith("mrk-")
@@ -209,9 +207,12 @@ def test_multi_region_keys_and_their_replicas(world: World) -> None:
     waiting = here.schedule_key_deletion(KeyId=key["KeyId"])
     assert waiting["KeyState"] == "PendingReplicaDeletion"
     there.schedule_key_deletion(KeyId=key["KeyId"])
-    assert here.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["MultiRegionConfiguration"][
-        "ReplicaKeys"
-    ] == []
+    assert (
+        here.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["MultiRegionConfiguration"][
+            "ReplicaKeys"
+        ]
+        == []
+    )
 
 
 def test_resource_policies_and_keys_of_log_groups(world: World) -> None:
@@ -300,7 +301,9 @@ def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> 
     )
     name = {"SecretId": secret["ARN"]}
     assert [status["Region"] for status in secret["ReplicationStatus"]] == [WEST]
-    refused("MalformedPolicyDocumentException", here.put_resource_policy, **name, ResourcePolicy="{")
+    refused(
+        "MalformedPolicyDocumentException", here.put_resource_policy, **name, ResourcePolicy="{"
+    )
     here.put_resource_policy(**name, ResourcePolicy=document())
     assert WEST in refused("InvalidParameterException", here.delete_secret, **name)
     left = here.remove_regions_from_replication(**name, RemoveReplicaRegions=[WEST])
@@ -420,12 +423,13 @@ def test_buckets_replicate_versions_and_are_measured(world: World) -> None:
     assert "Destination" in refused("InvalidRequest", s3.put_bucket_replication, **put)
     s3.put_bucket_versioning(Bucket="destination-bucket", **on)
     source = {"Bucket": "source-bucket"}
-    refused(
-        "ReplicationConfigurationNotFoundError", s3.get_bucket_replication, **source
-    )
+    refused("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, **source)
     s3.put_bucket_replication(**put)
     rules = s3.get_bucket_replication(**source)["ReplicationConfiguration"]["Rules"]
-    assert [(rule["ID"], rule.get("Priority")) for rule in rules] == [("rule-0", 0), ("rule-1", None)]
+    assert [(rule["ID"], rule.get("Priority")) for rule in rules] == [
+        ("rule-0", 0),
+        ("rule-1", None),
+    ]
     off = {"VersioningConfiguration": {"Status": "Suspended"}}
     refused("InvalidBucketState", s3.put_bucket_versioning, **source, **off)
     s3.delete_bucket_replication(**source)
