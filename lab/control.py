@@ -1,8 +1,7 @@
-"""The lab's control API below ``/_lab/``: status, clock, outage, restore, save, stop."""
+"""The lab's control API below ``/_lab/``: status, clock, outage, restore."""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import os
@@ -24,10 +23,8 @@ class Control:
     """Answers the control API. Reading the status is free; every command needs the token of
     ``lab.json``, which only the lab's owner can read."""
 
-    def __init__(
-        self, lab: LabContext, emulator: Emulator, supervisor: Supervisor, stop: asyncio.Event
-    ) -> None:
-        self.lab, self.emulator, self.supervisor, self._stop = lab, emulator, supervisor, stop
+    def __init__(self, lab: LabContext, emulator: Emulator, supervisor: Supervisor) -> None:
+        self.lab, self.emulator, self.supervisor = lab, emulator, supervisor
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -44,6 +41,8 @@ class Control:
             return await self._command(command, json.loads(body or b"{}"))
         except (LabError, ValueError) as error:
             return 400, {"error": str(error)}
+        except KeyError as error:
+            return 400, {"error": f"/_lab/{command} needs {error}"}
 
     async def _command(self, command: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         match command:
@@ -57,8 +56,6 @@ class Control:
             case "restore":
                 self.lab.outages.end(given["region"])
                 await self.supervisor.restore(given["region"])
-            case "stop":
-                self._stop.set()
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()

@@ -74,7 +74,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
         supervisor = Supervisor(context, [part(context) for part in installed_parts()])
         emulator = Emulator(context)
-        emulator.control = Control(context, emulator, supervisor, stop)
+        emulator.control = Control(context, emulator, supervisor)
         await emulator.start()
         try:
             server = asyncio.create_task(serve(emulator, listener, stop))

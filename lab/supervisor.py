@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.context import LabContext
 from lab.outage import REGIONS
@@ -61,6 +61,9 @@ class Watched:
     restarts: int = 0
     last_failure: str = ""
     not_before: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """One call of the part at a time, in the order asked for: a restore that overtakes the start's
+    own telling of the outage would leave the part lost in a region that is well again."""
 
     def as_dict(self) -> dict[str, object]:
         """For the status: health, and the last failure where there was one."""
@@ -107,17 +110,18 @@ class Supervisor:
         await self._tell(lambda part: part.restore(region))
 
     async def _tell(self, call: Callable[[Part], Awaitable[None]]) -> None:
-        watched = list(self.watched.values())
-        results = await asyncio.gather(
-            *(call(entry.part) for entry in watched), return_exceptions=True
-        )
-        for entry, result in zip(watched, results, strict=True):
-            if isinstance(result, BaseException):
-                entry.health = Health(False, _line(result))
-                logger.error("part %s: %s", entry.part.name, _line(result), exc_info=result)
+        await asyncio.gather(*(self._tell_one(entry, call) for entry in self.watched.values()))
+
+    async def _tell_one(self, watched: Watched, call: Callable[[Part], Awaitable[None]]) -> None:
+        async with watched.turn:
+            try:
+                await call(watched.part)
+            except Exception as error:
+                watched.health = Health(False, _line(error))
+                logger.exception("part %s: %s", watched.part.name, _line(error))
             else:
                 # The status that answers the command tells what it did.
-                await self._examine(entry)
+                await self._examine(watched)
 
     async def _watch(self) -> None:
         while True:
@@ -131,6 +135,10 @@ class Supervisor:
             watched.health = Health(False, _line(error))
 
     async def _look_after(self, watched: Watched) -> None:
+        async with watched.turn:
+            await self._examine_and_mend(watched)
+
+    async def _examine_and_mend(self, watched: Watched) -> None:
         await self._examine(watched)
         if watched.health.healthy or time.monotonic() < watched.not_before:
             return

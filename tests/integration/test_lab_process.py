@@ -66,7 +66,7 @@ def test_a_taken_port_is_named_in_one_line(tmp_path: Path) -> None:
 
 def test_commands_need_the_token_and_a_running_lab(world: World, tmp_path: Path) -> None:
     """A web page can't stop the lab; a lab that isn't there is one line."""
-    status, _, body = world.get("127.0.0.1", "/_lab/stop", method="POST", body=b"{}")
+    status, _, body = world.get("127.0.0.1", "/_lab/restore", method="POST", body=b"{}")
     assert status == 403
     assert b"token" in body
     with pytest.raises(LabError, match=r"isn't running: run `\./inv lab\.up`"):

@@ -98,30 +98,90 @@ def test_a_part_that_fails_is_restarted_after_a_growing_pause() -> None:
     }
 
 
-def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on() -> None:
+def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """N1: one part's fault is its own: named in its health, and told to nobody else."""
+    monkeypatch.setattr(supervisor, "WATCH_SECONDS", 60)
     told: list[str] = []
     fault = ValueError("first\nsecond")
     broken = FakePart("a", told, dict.fromkeys(("start", "stop", "outage", "health"), fault))
     sound = FakePart("b", told)
 
-    async def live() -> tuple[Health, Health, Health]:
+    async def live() -> list[Health]:
         kept = made([broken, sound])
+        watched, seen = kept.watched["a"], []
         await kept.start()
-        started = kept.watched["a"].health
+        seen.append(watched.health)
         await kept.outage("us-west-2")
-        lost = kept.watched["a"].health
-        await kept._look_after(kept.watched["a"])
+        seen.append(watched.health)
+        await kept._look_after(watched)
+        seen.append(watched.health)
         await kept.restore("us-west-2")
+        seen.append(watched.health)
         assert kept.watched["b"].health.healthy
         await kept.stop()
-        return started, lost, kept.watched["a"].health
+        return seen
 
-    started, lost, restarted = asyncio.run(live())
+    started, lost, restarted, restored = asyncio.run(live())
     assert started == Health(False, "did not start: ValueError: first second")
     assert lost == Health(False, "ValueError: first second")
     assert restarted == Health(False, "did not start: ValueError: first second")
+    assert restored == Health(False, "ValueError: first second"), "not examined after the restore"
     assert {"b outage us-west-2", "b restore us-west-2", "b stop"} <= set(told)
+
+
+def test_a_restore_waits_for_a_restart_that_still_tells_of_the_outage() -> None:
+    """The part hears of the outage by its start and then of the restore, in this order: it would
+    stay lost in a region that is well again."""
+    told: list[str] = []
+    telling, go_on = asyncio.Event(), asyncio.Event()
+
+    class SlowPart(FakePart):
+        async def outage(self, region: str, kinds: Any) -> None:
+            telling.set()
+            await go_on.wait()
+            await super().outage(region, kinds)
+
+    async def live() -> None:
+        lost = {"us-east-1": {"api"}}
+        kept = made([SlowPart("a", told, healthy=False)], lambda region: lost.get(region, ()))
+        restart = asyncio.create_task(kept._look_after(kept.watched["a"]))
+        await telling.wait()
+        lost.clear()
+        restore = asyncio.create_task(kept.restore("us-east-1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(restart, restore)
+
+    asyncio.run(live())
+    assert told == [
+        "a health", "a stop", "a start", "a outage us-east-1", "a restore us-east-1", "a health",
+    ]  # fmt: skip
+
+
+def test_the_lab_s_watch_restarts_and_stopping_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N1: nobody needs to ask: the part is found unwell and restarted; a lab that was stopped
+    before it ran stops its parts all the same."""
+    monkeypatch.setattr(supervisor, "WATCH_SECONDS", 0.001)
+    told: list[str] = []
+    part = FakePart("a", told, healthy=False)
+
+    async def live() -> None:
+        kept = made([part])
+        await kept.start()
+        while not kept.watched["a"].restarts:
+            await asyncio.sleep(0.001)
+        part.healthy = True
+        await kept.stop()
+        count = len(told)
+        await asyncio.sleep(0.01)
+        assert len(told) == count, "watched on after the stop"
+        await made([part]).stop()
+
+    asyncio.run(live())
+    assert told[:4] == ["a start", "a health", "a stop", "a start"]
+    assert told[-2:] == ["a stop", "a stop"]
 
 
 def test_every_listed_part_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
