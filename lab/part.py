@@ -22,8 +22,8 @@ class Health:
 
 class Part(ABC):
     """A part of the lab. One instance for the process's life; all methods run on its one event
-    loop, so blocking work (boto3, subprocesses, files of size) belongs into ``asyncio.to_thread``. The
-    lab calls them one at a time; ``stop`` alone may come, at the lab's end, in the midst of another.
+    loop, so blocking work (boto3, subprocesses, files of size) belongs into ``asyncio.to_thread``.
+    They are called one at a time; only the lab's own end may ``stop`` in the midst of another.
 
     ``start`` registers hooks (``lab.on_api``, …) and starts tasks; it must bring back what the
     state directory and the emulator already hold, for the lab may have been stopped in between.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
+FAREWELL_SECONDS = 2.0
+"""How long the lab's end waits for requests that are being answered."""
 logger = logging.getLogger("lab")
 
 
@@ -124,7 +126,7 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
         server.close()
         await context.terminated.set()
         if connections:
-            await asyncio.wait(connections, timeout=2)
+            await asyncio.wait(connections, timeout=FAREWELL_SECONDS)
         for task in connections:
             task.cancel()
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,8 @@ from lab.engine.exporting import exported, imported
 from lab.engine.journal import Journal
 from lab.engine.lock import locked
 from lab.engine.monitor import Engine, Monitor
-from lab.engine.operation import (
-    OperationRun,
-    Plugins,
-    ProviderSource,
-    StepFailedError,
-)
-from lab.engine.plugin import CHANNEL_OPTIONS, PluginError
+from lab.engine.operation import OperationRun, Plugins, ProviderSource
+from lab.engine.plugin import CHANNEL_OPTIONS
 from lab.engine.project import Project
 from lab.engine.refreshing import Refresh
 from lab.engine.state import STACK_TYPE, Checkpoint, Vault
@@ -283,10 +278,7 @@ class EmbeddedEngine:
             plugins.start_ahead(
                 sum(state.is_provider and bool(state.inputs) for state in before.resources)
             )
-            try:
-                yield journal, ProviderSource(plugins, lambda: before.resources), plugins
-            except PluginError as error:
-                run.fail(StepFailedError("", run.masker.text(str(error))))
+            yield journal, ProviderSource(plugins, lambda: before.resources), plugins
 
     @contextmanager
     def _interruptible(self, run: OperationRun) -> Iterator[None]:
@@ -376,16 +368,10 @@ class _Program:
             program.kill()
             for thread in program._threads:
                 thread.join(timeout=2)
-            for stream in (
-                program._process.stdin,
-                program._process.stdout,
-                program._process.stderr,
-            ):
-                if stream is not None:
-                    try:
-                        stream.close()
-                    except OSError:
-                        continue
+            process = program._process
+            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+                with suppress(OSError):  # what a program that is gone never read
+                    stream.close()
 
     @property
     def exit_code(self) -> int:

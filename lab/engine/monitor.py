@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
@@ -29,6 +29,7 @@ _FEATURES = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_DEPENDS_ON,
 )
 _SEVERITIES: dict[int, Severity] = {0: "debug", 1: "info", 2: "warning", 3: "error"}
+_ENDED = (grpc.StatusCode.UNAVAILABLE, "the operation has ended")
 _TERMINATED = "Resource monitor has terminated, shutting down"
 
 
@@ -44,17 +45,17 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._idle = threading.Condition()
         self.program_ended = threading.Event()
 
-    def wait_until_idle(self, timeout: float | None = None) -> bool:
+    def wait_until_idle(self) -> None:
         """Wait until no call of the program's is under way."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._active == 0, timeout)
+            self._idle.wait_for(lambda: self._active == 0)
 
     def _guarded(self, context: Any, work: Callable[[], Any]) -> Any:
         with self._idle:
             self._active += 1
         try:
             if self._run.stopped:
-                self._refuse(context)
+                context.abort(*_ENDED)
             try:
                 return work()
             except StepFailedError as failure:
@@ -63,16 +64,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 # A fault of the engine's own; it must not pass for a success.
                 name = type(error).__name__
                 self._run.fail(StepFailedError("", f"the engine failed: {name}: {error}"))
-            self._refuse(context)
+            context.abort(*_ENDED)
         finally:
             with self._idle:
                 self._active -= 1
                 self._idle.notify_all()
-
-    @staticmethod
-    def _refuse(context: Any) -> NoReturn:
-        context.abort(grpc.StatusCode.UNAVAILABLE, "the operation has ended")
-        raise AssertionError  # abort has raised
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
         """What this engine understands."""

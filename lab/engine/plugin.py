@@ -30,7 +30,8 @@ CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
 )
-_START_SECONDS = 60
+_START_SECONDS = 60.0
+_STOP_SECONDS = 2.0
 
 Log = Callable[[Severity, str], None]
 
@@ -105,7 +106,7 @@ class PluginProcess:
         try:
             port = self._port.get(timeout=_START_SECONDS)
         except queue.Empty:
-            port = ""
+            raise PluginError(f"the plugin told no port in {_START_SECONDS:g} s") from None
         if not port.isdigit():
             raise PluginError("the plugin ended before it told its port")
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
@@ -125,16 +126,15 @@ class PluginProcess:
     def wait(self) -> None:
         """Wait until the process is gone; one that doesn't listen is killed."""
         try:
-            self._process.wait(timeout=2)
+            self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         for reader in self._readers:
             reader.join(timeout=1)
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        for stream in filter(None, (self._process.stdout, self._process.stderr)):
+            with contextlib.suppress(OSError):
+                stream.close()
 
     def _read_output(self) -> None:
         stream = self._process.stdout
