@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from pulumi.runtime.proto import resource_pb2
 from lab.engine.deployment import Deployment
 from lab.engine.events import Event, ResourceEvent, Summary
 from lab.engine.journal import Journal
-from lab.engine.operation import OperationRun
+from lab.engine.operation import OperationRun, ProviderSource
 from lab.engine.plugin import Difference, InitializationError, PluginError
 from lab.engine.project import Project
+from lab.engine.refreshing import Refresh
 from lab.engine.state import Checkpoint, Vault, read
 from lab.engine.values import UNKNOWN, Properties, from_struct, plain, to_struct
 
@@ -83,8 +85,12 @@ class MemoryPlugin:
     def update(self, urn: str, type: str, id: str, **given: Any) -> Properties:
         outputs = {**given["news"], "arn": plain(given["old_outputs"]).get("arn")}
         if not given["preview"]:
-            self._note("update", plain(given["news"])["name"], given["timeout"])
+            name = plain(given["news"])["name"]
+            self._note("update", name, given["timeout"])
             self.cloud[id] = outputs
+            fault = self.faults.pop(f"update {name}", None)
+            if isinstance(fault, InitializationError):
+                raise InitializationError(id, outputs, fault.reasons)
         return outputs
 
     def read(
@@ -162,6 +168,31 @@ class Stage:
         if run.failures:
             raise run.failures[0]
         return run.summary()
+
+    def refresh(self, *, parallel: int = 8) -> Summary:
+        """Read everything anew; its failures raise the first of them."""
+        self.events = []
+        project = Project("shop", self.folder, "lab", {})
+        run = OperationRun(project, self.events.append, preview=False, parallel=parallel)
+        before = read(self.path, self.vault) or Checkpoint()
+        journal = Journal(before, self.path, self.vault)
+        plugins: Any = MemoryPlugins(self.plugin)
+        source = ProviderSource(plugins, lambda: before.resources)
+        for state in before.resources:
+            run.learn(state)
+        try:
+            Refresh(run, journal, source).refresh(journal.all())
+        finally:
+            journal.close()
+        if run.failures:
+            raise run.failures[0]
+        return run.summary()
+
+    def damage(self, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+        """Change the recorded resources in the state file."""
+        document = json.loads(self.path.read_text())
+        change(document["deployment"]["resources"])
+        self.path.write_text(json.dumps(document))
 
     def told(self, *phases: str) -> list[tuple[str, str]]:
         """(operation, name) of the events of these phases, the unchanged left out."""

@@ -349,6 +349,7 @@ def test_default_providers_are_refused(stage: Stage) -> None:
         ("[{}]", False),
         ("", False),
         (UNKNOWN, False),
+        ('[{"ec2": "http://[::1"}]', False),
     ],
 )
 def test_an_aws_provider_must_stay_on_this_machine(stage: Stage, endpoints: str, ok: bool) -> None:
