@@ -101,7 +101,7 @@ def _with_defaults(
     declared: Any, given: dict[str, Any], project: str, stack: str
 ) -> dict[str, Any]:
     if not isinstance(declared, dict):
-        return given
+        raise EngineError(f"{project}: `config` in Pulumi.yaml is no mapping")
     values = dict(given)
     for key, declaration in declared.items():
         full = _full(str(key), project)

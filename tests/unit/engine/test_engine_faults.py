@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, MemoryPlugin, Stage
 
 from lab.engine.events import Operation, ResourceEvent
 from lab.engine.operation import StepFailedError
 from lab.engine.plugin import Difference, InitializationError, PluginError, PluginGoneError
-from lab.engine.values import UNKNOWN, from_struct, secret, to_struct
+from lab.engine.values import ASSET, SIGNATURE, UNKNOWN, from_struct, secret, to_struct
 
 
 def single(size: int = 1, **options: Any):
@@ -55,6 +55,30 @@ def test_a_provider_that_nobody_registered_is_named(stage: Stage) -> None:
     """A reference to a provider of another stack or of an earlier run serves nothing."""
     with pytest.raises(StepFailedError, match="the provider urn::west::1 isn't registered"):
         stage.run(lambda act: act.thing("a", "urn::west::1") and None)
+
+
+def test_what_a_program_asks_for_wrongly_names_the_resource(stage: Stage) -> None:
+    """An asset that can't be read, and outputs of a component that was never registered."""
+    asset = {SIGNATURE: ASSET, "path": "nowhere.js"}
+    with pytest.raises(StepFailedError, match=r"nowhere\.js can't be read") as raised:
+        stage.run(single(data=asset))
+    assert raised.value.urn.endswith("::a")
+    with pytest.raises(StepFailedError, match="outputs of a resource that isn't registered"):
+        stage.run(lambda act: act.deployment.register_outputs("urn::group", {}))
+
+
+def test_the_first_alias_that_is_known_counts(stage: Stage) -> None:
+    """A program keeps the aliases of all its past; an older one is no hindrance."""
+    stage.run(single())
+    aliases = [
+        alias_pb2.Alias(spec=alias_pb2.Alias.Spec(name=name)) for name in ("oldest", "a", "never")
+    ]
+
+    def renamed(act: Act) -> None:
+        act.thing("a", act.provider(), size=1, options={"name": "b", "aliases": aliases})
+
+    assert stage.run(renamed).same == 1
+    assert list(stage.plugin.cloud) == ["a-1"]
 
 
 def test_a_plugin_without_previews_is_not_asked_in_one(stage: Stage) -> None:

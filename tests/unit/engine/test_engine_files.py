@@ -18,6 +18,8 @@ from lab.engine.embedded import EmbeddedEngine
 from lab.engine.events import EngineError
 from lab.engine.journal import Journal
 from lab.engine.lock import locked
+from lab.engine.operation import StepFailedError
+from lab.engine.plugin import PluginGoneError
 from lab.engine.values import SECRET, SIGNATURE, secret
 
 
@@ -64,24 +66,45 @@ def test_configuration_is_read_as_the_cli_reads_it(tmp_path: Path) -> None:
         ("{n: {type: array, default: []}}", "{}", "shop:n is an array without `items`"),
         ("{n: {type: wheel}}", "{'shop:n': 1}", "the unknown type 'wheel'"),
         ("{}", "{'shop:key': {secure: v1abc}}", "shop:key is a `secure` value"),
-        ("{}", "[]", None),
+        ("{}", "[]", {}),
         ("{}", "[1]", "`config` is no mapping"),
         ("{}", None, "Pulumi.lab.yaml is missing"),
         ("{}", "{a: [}", "is no valid YAML"),
+        ("[]", "{'shop:size': 5}", {"shop:size": "5"}),
+        ("[size]", "{}", "shop: `config` in Pulumi.yaml is no mapping"),
+        ("{size: {default: null}, word: {type: string}}", "{word: 5}", {"shop:word": "5"}),
     ],
 )
 def test_bad_configuration_is_one_line(
-    tmp_path: Path, config: str, stack: str | None, message: str | None
+    tmp_path: Path, config: str, stack: str | None, message: str | dict[str, str]
 ) -> None:
-    """Trap 37 and 39: types are enforced, secure values refused, a missing file named."""
+    """Trap 37 and 39: types are enforced, secure values refused, a missing file named; what the
+    CLI takes is taken: nothing declared, a default of null, a number where a text is wanted."""
     layer = write(tmp_path, config, stack)
-    if message is None:
-        assert project.load(layer, "lab").config == {}
+    if isinstance(message, dict):
+        assert project.load(layer, "lab").config == message
         return
     with pytest.raises(EngineError) as raised:
         project.load(layer, "lab")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"Pulumi\.yaml can't be read: No such file or directory"),
+        ("[name]", r"Pulumi\.yaml is no mapping of settings"),
+        ("runtime: python", r"Pulumi\.yaml has no `name`"),
+    ],
+    ids=["missing", "a list", "no name"],
+)
+def test_a_bad_project_file_is_one_line(tmp_path: Path, text: str | None, message: str) -> None:
+    """The file is named, and what is wrong with it."""
+    if text is not None:
+        (tmp_path / "Pulumi.yaml").write_text(text)
+    with pytest.raises(EngineError, match=message):
+        project.load(tmp_path, "lab")
 
 
 def test_the_environment_of_children_reaches_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,3 +319,82 @@ def test_a_disk_that_is_full_fails_the_operation(tmp_path: Path) -> None:
     journal.confirm(state.ResourceState("urn::1", "t", custom=True))
     with pytest.raises(OSError, match=r"lab\.json"):
         journal.commit()
+
+
+def test_an_export_says_what_was_under_way(stage: Stage) -> None:
+    """A creation of unknown end goes along, its secrets in plaintext like those of the resources:
+    the CLI, too, must know that there may be a resource."""
+    stage.plugin.faults["create a"] = PluginGoneError("gone")
+    write(stage.folder, "{}")
+
+    def program(act: Act) -> None:
+        act.thing("a", act.provider(), password=secret("correct-horse"))
+
+    with pytest.raises(StepFailedError, match="gone"):
+        stage.run(program, ends=False)
+    [pending] = engine(stage.folder).export()["deployment"]["pending_operations"]
+    assert pending["type"] == "creating"
+    assert pending["resource"]["inputs"] == {
+        "name": "a",
+        "password": {SIGNATURE: SECRET, "plaintext": '"correct-horse"'},
+    }
+
+
+def test_a_state_without_a_stack_has_no_outputs(tmp_path: Path) -> None:
+    """A first run that failed at once has recorded resources, and no outputs yet."""
+    write(tmp_path, "{}")
+    made = engine(tmp_path)
+    entry = {"urn": "u::a", "type": "fake:index:Thing", "custom": True}
+    made.import_state({"version": 3, "deployment": {"resources": [entry]}})
+    assert made.outputs() is None
+    assert [one["urn"] for one in made.resources()] == ["u::a"]
+
+
+def test_a_destroy_that_cannot_clear_up_deletes_nothing(tmp_path: Path) -> None:
+    """A creation of unknown end whose provider the state has lost: the state stays."""
+    write(tmp_path, "{}")
+    made = engine(tmp_path)
+    entry = {"urn": "u::a", "type": "fake:index:Thing", "custom": True, "provider": "u::east::1"}
+    pending = [{"type": "creating", "resource": entry}]
+    group = {"urn": "u::g", "type": "fake:index:Group", "custom": False}
+    deployment = {"resources": [group], "pending_operations": pending}
+    made.import_state({"version": 3, "deployment": deployment})
+    with pytest.raises(EngineError, match="registering a failed: its provider u::east::1 isn't"):
+        made.destroy(lambda _: None)
+    assert [one["urn"] for one in made.resources()] == ["u::g"]
+
+
+def test_a_preview_s_journal_writes_nothing(tmp_path: Path) -> None:
+    """And what is renamed or resolved twice, by two registrations at once, counts once."""
+    state_dir = tmp_path / "state"
+    thing = state.ResourceState("urn::a", "t", custom=True, id="1")
+    operation = state.PendingOperation("updating", thing)
+    journal = Journal(state.Checkpoint((thing,), (operation,)), None, state.Vault(state_dir))
+    for name in ("urn::b", "urn::c"):
+        journal.rename("urn::a", thing.changed(urn=name))
+        journal.resolve(operation)
+    journal.commit()
+    journal.close()
+    assert [one.urn for one in journal.all()] == ["urn::b"]
+    assert journal.all_interrupted() == []
+    assert not state_dir.exists()
+
+
+def test_two_that_make_the_key_at_once_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two layers start at once: the second finds the first one's key in its place and takes it,
+    or their secrets would be lost to each other."""
+    write_private = state.write_private
+
+    def overtaken(path: Path, content: bytes) -> None:
+        monkeypatch.setattr(state, "write_private", write_private)
+        sealed.append(state.Vault(tmp_path).seal(secret("first")))
+        write_private(path, content)
+
+    sealed: list[Any] = []
+    monkeypatch.setattr(state, "write_private", overtaken)
+    vault = state.Vault(tmp_path)
+    sealed.append(vault.seal(secret("second")))
+    assert vault.open(sealed) == [secret("first"), secret("second")]
+    assert [path.name for path in tmp_path.iterdir()] == ["secrets.key"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lab.engine import embedded
 from lab.engine.embedded import EmbeddedEngine
 from lab.engine.events import EngineError, Event, LogEvent, Operation, ResourceEvent, Summary
 
@@ -280,3 +281,25 @@ def test_drift_is_what_the_program_cares_for(place: Place) -> None:
     assert place.up(program).changed == 0
     path.write_text(path.read_text().replace("blue", "red"))
     assert engine.refresh(place.events.append).updated == 1
+
+
+def test_a_program_that_goes_on_after_a_failure_is_killed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a moment to end by itself; the error is the failure's, not the kill's."""
+    monkeypatch.setattr(embedded, "_FAREWELL", 0.1)
+    program = (
+        "import asyncio, os, pathlib, threading, time\n"
+        "loop = asyncio.get_event_loop()\n"
+        "calls = pathlib.Path(os.environ['FAKE_CLOUD'], 'calls.log')\n"
+        "def hang():\n"
+        "    while not calls.exists() or 'create a' not in calls.read_text():\n"
+        "        time.sleep(0.01)\n"
+        "    loop.call_soon_threadsafe(time.sleep, 60)\n"
+        "threading.Thread(target=hang, daemon=True).start()\n"
+        "Thing('a', pulumi.ResourceOptions(provider=Provider('east', 'east')), fault='create')\n"
+    )
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="registering a failed: no room for a"):
+        place.up(program, environment={"FAKE_DELAY": "0.5"})
+    assert time.monotonic() - started < 50

@@ -97,6 +97,28 @@ def test_the_masker_knows_the_forms_a_secret_takes() -> None:
     }
 
 
+def test_the_masker_reads_documents_as_they_are() -> None:
+    """Credentials in lists of a JSON document are masked; a text that only begins like JSON is
+    masked as a whole."""
+    masker = values.Masker()
+    masker.learn(
+        secret('{"users": [{"password": "correct-horse"}], "tokens": ["battery-staple"]}'),
+        secret("[no document"),
+    )
+    text = "correct-horse battery-staple, users, [no document"
+    assert masker.text(text) == "[secret] [secret], users, [secret]"
+
+
+def test_diffs_get_no_contents_of_assets() -> None:
+    """Only kind and hash, at any depth; other values are as they were."""
+    asset = {SIGNATURE: ASSET, "text": "contents", "hash": "h"}
+    unread = {SIGNATURE: ARCHIVE, "path": "p"}
+    assert values.without_asset_contents({"a": [asset, unread], "b": {"text": "t"}}) == {
+        "a": [{SIGNATURE: ASSET, "hash": "h"}, {SIGNATURE: ARCHIVE, "hash": ""}],
+        "b": {"text": "t"},
+    }
+
+
 @engine
 @given(st.lists(KEYS | st.integers(0, 9), min_size=1, max_size=4))
 def test_paths_are_read_as_they_are_written(path: list[str | int]) -> None:
@@ -134,6 +156,24 @@ def test_ignoring_changes_only_what_it_names(
     assert paths.ignoring(old, old, [pattern]) == old
 
 
+@pytest.mark.parametrize(
+    ("pattern", "new", "old", "wanted"),
+    [
+        ("a[1]", [1, 2, 3], [7, 8], [1, 8, 3]),
+        ("a[2]", [1, 2, 3], [7, 8], [1, 2, 3]),
+        ("a[1].x", [{}, {"x": 1}], [{}, {"x": 2}], [{}, {"x": 2}]),
+        ("a[*]", [1, 2, 3], [7, 8], [7, 8, 3]),
+        ("a[*].x", [{"x": 1}], [{"x": 2}], [{"x": 2}]),
+        ("a[*]", 1, [7], 1),
+        ("a.x", {"x": 1}, secret({"x": 2}), {"x": 2}),
+    ],
+)
+def test_ignoring_in_lists(pattern: str, new: Any, old: Any, wanted: Any) -> None:
+    """An item that both sides have is kept, whole or in part; one that only one side has stays as
+    the program says. Where the old value alone was secret, its content counts."""
+    assert paths.ignoring({"a": new}, {"a": old}, [pattern]) == {"a": wanted}
+
+
 def test_ignoring_inside_secrets() -> None:
     """A path into a secret value works on what is inside, and the value stays secret."""
     new, old = {"a": secret({"x": 1, "y": 1})}, {"a": secret({"x": 0, "y": 0})}
@@ -152,7 +192,8 @@ def test_differences_hide_secrets_and_engines_own_keys() -> None:
     differ by hash."""
     one, two = ({SIGNATURE: ASSET, "text": text, "hash": text} for text in "12")
     old = {"p": "old", "__internal": {}, "data": one, "same": secret("x")}
-    new = {"p": secret("new"), "data": two, "same": "x"}
+    new = {"p": secret("new"), "data": two, "same": "x", "kept": one}
+    old["kept"] = dict(one)
     found = list(paths.differences(old, new))
     assert found == [(("data",), "1", "2"), (("p",), secret("old"), secret("new"))]
 
@@ -191,6 +232,7 @@ def test_hashes_of_archives(tmp_path: Path) -> None:
     (tmp_path / "code" / ".pulumi").mkdir(parents=True)
     (tmp_path / "code" / "index.js").write_text("x" * 700)
     (tmp_path / "code" / ".pulumi" / "own").write_text("stays out")
+    (tmp_path / "code" / "nowhere").symlink_to("missing")
     folder = {SIGNATURE: ARCHIVE, "path": "code"}
     assert hashed(folder, tmp_path) == tar({"index.js": b"x" * 700})
     nested = {
@@ -203,6 +245,11 @@ def test_hashes_of_archives(tmp_path: Path) -> None:
     }
     wanted = {"lib/index.js": b"x" * 700, "z": b"last", long: b"long"}
     assert hashed(nested, tmp_path) == tar(wanted)
+
+
+def test_a_name_is_split_where_go_splits_it() -> None:
+    """Go's splitUSTARPath: a slash at the end is no place to split."""
+    assert assets._ustar_split(b"q" * 60 + b"/" + b"n" * 60 + b"/") == (b"q" * 60, b"n" * 60 + b"/")
 
 
 @pytest.mark.parametrize("name", ["n" * 120, "q" * 160 + "/" + "n" * 20, "größe.txt"])
