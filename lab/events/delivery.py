@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lab.context import LabContext
 from lab.emulator.asynchronous import send
 from lab.emulator.identities import role_allows, trusts
@@ -149,7 +151,7 @@ class Courier:
         self._check_permission(delivery, service)
         try:
             await asyncio.to_thread(self._send, delivery, service)
-        except self.lab.client("sts", delivery.region).exceptions.ClientError as error:
+        except ClientError as error:
             code = error.response["Error"]["Code"]
             missing = "NotFound" in code or "NonExistent" in code
             raise Undeliverable(
