@@ -39,12 +39,13 @@ SUPERUSER_RESERVED = 3
 WAL_SENDERS = 10
 
 # Runs the server, and ends it at once when the lab is gone, however it went: the lab holds the
-# other end of standard input. Shells take standard input from background commands, hence fd 3.
+# other end of standard input. Shells take standard input from background commands, hence fd 3, and
+# let them ignore SIGQUIT, hence SIGTERM first: it ends a server that has no handlers yet.
 GUARD = """
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ read -r _ <&3; kill -QUIT "$server" 2>/dev/null; } &
+{ read -r _ <&3; kill -TERM "$server" 2>/dev/null; kill -QUIT "$server" 2>/dev/null; } &
 reader=$!
 wait "$server"
 code=$?

@@ -84,11 +84,6 @@ class MetricStore:
         """Every metric that has a value."""
         return list(self._buckets)
 
-    def latest(self, key: MetricKey) -> Bucket | None:
-        """The newest minute of a metric."""
-        buckets = self._buckets.get(key)
-        return buckets[-1] if buckets else None
-
     def series(self, key: MetricKey, statistic: str, period: int) -> Series:
         """A metric's statistic by periods of ``period`` seconds."""
         grouped: dict[int, list[Bucket]] = {}

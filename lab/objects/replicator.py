@@ -360,10 +360,9 @@ def _key(name: str, region: str) -> tuple[str, Any] | None:
     from ministack.services import kms
 
     wanted = name.rpartition("/")[2]
-    for (account, where, alias), target in kms._aliases._data.items():
-        if where == region and name in (alias, alias.partition(":alias/")[2], f"alias/{wanted}"):
-            wanted = target if isinstance(target, str) else target.get("TargetKeyId", wanted)
-            del account
+    for (_, where, alias_arn), key_id in kms._aliases._data.items():
+        if where == region and name in (alias_arn, alias_arn.rpartition(":")[2]):
+            wanted = key_id
     for (account, where, key_id), record in kms._keys._data.items():
         if where == region and key_id == wanted:
             return f"arn:aws:kms:{region}:{account}:key/{key_id}", record.get("Policy") or {}

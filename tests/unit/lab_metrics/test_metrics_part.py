@@ -2,17 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lab.clock import Clock
-from lab.context import ApiRequest
+from lab.context import ApiRequest, LabContext
+from lab.database.measurement import DatabaseFacts
 from lab.metrics.part import MetricsPart
 from lab.metrics.series import metric_key
-from lab.metrics.sources import of_targets
+from lab.metrics.sources import PendingReplication, of_targets
 from lab.outage import OutageKind
+from lab.part import Health
 
 EAST, WEST = "us-east-1", "us-west-2"
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -229,3 +232,127 @@ def test_host_counts_follow_the_load_balancers_own_checks(lost, state, healthy):
         for name in ("HealthyHostCount", "UnHealthyHostCount")
     }
     assert [list(series.values()) for series in found.values()] == [[healthy], [1 - healthy]]
+
+
+class Everything:
+    """A region's queues and target groups."""
+
+    def describe_target_groups(self):
+        return {"TargetGroups": []}
+
+    def list_queues(self):
+        return {"QueueUrls": ["http://host/000000000000/dead"]}
+
+    def get_queue_attributes(self, **_given):
+        return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_look_samples_every_part_that_is_there(running):
+    """R6.1: health checks, databases, replication; a lab without one of them counts the rest."""
+    facts = DatabaseFacts(EAST, "c", ("i",), True, True, 5.0, 100, 1.0, None, None)
+    parts = {
+        "dns": SimpleNamespace(verdicts=lambda: {"check": False}),
+        "database": SimpleNamespace(facts=lambda: [facts]),
+        "objects": SimpleNamespace(
+            pending=lambda: [PendingReplication(EAST, WEST, "a", "b", "all", 2, 3, 4.0, 0)]
+        ),
+    }
+    metrics = part({EAST: Everything(), WEST: Everything()})
+    metrics.lab.part = lambda name: parts.get(name) if running else None
+    metrics._look()
+    names = {key.name for key in metrics.store.known()}
+    assert "ApproximateNumberOfMessagesVisible" in names
+    sampled = {"HealthCheckStatus", "DatabaseConnections", "OperationsPendingReplication"}
+    assert names >= sampled if running else not names & sampled
+
+
+def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is_wrong(
+    monkeypatch,
+):
+    """R6.2: a queue deleted in the middle of a look must not end all alarms."""
+    rounds = []
+
+    def look(_self):
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise KeyError("gone")
+
+    def evaluate(self):
+        self._unreadable["a"] = "no such statistic"
+
+    monkeypatch.setattr(MetricsPart, "_look", look)
+    monkeypatch.setattr(MetricsPart, "_evaluate", evaluate)
+    lab = LabContext(Path(), 1, "http://127.0.0.1:1", Clock(1000), SimpleNamespace())  # type: ignore[arg-type]
+    metrics = MetricsPart(lab)
+
+    async def run():
+        assert await metrics.health() == Health(False, "the rounds ended")
+        await metrics.stop()
+        await metrics.start()
+        assert await metrics.health() == Health(True, "0 metrics")
+        async with asyncio.timeout(5):
+            while not metrics._unreadable:
+                await asyncio.sleep(0.01)
+        health = await metrics.health()
+        assert health == Health(True, "alarm a can't be evaluated: no such statistic")
+        await metrics.stop()
+        assert await metrics.health() == Health(False, "the rounds ended")
+
+    asyncio.run(run())
+    assert lab.hooks == []
+    assert lab.observers == []
+
+
+def test_what_happens_in_the_lab_is_counted_as_it_happens():
+    """R6.1: a fact told by another part is a value of AWS's metrics at lab time."""
+    metrics = part()
+    fact = {"region": EAST, "bus": "b", "rule": "r", "outcome": "delivered"}
+    metrics._fact("events.delivery", fact)
+    key = metric_key(EAST, "AWS/Events", "Invocations", {"EventBusName": "b", "RuleName": "r"})
+    assert metrics.store.series(key, "Sum", 60) == {int(START): 1.0}
+
+
+def test_metric_data_comes_in_the_asked_order_within_the_asked_time():
+    """API reference GetMetricData: newest first unless asked; StartTime inclusive, EndTime
+    exclusive; times come as text or numbers."""
+    metrics = part()
+    for minute in range(4):
+        metrics.store.add(metric_key(EAST, "N", "m", {}), minute, START + 60 * minute)
+    stat = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    queries = [{"Id": "q", "MetricStat": stat}, {"Id": "e", "Expression": "q * 2"}]
+    when = {"StartTime": START + 60, "EndTime": "2026-01-01T00:03:00"}
+
+    def values(**given):
+        found = asked(metrics, metrics._data, MetricDataQueries=queries, **when, **given)
+        (series,) = found["MetricDataResults"]
+        return series["Values"]
+
+    assert values() == [2.0, 1.0]
+    assert values(ScanBy="TimestampAscending") == [1.0, 2.0]
+    bounds = {
+        "StartTime": datetime(2026, 1, 1, 0, 1),  # noqa: DTZ001 - AWS's times are UTC
+        "EndTime": START + 120,
+    }
+    found = asked(
+        metrics,
+        metrics._statistics,
+        Namespace="N",
+        MetricName="m",
+        Period=60,
+        Statistics=["Sum"],
+        ExtendedStatistics=["p50"],
+        **bounds,
+    )
+    (point,) = found["Datapoints"]
+    assert (point["Sum"], point["ExtendedStatistics"]) == (1.0, {"p50": 1.0})
+
+
+def test_values_of_former_minutes_join_them():
+    """R6.1: values that arrive late count in their own minute's sum as long as it is kept."""
+    metrics = part()
+    key = metric_key(EAST, "N", "m", {})
+    for at in (START, START + 60, START + 10):
+        metrics.store.add(key, 1.0, at)
+    metrics.store.add_set(key, START + 120, count=0, total=0, least=0, most=0)
+    assert metrics.store.series(key, "Sum", 60) == {int(START): 2.0, int(START) + 60: 1.0}
