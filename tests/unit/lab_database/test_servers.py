@@ -383,6 +383,21 @@ def test_a_server_that_does_not_stop_is_killed(world, monkeypatch):
     world.write_and_read(20)
 
 
+def test_a_server_that_has_no_handlers_yet_ends_with_the_lab():
+    """R1.3: a lab that is gone in a server's first moment leaves no server behind."""
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", postgres.GUARD, "guard", "sleep", "60"], stdin=subprocess.PIPE
+    )
+    family = psutil.Process(guard.pid)
+    until(lambda: any(child.name() == "sleep" for child in family.children()))
+    assert guard.stdin is not None
+    guard.stdin.close()
+    try:
+        assert guard.wait(5) != 0
+    finally:
+        guard.kill()
+
+
 def test_a_guard_that_hangs_is_killed(tmp_path):
     """R1.3: the shell that watches a server must not keep lab.down from ending."""
     server = PostgresServer(tmp_path / "s", "secret")

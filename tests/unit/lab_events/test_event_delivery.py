@@ -67,7 +67,7 @@ class World:
                 if callable(error):
                     error = error(given)
                 if error:
-                    raise error
+                    raise error  # pyright: ignore[reportGeneralTypeIssues]
             self.sent.append((operation, given))
             answers = {
                 "get_queue_url": {"QueueUrl": given.get("QueueName")},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -22,7 +23,8 @@ class World:
     """A lab whose clock stands at ``now``; ``fired`` is what was accepted."""
 
     def __init__(self):
-        self.now, self.lost, self.fired = START, frozenset(), []
+        self.now, self.fired = START, []
+        self.lost: Collection[OutageKind] = ()
         lab = SimpleNamespace(
             clock=SimpleNamespace(now=lambda: self.now),
             outages=SimpleNamespace(lost=lambda _region: self.lost),
@@ -87,7 +89,7 @@ def test_what_is_due_in_a_lost_region_is_missed(deployed, kind):
     world.after(0)
     world.lost = {kind}
     assert world.after(60) == 0
-    world.lost = frozenset()
+    world.lost = ()
     assert [world.after(59), world.after(1)] == [0, 1]
 
 

@@ -129,6 +129,10 @@ def test_a_rate_alarm_divides_errors_by_invocations():
         ("ABS(-a)", {0: 2.0, 60: 4.0}),
         ("a > 1 && b < 1", {0: 0.0}),
         ("7", {0: 7.0, 60: 7.0}),
+        ("3 + 4", {0: 7.0, 60: 7.0}),
+        ("FILL(FILL(b, b), b)", {0: 3.0}),
+        ("FILL(a / (a - 2), REPEAT)", {60: 2.0}),
+        ("IF(a > 3, b, 1)", {0: 1.0}),
     ],
 )
 def test_metric_math(expression, values):

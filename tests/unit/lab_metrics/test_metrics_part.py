@@ -259,7 +259,7 @@ def test_a_look_samples_every_part_that_is_there(running):
         ),
     }
     metrics = part({EAST: Everything(), WEST: Everything()})
-    metrics.lab.part = lambda name: parts.get(name) if running else None
+    metrics.lab.part = lambda name: parts.get(name) if running else None  # type: ignore[assignment]
     metrics._look()
     names = {key.name for key in metrics.store.known()}
     assert "ApproximateNumberOfMessagesVisible" in names
@@ -331,7 +331,7 @@ def test_metric_data_comes_in_the_asked_order_within_the_asked_time():
     assert values() == [2.0, 1.0]
     assert values(ScanBy="TimestampAscending") == [1.0, 2.0]
     bounds = {
-        "StartTime": datetime(2026, 1, 1, 0, 1),  # noqa: DTZ001 - AWS's times are UTC
+        "StartTime": datetime(2026, 1, 1, 0, 1),  # UTC, as AWS's times are
         "EndTime": START + 120,
     }
     found = asked(

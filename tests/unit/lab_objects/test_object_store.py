@@ -1,5 +1,7 @@
 """Replicas in the emulator's own store, where no API call could write them."""
 
+from typing import Any
+
 import pytest
 
 from lab.objects import store
@@ -42,7 +44,7 @@ def put(made, headers=None, storage_class=""):
     store.write_replica(ACCOUNT, BUCKET, "k", made, headers or {}, storage_class)
 
 
-def read(version_id=""):
+def read(version_id="") -> Any:
     return store.read(ACCOUNT, BUCKET, "k", version_id)
 
 
