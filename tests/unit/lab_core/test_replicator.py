@@ -89,3 +89,26 @@ def test_a_configuration_that_goes_takes_its_metrics(tmp_path, statuses):
     assert [(rule.rule, rule.operations) for rule in replicator.pending()] == [("all", 0)]
     replicator.forget("here")
     assert replicator.pending() == []
+
+
+def test_what_is_gone_before_it_is_looked_at_is_not_pending(tmp_path, monkeypatch, statuses):
+    """R6.2: a bucket or version deleted meanwhile, and one that no rule is for."""
+    lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), Outages(tmp_path))
+    replicator = Replicator(lab)
+    rule = {**CONFIGURATION["Rules"][0], "DeleteMarkerReplication": {"Status": "Disabled"}}
+    unmarked = {**CONFIGURATION, "Rules": [{**rule, "Filter": {}}]}
+    replicator.marker_written("here", "key", "m", unmarked)
+    monkeypatch.setattr(
+        store,
+        "read",
+        lambda *_given: store.Version(
+            {"preserved_headers": {store.STATUS: "REPLICA"}}, "1", b"", {}
+        ),
+    )
+    replicator.object_written("here", "key", "1", CONFIGURATION)
+    monkeypatch.setattr(store, "read", lambda *_given: None)
+    replicator.object_written("here", "key", "1", CONFIGURATION)
+    monkeypatch.setattr(store, "owner_of", lambda _name: None)
+    replicator.object_written("here", "key", "1", CONFIGURATION)
+    replicator.marker_written("here", "key", "m", CONFIGURATION)
+    assert (replicator.backlog, statuses) == (0, [])

@@ -27,7 +27,7 @@ def s3(monkeypatch):
                 del kept[key]
 
 
-def version(version_id, modified=NEW, body=b"content", **headers):
+def version(version_id, modified=NEW, body=b"content", headers=None):
     """A version as the source bucket holds it."""
     record = {
         "content_type": "text/plain",
@@ -35,7 +35,7 @@ def version(version_id, modified=NEW, body=b"content", **headers):
         "last_modified": modified,
         "size": len(body),
         "metadata": {"m": "1"},
-        "preserved_headers": headers,
+        "preserved_headers": headers or {},
     }
     return store.Version(record, version_id, body, {"tag": version_id})
 
@@ -51,7 +51,8 @@ def read(version_id="") -> Any:
 def test_a_replica_keeps_its_id_time_metadata_and_tags_under_the_destinations_key(s3):
     """R4.1: S3 user guide, "What does Amazon S3 replicate?"; the key is the destination's own."""
     encryption = {store.ENCRYPTION: "aws:kms", store.ENCRYPTION_KEY: "there"}
-    put(version("1", **{store.ENCRYPTION: "AES256", "cache-control": "no"}), encryption, "GLACIER")
+    source = {store.ENCRYPTION: "AES256", "cache-control": "no"}
+    put(version("1", headers=source), encryption, "GLACIER")
     found = read()
     assert (found.version_id, found.body, found.tags) == ("1", b"content", {"tag": "1"})
     assert (found.status, found.encryption) == ("REPLICA", "aws:kms")
