@@ -6,6 +6,7 @@ import asyncio
 import io
 import time
 import zipfile
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -83,12 +84,28 @@ def run(tmp_path: Any, workers: type[FakeWorker], scenario: Any) -> Any:
     return asyncio.run(all_of_it())
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Waits until it holds; the scenario's timeout ends it otherwise."""
+    while not holds():
+        await asyncio.sleep(0.001)
+
+
+async def busy(running: Functions, calls: int) -> tuple[functions._Pool, list[Any]]:
+    """The function's pool and calls of it: the first runs, the others wait."""
+    started = [asyncio.create_task(running.invoke(function(), {}))]
+    await until(lambda: running._pools)
+    pool = running._pool(function())
+    await until(lambda: pool.workers and not pool.idle and not pool.waiting)
+    started += [asyncio.create_task(running.invoke(function(), {})) for _ in range(calls - 1)]
+    await until(lambda: len(pool.waiting) == calls - 1)
+    return pool, started
+
+
 def test_who_waits_longer_than_its_timeout_is_throttled(tmp_path, workers):
     """R2.4: TooManyRequestsException, and the one that ran is none the worse."""
 
     async def scenario(running: Functions) -> tuple[Outcome, Outcome]:
-        first = asyncio.create_task(running.invoke(function(), {}))
-        await asyncio.sleep(0.05)
+        _, (first,) = await busy(running, 1)
         second = await running.invoke(function(timeout=0.05), {})
         workers.gate.set()
         return await first, second
@@ -103,8 +120,7 @@ def test_a_region_that_stops_tells_who_waits(tmp_path, workers):
     """R2.1: nobody hangs; another region's functions go on."""
 
     async def scenario(running: Functions) -> list[Outcome]:
-        calls = [asyncio.create_task(running.invoke(function(), {})) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        _, calls = await busy(running, 2)
         running.stop_region("us-west-2")
         assert workers.made[0].alive
         running.stop_region("us-east-1")
@@ -120,20 +136,16 @@ def test_a_caller_that_leaves_gives_its_worker_on(tmp_path, workers):
     """A cancelled call is cancelled, whenever it comes; the worker serves the next one."""
 
     async def scenario(running: Functions) -> Outcome:
-        first = asyncio.create_task(running.invoke(function(), {}))
-        await asyncio.sleep(0.05)
-        leaving = asyncio.create_task(running.invoke(function(), {}))
-        await asyncio.sleep(0.02)
+        pool, (first, leaving) = await busy(running, 2)
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
         workers.gate.set()
         await first
         # One that leaves in the moment it is given the worker passes it on.
-        pool = running._pool(function())
         worker = pool.idle.pop()
         given = asyncio.create_task(running._worker(pool, 5))
-        await asyncio.sleep(0)
+        await until(lambda: pool.waiting)
         pool.give(worker)
         given.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -179,8 +191,9 @@ def test_a_start_that_fails_fails_who_still_waits(tmp_path, workers):
 
     async def scenario(running: Functions) -> Outcome:
         left = asyncio.create_task(running.invoke(function(), {}))
-        await asyncio.sleep(0.02)
+        await until(lambda: running._pools)
         pool = running._pool(function())
+        await until(lambda: pool.waiting)
         pool.waiting[0].cancel()
         assert (await left).unavailable
         outcome = await running.invoke(function(), {})
@@ -226,7 +239,8 @@ def test_idle_workers_end_and_the_last_one_later(tmp_path, workers, monkeypatch)
         other.idle_since -= functions.IDLE_SECONDS + 1
         last.idle_since -= functions.IDLE_SECONDS - 1
         await running.start()
-        await sleep(0.1)
+        while other.alive:
+            await sleep(0.01)
         alive = [last.alive, other.alive]
         last.idle_since -= 10 * functions.IDLE_SECONDS
         while running._pools:
