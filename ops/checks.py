@@ -20,9 +20,8 @@ from ops.render import make_console
 COMPLETE = ("network", "data", "app", "global", "tapstack", "ops", "tasks.py")
 """Covered whole by unit tests, lines and branches (R9.5)."""
 
-LAB_PERCENT = 88
-"""Least coverage of ``lab``, lines and branches, by unit and integration tests together. R9.5 asks
-for 95: this is what is reached, and may only rise."""
+LAB_PERCENT = 95
+"""Least coverage of ``lab``, lines and branches, by unit and integration tests together (R9.5)."""
 
 
 @dataclass(frozen=True)
