@@ -63,7 +63,7 @@ class PulumiCli:
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do. Makes the stack, empty, when there is none."""
         variables = {UNDEPLOYED_VARIABLE: ",".join(sorted(undeployed))} if undeployed else {}
-        translator = Translator(on_event, layer, planned=True)
+        translator = self._translator(on_event, layer, planned=True)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
             stack.preview(on_event=events.take, refresh=self._options.refresh, **self._common())
@@ -73,7 +73,7 @@ class PulumiCli:
 
     def up(self, layer: str, on_event: OnEvent) -> Summary:
         """Makes the cloud what the program says."""
-        translator = Translator(on_event, layer, planned=False)
+        translator = self._translator(on_event, layer, planned=False)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
             stack.up(on_event=events.take, refresh=self._options.refresh, **self._common())
@@ -83,7 +83,7 @@ class PulumiCli:
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
         """Reads every resource anew; a preview leaves the state as it is."""
-        translator = Translator(on_event, layer, planned=preview)
+        translator = self._translator(on_event, layer, planned=preview)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
             run = stack.preview_refresh if preview else stack.refresh
@@ -95,7 +95,7 @@ class PulumiCli:
     def destroy(self, layer: str, on_event: OnEvent) -> Summary:
         """Removes all that the layer made, and then the stack; never the shared stack file (trap
         39). In an environment ``prod`` the empty stack stays, and with it its history."""
-        translator = Translator(on_event, layer, planned=False)
+        translator = self._translator(on_event, layer, planned=False)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
             stack.destroy(on_event=events.take, **self._common())
@@ -104,6 +104,11 @@ class PulumiCli:
 
         self._run(layer, translator, operate, make=False)
         return translator.summary()
+
+    def _translator(self, on_event: OnEvent, layer: str, *, planned: bool) -> Translator:
+        return Translator(
+            on_event, layer, planned=planned, interrupted=lambda: self._command.interrupted
+        )
 
     def interrupt(self) -> None:
         """The first time lets the calls under way end; the next ends the CLI at once."""

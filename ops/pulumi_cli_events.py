@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -69,10 +69,22 @@ class Fault:
 
 
 class Translator:
-    """Takes the events of one operation of one layer, tells them on and counts. Thread-safe."""
+    """Takes the events of one operation of one layer, tells them on and counts. Thread-safe.
 
-    def __init__(self, on_event: OnEvent, project: str, *, planned: bool) -> None:
+    ``interrupted`` tells whether the operator pressed Ctrl-C: the CLI then ends the program by a
+    signal, and the traceback that it prints is nobody's fault.
+    """
+
+    def __init__(
+        self,
+        on_event: OnEvent,
+        project: str,
+        *,
+        planned: bool,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._on_event = on_event
+        self._interrupted = interrupted
         self._project = project
         self._planned = planned
         self._lock = threading.Lock()
@@ -202,6 +214,8 @@ class Translator:
             self._messages[urn] = message
             if not _GENERIC.match(message):
                 self.faults.append(Fault(_subject(urn), message))
+        elif severity == "info" and self._interrupted():
+            return
         self._on_event(LogEvent(severity, urn, message))
 
     def _policy(self, event: PolicyEvent) -> None:

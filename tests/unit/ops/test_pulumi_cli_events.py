@@ -285,3 +285,28 @@ def test_a_traceback_becomes_one_line_with_the_place_in_the_project() -> None:
     assert one_line(text, "data") == "SettingsError: network:natGateways is 7"
     assert one_line("error: a\n  b", "data") == "a b"
     assert cleaned("<{%reset%}>a <{%fg 2%}>b\n") == "a b"
+
+
+def test_what_an_interrupted_program_prints_is_not_told() -> None:
+    """N7: after Ctrl-C the CLI ends the program by a signal; its traceback is nobody's fault, while
+    errors and warnings still are told."""
+    pressed: list[bool] = []
+    told: list[Event] = []
+    translator = Translator(
+        told.append, "network", planned=False, interrupted=lambda: bool(pressed)
+    )
+
+    def say(severity: str, message: str) -> None:
+        diagnostic = {"severity": severity, "message": message, "prefix": "", "color": "never"}
+        translator.take(
+            EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": diagnostic})
+        )
+
+    say("info", "before")
+    pressed.append(True)
+    say("info", "Traceback (most recent call last):\n  …\nKeyboardInterrupt")
+    say("warning", "a pending operation")
+    say("error", "vpc: refused")
+    assert [event.message for event in told if isinstance(event, LogEvent)] == [
+        "before", "a pending operation", "vpc: refused",
+    ]  # fmt: skip
