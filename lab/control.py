@@ -41,21 +41,20 @@ class Control:
             return await self._command(command, json.loads(body or b"{}"))
         except (LabError, ValueError) as error:
             return 400, {"error": str(error)}
-        except KeyError as error:
-            return 400, {"error": f"/_lab/{command} needs {error}"}
 
     async def _command(self, command: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         match command:
             case "clock":
-                self.lab.clock.factor = float(given["factor"])
+                self.lab.clock.factor = float(_field(command, given, "factor"))
             case "outage":
-                region = given["region"]
+                region = _field(command, given, "region")
                 self.lab.outages.begin(region, parse_kinds(given.get("part")))
                 self.emulator.outage(region)
                 await self.supervisor.outage(region)
             case "restore":
-                self.lab.outages.end(given["region"])
-                await self.supervisor.restore(given["region"])
+                region = _field(command, given, "region")
+                self.lab.outages.end(region)
+                await self.supervisor.restore(region)
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()
@@ -78,3 +77,9 @@ class Control:
             "clock": self.lab.clock.factor,
             "ready": self.supervisor.ready,
         }
+
+
+def _field(command: str, given: dict[str, Any], name: str) -> Any:
+    if name not in given:
+        raise LabError(f"/_lab/{command} needs {name!r}")
+    return given[name]

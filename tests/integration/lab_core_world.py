@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from aws_resources import make_network, make_role
 from botocore.config import Config
 
 from lab import client
@@ -64,27 +64,11 @@ class World:
 
     def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
         """A role that a service may assume, with what it may do; its ARN."""
-        iam = self.aws("iam")
-        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
-        if statements:
-            iam.put_role_policy(
-                RoleName=name, PolicyName="own", PolicyDocument=document(*statements)
-            )
-        return role["Arn"]
+        return make_role(self.aws("iam"), name, service, *statements)
 
     def network(self, region: str, cidr: str = "10.0.0.0/16") -> tuple[str, list[str]]:
         """(VPC id, ids of two subnets)"""
-        ec2 = self.aws("ec2", region)
-        vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
-        prefix = cidr.rsplit(".", 2)[0]
-        subnets = [
-            ec2.create_subnet(
-                VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}"
-            )["Subnet"]["SubnetId"]
-            for number, zone in enumerate("ab")
-        ]
-        return vpc, subnets
+        return make_network(self.aws("ec2", region), region, cidr)
 
     def function(self, name: str, code: str, role: str, region: str = EAST, **settings: Any) -> str:
         """A Node.js function (Python when the runtime says so); its ARN."""
@@ -128,11 +112,6 @@ class World:
             DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
         )["Listeners"][0]["ListenerArn"]
         return balancer["DNSName"], group, listener
-
-
-def document(*statements: dict[str, Any]) -> str:
-    """A policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def allow(*actions: str, resource: str = "*", **more: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from lab_core_world import ACCOUNT, EAST, WEST, World, allow, document, eventually, running
+from aws_resources import document
+from lab_core_world import ACCOUNT, EAST, WEST, World, allow, eventually, running
 
 from lab import client
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aws_resources import document
 from botocore.exceptions import ClientError
-from lab_core_world import ACCOUNT, EAST, WEST, World, document, running
+from lab_core_world import ACCOUNT, EAST, WEST, World, running
 
 TAGS = [{"Key": "Project", "Value": "warm-standby"}]
 

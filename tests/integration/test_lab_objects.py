@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aws_resources import document
 from botocore.exceptions import ClientError
-from lab_core_world import EAST, WEST, World, allow, document, eventually, running
+from lab_core_world import EAST, WEST, World, allow, eventually, running
 
 from lab import client
 

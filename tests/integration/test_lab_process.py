@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from lab_core_world import EAST, WEST, World, document, eventually, running
+from aws_resources import document
+from lab_core_world import EAST, WEST, World, eventually, running
 
 from lab import client
 from lab.errors import LabError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import io
-import json
 import os
 import threading
 import zipfile
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
+from aws_resources import make_network, make_role
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -148,14 +148,7 @@ class World:
 
     def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
         """A role that a service may assume, with what it may do; its ARN."""
-        iam = self.aws("iam")
-        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
-        if statements:
-            iam.put_role_policy(
-                RoleName=name, PolicyName="own", PolicyDocument=document(*statements)
-            )
-        return str(role["Arn"])
+        return make_role(self.aws("iam"), name, service, *statements)
 
     def function(self, name: str, region: str = EAST, code: str = "", **settings: Any) -> str:
         """A Python function; its ARN."""
@@ -175,16 +168,7 @@ class World:
 
     def network(self, region: str = EAST, cidr: str = "10.0.0.0/16") -> tuple[str, list[str]]:
         """(VPC id, ids of two subnets)"""
-        ec2 = self.aws("ec2", region)
-        vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
-        prefix = cidr.rsplit(".", 2)[0]
-        subnets = [
-            ec2.create_subnet(
-                VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}"
-            )["Subnet"]["SubnetId"]
-            for number, zone in enumerate("ab")
-        ]
-        return vpc, subnets
+        return make_network(self.aws("ec2", region), region, cidr)
 
     def client(self, service: str, region: str, **settings: Any) -> Any:
         """A client with settings of its own, as ``parameter_validation=False``: refusals are the
@@ -225,11 +209,6 @@ class World:
         assert answer is not None, request.url
         status, answered, content = answer
         return AWSResponse(request.url, status, HeadersDict(answered), _Raw(content))
-
-
-def document(*statements: dict[str, Any]) -> str:
-    """A policy's text."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def refused(code: str, call: Any, **parameters: Any) -> str:

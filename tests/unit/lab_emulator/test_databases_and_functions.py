@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from emulator_world import ACCOUNT, EAST, WEST, World, document, refused
+from aws_resources import document
+from emulator_world import ACCOUNT, EAST, WEST, World, refused
 
 from lab.database import endpoints
 from lab.emulator.identities import role_allows, trusts

@@ -6,7 +6,8 @@ import itertools
 from typing import Any
 
 import pytest
-from emulator_world import ACCOUNT, EAST, WEST, World, document, refused
+from aws_resources import document
+from emulator_world import ACCOUNT, EAST, WEST, World, refused
 
 NUMBERS = itertools.count(1)
 

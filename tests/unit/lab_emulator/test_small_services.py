@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from emulator_world import ACCOUNT, EAST, WEST, World, document, refused
+from aws_resources import document
+from emulator_world import ACCOUNT, EAST, WEST, World, refused
 
 
 def test_a_vault_has_its_policy_and_its_lock(world: World) -> None:
