@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { HttpError } from "./errors.mjs";
+import { changedByParsing } from "./json_text.mjs";
 
 /** A load balancer passes at most 1 MB to a function (AWS, "Quotas for your ALBs"). */
 const MAXIMUM_BODY_BYTES = 800 * 1024;
@@ -18,6 +19,8 @@ const MAXIMUM_SEQUENCE = 2n ** 63n - 1n;
 const FIELDS = new Set(["patientId", "type", "data", "attachment"]);
 const ATTACHMENT_FIELDS = new Set(["contentType", "content"]);
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+const LOST_DIGITS = "data holds a number beyond 2^53 or a double's precision: send it as a string, or digits would be lost.";
 
 const refuse = (message) => new HttpError(400, "invalid_request", message);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -44,7 +47,7 @@ function checkData(value, depth) {
     throw refuse("data may not hold NUL characters or half surrogate pairs.");
   }
   if (typeof value === "number" && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))) {
-    throw refuse("data holds a number beyond 2^53: send it as a string, or digits would be lost.");
+    throw refuse(LOST_DIGITS);
   }
   if (typeof value === "object" && value !== null) {
     for (const [key, member] of Object.entries(value)) {
@@ -64,7 +67,11 @@ function parseAttachment(value) {
     /^[a-z]+\/[a-z0-9.+-]{1,100}$/,
     "attachment.contentType must be a media type such as image/png.",
   );
-  const body = Buffer.from(matching(value.content, BASE64, "attachment.content must be base64."), "base64");
+  const content = matching(value.content, BASE64, "attachment.content must be base64.");
+  const body = Buffer.from(content, "base64");
+  if (body.toString("base64") !== content) {
+    throw refuse("attachment.content must be base64 without bits beyond its last byte.");
+  }
   if (body.length > MAXIMUM_ATTACHMENT_BYTES) {
     throw new HttpError(413, "too_large", `attachment.content may be ${MAXIMUM_ATTACHMENT_BYTES} bytes at most.`);
   }
@@ -72,11 +79,19 @@ function parseAttachment(value) {
 }
 
 function parseJson(body) {
+  let text;
+  let value;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    value = JSON.parse(text);
   } catch {
     throw refuse("The body must be JSON in UTF-8.");
   }
+  const changed = changedByParsing(text);
+  if (changed !== undefined) {
+    throw refuse(changed === "number" ? LOST_DIGITS : "An object holds the same name twice: only one of them would be kept.");
+  }
+  return value;
 }
 
 /**
@@ -92,7 +107,7 @@ function parseJson(body) {
  * @returns {NewRecord}
  * @throws {HttpError} 400, 413 or 415
  */
-export function parseNewRecord({ headers, body }) {
+export function parseNewRecord({ headers, body, isExact }) {
   const idempotencyKey = matching(
     headers["idempotency-key"],
     /^[\w.:-]{1,128}$/,
@@ -103,6 +118,9 @@ export function parseNewRecord({ headers, body }) {
   }
   if (body.length > MAXIMUM_BODY_BYTES) {
     throw new HttpError(413, "too_large", `The body may be ${MAXIMUM_BODY_BYTES} bytes at most.`);
+  }
+  if (!isExact) {
+    throw refuse("The body must be JSON in UTF-8. (U+FFFD itself is taken as the escape \\ufffd.)");
   }
   const input = parseJson(body);
   if (!isObject(input)) {

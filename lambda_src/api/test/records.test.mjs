@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
 import fc from "fast-check";
+import { isExactNumber } from "../src/json_text.mjs";
 import { CONTEXT, albEvent, call, fakeApplication, fakeDatabase, sqlError } from "./support.mjs";
 
 const INPUT = { patientId: "patient-1", type: "observation", data: { systolic: 120, notes: ["a", null, true, 1.5] } };
@@ -142,6 +143,9 @@ test("trap 8: a write during which the writer is demoted succeeds on the new wri
   assert.equal(database.released[0], true);
 });
 
+/** The body with this JSON in the place of a number. */
+const raw = (json) => JSON.stringify(INPUT).replace("120", json);
+
 const refusals = [
   ["no key", 400, INPUT, { key: null }],
   ["a key with spaces", 400, INPUT, { key: "a b" }],
@@ -160,6 +164,15 @@ const refusals = [
   ["half a surrogate pair in a key", 400, { ...INPUT, data: { "\ud800": 1 } }],
   ["an integer beyond 2^53", 400, undefined, { raw: JSON.stringify(INPUT).replace("120", "9007199254740993") }],
   ["an infinite number", 400, undefined, { raw: JSON.stringify(INPUT).replace("120", "1e999") }],
+  ["a decimal beyond a double's precision", 400, undefined, { raw: raw("0.30000000000000001") }],
+  ["a number too small for a double", 400, undefined, { raw: raw("1e-400") }],
+  ["a number whose exponent is beyond counting", 400, undefined, { raw: raw("-1E-99999999999999999999") }],
+  ["a number deep in a list that loses a digit", 400, undefined, { raw: raw('[{"a":["x",12345678901.1234567890]}]') }],
+  ["the same name twice", 400, undefined, { raw: raw('{"a":1,"b":[{}],"\\u0061":2}') }],
+  ["a field twice", 400, undefined, { raw: `{"type":"x",${JSON.stringify(INPUT).slice(1)}` }],
+  ["text in which the load balancer put U+FFFD", 400, { ...INPUT, data: { a: "\ufffd" } }],
+  ["half a surrogate pair in the event's text", 400, { ...INPUT, data: { a: "?" } }, { raw: raw('"\ud800"') }],
+  ["an attachment with bits beyond its last byte", 400, { ...INPUT, attachment: { contentType: "a/b", content: "QR==" } }],
   ["too deep data", 400, { ...INPUT, data: JSON.parse(`${'{"a":'.repeat(40)}1${"}".repeat(40)}`) }],
   ["too much data", 413, { ...INPUT, data: { a: "x".repeat(64 * 1024) } }],
   ["a body beyond the limit", 413, { ...INPUT, data: { a: "x".repeat(900 * 1024) } }],
@@ -179,11 +192,56 @@ for (const [what, status, input, options] of refusals) {
   });
 }
 
-test("a body that is not UTF-8 is 400", async () => {
-  const { application } = fakeApplication();
+/** A body as the load balancer passes bytes on that it doesn't take for text. */
+async function postBytes(application, bytes) {
   const headers = { "content-type": "application/json", "idempotency-key": "k" };
-  const event = albEvent("POST", "/records", { headers, body: "//79", isBase64Encoded: true });
-  assert.equal((await application.handle(event, CONTEXT)).statusCode, 400);
+  const event = albEvent("POST", "/records", { headers, body: bytes.toString("base64"), isBase64Encoded: true });
+  const { statusCode, body } = await application.handle(event, CONTEXT);
+  return { status: statusCode, body: JSON.parse(body) };
+}
+
+test("a base64 body that is not UTF-8, anywhere in it, is 400, and nothing is stored", async () => {
+  for (const wrong of [Buffer.from("fffefd", "hex"), Buffer.from(raw('"?"')).map((byte) => (byte === 0x3f ? 0xff : byte))]) {
+    const { application, database } = fakeApplication();
+    const { status, body } = await postBytes(application, Buffer.from(wrong));
+    assert.equal(status, 400);
+    assert.match(body.error.message, /JSON in UTF-8/);
+    assert.equal(database.statements.length, 0);
+  }
+});
+
+test("U+FFFD is kept where it is sure what was sent: in a base64 body, and as an escape in any", async () => {
+  const { application } = fakeApplication({ database: storing() });
+  const bytes = await postBytes(application, Buffer.from(raw('"\ufffd"')));
+  assert.deepEqual([bytes.status, bytes.body.data.systolic], [201, "\ufffd"]);
+  const escape = await post(application, undefined, { raw: raw('"\\ufffd"') });
+  assert.deepEqual([escape.status, escape.body.data.systolic], [201, "\ufffd"]);
+});
+
+for (const number of ["-0.10", "0e-999999999999", "1.50E+1", "5e-324", "0.1", "120.000", "-0", "9007199254740991", "[1,2e3,{}]"]) {
+  test(`the number ${number} is kept as the same value`, async () => {
+    const { application } = fakeApplication({ database: storing() });
+    const { status, body } = await post(application, undefined, { raw: raw(number) });
+    assert.equal(status, 201);
+    assert.deepEqual(body.data.systolic, JSON.parse(JSON.stringify(JSON.parse(number))));
+  });
+}
+
+test("a decimal is taken exactly when a double gives back its very digits", () => {
+  const digits = fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: 1, maxLength: 24 });
+  const anyNumber = fc.tuple(digits, digits, fc.integer({ min: -40, max: 40 }));
+  fc.assert(
+    fc.property(anyNumber, ([whole, fraction, exponent]) => {
+      const token = `${whole.replace(/^0+(?=\d)/, "")}.${fraction}e${exponent}`;
+      // As integers in the unit of the smallest digit of both, without rounding.
+      const exact = (text) => {
+        const [, a, b = "", e = "0"] = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(text);
+        return BigInt(a + b) * 10n ** BigInt(200 + Number(e) - b.length);
+      };
+      assert.equal(isExactNumber(token), exact(token) === exact(JSON.stringify(Number(token))));
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("whatever JSON object is accepted as data is stored as it was sent", async () => {
