@@ -150,16 +150,27 @@ export function parseNewRecord({ headers, body, isExact }) {
   };
 }
 
+const CURSOR_RULE = "after must be EPOCH.SEQUENCE, as next or cursor gave it.";
+
+/** A cursor of the feed; `0` as well as nothing is its beginning. */
+function parseCursor(text) {
+  if (text === undefined || text === "0") {
+    return undefined;
+  }
+  const [epoch, sequence] = matching(text, /^[1-9]\d{0,14}\.(?:0|[1-9]\d{0,18})$/, CURSOR_RULE).split(".");
+  if (BigInt(sequence) > MAXIMUM_SEQUENCE) {
+    throw refuse(CURSOR_RULE);
+  }
+  return { epoch: Number(epoch), sequence };
+}
+
 /**
  * @param {Map<string, string>} query
- * @returns {{after: string, limit: number}} after: a record's sequence number, 0 for the start
+ * @returns {{after: import("./feed.mjs").Cursor, limit: number}}
  * @throws {HttpError} 400
  */
 export function parsePage(query) {
-  const after = matching(query.get("after") ?? "0", /^\d{1,19}$/, "after must be a record's sequence number.");
-  if (BigInt(after) > MAXIMUM_SEQUENCE) {
-    throw refuse("after must be a record's sequence number.");
-  }
+  const after = parseCursor(query.get("after"));
   const limit = Number(matching(query.get("limit") ?? String(DEFAULT_PAGE), /^\d{1,3}$/, "limit must be a number."));
   if (limit < 1 || limit > MAXIMUM_PAGE) {
     throw refuse(`limit must be from 1 to ${MAXIMUM_PAGE}.`);
