@@ -30,10 +30,11 @@ const isAtLeast = (version, [major, minor]) => {
  * @returns {Promise<string>} the job's schedule, or `absent`
  */
 export async function scheduleHeartbeat(connect, client, database) {
+  // The setting is there where the library is loaded; asked for by name it may be refused.
   const { rows } = await client.query(
-    `SELECT default_version AS version, current_setting('cron.database_name', true) AS home
-     FROM pg_available_extensions WHERE name = 'pg_cron'
-       AND current_setting('shared_preload_libraries') ~ '\\mpg_cron\\M'`,
+    `SELECT default_version AS version, setting AS home
+     FROM pg_available_extensions JOIN pg_settings ON pg_settings.name = 'cron.database_name'
+     WHERE pg_available_extensions.name = 'pg_cron'`,
   );
   if (rows.length === 0) {
     return "absent";
