@@ -7,7 +7,7 @@
  * the services answer; `{"id", "call": "published"}` answers what the bus took, and forgets it.
  *
  * Environment: the application's own, and `SERVERS`, a JSON object of endpoint → port on 127.0.0.1.
- * The servers here speak no TLS; that the application insists on it is tested beside it.
+ * `IDLE_MILLISECONDS` replaces the application's idle session timeout. The servers here speak no TLS; that the application insists on it is tested beside it.
  */
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -21,7 +21,15 @@ const users = JSON.parse(process.env.USERS);
 const state = { parameters: {}, objects: {}, refuses: false };
 let published = [];
 
-const located = (options) => ({ ...options, host: "127.0.0.1", port: servers[options.host], ssl: false });
+const idle = process.env.IDLE_MILLISECONDS;
+
+const located = ({ options, ...given }) => ({
+  ...given,
+  ...(options && { options: idle ? options.replace(/\d+$/, idle) : options }),
+  host: "127.0.0.1",
+  port: servers[given.host],
+  ssl: false,
+});
 const context = { awsRequestId: "r", getRemainingTimeInMillis: () => state.milliseconds ?? 11_000 };
 
 const application = createApplication(readEnvironment(process.env), {

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-from bundle import bundle_function, find_node
 
+from bundle import bundle_function, find_node
 from lab.database.postgres import HOST, PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,9 +140,7 @@ class Application:
 
 
 @contextmanager
-def running(
-    region: str, servers: dict[str, int], **environment: str
-) -> Iterator[Application]:
+def running(region: str, servers: dict[str, int], **environment: str) -> Iterator[Application]:
     """An application for as long as the block."""
     application = Application.start(region, servers, **environment)
     try:

@@ -25,7 +25,8 @@ WRITERS = 5
 
 INSERT = """INSERT INTO public.records
   (id, idempotency_key, request_hash, event_id, patient_id, type, data, region{more})
-  {overriding} VALUES (%(id)s::uuid, %(id)s::text, 'h', %(id)s::uuid, 'p', 'note', '{{}}', 'us-east-1'{value})"""
+  {overriding} VALUES (%(id)s::uuid, %(id)s::text, 'h', %(id)s::uuid, 'p', 'note', '{{}}',
+  'us-east-1'{value})"""
 PLAIN = INSERT.format(more="", overriding="", value="")
 DRAWN = INSERT.format(
     more=", sequence", overriding="OVERRIDING SYSTEM VALUE", value=", %(sequence)s"
