@@ -17,6 +17,8 @@ const CONNECT_MILLISECONDS = 2_000;
 const STATEMENT_MILLISECONDS = 3_000;
 /** Below this a second attempt can't end in time. */
 const SHORTEST_ATTEMPT_MILLISECONDS = 250;
+/** A server that takes longer than this to connect to is dead, whatever time the request had. */
+const SHORTEST_CONNECT_MILLISECONDS = 1_000;
 /** Time of the one request that tries a server that was dead. */
 const TRIAL_MILLISECONDS = 3_000;
 /**
@@ -45,7 +47,19 @@ class DeadlineError extends Error {
   constructor() {
     super("timeout: the time for this request is over");
     this.name = "DeadlineError";
+    /** Whether it was the connection that didn't come, and for how long, in milliseconds. */
+    this.connecting = 0;
   }
+}
+
+/**
+ * @param {UnavailableError} error
+ * @returns {boolean} whether the server showed itself dead: a request whose time was over while it
+ *   worked, perhaps on something else, says nothing of the server
+ */
+function showsDeath(error) {
+  const { cause } = error;
+  return DEAD.has(reasonOf(error)) && !(cause instanceof DeadlineError && cause.connecting < SHORTEST_CONNECT_MILLISECONDS);
 }
 
 /** Rejects at the deadline (milliseconds since the epoch); the promise itself goes on. */
@@ -143,6 +157,7 @@ export function createDatabase({
 
   async function connect(target, deadline) {
     const pool = await before(deadline, poolFor(target));
+    const started = Date.now();
     const connecting = pool.connect();
     try {
       return await before(deadline, connecting);
@@ -152,6 +167,9 @@ export function createDatabase({
         (late) => late.release(true),
         () => {},
       );
+      if (error instanceof DeadlineError) {
+        error.connecting = Date.now() - started;
+      }
       throw error;
     }
   }
@@ -239,9 +257,9 @@ export function createDatabase({
       breaker.succeeded();
       return result;
     } catch (error) {
-      if (error instanceof UnavailableError && DEAD.has(reasonOf(error))) {
+      if (error instanceof UnavailableError && (showsDeath(error) || (isTrial && DEAD.has(reasonOf(error))))) {
         breaker.failed(error);
-      } else {
+      } else if (isTrial) {
         // The server answered something, or the fault is the work's own.
         breaker.succeeded();
       }

@@ -86,8 +86,8 @@ test("an object's replication status is S3's own word", async () => {
 });
 
 const CALLS = {
-  "the bus": ['putEvents([{ Detail: "{}" }])', 1_600, "PutEvents"],
-  "the bus's description": ['describeEventBus("bus")', 1_600, "DescribeEventBus"],
+  "the bus": ['putEvents([{ Detail: "{}" }])', 2_300, "PutEvents"],
+  "the bus's description": ['describeEventBus("bus")', 2_300, "DescribeEventBus"],
   "the bucket": ['putObject({ bucket: "b", key: "k", body: Buffer.from("x"), contentType: "a/b" })', 4_000, "PUT /b/k"],
   "an object's status": ['replicationStatus({ bucket: "b", key: "k" })', 1_400, "HEAD /b/k"],
   "the parameter store": ['readParameter("/switch")', 1_400, "GetParameter"],

@@ -269,7 +269,7 @@ test("H27: while a dead writer is tried by one request, all others get 503 withi
     await assert.rejects(database.run("writer", soon(), query), { code: "writer_unavailable", status: 503 });
     assert.ok(performance.now() - started < 50);
   };
-  await assert.rejects(database.run("writer", soon(60), query), { code: "writer_unavailable" });
+  await assert.rejects(database.run("writer", soon(1_050), query), { code: "writer_unavailable" });
   assert.equal(tries.length, 1);
   time = 1_999;
   await refused();
@@ -286,6 +286,35 @@ test("H27: while a dead writer is tried by one request, all others get 503 withi
   isDead = false;
   await database.run("writer", soon(), query);
   await Promise.all([database.run("writer", soon(), query), database.run("writer", soon(), query)]);
+});
+
+test("H27: work whose time is over says nothing of the server, nor does a connection that had no time to come", async () => {
+  const fake = fakeDatabase(() => new Promise(() => {}));
+  const database = create(fake);
+  await assert.rejects(database.run("writer", soon(1_100), query), { code: "writer_unavailable" });
+  fake.onConnect = () => new Promise(() => {});
+  await assert.rejects(database.run("writer", soon(100), query), { code: "writer_unavailable" });
+  fake.onConnect = async () => {};
+  fake.answer = () => [];
+  await database.run("writer", soon(), query);
+});
+
+test("H27: a trial whose statement never ends keeps the writer dead; one that meets a fault of the work doesn't", async () => {
+  let time = 0;
+  const fake = fakeDatabase(() => new Promise(() => {}));
+  const database = create(fake, { now: () => time });
+  fake.onConnect = () => new Promise(() => {});
+  await assert.rejects(database.run("writer", soon(1_050), query), { code: "writer_unavailable" });
+  fake.onConnect = async () => {};
+  time = 2_000;
+  await assert.rejects(database.run("writer", soon(200), query), { code: "writer_unavailable" });
+  assert.throws(() => database.admit("writer"), { code: "writer_unavailable" });
+  time = 4_000;
+  fake.answer = () => {
+    throw sqlError("22P02");
+  };
+  await assert.rejects(database.run("writer", soon(), query), { code: "22P02" });
+  database.admit("writer");
 });
 
 test("H27: the request that tries a dead writer does so once, and for three seconds", async () => {

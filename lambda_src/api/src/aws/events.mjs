@@ -1,8 +1,8 @@
 import { DescribeEventBusCommand, EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { clientOptions, within } from "./options.mjs";
 
-const client = new EventBridgeClient(clientOptions(600));
-const send = (command) => within(1_600, (options) => client.send(command, options));
+const client = new EventBridgeClient(clientOptions(1_000));
+const send = (command) => within(2_300, (options) => client.send(command, options));
 
 /**
  * @param {object[]} entries at most 10 (the limit of PutEvents)

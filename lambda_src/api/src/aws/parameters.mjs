@@ -6,7 +6,7 @@ const clients = new Map();
 
 function clientOf(region) {
   if (!clients.has(region)) {
-    clients.set(region, new SSMClient({ ...clientOptions(500), ...(region && { region }) }));
+    clients.set(region, new SSMClient({ ...clientOptions(600), ...(region && { region }) }));
   }
   return clients.get(region);
 }
