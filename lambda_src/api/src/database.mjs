@@ -28,7 +28,7 @@ const TRIAL_MILLISECONDS = 3_000;
 const IDLE_SESSION_MILLISECONDS = 120_000;
 
 /** Reasons for which every request would wait its time in vain. */
-const DEAD = new Set(["unreachable", "name_unresolved", "credentials_unreadable"]);
+const DEAD = new Set(["unreachable", "name_unresolved"]);
 
 /**
  * @typedef {"writer" | "reader" | "cluster" | "peerReader"} Target

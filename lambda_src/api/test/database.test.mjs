@@ -212,7 +212,7 @@ test("a connection that comes after the deadline is closed, not kept", async () 
   assert.deepEqual(fake.released, [true]);
 });
 
-test("a secret that can't be read is 503, and read again two seconds later", async () => {
+test("a secret that can't be read is 503, and read again by the next request", async () => {
   const fake = failing();
   let reads = 0;
   const readSecret = async () => {
@@ -222,10 +222,8 @@ test("a secret that can't be read is 503, and read again two seconds later", asy
     }
     return { username: "api", password: "p" };
   };
-  let time = 0;
-  const database = create(fake, { credentials: createCredentials({ arn: "arn", readSecret }), now: () => time });
+  const database = create(fake, { credentials: createCredentials({ arn: "arn", readSecret }) });
   await assert.rejects(database.run("writer", soon(), query), { code: "credentials_unavailable", status: 503 });
-  time += 2_000;
   await database.run("writer", soon(), query);
 });
 

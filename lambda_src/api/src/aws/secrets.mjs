@@ -1,7 +1,7 @@
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { clientOptions, within } from "./options.mjs";
 
-const client = new SecretsManagerClient(clientOptions(1_000));
+const client = new SecretsManagerClient(clientOptions(1_100));
 
 /**
  * @param {string} arn
