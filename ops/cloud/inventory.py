@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.printing import make_console, print_json, rows_table
 from tapstack.naming import physical_name
 
 PROJECT = "warm-standby"
@@ -190,6 +191,19 @@ def _route53(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
                 answer = route53.list_tags_for_resource(ResourceType=kind, ResourceId=identity)
                 if belongs(_tags(answer["ResourceTagSet"]["Tags"]), suffix):
                     yield Found("global", "route53", f"arn:aws:route53:::{kind}/{identity}")
+
+
+def show(clients: Clients, suffix: str, as_json: bool) -> None:
+    """Prints everything that carries the environment's tags."""
+    found = take(clients, suffix)
+    if as_json:
+        print_json([thing.as_dict() for thing in found])
+        return
+    console = make_console()
+    console.print(
+        rows_table(("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found))
+    )
+    console.print(f"{len(found)} resources of {suffix}")
 
 
 def _state(entry: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.printing import make_console, print_json, rows_table
 from tapstack.events import event_bus_name
 from tapstack.naming import physical_name
 
@@ -68,6 +69,16 @@ def redrive(clients: Clients, suffix: str) -> list[Redriven]:
             "there: mend the cause, then run ./inv events.redrive again"
         )
     return done
+
+
+def show(clients: Clients, suffix: str, as_json: bool) -> None:
+    """Delivers again what couldn't be delivered, and prints how much of each queue."""
+    found = redrive(clients, suffix)
+    if as_json:
+        print_json([queue.as_dict() for queue in found])
+        return
+    rows = ((x.region, x.queue, x.events) for x in found)
+    make_console().print(rows_table(("region", "queue", "delivered again"), rows))
 
 
 def _redrive_queue(clients: Clients, suffix: str, queue: Redriven, deliver: Deliver) -> None:

@@ -61,6 +61,11 @@ def order(graph: Graph) -> list[str]:
     return done
 
 
+def chosen(graph: Graph, layer: str | None, first: str = "", last: str = "") -> list[str]:
+    """That layer alone; ``None``: all, or those from ``first`` to ``last``, in their order."""
+    return between(graph, first or None, last or None) if layer is None else [known(graph, layer)]
+
+
 def between(graph: Graph, first: str | None = None, last: str | None = None) -> list[str]:
     """The layers from ``first`` to ``last`` of the order, both included."""
     layers = order(graph)

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.doctor.finding import Finding, advice, missing, well
-from ops.engines.pulumi_cli.adapter import secrets_provider
+from ops.stack_file import secrets_provider
 
 WHAT = "state backend"
 SECRETS = "secrets in the state"

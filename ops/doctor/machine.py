@@ -16,8 +16,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from lab import client
 from ops import node
 from ops.doctor.finding import Finding, advice, missing, well
-from ops.engines.pulumi_cli import command as pulumi_cli_command
+from ops.engines.pulumi_cli import command
 from ops.errors import OperatorError
+from ops.lab import ENDPOINT_VARIABLE
 from ops.workspace import Workspace
 
 LEAST_FREE_BYTES = 1 << 30
@@ -77,16 +78,10 @@ def lab(workspace: Workspace, endpoint: str) -> Iterator[Finding]:
             yield missing(
                 f"port {port}",
                 f"the lab's {name} needs it, and something else listens there",
-                f"stop that, or set TapStack:endpoint or {_variable()} to another port",
+                f"stop that, or set TapStack:endpoint or {ENDPOINT_VARIABLE} to another port",
             )
         else:
             yield well(f"port {port}", f"free for the lab's {name}")
-
-
-def _variable() -> str:
-    from ops.lab import ENDPOINT_VARIABLE
-
-    return ENDPOINT_VARIABLE
 
 
 def _taken(port: int) -> bool:
@@ -102,8 +97,8 @@ def _taken(port: int) -> bool:
 def cli(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Pulumi's CLI with what it needs beside it."""
     try:
-        executable = pulumi_cli_command.find(environment)
-        yield well("Pulumi's CLI", f"{pulumi_cli_command.version_of(executable)}, {executable}")
+        executable = command.find(environment)
+        yield well("Pulumi's CLI", f"{command.version_of(executable)}, {executable}")
     except OperatorError as error:
         yield missing("Pulumi's CLI", str(error), "./inv setup")
         return

@@ -24,7 +24,7 @@ class Options:
 
 
 class Engine(Protocol):
-    """Moves one layer of one stack. Every method may raise
+    """Moves the layers of one stack, each when it is asked to. Every method may raise
     :class:`~lab.engine.events.EngineError`."""
 
     name: str

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from lab.engine.events import EngineError
-from ops.engines.pulumi_cli import home as pulumi_cli_home
+from ops.engines.pulumi_cli import home
 from ops.errors import bad_input
 from ops.workspace import Workspace
 from tapstack.contracts import LAYERS
@@ -39,7 +39,7 @@ def held(workspace: Workspace, stack: str) -> dict[str, list[str]]:
     """engine → the layers of the lab stack that it has deployed."""
     files = {
         "embedded": lambda layer: workspace.checkpoints / layer / f"{stack}.json",
-        "pulumi": lambda layer: pulumi_cli_home.state_file(workspace, layer, stack),
+        "pulumi": lambda layer: home.state_file(workspace, layer, stack),
     }
     return {
         name: [layer for layer in LAYERS if _has_resources(path(layer))]

@@ -14,8 +14,8 @@ from invoke.context import Context
 from rich.text import Text
 
 from ops import node, workspace
-from ops.deploy.view import make_console
 from ops.errors import ExitCode, OperatorError
+from ops.printing import make_console
 
 COMPLETE = ("network", "data", "app", "global", "tapstack", "ops", "tasks.py")
 """Covered whole by unit tests, lines and branches (R9.5)."""

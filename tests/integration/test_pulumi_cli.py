@@ -21,9 +21,9 @@ import pytest
 from deployed_lab import REPOSITORY, Lab, free_port, table
 
 from lab.engine.values import UNKNOWN
-from ops.deploy.driver import lab_environment
-from ops.engines import choice as engines
+from ops.engines import choice
 from ops.engines.pulumi_cli import home as pulumi_cli_home
+from ops.lab import environment as lab_environment
 from tapstack.contracts import LAYERS
 
 CLI = shutil.which("pulumi")
@@ -47,7 +47,7 @@ def totals(text: str) -> dict[str, str]:
 def engine_of(lab: Lab, name: str) -> Any:
     """An engine over the lab's own state, whoever holds it."""
     environment = lab_environment(lab.endpoint)
-    return engines.any_of(name, lab.workspace, lab.stack_file, environment)
+    return choice.movable(name, lab.workspace, lab.stack_file, environment)
 
 
 @pytest.fixture(scope="module")

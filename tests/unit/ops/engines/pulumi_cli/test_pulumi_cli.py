@@ -19,7 +19,7 @@ from semver import VersionInfo
 from watched_driver import stack_file
 
 from lab.engine.events import EngineError, Event, Summary
-from ops.engines import choice as engines
+from ops.engines import choice
 from ops.engines import state as pulumi_cli_state
 from ops.engines.engine import Options
 from ops.engines.pulumi_cli import adapter as pulumi_cli
@@ -428,7 +428,7 @@ def test_the_lab_s_cli_lives_apart(
     for name in ("AWS_PROFILE", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "https_proxy"):
         monkeypatch.setenv(name, "elsewhere")
     for _ in range(2):
-        made = engines.make("pulumi", workspace, stack_file(), {"LAB": "here"})
+        made = choice.engine_for("pulumi", workspace, stack_file(), {"LAB": "here"})
     assert isinstance(made, PulumiCli)
     answer = made._command.run([], str(tmp_path), {})
     seen = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
@@ -503,7 +503,7 @@ def test_an_engine_is_refused_over_the_other_s_state(
     held_by(workspace, other, "data", [])
     pulumi_cli_state.refuse_other(workspace, "lab", holder)
     with pytest.raises(OperatorError) as caught:
-        engines.make(other, workspace, stack_file(), {})
+        choice.engine_for(other, workspace, stack_file(), {})
     assert caught.value.code is ExitCode.BAD_INPUT
     assert f"was deployed with the {holder} engine (data)" in str(caught.value)
     assert again in str(caught.value)

@@ -14,14 +14,13 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import tasks
-from ops import session, workspace
-from ops import stack_file as settings_file
-from ops.cost import estimate as cost
+from ops import exits, node, workspace
+from ops.cost import estimate, report
 from ops.cost.charges import FREE, PRICED, charges
 from ops.cost.declared import Declared, declared
 from ops.cost.prices import price_book
 from ops.errors import OperatorError
-from ops.stack_file import StackFile, parse
+from ops.stack_file import StackFile, load, parse
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
 from tapstack.endpoint_services import INTERFACE_SERVICES
 
@@ -51,7 +50,7 @@ def changed_layers_only(monkeypatch: pytest.MonkeyPatch, dev_resources: list[Dec
         kept = {layer: [r for r in dev_resources if r.layer == layer] for layer in LAYERS}
         return [entry for layer in LAYERS for entry in {**kept, **again}[layer]]
 
-    monkeypatch.setattr(cost, "declared", quick)
+    monkeypatch.setattr(estimate, "declared", quick)
 
 
 def resource(type_: str, name: str = "thing", **inputs: Any) -> Declared:
@@ -103,8 +102,8 @@ def test_the_environment_is_left_as_it_was(
 @pytest.mark.usefixtures("changed_layers_only")
 def test_configuration_moves_the_price() -> None:
     """R7.3, R1.3: three gateways cost three times one; another class costs its price."""
-    one = cost.estimate(DEV)
-    three, serverless = cost.estimates(
+    one = estimate.estimate(DEV)
+    three, serverless = estimate.estimates(
         DEV, "natGateways=3,data:instanceClass=db.serverless+instancesPerRegion=2"
     )[1:3]
     assert three.by_group()["NAT"] == pytest.approx(3 * one.by_group()["NAT"])
@@ -117,12 +116,12 @@ def test_changes_that_do_not_collide_are_also_shown_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """R9.6: side by side, each alone and then all; two values of one key have no together."""
-    monkeypatch.setattr(cost, "declared", lambda *_: [])
-    titles = [one.title for one in cost.estimates(DEV, "natGateways=3,memoryMb=256")]
+    monkeypatch.setattr(estimate, "declared", lambda *_: [])
+    titles = [one.title for one in estimate.estimates(DEV, "natGateways=3,memoryMb=256")]
     assert titles == [
         "as configured", "natGateways=3", "memoryMb=256", "natGateways=3 + memoryMb=256",
     ]  # fmt: skip
-    titles = [one.title for one in cost.estimates(DEV, "natGateways=3,natGateways=1")]
+    titles = [one.title for one in estimate.estimates(DEV, "natGateways=3,natGateways=1")]
     assert titles == ["as configured", "natGateways=3", "natGateways=1"]
 
 
@@ -148,9 +147,9 @@ def test_a_bad_comparison_gets_one_line(
         instance_class = config.get("data:instanceClass", "db.r6g.large")
         return [resource("aws:rds/clusterInstance:ClusterInstance", instanceClass=instance_class)]
 
-    monkeypatch.setattr(cost, "declared", one_instance)
+    monkeypatch.setattr(estimate, "declared", one_instance)
     with pytest.raises(OperatorError, match=message) as raised:
-        cost.estimates(DEV, compare)
+        estimate.estimates(DEV, compare)
     assert "\n" not in str(raised.value)
 
 
@@ -186,7 +185,7 @@ def test_endpoints_are_priced_a_zone() -> None:
 
 def test_many_endpoints_cost_more_than_nat() -> None:
     """R7.3: eight endpoints over three zones cost more than the gateways that they replace."""
-    prices = dict(cost.ways_out(BOOK))
+    prices = dict(estimate.ways_out(BOOK))
     assert prices["8 endpoints, 3 zones"] > prices["3 NAT gateways a region"]
     ours = prices[f"the {len(INTERFACE_SERVICES)} endpoints that functions call, in 1 of 3 zones"]
     assert ours < prices["1 NAT gateway a region"]
@@ -216,21 +215,34 @@ def test_monitoring_and_replication_follow_their_settings() -> None:
     silent = resource(type_, instanceClass="db.r6g.large")
     watched = resource(type_, instanceClass="db.r6g.large", monitoringInterval=30.0)
     assert monthly(watched) - monthly(silent) == pytest.approx(0.5 * 2 * 0.5)
-    back = Declared(
-        "data", "aws:s3/bucketReplicationConfig:BucketReplicationConfig", "r", "us-west-2", {}
+    out, back = (
+        Declared("data", "aws:s3/bucketReplicationConfig:BucketReplicationConfig", "r", region, {})
+        for region in ("us-east-1", "us-west-2")
     )
-    assert monthly(back) == 0
+    storage = BOOK.assumption["content_gb"] * BOOK.price["s3.gb"]
+    assert monthly(back) == pytest.approx(storage)
+    assert monthly(out) > storage
 
 
 def test_logs_and_helpers_are_not_content() -> None:
     """R9.6: access-log buckets and functions that run once a minute are below a dollar."""
     assert monthly(resource("aws:s3/bucket:Bucket", "bucket-access-logs-us-east-1")) == 0
-    assert monthly(resource("aws:lambda/function:Function", "function-migrate-us-east-1")) == 0
+    assert monthly(resource("aws:lambda/function:Function", handler="index.migrate")) == 0
+
+
+def test_content_and_requests_are_known_by_what_is_declared(dev_resources: list[Declared]) -> None:
+    """R9.6: in each region the replicated bucket is charged for storage, and the function behind
+    the load balancer for requests, whatever either is called."""
+    renamed = [replace(entry, name="any") for entry in dev_resources]
+    found = charges(renamed, BOOK, 8)
+    for group, what in (("S3", "storage"), ("Lambda", "requests"), ("Lambda", "duration")):
+        regions = [entry.region for entry in found if (entry.group, entry.what) == (group, what)]
+        assert sorted(regions) == ["us-east-1", "us-west-2"]
 
 
 def test_the_clients_figures_stand_beside_ours_with_reasons() -> None:
     """R1.3, R7.3: ~525, ~70 and ~192, each with our list price and why they differ."""
-    entries = {entry.client: entry for entry in cost.references(BOOK)}
+    entries = {entry.client: entry for entry in estimate.references(BOOK)}
     assert set(entries) == {525, 70, 192}
     assert entries[192].ours == pytest.approx(6 * (NAT_MONTH + 0.005 * 730))
     assert "AWS refuses burstable" in entries[70].reason
@@ -262,15 +274,15 @@ def test_functions_call_only_listed_services() -> None:
 
 def test_the_report_in_both_forms(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """R9.6: a table for people, JSON for pipelines, of the stack asked for."""
-    monkeypatch.setattr(cost, "declared", lambda *_: [resource("aws:kms/key:Key")])
-    monkeypatch.setattr(session.node, "ensure", lambda: None)
-    cost.show("dev", "memoryMb=256", json=True, markdown=False)
-    report = json.loads(capsys.readouterr().out)
-    assert [one["title"] for one in report["estimates"]] == ["as configured", "memoryMb=256"]
-    assert report["estimates"][0]["monthly"] == 1.0
-    assert report["estimates"][0]["charges"][0]["unit"] == "key"
-    assert report["as_of"] == BOOK.as_of
-    cost.show("dev", json=False, markdown=False)
+    monkeypatch.setattr(estimate, "declared", lambda *_: [resource("aws:kms/key:Key")])
+    monkeypatch.setattr(node, "ensure", lambda: None)
+    report.show("dev", "memoryMb=256", json=True, markdown=False)
+    printed = json.loads(capsys.readouterr().out)
+    assert [one["title"] for one in printed["estimates"]] == ["as configured", "memoryMb=256"]
+    assert printed["estimates"][0]["monthly"] == 1.0
+    assert printed["estimates"][0]["charges"][0]["unit"] == "key"
+    assert printed["as_of"] == BOOK.as_of
+    report.show("dev", json=False, markdown=False)
     text = capsys.readouterr().out
     assert "Keys and secrets" in text
     assert "What is declared" in text
@@ -281,8 +293,8 @@ def test_the_report_in_both_forms(monkeypatch: pytest.MonkeyPatch, capsys: Any) 
 def test_the_document_is_what_the_command_writes() -> None:
     """R9.6: the README's cost section is generated; when programs or prices changed, run
     ``./inv cost --stack dev --markdown > docs/cost.md``."""
-    stack_file: StackFile = settings_file.load(workspace.find({}), "dev")
-    assert cost.document(stack_file) == (ROOT / "docs" / "cost.md").read_text(), (
+    stack_file: StackFile = load(workspace.find({}), "dev")
+    assert report.document(stack_file) == (ROOT / "docs" / "cost.md").read_text(), (
         "run: ./inv cost --stack dev --markdown > docs/cost.md"
     )
 
@@ -290,10 +302,10 @@ def test_the_document_is_what_the_command_writes() -> None:
 def test_equal_months_do_not_differ() -> None:
     """R9.6: programs declare in no certain order, so sums differ in their last digits; the report
     shows no negative zero for it."""
-    first = cost.Estimate("one", tuple(charges([resource("aws:kms/key:Key")], BOOK, 8)))
-    less = cost.Estimate("other", (replace(first.charges[0], monthly=1 - 1e-12),))
+    first = estimate.Estimate("one", tuple(charges([resource("aws:kms/key:Key")], BOOK, 8)))
+    less = estimate.Estimate("other", (replace(first.charges[0], monthly=1 - 1e-12),))
     assert f"{less.difference(first):+.2f}" == "+0.00"
-    (difference,) = [row for row in cost._rows([first, less]) if row[0] == "difference"]
+    (difference,) = [row for row in report._rows([first, less]) if row[0] == "difference"]
     assert difference[2] == "+0.00"
 
 
@@ -316,7 +328,7 @@ def test_the_readmes_savings_are_the_documents() -> None:
 
 def test_the_readmes_figure_is_the_commands(dev_resources: list[Declared]) -> None:
     """R9.6: what README says a month costs is what the command answers for the shipped file."""
-    stack_file = settings_file.load(workspace.find({}), "dev")
+    stack_file = load(workspace.find({}), "dev")
     total = sum(
         charge.monthly
         for charge in charges(dev_resources, BOOK, stack_file.settings.data.min_capacity)
@@ -327,15 +339,15 @@ def test_the_readmes_figure_is_the_commands(dev_resources: list[Declared]) -> No
 
 def test_the_document_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """R9.6: ``--markdown`` prints the document and nothing else."""
-    monkeypatch.setattr(cost, "document", lambda _: "# What\n")
-    monkeypatch.setattr(session.node, "ensure", lambda: None)
-    cost.show("dev", json=False, markdown=True)
+    monkeypatch.setattr(report, "document", lambda _: "# What\n")
+    monkeypatch.setattr(node, "ensure", lambda: None)
+    report.show("dev", json=False, markdown=True)
     assert capsys.readouterr().out == "# What\n"
 
 
 def test_an_unknown_stack_is_one_line() -> None:
     """R9: exit code 2, nothing touched."""
-    run = session.reported(cost.show)
+    run = exits.reported(report.show)
     with pytest.raises(Exit, match="unknown stack nowhere") as raised:
         run("nowhere", json=False, markdown=False)
     assert raised.value.code == 2
@@ -344,7 +356,7 @@ def test_an_unknown_stack_is_one_line() -> None:
 def test_the_task_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """R9.6: ``./inv cost`` is this report, of dev unless another stack is named."""
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(cost, "show", lambda *args, **flags: asked.append((*args, flags)))
+    monkeypatch.setattr(report, "show", lambda *args, **flags: asked.append((*args, flags)))
     tasks.cost(Context())
     tasks.cost(Context(), "prod", "natGateways=1", json=True, markdown=True)
     assert asked == [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import stack_file as settings_file
+from ops import stack_file
 from ops.errors import ExitCode, OperatorError
 from ops.workspace import Workspace
 
@@ -30,7 +30,7 @@ def refused(space: Workspace, text: str, stack: str = "lab") -> str:
     """The one line that refuses a stack file, which is always bad input."""
     space.stack_file(stack).write_text(text)
     with pytest.raises(OperatorError) as caught:
-        settings_file.load(space, stack)
+        stack_file.load(space, stack)
     assert caught.value.code is ExitCode.BAD_INPUT
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -41,7 +41,7 @@ def test_a_stack_file_becomes_settings(space: Workspace) -> None:
     JSON texts."""
     text = GOOD + "  network:natGateways: 3\n  app:certificateArns: {}\n"
     space.stack_file("lab").write_text(text + "  data:bidirectionalReplication: false\n")
-    loaded = settings_file.load(space, "lab")
+    loaded = stack_file.load(space, "lab")
     assert loaded.settings.network.nat_gateways == 3
     assert loaded.settings.data.bidirectional_replication is False
     assert loaded.config["data:bidirectionalReplication"] == "false"
@@ -51,19 +51,19 @@ def test_a_stack_file_becomes_settings(space: Workspace) -> None:
 def test_shipped_stack_files_are_accepted_or_say_what_to_fill_in() -> None:
     """R9.4: dev is exactly the client's; prod asks for certificates or the word that none are
     wanted."""
-    here = Path(settings_file.__file__).resolve().parent.parent
+    here = Path(stack_file.__file__).resolve().parent.parent
     space = Workspace(here, here)
-    assert settings_file.load(space, "dev").settings.suffix == "synthj5p6r0e5"
-    assert settings_file.load(space, "lab").settings.is_lab
-    if "prod" in settings_file.names(space):
+    assert stack_file.load(space, "dev").settings.suffix == "synthj5p6r0e5"
+    assert stack_file.load(space, "lab").settings.is_lab
+    if "prod" in stack_file.names(space):
         with pytest.raises(OperatorError, match="certificateArns"):
-            settings_file.load(space, "prod")
+            stack_file.load(space, "prod")
 
 
 def test_an_unknown_stack_names_those_there_are(space: Workspace) -> None:
     """First light: bad input is one line with what would work."""
     with pytest.raises(OperatorError, match=r"no Pulumi\.labb\.yaml; there are: lab") as caught:
-        settings_file.load(space, "labb")
+        stack_file.load(space, "labb")
     assert caught.value.code is ExitCode.BAD_INPUT
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_stack_names_those_there_are(space: Workspace) -> None:
 def test_a_stack_name_is_no_path(space: Workspace, stack: str) -> None:
     """First light: a stack's name can't reach files elsewhere."""
     with pytest.raises(OperatorError, match="is no stack name"):
-        settings_file.load(space, stack)
+        stack_file.load(space, stack)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,13 @@ def test_a_wrong_value_is_one_line_before_anything_is_touched(
 def test_a_file_that_is_no_configuration_is_one_line(space: Workspace, text: str) -> None:
     """First light: neither an empty file nor broken YAML gives a traceback."""
     assert refused(space, text).startswith("Pulumi.lab.yaml: ")
+
+
+def test_only_lab_stacks_have_a_lab(space: Workspace) -> None:
+    """lab.up of a stack on AWS would start something nobody uses."""
+    space.stack_file("dev").write_text(
+        "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
+    )
+    assert stack_file.load_lab(space, "lab").stack == "lab"
+    with pytest.raises(OperatorError, match="the lab is for stacks of environment lab only"):
+        stack_file.load_lab(space, "dev")

@@ -13,7 +13,7 @@ from fake_clients import FakeClients, refusal
 from watched_driver import LAB
 
 from ops.cloud import clients as aws
-from ops.cloud import status
+from ops.cloud import regions as status
 from ops.cloud.clients import Clients
 from ops.stack_file import parse
 
