@@ -93,15 +93,15 @@ def test_the_table_of_one_layer_has_no_total() -> None:
 def test_without_a_terminal_progress_is_plain_lines() -> None:
     """First light: pipelines read lines, without control characters."""
     printed = console()
-    with view.View(printed, "deploy lab") as view:
-        view.begin("network")
-        view.event("network", event("network", "started"))
-        view.event("network", event("network", "done"))
-        view.event("network", event("network", "done", Operation.SAME))
-        view.event("network", LogEvent("warning", "", "mind\nthis"))
-        view.event("network", LogEvent("error", "", "comes again as the result"))
-        view.finished(LayerResult("network", Outcome.DONE, seconds=1.0))
-        view.finished(LayerResult("data", Outcome.DONE, seconds=1.0))
+    with view.View(printed, "deploy lab") as shown:
+        shown.begin("network")
+        shown.event("network", event("network", "started"))
+        shown.event("network", event("network", "done"))
+        shown.event("network", event("network", "done", Operation.SAME))
+        shown.event("network", LogEvent("warning", "", "mind\nthis"))
+        shown.event("network", LogEvent("error", "", "comes again as the result"))
+        shown.finished(LayerResult("network", Outcome.DONE, seconds=1.0))
+        shown.finished(LayerResult("data", Outcome.DONE, seconds=1.0))
     assert text(printed).splitlines() == [
         "deploy lab",
         "network: started",
@@ -117,14 +117,14 @@ def test_without_a_terminal_progress_is_plain_lines() -> None:
 def test_on_a_terminal_progress_moves_in_place() -> None:
     """First light: one moving line a layer; planned changes and logs above it."""
     printed = console(terminal=True)
-    with view.View(printed, "deploy lab") as view:
-        view.begin("network")
-        view.event("network", event("network", "started"))
-        view.event("network", event("network", "done"))
-        view.event("network", event("network", "planned"))
-        view.finished(LayerResult("network", Outcome.DONE, seconds=1.0))
-        view.event("data", event("data", "started"))
-        view.finished(LayerResult("data", Outcome.FAILED, seconds=1.0))
+    with view.View(printed, "deploy lab") as shown:
+        shown.begin("network")
+        shown.event("network", event("network", "started"))
+        shown.event("network", event("network", "done"))
+        shown.event("network", event("network", "planned"))
+        shown.finished(LayerResult("network", Outcome.DONE, seconds=1.0))
+        shown.event("data", event("data", "started"))
+        shown.finished(LayerResult("data", Outcome.FAILED, seconds=1.0))
     shown = text(printed)
     assert shown.count("create aws:ec2/vpc:Vpc vpc-network") == 1
     assert "✓  network" in shown

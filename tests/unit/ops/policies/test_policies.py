@@ -329,6 +329,7 @@ class FakeDriver:
     console: Console
     graph: tuple[str, ...] = ("network", "data", "app", "global")
     flags: str = ""
+    stack: str = "lab"
 
 
 def checkpoint(*resources: Resource) -> dict[str, list[dict[str, Any]]]:
