@@ -1,6 +1,6 @@
 """What one environment has in AWS, asked of AWS's APIs and not of any engine's state.
 
-One environment is told from another by the tags ``Project`` and ``EnvironmentSuffix``. The tagging
+Environments are distinguished by the tags ``Project`` and ``EnvironmentSuffix``. The tagging
 API lists most of it in each region; what it doesn't list (IAM, Route 53's health checks, global
 clusters, what is waiting to be deleted) is asked of its own service.
 """

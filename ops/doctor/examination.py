@@ -12,13 +12,13 @@ from rich.text import Text
 from ops import lab, workspace
 from ops.cloud.clients import Clients
 from ops.doctor import account, backend, machine
-from ops.doctor.finding import Finding, State, missing, well
+from ops.doctor.finding import Finding, State, missing, ok
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console, print_json
 from ops.stack_file import load
 from ops.workspace import Workspace
 
-SIGNS = {State.WELL: ("✓", "green"), State.ADVICE: ("!", "yellow"), State.MISSING: ("✗", "red")}
+SIGNS = {State.OK: ("✓", "green"), State.ADVICE: ("!", "yellow"), State.MISSING: ("✗", "red")}
 
 
 def examine(space: Workspace, stack: str) -> Iterator[Finding]:
@@ -31,7 +31,7 @@ def examine(space: Workspace, stack: str) -> Iterator[Finding]:
         return
     settings = stack_file.settings
     warnings = settings.warnings()
-    yield well("configuration", "; ".join(warnings) or f"Pulumi.{stack}.yaml is valid")
+    yield ok("configuration", "; ".join(warnings) or f"Pulumi.{stack}.yaml is valid")
     if settings.is_lab:
         yield from machine.lab(space, lab.endpoint(stack_file))
         return

@@ -15,7 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from lab import client
 from ops import node
-from ops.doctor.finding import Finding, advice, missing, well
+from ops.doctor.finding import Finding, advice, missing, ok
 from ops.engines.pulumi_cli import command
 from ops.errors import OperatorError
 from ops.lab import ENDPOINT_VARIABLE
@@ -28,10 +28,10 @@ LAB_PORTS = ("API", "DNS", "front door")
 
 def examine(workspace: Workspace) -> Iterator[Finding]:
     """What every stack needs."""
-    yield well("Python", platform.python_version())
+    yield ok("Python", platform.python_version())
     yield _packages(workspace)
     try:
-        yield well("Node.js", node.ensure())
+        yield ok("Node.js", node.ensure())
     except OperatorError as error:
         yield missing("Node.js", str(error), "install Node.js 20 or newer")
     free = shutil.disk_usage(workspace.directory).free
@@ -39,7 +39,7 @@ def examine(workspace: Workspace) -> Iterator[Finding]:
     if free < LEAST_FREE_BYTES:
         yield missing("disk", shown, "free at least 1 GiB")
     else:
-        yield well("disk", shown)
+        yield ok("disk", shown)
 
 
 def _packages(workspace: Workspace) -> Finding:
@@ -59,18 +59,18 @@ def _packages(workspace: Workspace) -> Finding:
             wrong.append(f"{wanted.name} is {found}, {wanted.specifier} is pinned")
     if wrong:
         return missing("packages", "; ".join(wrong), "run ./inv, which completes .venv")
-    return well("packages", "as pinned in requirements.txt")
+    return ok("packages", "as pinned in requirements.txt")
 
 
 def lab(workspace: Workspace, endpoint: str) -> Iterator[Finding]:
     """The lab, if it runs; otherwise whether its ports are free."""
     status = client.status(workspace.lab_state)
     if status.running and status.endpoint == endpoint:
-        ill = [name for name, part in status.parts.items() if not part["healthy"]]
-        if ill:
-            yield advice("lab", f"not well: {', '.join(ill)}", "./inv lab.status says why")
+        unhealthy = [name for name, part in status.parts.items() if not part["healthy"]]
+        if unhealthy:
+            yield advice("lab", f"unhealthy: {', '.join(unhealthy)}", "./inv lab.status says why")
         else:
-            yield well("lab", f"runs at {endpoint}, all {len(status.parts)} parts well")
+            yield ok("lab", f"runs at {endpoint}, all {len(status.parts)} parts healthy")
         return
     first = urlsplit(endpoint).port or client.DEFAULT_PORT
     for name, port in zip(LAB_PORTS, range(first, first + 3), strict=True):
@@ -81,7 +81,7 @@ def lab(workspace: Workspace, endpoint: str) -> Iterator[Finding]:
                 f"stop that, or set TapStack:endpoint or {ENDPOINT_VARIABLE} to another port",
             )
         else:
-            yield well(f"port {port}", f"free for the lab's {name}")
+            yield ok(f"port {port}", f"free for the lab's {name}")
 
 
 def _taken(port: int) -> bool:
@@ -98,7 +98,7 @@ def cli(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Pulumi's CLI with what it needs beside it."""
     try:
         executable = command.find(environment)
-        yield well("Pulumi's CLI", f"{command.version_of(executable)}, {executable}")
+        yield ok("Pulumi's CLI", f"{command.version_of(executable)}, {executable}")
     except OperatorError as error:
         yield missing("Pulumi's CLI", str(error), "./inv setup")
         return
@@ -110,7 +110,7 @@ def cli(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     wanted = version("pulumi-aws")
     home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if (home / "plugins" / f"resource-aws-v{wanted}").exists():
-        yield well("AWS plugin", wanted)
+        yield ok("AWS plugin", wanted)
     else:
         yield advice(
             "AWS plugin",

@@ -64,7 +64,7 @@ def test(c: Context, *, unit: bool, integration: bool, match: str) -> None:
             results.append(_integration(c, report, match))
         if both and not match:
             results.append(_lab_coverage(c))
-    _tell(results)
+    _report(results)
 
 
 def _unit(c: Context, report: Path, match: str) -> Result:
@@ -89,7 +89,7 @@ def _functions_tests(c: Context) -> Result:
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:
-    # Tests use the lab's modules themselves, too, so their own processes are measured as well; each
+    # Tests use the lab's modules themselves, so their own processes are measured too; each
     # process has a working directory of its own, and the data shall come together.
     repository = workspace.find().repository
     measured = {
@@ -148,7 +148,7 @@ def _count(output: str, word: str) -> int:
     return int(found[-1]) if found else 0
 
 
-def _tell(results: Sequence[Result]) -> None:
+def _report(results: Sequence[Result]) -> None:
     """One line a suite, then the closing line with the true numbers."""
     console = make_console()
     for result in results:
@@ -160,7 +160,7 @@ def _tell(results: Sequence[Result]) -> None:
     console.print(Text(f"{passed} passed, {failed} failed"))
     if failed:
         names = ", ".join(result.name for result in results if result.code or result.failed)
-        raise OperatorError(f"not well: {names}; see above", ExitCode.DIFFERENCE)
+        raise OperatorError(f"failed: {names}; see above", ExitCode.DIFFERENCE)
 
 
 def _functions(c: Context) -> Path:

@@ -307,7 +307,7 @@ def make(
     environment: Mapping[str, str],
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> PulumiCli:
-    """The engine for a stack; ``environment`` is what programs and plugins are told besides."""
+    """The engine for a stack; ``environment`` holds what programs and plugins need besides."""
     executable = command.find()
     if not stack_file.settings.is_lab:
         variables = {**home.operator_environment(workspace), **environment}

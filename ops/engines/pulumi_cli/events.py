@@ -46,7 +46,7 @@ _OPERATIONS = {
     OpType.READ: Operation.READ,
     OpType.READ_REPLACEMENT: Operation.READ,
 }
-"""What is told of; steps that aren't here are parts of one that is."""
+"""What is reported; steps that aren't here are parts of one that is."""
 
 _REPLACING = (DiffKind.ADD_REPLACE, DiffKind.DELETE_REPLACE, DiffKind.UPDATE_REPLACE)
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*[A-Za-z]")
@@ -57,7 +57,7 @@ _GENERIC = re.compile(r"^(update|preview|destroy|refresh|deletion) (failed|cance
 
 @dataclass(frozen=True)
 class Fault:
-    """An error that the CLI told of; ``name`` is empty when it concerns no one resource."""
+    """An error that the CLI reported; ``name`` is empty when it concerns no one resource."""
 
     name: str
     message: str
@@ -69,9 +69,9 @@ class Fault:
 
 
 class Translator:
-    """Takes the events of one operation of one layer, tells them on and counts. Thread-safe.
+    """Takes the events of one operation of one layer, passes them on and counts. Thread-safe.
 
-    ``interrupted`` tells whether the operator pressed Ctrl-C: the CLI then ends the program by a
+    ``interrupted`` returns whether the operator pressed Ctrl-C: the CLI then ends the program by a
     signal, and the traceback that it prints is nobody's fault.
     """
 
