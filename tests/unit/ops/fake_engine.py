@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.engine.events import EngineError, Operation, ResourceEvent, Summary
-from ops.engine import OnEvent
+from ops.engines.engine import OnEvent
 from tapstack.contracts import LAYERS, field_paths
 
 
