@@ -14,8 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-from lab.engine.events import EngineError, Event, Summary
-from lab.engine.lock import locked
 from ops import lab, outputs, sequence
 from ops.engine import Engine
 from ops.errors import ExitCode, OperatorError, bad_input
@@ -23,6 +21,8 @@ from ops.render import View, error_lines, make_console, results_table
 from ops.sequence import Graph, LayerResult, Outcome
 from ops.settings_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Event, Summary
+from pulumi_protocol.lock import locked
 from tapstack import contracts
 from tapstack.errors import ContractError
 

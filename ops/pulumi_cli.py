@@ -20,15 +20,15 @@ import yaml
 from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
-from lab.engine.events import EngineError, Summary
-from lab.engine.state import STACK_TYPE
-from lab.engine.values import masked
 from ops import pulumi_cli_command, pulumi_cli_home
 from ops.engine import OnEvent, Options
 from ops.pulumi_cli_command import Command
 from ops.pulumi_cli_events import Fault, Translator, one_line
 from ops.settings_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.masking import masked
+from pulumi_protocol.urns import STACK_TYPE
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 LAST_EVENT_SECONDS = 5.0

@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from lab.errors import LabError, LabInputError
 from ops import (
     account,
@@ -27,6 +25,8 @@ from ops.driver import Driver, lab_environment
 from ops.engine import Options
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.settings_file import StackFile
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
 from tapstack.errors import TapStackError
 

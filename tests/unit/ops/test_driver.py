@@ -11,14 +11,14 @@ import pytest
 from fake_engine import FakeEngine
 from rich.console import Console
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from ops import driver as drivers
 from ops.driver import Driver
 from ops.errors import ExitCode, OperatorError
 from ops.sequence import LayerResult, Outcome
 from ops.settings_file import StackFile, parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 
 LAYERS = ["network", "data", "app", "global"]
 LAB = (

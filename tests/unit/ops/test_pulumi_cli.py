@@ -19,7 +19,6 @@ from test_driver import stack_file
 from test_pulumi_cli_command import script
 from test_pulumi_cli_events import metadata
 
-from lab.engine.events import EngineError, Event, Summary
 from ops import engines, pulumi_cli, pulumi_cli_home, pulumi_cli_state
 from ops.engine import Options
 from ops.errors import ExitCode, OperatorError
@@ -27,6 +26,7 @@ from ops.pulumi_cli import PulumiCli, secrets_provider
 from ops.pulumi_cli_command import Command
 from ops.settings_file import StackFile, parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Event, Summary
 
 STACK = {
     "urn": "urn:pulumi:dev::network::pulumi:pulumi:Stack::network-dev",

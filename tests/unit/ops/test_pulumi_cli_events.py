@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pulumi.automation import EngineEvent
 
-from lab.engine.events import Event, LogEvent, Operation, PropertyDiff, ResourceEvent, Summary
 from ops.pulumi_cli_events import Translator, cleaned, one_line
+from pulumi_protocol.events import Event, LogEvent, Operation, PropertyDiff, ResourceEvent, Summary
 
 URN = "urn:pulumi:dev::network::aws:ec2/vpc:Vpc::vpc"
 SECRET = {

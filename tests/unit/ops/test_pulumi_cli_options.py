@@ -11,14 +11,14 @@ from invoke.exceptions import Exit
 from test_driver import LAB, stack_file
 
 import tasks
-from lab.engine.events import EngineError, Summary
-from lab.engine.lock import locked
 from ops import embedded, engines, pulumi_cli_state, session, setup
 from ops.embedded import Embedded
 from ops.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.settings_file import parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.lock import locked
 
 
 class Recording:

@@ -11,12 +11,12 @@ from invoke.exceptions import Exit
 from test_driver import LAB
 
 from lab import client
-from lab.engine.events import EngineError
 from lab.errors import LabError, LabInputError
 from ops import engines, lab, node, session, teardown
 from ops.errors import ExitCode, OperatorError
 from ops.settings_file import parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
 from tapstack.errors import SettingsError
 
 

@@ -17,9 +17,9 @@ from invoke.exceptions import Exit
 from test_driver import Watched, watched
 
 import tasks
-from lab.engine.events import EngineError
 from ops import benches, checks, doctor, drift, init, inventory, policy, session, show
 from ops.errors import OperatorError
+from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}

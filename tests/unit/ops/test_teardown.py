@@ -10,12 +10,12 @@ import pytest
 from fake_engine import FakeEngine
 from test_driver import Watched, watched
 
-from lab.engine.events import EngineError
 from ops import account, inventory, teardown
 from ops.driver import exit_code
 from ops.errors import ExitCode, OperatorError
 from ops.inventory import Found
 from ops.settings_file import parse
+from pulumi_protocol.events import EngineError
 
 LAYERS = ["network", "data", "app", "global"]
 DEV = parse("dev", "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}")
