@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from lab.errors import LabError, LabInputError
 from ops import lab, node, workspace
 from ops import stack_file as settings_file
@@ -23,6 +21,8 @@ from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.stack_file import StackFile
 from ops.teardown import destroy as teardown
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
 from tapstack.errors import TapStackError
 

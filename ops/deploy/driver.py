@@ -14,8 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-from lab.engine.events import EngineError, Event, Summary
-from lab.engine.lock import locked
 from ops import lab
 from ops.deploy import outputs, sequence
 from ops.deploy.sequence import Graph, LayerResult, Outcome
@@ -24,6 +22,8 @@ from ops.engines.engine import Engine
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Event, Summary
+from pulumi_protocol.lock import locked
 from tapstack import contracts
 from tapstack.errors import ContractError
 

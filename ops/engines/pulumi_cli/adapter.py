@@ -20,9 +20,6 @@ import yaml
 from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
-from lab.engine.events import EngineError, Summary
-from lab.engine.state import STACK_TYPE
-from lab.engine.values import masked
 from ops.engines.engine import OnEvent, Options
 from ops.engines.pulumi_cli import command as pulumi_cli_command
 from ops.engines.pulumi_cli import home as pulumi_cli_home
@@ -30,6 +27,9 @@ from ops.engines.pulumi_cli.command import Command
 from ops.engines.pulumi_cli.events import Fault, Translator, one_line
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.masking import masked
+from pulumi_protocol.urns import STACK_TYPE
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 LAST_EVENT_SECONDS = 5.0

@@ -11,7 +11,6 @@ from invoke.exceptions import Exit
 from watched_driver import LAB
 
 from lab import client
-from lab.engine.events import EngineError
 from lab.errors import LabError, LabInputError
 from ops import lab, node, session
 from ops.engines import choice as engines
@@ -19,6 +18,7 @@ from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.teardown import destroy as teardown
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
 from tapstack.errors import SettingsError
 
 
