@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from lab.provider.models import LOADER
+
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
@@ -52,7 +54,6 @@ class Aws:
     default_tags: Mapping[str, str] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _models: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @cached_property
@@ -69,6 +70,7 @@ class Aws:
                 "ca_bundle": nothing,
             }
         )
+        session.register_component("data_loader", LOADER)
         session.set_credentials(self.access_key, self.secret_key, self.token)
         return session
 
@@ -121,13 +123,6 @@ class Aws:
 
         method = getattr(self.client(service, region), xform_name(operation))
         return method(**(parameters or {}))
-
-    def operation(self, service: str, name: str) -> Any:
-        """botocore's model of an operation; no client is made for it."""
-        with self._lock:
-            if service not in self._models:
-                self._models[service] = self._session.get_service_model(service)
-        return self._models[service].operation_model(name)
 
     @cached_property
     def account_id(self) -> str:
