@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from resource_cases import CALCULATED_METRIC
+from provider_cases.alarms import CALCULATED_METRIC
 from scripted_aws import Scripted
 
 from lab.provider import decisions, wire
