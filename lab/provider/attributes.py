@@ -12,12 +12,12 @@ from lab.provider.resource import ResourceType
 
 
 def text(value: Any) -> str:
-    """A value as an attribute has it."""
+    """Returns a value as an attribute has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def typed(seen: Any, written: Any) -> Any:
-    """An attribute as its input has it."""
+    """Returns an attribute as its input has it."""
     if seen is None or shapes.same(seen, written):
         return written
     if isinstance(written, bool):
@@ -46,7 +46,7 @@ class AttributesType(ResourceType):
         return super().replaces(prop)
 
     def wanted(self, props: Mapping[str, Any]) -> dict[str, str]:
-        """The attributes that the inputs mean."""
+        """Returns the attributes that the inputs mean."""
         return {
             name: text(props[key])
             for key, name in self.attributes.items()
@@ -54,7 +54,7 @@ class AttributesType(ResourceType):
         }
 
     def set_attribute(self, aws: Aws, ident: str, values: Mapping[str, str]) -> None:
-        """Write some attributes."""
+        """Writes some attributes."""
         raise NotImplementedError
 
     def update(

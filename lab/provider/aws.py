@@ -34,7 +34,7 @@ class CancelledError(Exception):
 
 
 def require_local(url: str) -> None:
-    """Refuse an address that isn't on this machine."""
+    """Refuses an address that isn't on this machine."""
     host = urlsplit(url).hostname
     if host not in LOCAL_HOSTS:
         raise ValueError(
@@ -75,7 +75,7 @@ class Aws:
         return session
 
     def endpoint(self, service: str) -> str:
-        """The address that serves ``service``: the lab's variable over the provider's argument."""
+        """Returns the address of ``service``: the lab's variable over the provider's argument."""
         url = os.environ.get(ENDPOINT_VARIABLE, "")
         for key in (*ENDPOINT_KEYS.get(service, ()), service):
             url = url or self.endpoints.get(key, "")
@@ -88,7 +88,7 @@ class Aws:
         return url
 
     def client(self, service: str, region: str | None = None) -> BaseClient:
-        """The client of a service in the provider's region (or another), made once."""
+        """Returns the client of a service in the provider's region (or another), made once."""
         key = (service, region or self.region)
         from botocore.config import Config
 
@@ -118,7 +118,7 @@ class Aws:
         parameters: Mapping[str, Any] | None = None,
         region: str | None = None,
     ) -> dict[str, Any]:
-        """Call an operation by AWS's name (``CreateVpc``)."""
+        """Calls an operation by AWS's name (``CreateVpc``)."""
         from botocore import xform_name
 
         method = getattr(self.client(service, region), xform_name(operation))
@@ -130,12 +130,12 @@ class Aws:
         return self.call("sts", "GetCallerIdentity")["Account"]
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the engine cancels."""
+        """Waits, unless the engine cancels."""
         if self.cancelled.wait(seconds):
             raise CancelledError("cancelled while waiting")
 
     def until(self, what: str, seconds: float, probe: Callable[[], T | None]) -> T:
-        """Poll ``probe`` until it answers something, for at most ``seconds``."""
+        """Polls ``probe`` until it answers something, for at most ``seconds``."""
         end = time.monotonic() + seconds
         pause = 0.02
         while True:
@@ -150,7 +150,7 @@ class Aws:
     def retry(
         self, seconds: float, codes: tuple[str, ...], act: Callable[[], T], says: str = ""
     ) -> T:
-        """``act``, again for at most ``seconds`` while AWS answers one of ``codes``."""
+        """Calls ``act``, again for at most ``seconds`` while AWS answers one of ``codes``."""
         end = time.monotonic() + seconds
         pause = 0.05
         while True:
@@ -174,7 +174,7 @@ def error_code(error: BaseException) -> str:
 
 
 def explain(error: BaseException) -> str:
-    """An error as one line: operation, AWS's code and message."""
+    """Returns an error as one line: operation, AWS's code and message."""
     code = error_code(error)
     if not code:
         return " ".join(str(error).split()) or type(error).__name__
@@ -198,7 +198,7 @@ NOT_FOUND_CODES = frozenset(
 
 
 def is_not_found(error: BaseException) -> bool:
-    """Whether AWS says that the thing isn't there."""
+    """Returns whether AWS says that the thing isn't there."""
     code = error_code(error)
     return (
         code in NOT_FOUND_CODES

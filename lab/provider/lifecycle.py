@@ -21,7 +21,7 @@ class UnfinishedError(Exception):
 def create(kind: ResourceType, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
     """Creates it; returns id and outputs. Raises UnfinishedError when it exists only partly."""
     props = wire.plain(inputs)
-    ident, told = (
+    ident, answered = (
         aws.retry(60, kind.create_retry, lambda: kind.create_with_outputs(aws, props))
         if kind.create_retry
         else kind.create_with_outputs(aws, props)
@@ -31,7 +31,7 @@ def create(kind: ResourceType, aws: Aws, inputs: Properties) -> tuple[str, Prope
         raw = kind.require(aws, ident, props)
     except Exception as error:
         raise _unfinished(kind, aws, ident, inputs, {}, error) from error
-    return ident, outputs(kind, aws, ident, {**raw, **told}, inputs, {})
+    return ident, outputs(kind, aws, ident, {**raw, **answered}, inputs, {})
 
 
 def read(

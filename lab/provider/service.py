@@ -39,7 +39,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def _reports(verb: str) -> Callable[[Method], Method]:
-    """Answer failures of a call as one line: verb, type, physical name, region, reason."""
+    """Answers failures of a call as one line: verb, type, physical name, region, reason."""
 
     def decorate(method: Method) -> Method:
         @functools.wraps(method)
@@ -223,7 +223,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def _unfinished(
         self, verb: str, request: Any, context: grpc.ServicerContext, error: UnfinishedError
     ) -> str:
-        """Put what exists into the answer's metadata; answers the line that says why."""
+        """Puts what exists into the answer's metadata; returns the line that says why."""
         line = self._line(verb, request, error.reason)
         inputs = request.news if hasattr(request, "news") else request.properties
         detail = provider_pb2.ErrorResourceInitFailed(
@@ -242,7 +242,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _token(request: Any) -> str:
-    """The type of a request's resource: from its URN where the field isn't set."""
+    """Returns the type of a request's resource: from its URN where the field isn't set."""
     return getattr(request, "type", "") or request.urn.split("::")[-2].rsplit("$", 1)[-1]
 
 
@@ -274,7 +274,7 @@ def _diff_response(found: Difference) -> Any:
 
 
 def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with a provider's arguments: (property, reason)."""
+    """Returns what is wrong with a provider's arguments: (property, reason)."""
     failures = [
         (key, f"provider argument {key!r} is not supported by the lab's provider")
         for key in args
@@ -308,7 +308,7 @@ def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _parsed(value: Any) -> Any:
-    """A provider argument that Pulumi sends as JSON in a string."""
+    """Returns a provider argument that Pulumi sends as JSON in a string."""
     if isinstance(value, str) and value[:1] in "[{":
         return json.loads(value)
     return value
@@ -323,7 +323,7 @@ def _endpoints(value: Any) -> dict[str, str]:
 
 
 def configured(args: Mapping[str, Any]) -> Aws:
-    """The state of a configured provider."""
+    """Returns the state of a configured provider."""
     tags = _parsed(args.get("defaultTags")) or {}
     return Aws(
         region=str(args["region"]),

@@ -19,14 +19,14 @@ TAGGING = Tagging(
 
 
 def pairs(dimensions: Any) -> Any:
-    """Dimensions as AWS has them: pulumi-aws has a map."""
+    """Returns dimensions as AWS has them: pulumi-aws has a map."""
     if not isinstance(dimensions, Mapping):
         return dimensions
     return [{"name": key, "value": str(dimensions[key])} for key in sorted(dimensions)]
 
 
 def covers(seen: Any, wanted: Any) -> bool:
-    """Whether everything in ``wanted`` is in ``seen`` (lists as sets)."""
+    """Returns whether everything in ``wanted`` is in ``seen`` (lists as sets)."""
     if isinstance(wanted, Mapping):
         return isinstance(seen, Mapping) and all(
             covers(seen.get(key), item) for key, item in wanted.items()

@@ -12,7 +12,7 @@ from lab.provider.resource import ResourceType
 
 
 def backup_tagging(arn: str) -> Tagging:
-    """Backup's tags, by the ARN's template."""
+    """Returns Backup's tagging by the ARN's template."""
     return Tagging(
         tag=op("TagResource", ResourceArn=arn),
         untag=op("UntagResource", ResourceArn=arn),

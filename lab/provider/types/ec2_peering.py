@@ -113,7 +113,7 @@ class VpcPeeringConnectionAccepter(Ec2Type):
             self.finish(aws, ident, after)
 
     def delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: AWS knows no un-accepting; the requester deletes the peering."""
+        """Does nothing: AWS knows no un-accepting; the requester deletes the peering."""
 
 
 class PeeringConnectionOptions(Ec2Type):

@@ -13,7 +13,7 @@ from lab.provider.types.ec2 import EC2_TAGGING, Ec2Type
 
 
 def permission(rule: Mapping[str, Any], own_group: str = "") -> Properties:
-    """A rule of pulumi-aws (inline, or a rule resource) as an IpPermission."""
+    """Returns a rule of pulumi-aws (inline, or a rule resource) as an IpPermission."""
     protocol = str(rule.get("ipProtocol", rule.get("protocol", "-1")))
     protocol = "-1" if protocol == "all" else protocol
     made: Properties = {"IpProtocol": protocol}
@@ -112,7 +112,7 @@ class SecurityGroup(Ec2Type):
                 self._sync(aws, ident, side, after.get(side) or [])
 
     def _sync(self, aws: Aws, ident: str, side: str, rules: list[Any]) -> None:
-        """Make one side's rules exactly those declared."""
+        """Makes one side's rules exactly those declared."""
         raw = self.require(aws, ident, {})
         current = atoms(raw.get("IpPermissions" if side == "ingress" else "IpPermissionsEgress"))
         wanted = atoms([permission(rule, ident) for rule in rules])
@@ -140,7 +140,7 @@ class SecurityGroup(Ec2Type):
 
 
 def atoms(permissions: Any) -> dict[str, Properties]:
-    """Permissions split into one source each, by a key that ignores descriptions' order."""
+    """Returns permissions split into one source each, by a key that ignores descriptions' order."""
     made: dict[str, Properties] = {}
     for rule in permissions or []:
         head = {k: rule[k] for k in ("IpProtocol", "FromPort", "ToPort") if k in rule}
@@ -204,7 +204,7 @@ class DefaultSecurityGroup(SecurityGroup):
             self._sync(aws, ident, side, props.get(side) or [])
 
     def delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: it goes with its VPC."""
+        """Does nothing: it goes with its VPC."""
 
 
 class _Rule(ResourceType):

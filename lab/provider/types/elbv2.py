@@ -212,7 +212,7 @@ class LoadBalancer(WithAttributes):
 
 
 def name_limits(props: Properties) -> Failures:
-    """AWS's limits of load balancers' and target groups' names."""
+    """Returns what breaks AWS's limits of load balancers' and target groups' names."""
     name = props.get("name")
     if not isinstance(name, str) or name == wire.UNKNOWN:
         return []

@@ -14,7 +14,7 @@ DEFAULT_BUS = "default"
 
 
 def events_tagging(arn: str) -> Tagging:
-    """EventBridge's tags, by the ARN's template."""
+    """Returns EventBridge's tagging by the ARN's template."""
     return Tagging(
         tag=op("TagResource", ResourceARN=arn),
         untag=op("UntagResource", ResourceARN=arn),
@@ -201,7 +201,7 @@ class EventTarget(ResourceType):
         return f"{bus}/{props['rule']}/{props['targetId']}"
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
     def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any

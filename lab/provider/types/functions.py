@@ -116,7 +116,7 @@ class Function(ResourceType):
             )
 
     def _settled(self, aws: Aws, ident: str) -> None:
-        """Wait until creation or the last update has ended."""
+        """Waits until creation or the last update has ended."""
 
         def probe() -> bool | None:
             raw = self.require(aws, ident, {})
@@ -255,7 +255,7 @@ class Invocation(ResourceType):
         return {}
 
     def delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: a call can't be taken back."""
+        """Does nothing: a call can't be taken back."""
 
 
 class FunctionEventInvokeConfig(ResourceType):

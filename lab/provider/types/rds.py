@@ -10,7 +10,7 @@ from lab.provider.resource import ResourceType
 
 
 def tagging(arn: str) -> Tagging:
-    """RDS's tags, by the ARN's template."""
+    """Returns RDS's tagging by the ARN's template."""
     return Tagging(
         tag=op("AddTagsToResource", ResourceName=arn),
         untag=op("RemoveTagsFromResource", ResourceName=arn),
@@ -80,7 +80,7 @@ class GlobalCluster(RdsType):
 
 
 def leave_global_cluster(aws: Aws, global_cluster: str, cluster: str) -> None:
-    """Detach a member; that it's no member any more is success."""
+    """Detaches a member; that it's no member any more is success."""
     try:
         aws.call(
             "rds",

@@ -14,7 +14,7 @@ from lab.provider.resource import ResourceType
 
 
 def route53_tagging(kind: str) -> Tagging:
-    """Route 53's tags: one call adds and removes."""
+    """Returns Route 53's tagging: one call adds and removes."""
     change = op("ChangeTagsForResource", ResourceType=kind, ResourceId="{id}")
     listing = op("ListTagsForResource", "ResourceTagSet.Tags", ResourceType=kind, ResourceId="{id}")
     return Tagging(tag=change, untag=change, list=listing)

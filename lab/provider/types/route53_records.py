@@ -78,7 +78,7 @@ class Record(ResourceType):
         return name if name == zone or name.endswith(f".{zone}") else f"{name}.{zone}"
 
     def record_set(self, aws: Aws, props: Properties) -> Properties:
-        """The record set of Route 53 that the inputs mean."""
+        """Returns the record set of Route 53 that the inputs mean."""
         name = self._expanded(props["name"], self._zone_name(aws, props["zoneId"]))
         made: Properties = {"Name": name, "Type": props["type"]}
         for key, member in (("ttl", "TTL"), ("setIdentifier", "SetIdentifier"),
@@ -117,7 +117,7 @@ class Record(ResourceType):
         return "_".join(parts)
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one change makes it whole."""
+        """Does nothing: one change makes it whole."""
 
     def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
@@ -210,7 +210,7 @@ def _items(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _dns(name: Any) -> str:
-    """A DNS name as Route 53 compares it: AWS prefixes load balancers' names by itself."""
+    """Returns a DNS name as Route 53 compares it: AWS prefixes load balancers' names by itself."""
     return str(name).rstrip(".").lower().removeprefix("dualstack.")
 
 

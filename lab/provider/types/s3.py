@@ -19,7 +19,7 @@ HOSTED_ZONES = {"us-east-1": "Z3AQBSTGFYJSTF", "us-west-2": "Z3BJ6K6RIION7M"}
 
 
 def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
-    """Delete every version and delete marker under ``prefix``."""
+    """Deletes every version and delete marker under ``prefix``."""
     while True:
         parameters = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS_A_CALL}
         page = aws.call("s3", "ListObjectVersions", parameters)

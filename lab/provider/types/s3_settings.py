@@ -30,7 +30,7 @@ class BucketSetting(ResourceType):
         return prop in ("bucket", "region", "expectedBucketOwner", *self.replace.split())
 
     def document(self, props: Properties) -> Properties:
-        """Inputs as they are put."""
+        """Returns the inputs as they are put."""
         return props
 
     def _put(self, aws: Aws, props: Properties) -> None:
@@ -44,7 +44,7 @@ class BucketSetting(ResourceType):
         return str(fill(self.id, props))
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
     def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any

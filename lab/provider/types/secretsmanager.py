@@ -71,7 +71,7 @@ class Secret(ResourceType):
             )  # fmt: skip
 
     def _replicate(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Make the replicas exactly those declared."""
+        """Makes the replicas exactly those declared."""
         raw = self.require(aws, ident, props)
         current = {item["Region"]: item for item in raw.get("ReplicationStatus") or []}
         wanted = {item["region"]: item for item in props.get("replicas") or []}

@@ -36,7 +36,7 @@ TOPIC_ATTRIBUTES = {
 
 
 def default_policy(arn: str, account: str) -> str:
-    """The policy that SNS gives to a topic that has no other."""
+    """Returns the policy that SNS gives to a topic that has no other."""
     return json.dumps(
         {
             "Version": "2008-10-17",

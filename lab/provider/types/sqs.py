@@ -30,7 +30,7 @@ QUEUE_ATTRIBUTES = {
 
 
 def set_attributes(aws: Aws, url: str, values: Any) -> None:
-    """Write attributes of a queue."""
+    """Writes attributes of a queue."""
     aws.call("sqs", "SetQueueAttributes", {"QueueUrl": url, "Attributes": dict(values)})
 
 

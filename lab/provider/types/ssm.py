@@ -50,7 +50,7 @@ class Parameter(ResourceType):
         return props["name"]
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
     def update(
         self,
