@@ -38,6 +38,7 @@ CASES = [
         "aws:lambda/function:Function",
         lambda w: function(w, "return e"),
         lambda w: function(w, "return [e]", timeout=11, environment={"variables": {"A": "two"}}),
+        needs=("attachment",),  # a role that may make network interfaces
     ),
     Case(
         "permission",
