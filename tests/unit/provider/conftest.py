@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -57,7 +56,7 @@ def _wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the lab ended at its start"
         try:
             urlopen(endpoint, timeout=5).close()  # noqa: S310 - an address of our own
-        except URLError as error:
+        except OSError as error:  # refused, or too slow to answer yet
             if getattr(error, "code", None) is not None:
                 return
             time.sleep(0.1)
