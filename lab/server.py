@@ -100,7 +100,7 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
     from hypercorn.asyncio.worker_context import WorkerContext
     from hypercorn.config import Config
 
-    from lab.emulator.call import connection
+    from lab.call import connection
 
     config = Config()
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS

@@ -16,15 +16,17 @@ from typing import ClassVar, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.context import ApiHook, ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiHook, ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
 from lab.database.certificates import CertificateAuthority
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
-from lab.database.measurement import DatabaseFacts, Sampler
+from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
 from lab.database.proxy import Way
 from lab.database.rds import RdsSemantics
 from lab.database.topology import Cluster, Topology
+from lab.facts import DatabaseFacts
 from lab.outage import REGIONS, OutageKind
 from lab.part import Health, Part
 
@@ -118,6 +120,7 @@ class DatabasePart(Part):
         for service, operations, watcher in self._watchers:
             self.lab.on_api(service, operations, watcher)
         self.lab.function_environment(self._function_environment)
+        self.lab.add_source(self.facts)
         await self._network.start()
         self._set_links()
         await self.change(lambda: None)
@@ -132,6 +135,7 @@ class DatabasePart(Part):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._work, return_exceptions=True)
         self._tasks = []
+        self.lab.remove_source(self.facts)
         if self._rds is not None:
             self.lab.remove_hook(self._rds.hook)
         for _, _, watcher in self._watchers:
@@ -172,7 +176,7 @@ class DatabasePart(Part):
         """``database_network``: the map that ``lab.database.network.address`` reads."""
         return {"database_network": str(self.lab.state_dir / MAP_NAME)}
 
-    # -- for other parts --------------------------------------------------------------------
+    # -- for metrics ------------------------------------------------------------------------
 
     def facts(self) -> list[DatabaseFacts]:
         """One entry for each cluster with instances, as of the last half second. Thread-safe."""

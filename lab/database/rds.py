@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
 from lab.database import endpoints
 from lab.database.fleet import Fleet
 from lab.database.instance_classes import is_burstable

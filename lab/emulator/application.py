@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lab.call import Answer, Call, drop, read_call, send_answer
 from lab.context import LabContext
 from lab.emulator import mends
 from lab.emulator.asynchronous import Asynchronous
-from lab.emulator.call import Answer, Call, drop, read_call, send_answer
 from lab.emulator.functions import Functions
 from lab.emulator.gateway import Gateway
 from lab.emulator.load_balancers import LoadBalancers

@@ -12,16 +12,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from lab.context import (
-    INTERNAL_HEADER,
-    ApiHook,
-    ApiRefusal,
-    ApiRequest,
-    ApiResponse,
-    LabContext,
-)
+from lab.api import ApiHook, ApiRefusal, ApiRequest, ApiResponse
+from lab.call import Answer, Call
+from lab.context import INTERNAL_HEADER, LabContext
 from lab.emulator import protocol
-from lab.emulator.call import Answer, Call
 from lab.emulator.memory import Memory
 from lab.emulator.protocol import Operation
 from lab.emulator.saving import Saver, module_of

@@ -21,10 +21,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 from weakref import WeakKeyDictionary
 
+from lab.call import Answer, Call
 from lab.context import LabContext
-from lab.emulator.call import Answer, Call
 from lab.emulator.functions import Function, Functions
 from lab.emulator.policies import Access, allows
+from lab.facts import LoadBalancerRequest
 from lab.outage import OutageKind
 
 LOAD_BALANCER_HEADER = "x-lab-load-balancer"
@@ -109,14 +110,15 @@ class LoadBalancers:
         # During the request its region may have died: then nothing comes back either.
         if self.lab.outages.has_lost(balancer.region, OutageKind.COMPUTE):
             return None
-        self.lab.tell(
-            "alb.request",
-            region=balancer.region,
-            load_balancer=balancer.arn.partition("loadbalancer/")[2],
-            target_group=target_group.rpartition(":")[2],
-            status=answer.status,
-            from_target=from_target,
-            seconds=time.monotonic() - began,
+        self.lab.emit(
+            LoadBalancerRequest(
+                region=balancer.region,
+                load_balancer=balancer.arn.partition("loadbalancer/")[2],
+                target_group=target_group.rpartition(":")[2],
+                status=answer.status,
+                from_target=from_target,
+                seconds=time.monotonic() - began,
+            )
         )
         self._keep_alive(balancer, call, answer)
         return answer

@@ -30,7 +30,7 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 from botocore.utils import parse_timestamp
 from defusedxml.ElementTree import fromstring
 
-from lab.emulator.call import Answer, Call
+from lab.call import Answer, Call
 
 SIGNING_NAMES = {
     "elasticloadbalancing": "elbv2",

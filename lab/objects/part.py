@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
-from lab.metrics.sources import PendingReplication
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
+from lab.facts import PendingReplication
 from lab.objects import store
 from lab.objects.replicator import Replicator
 from lab.outage import REGIONS
@@ -35,6 +36,7 @@ class ObjectsPart(Part):
     async def start(self) -> None:
         """Watch, and go on with what a former process had not replicated."""
         self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
+        self.lab.add_source(self.pending)
         for _, bucket, key, version_id in store.pending():
             if configuration := await self._configuration(bucket):
                 self.replicator.object_written(bucket, key, version_id, configuration)
@@ -42,6 +44,7 @@ class ObjectsPart(Part):
     async def stop(self) -> None:
         """Stop; what is pending is found again by its status."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_source(self.pending)
         self.replicator.stop()
         self.replicator = Replicator(self.lab)
         self._configurations.clear()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from lab.context import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator.scope import scope
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.identities import role_allows, trusts
 from lab.emulator.policies import Access
 from lab.emulator.scope import account_of, scope

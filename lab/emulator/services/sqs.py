@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.context import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator.scope import scope
 
 if TYPE_CHECKING:

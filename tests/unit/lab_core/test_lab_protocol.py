@@ -12,8 +12,8 @@ import pytest
 from botocore.awsrequest import create_request_object, prepare_request_dict
 from botocore.serialize import create_serializer
 
+from lab.call import Answer, Call
 from lab.emulator import protocol
-from lab.emulator.call import Answer, Call
 from lab.emulator.protocol import Operation, service_model
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

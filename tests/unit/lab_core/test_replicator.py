@@ -6,6 +6,7 @@ import pytest
 
 from lab.clock import Clock
 from lab.context import LabContext
+from lab.facts import Replication
 from lab.objects import replicator as replicators
 from lab.objects import store
 from lab.objects.replicator import Replicator
@@ -32,7 +33,7 @@ def statuses(monkeypatch):
 def run(tmp_path):
     told = []
     lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), Outages(tmp_path))
-    lab.observe(lambda kind, fact: told.append((kind, fact["outcome"])))
+    lab.observe(lambda event: told.append((type(event), event.outcome)))
 
     async def write():
         replicator = Replicator(lab)
@@ -55,7 +56,7 @@ def test_an_operation_that_breaks_is_failed_and_no_longer_pending(tmp_path, monk
     monkeypatch.setattr(Replicator, "_replicate", broken)
     pending, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
@@ -68,7 +69,7 @@ def test_a_denied_operation_is_failed(tmp_path, monkeypatch, statuses):
     monkeypatch.setattr(Replicator, "_replicate", denied)
     pending, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
@@ -78,7 +79,7 @@ def test_a_bucket_that_is_gone_fails_replication(tmp_path, monkeypatch, statuses
     monkeypatch.setattr(store, "owner_of", owners.get)
     _, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
 
 
 def test_a_configuration_that_goes_takes_its_metrics(tmp_path, statuses):

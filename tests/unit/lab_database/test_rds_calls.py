@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse
+from lab.api import ApiRefusal, ApiRequest, ApiResponse
 from lab.database.rds import RdsSemantics
 from lab.database.topology import Cluster, GlobalDatabase, Topology
 from lab.outage import REGIONS

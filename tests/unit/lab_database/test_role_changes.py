@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from lab.context import ApiRefusal, ApiRequest
+from lab.api import ApiRefusal, ApiRequest
 from lab.database.rds import RdsSemantics
 from lab.database.topology import AVAILABLE, Cluster, GlobalDatabase, Topology
 from lab.errors import LabError

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from emulator_world import EAST, WEST, World, refused
 
-from lab.context import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator import gateway
 from lab.outage import OutageKind
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from emulator_world import EAST, World
 
-from lab.emulator.call import connection
+from lab.call import connection
 from lab.emulator.load_balancers import LOAD_BALANCER_HEADER, _target_group
 from lab.outage import OutageKind
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator_world import ACCOUNT, EAST, World
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse
+from lab.api import ApiRefusal, ApiRequest, ApiResponse
 
 GIVEN: dict[str, Any] = {
     "LoadBalancerArn": f"arn:aws:elasticloadbalancing:{EAST}:{ACCOUNT}:loadbalancer/app/a/1",
