@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from lab.call import Answer, Call
 from lab.context import LabContext
+from lab.emulator.exchange import Exchange, Proceed
 from lab.emulator.functions import Function, Functions
 from lab.emulator.policies import Access, allows
 from lab.facts import LoadBalancerRequest
@@ -88,6 +89,12 @@ class LoadBalancers:
             if record["DNSName"].lower() == name:
                 return LoadBalancer(record, region, account)
         return None
+
+    async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        """Answer a request for a load balancer; pass on what is for an AWS API."""
+        if balancer := self.find(exchange.call):
+            return await self.serve(balancer, exchange.call)
+        return await proceed(exchange)
 
     async def serve(self, balancer: LoadBalancer, call: Call) -> Answer | None:
         """Answer a request as the load balancer; None drops the connection."""

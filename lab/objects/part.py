@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
+from lab.emulator.buckets import owner_of
 from lab.facts import PendingReplication
 from lab.objects import store
 from lab.objects.replicator import Replicator
@@ -103,7 +104,7 @@ class ObjectsPart(Part):
             except ClientError:
                 found = None
             self._configurations[bucket] = found
-            owner = store.owner_of(bucket)
+            owner = owner_of(bucket)
             if found and owner:
                 self.replicator.know(owner[1], bucket, found)
         return self._configurations[bucket]

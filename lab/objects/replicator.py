@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab.context import LabContext
+from lab.emulator.buckets import owner_of
 from lab.emulator.identities import role_policies, trusts
 from lab.emulator.policies import Access, allows, denies
 from lab.facts import PendingReplication, Replication
@@ -94,7 +95,7 @@ class Replicator:
             region, source, destination, rule = identity
             mine = [task for task in self._open.values() if _identity(task) == identity]
             ages = [time.monotonic() - task.born for task in mine]
-            owner = store.owner_of(destination)
+            owner = owner_of(destination)
             found.append(
                 PendingReplication(
                     region=region,
@@ -131,7 +132,7 @@ class Replicator:
         only_modified: bool = False,
     ) -> None:
         """An object was written, or its tags were changed."""
-        owner = store.owner_of(bucket)
+        owner = owner_of(bucket)
         version = owner and store.read(owner[0], bucket, key, version_id)
         if not owner or not version:
             return
@@ -165,7 +166,7 @@ class Replicator:
         self, bucket: str, key: str, marker_id: str, configuration: Mapping[str, Any]
     ) -> None:
         """A delete marker was written."""
-        if not (owner := store.owner_of(bucket)):
+        if not (owner := owner_of(bucket)):
             return
         for rule in rules_for(configuration, key, {}):
             if replicates_delete_markers(rule):
@@ -220,7 +221,7 @@ class Replicator:
 
     async def _work(self, task: Task) -> Outcome:
         while True:
-            target = store.owner_of(task.destination)
+            target = owner_of(task.destination)
             if self._down(task.region) or (target and self._down(target[1])):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue

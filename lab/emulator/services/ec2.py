@@ -6,14 +6,12 @@ import json
 import re
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.network_interfaces import Interface, service_interfaces
 from lab.emulator.scope import account_of, scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 LISTED = {
     "DescribeAddresses": (
@@ -87,10 +85,10 @@ DEFAULT_FLOW_LOG_FORMAT = (
 )
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend EC2. Hooks put in place later run outside of those before them."""
-    mends = Ec2(emulator)
-    mend = emulator.gateway.mend
+    mends = Ec2(mending)
+    mend = mending.mend
     mend("ec2", "CreateFlowLogs DescribeFlowLogs", mends.flow_logs)
     mend("ec2", "CreateNatGateway DescribeNatGateways DeleteNatGateway", mends.nat_gateways)
     mend("ec2", "DescribeAddresses ReleaseAddress", mends.addresses)
@@ -115,8 +113,8 @@ def install(emulator: Emulator) -> None:
 class Ec2:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.memory = emulator.gateway.memory.store("ec2")
+    def __init__(self, mending: Mending) -> None:
+        self.memory = mending.store("ec2")
 
     async def tags(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Tags given at creation stay."""

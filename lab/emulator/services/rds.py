@@ -6,14 +6,12 @@ Who is the writer, what replicates and what the endpoints lead to is the databas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.database import endpoints
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 SUBORDINATE_FIELDS = (
     "KmsKeyId",
@@ -26,10 +24,10 @@ SUBORDINATE_FIELDS = (
 """What an Aurora instance has from its cluster."""
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend RDS."""
     mends = Rds()
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend(
         "rds", "CreateDBCluster ModifyDBCluster DescribeDBClusters DeleteDBCluster", mends.clusters
     )

@@ -24,7 +24,7 @@ def statuses(monkeypatch):
     written = []
     record = {"preserved_headers": {}}
     version = store.Version(record, "1", b"content", {})
-    monkeypatch.setattr(store, "owner_of", lambda _name: ("000000000000", "us-east-1"))
+    monkeypatch.setattr(replicators, "owner_of", lambda _name: ("000000000000", "us-east-1"))
     monkeypatch.setattr(store, "read", lambda *_given: version)
     monkeypatch.setattr(store, "set_status", lambda *given: written.append(given[-1]))
     return written
@@ -76,7 +76,7 @@ def test_a_denied_operation_is_failed(tmp_path, monkeypatch, statuses):
 def test_a_bucket_that_is_gone_fails_replication(tmp_path, monkeypatch, statuses):
     """R4.1: the destination was deleted under the configuration."""
     owners = {"here": ("000000000000", "us-east-1")}
-    monkeypatch.setattr(store, "owner_of", owners.get)
+    monkeypatch.setattr(replicators, "owner_of", owners.get)
     _, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
     assert told == [(Replication, "failed")]
@@ -109,7 +109,7 @@ def test_what_is_gone_before_it_is_looked_at_is_not_pending(tmp_path, monkeypatc
     replicator.object_written("here", "key", "1", CONFIGURATION)
     monkeypatch.setattr(store, "read", lambda *_given: None)
     replicator.object_written("here", "key", "1", CONFIGURATION)
-    monkeypatch.setattr(store, "owner_of", lambda _name: None)
+    monkeypatch.setattr(replicators, "owner_of", lambda _name: None)
     replicator.object_written("here", "key", "1", CONFIGURATION)
     replicator.marker_written("here", "key", "m", CONFIGURATION)
     assert (replicator.backlog, statuses) == (0, [])

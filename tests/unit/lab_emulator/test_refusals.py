@@ -41,7 +41,7 @@ def test_a_refusal_goes_through_every_mend(world: World) -> None:
         assert not asked or answer is refusal, (request.service, request.operation)
         return bool(asked)
 
-    for service, names, hook in world.emulator.gateway.mends:
+    for service, names, hook in world.emulator.hooks.mends:
         for name in names:
             given = {} if name.endswith("Settings") else GIVEN
             parameters: dict[str, Any] = defaultdict(str, given)
