@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lab.call import Call
 
@@ -59,3 +59,19 @@ class ApiRefusal(Exception):  # noqa: N818 - a refusal is AWS's answer, not a fa
 
 CallNext = Callable[[ApiRequest], Awaitable[ApiResponse]]
 ApiHook = Callable[[ApiRequest, CallNext], Awaitable[ApiResponse]]
+
+
+class AwsCaller(Protocol):
+    """Calls AWS APIs in this process; see ``lab.emulator.caller``."""
+
+    async def call(
+        self, service: str, region: str, operation: str, **parameters: Any
+    ) -> dict[str, Any]:
+        """The result of one call; raises ApiRefusal."""
+        ...
+
+    async def every(
+        self, service: str, region: str, operation: str, key: str, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        """The items below ``key`` of all pages of a call; raises ApiRefusal."""
+        ...

@@ -12,7 +12,7 @@ from typing import Any
 from boto3.session import Session
 from botocore.config import Config
 
-from lab.api import ApiHook
+from lab.api import ApiHook, AwsCaller
 from lab.clock import Clock
 from lab.facts import Event, Sample
 from lab.outage import Outages
@@ -54,9 +54,21 @@ class LabContext:
     observers: list[Observer] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     """What can be sampled, of the parts that run."""
+    _aws: AwsCaller | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _session: Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def aws(self) -> AwsCaller:
+        """Calls of AWS APIs in this process, which outages don't touch; on the event loop."""
+        if self._aws is None:
+            raise RuntimeError("the lab has no emulator yet")
+        return self._aws
+
+    @aws.setter
+    def aws(self, caller: AwsCaller) -> None:
+        self._aws = caller
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client of the emulator that outages don't touch. Cached; thread-safe; blocking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class Mending:
     """name → JSON values that are kept over restarts"""
     target_state: Callable[[str, str], Mapping[str, str]]
     """(target group ARN, target id) → ``TargetHealth`` of DescribeTargetHealth"""
-    invoke: Callable[[Function, Any], Awaitable[Outcome]]
+    invoke: Callable[[Function, Any], Coroutine[Any, Any, Outcome]]
     """Run a function with an event."""
     invoke_later: Callable[[Function, Mapping[str, Any], Any], None]
     """Accept an event for a function; the mapping is its event-invoke configuration."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
-
-from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.emulator.buckets import owner_of
 from lab.facts import PendingReplication
@@ -97,11 +94,12 @@ class ObjectsPart(Part):
 
     async def _configuration(self, bucket: str) -> Mapping[str, Any] | None:
         if bucket not in self._configurations:
-            client = self.lab.client("s3", REGIONS[0])
             try:
-                answer = await asyncio.to_thread(client.get_bucket_replication, Bucket=bucket)
+                answer = await self.lab.aws.call(
+                    "s3", REGIONS[0], "GetBucketReplication", Bucket=bucket
+                )
                 found = answer["ReplicationConfiguration"]
-            except ClientError:
+            except ApiRefusal:
                 found = None
             self._configurations[bucket] = found
             owner = owner_of(bucket)

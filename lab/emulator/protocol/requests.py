@@ -1,4 +1,4 @@
-"""Reads a request into its operation's parameters, as boto3 names and nests them."""
+"""Reads a request into its operation's parameters as boto3 names and nests them, and writes one."""
 
 # botocore's models carry no types: its cached properties look like descriptors to the checker.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
@@ -10,14 +10,16 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlencode
 from xml.etree import ElementTree as Xml
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.serialize import create_serializer
 from botocore.utils import parse_timestamp
 from defusedxml.ElementTree import fromstring
 
 from lab.call import Call
-from lab.emulator.protocol.operations import Operation, form
+from lab.emulator.protocol.operations import Operation, form, service_model
 
 
 def read_parameters(operation: Operation, call: Call) -> dict[str, Any]:
@@ -224,3 +226,40 @@ def _from_xml(shape: Shape, element: Xml.Element) -> Any:
     if isinstance(shape, ListShape):
         return [_from_xml(shape.member, item) for item in element]
     return _from_text(shape, element.text or "")
+
+
+_WRITTEN = ("json", "query", "ec2", "rest-json", "rest-xml")
+
+
+def write_call(
+    service: str, region: str, operation: str, principal: str, parameters: Mapping[str, Any]
+) -> Call:
+    """The HTTP request of a call, as ``principal`` would have signed it; the signature is void.
+    Raises ParamValidationError for parameters that the operation doesn't take."""
+    model = service_model(service)
+    spoken = model.metadata.get("protocols", [model.metadata["protocol"]])
+    dialect = next(name for name in _WRITTEN if name in spoken)
+    written = create_serializer(dialect, include_validation=True).serialize_to_request(
+        dict(parameters), model.operation_model(operation)
+    )
+    body = written["body"]
+    body = urlencode(body) if isinstance(body, dict) else body
+    raw_path, _, fixed_query = written["url_path"].partition("?")
+    query = urlencode(written["query_string"], doseq=True)
+    credential = f"{principal}/20260101/{region}/{model.signing_name}/aws4_request"
+    headers = {
+        "host": f"{service}.{region}.amazonaws.com",
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, "
+        "Signature=0",
+    }
+    if isinstance(written["body"], dict):
+        headers["content-type"] = "application/x-www-form-urlencoded; charset=utf-8"
+    headers |= {name.lower(): str(value) for name, value in written["headers"].items()}
+    return Call(
+        method=written["method"],
+        path=unquote(raw_path),
+        raw_path=raw_path,
+        query_string="&".join(part for part in (fixed_query, query) if part),
+        header_list=list(headers.items()),
+        body=body.encode() if isinstance(body, str) else body,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -18,9 +17,10 @@ def install(mending: Mending) -> None:
         response = await call_next(request)
         regions = request.parameters.get("AddReplicaRegions") or []
         if response.ok and regions:
-            client = mending.lab.client("secretsmanager", request.region)
-            replicated = await asyncio.to_thread(
-                client.replicate_secret_to_regions,
+            replicated = await mending.lab.aws.call(
+                "secretsmanager",
+                request.region,
+                "ReplicateSecretToRegions",
                 SecretId=response.result["ARN"],
                 AddReplicaRegions=regions,
                 ForceOverwriteReplicaSecret=bool(
