@@ -10,6 +10,8 @@ from lab.emulator.services import (
     cloudwatch,
     ec2,
     ec2_dependencies,
+    ec2_endpoints,
+    ec2_peering,
     elbv2,
     events,
     kms,
@@ -26,8 +28,9 @@ from lab.emulator.services import (
 )
 
 MENDS: dict[ModuleType, str] = {
-    ec2: "tags of addresses and flow logs, fields of flow logs, NAT gateways and endpoints, "
-    "filters and peering options dropped",
+    ec2_endpoints: "fields of endpoints dropped",
+    ec2_peering: "peering options and CIDR blocks dropped",
+    ec2: "tags of addresses and flow logs, fields of flow logs and NAT gateways, filters dropped",
     ec2_dependencies: "groups, subnets, gateways and VPCs deleted while in use",
     elbv2: "rule conditions and forward configurations dropped, one zone id for all regions, "
     "invented zones, always healthy targets",

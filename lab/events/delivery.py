@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from lab.context import LabContext
 from lab.emulator.asynchronous import send
 from lab.emulator.identities import role_allows, trusts
-from lab.emulator.load_balancers import deployed_function
+from lab.emulator.lambda_targets import deployed_function
 from lab.emulator.policies import Access, allows
 from lab.facts import EventDelivery
 from lab.outage import OutageKind

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
-from lab.emulator.load_balancers import deployed_function, may_invoke
+from lab.emulator.lambda_targets import deployed_function, may_invoke
 from lab.emulator.mending import Mending
 
 CANONICAL_ZONES = {"us-east-1": "Z35SXDOTRQ7X7K", "us-west-2": "Z1H1FL5HABSF5"}
