@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
 
-from lab.engine.events import EngineError
 from lab.errors import LabError, LabInputError
 from ops.errors import ExitCode, OperatorError
+from pulumi_protocol.events import EngineError
 from tapstack.errors import TapStackError
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -3,8 +3,6 @@ before anything is touched."""
 
 from __future__ import annotations
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from ops import lab, node, stack_file, workspace
 from ops.cloud import account
 from ops.cloud.clients import Clients
@@ -13,6 +11,8 @@ from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError
 from ops.teardown import destroy
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
 
 

@@ -14,8 +14,6 @@ from typing import Any
 
 from rich.console import Console
 
-from lab.engine.events import EngineError, Summary
-from lab.engine.lock import locked
 from ops.deploy import outputs, sequence
 from ops.deploy.sequence import Graph, LayerResult, Outcome
 from ops.deploy.view import View, error_lines, results_table
@@ -24,6 +22,8 @@ from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.lock import locked
 from tapstack import contracts
 from tapstack.errors import ContractError
 

@@ -14,8 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from lab.engine.events import Summary
 from ops.errors import bad_input
+from pulumi_protocol.events import Summary
 
 Graph = Mapping[str, tuple[str, ...]]
 """layer → the layers that it reads"""

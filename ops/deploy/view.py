@@ -18,8 +18,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lab.engine.events import EngineError, Event, LogEvent, Operation, ResourceEvent
 from ops.deploy.sequence import LayerResult, Outcome
+from pulumi_protocol.events import EngineError, Event, LogEvent, Operation, ResourceEvent
 
 SIGNS = {
     Operation.CREATE: "+",

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.embedded import EmbeddedEngine
-from lab.engine.events import Summary
 from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
+from pulumi_protocol.events import Summary
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 PLUGIN = (sys.executable, "-m", "lab.provider")

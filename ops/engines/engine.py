@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lab.engine.events import Event, Summary
+from pulumi_protocol.events import Event, Summary
 
 OnEvent = Callable[[Event], None]
 
@@ -25,7 +25,7 @@ class Options:
 
 class Engine(Protocol):
     """Moves the layers of one stack, each when it is asked to. Every method may raise
-    :class:`~lab.engine.events.EngineError`."""
+    :class:`~pulumi_protocol.events.EngineError`."""
 
     name: str
     """``embedded`` or ``pulumi``"""

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from deployed_lab import REPOSITORY, Lab, free_port, table
 
-from lab.engine.values import UNKNOWN
 from ops.engines import choice
 from ops.engines.pulumi_cli import home as pulumi_cli_home
 from ops.lab import environment as lab_environment
+from pulumi_protocol.values import UNKNOWN
 from tapstack.contracts import LAYERS
 
 CLI = shutil.which("pulumi")

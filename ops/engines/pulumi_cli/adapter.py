@@ -18,15 +18,15 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
-from lab.engine.events import EngineError, Summary
-from lab.engine.state import STACK_TYPE
-from lab.engine.values import masked
 from ops.engines.engine import OnEvent, Options
 from ops.engines.pulumi_cli import command, home
 from ops.engines.pulumi_cli.command import Command
 from ops.engines.pulumi_cli.events import Fault, Translator, one_line
 from ops.stack_file import StackFile, secrets_provider
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.masking import masked
+from pulumi_protocol.urns import STACK_TYPE
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 LAST_EVENT_SECONDS = 5.0

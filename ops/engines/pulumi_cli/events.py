@@ -1,4 +1,4 @@
-"""The CLI's engine events as those of ``lab.engine.events``, so that both engines look the same."""
+"""The CLI's events as those of ``pulumi_protocol.events``, so that both engines look the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from pulumi.automation import (
     StepEventStateMetadata,
 )
 
-from lab.engine.events import (
+from ops.engines.engine import OnEvent
+from pulumi_protocol.events import (
     LogEvent,
     Operation,
     Phase,
@@ -29,12 +30,9 @@ from lab.engine.events import (
     Severity,
     Summary,
 )
-from lab.engine.paths import parse, property_diffs
-from lab.engine.values import MASK, masked
-from ops.engines.engine import OnEvent
-
-PROVIDER_PREFIX = "pulumi:providers:"
-STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference"
+from pulumi_protocol.masking import MASK, masked
+from pulumi_protocol.paths import parse, property_diffs
+from pulumi_protocol.urns import STACK_REFERENCE_TYPE, is_provider_type, name_of
 
 _OPERATIONS = {
     OpType.SAME: Operation.SAME,
@@ -228,11 +226,6 @@ class Translator:
             self._on_event(LogEvent("warning", urn, message))
 
 
-def name_of(urn: str) -> str:
-    """The resource's name in its program."""
-    return urn.rpartition("::")[2]
-
-
 def cleaned(message: str) -> str:
     """A message without colours and surrounding space."""
     return _COLOUR.sub("", message).strip()
@@ -267,7 +260,7 @@ def _managed(step: StepEventMetadata) -> bool:
     state = _state(step)
     custom = state is not None and bool(state.custom)
     reading = step.op in (OpType.READ, OpType.READ_REPLACEMENT)
-    special = step.type.startswith(PROVIDER_PREFIX) or step.type == STACK_REFERENCE_TYPE
+    special = is_provider_type(step.type) or step.type == STACK_REFERENCE_TYPE
     return custom and not special and not reading
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulator.call import Answer, drop, read_call, send_answer
+from lab.call import Answer, drop, read_call, send_answer
 from lab.emulator.saving import Saver
 
 

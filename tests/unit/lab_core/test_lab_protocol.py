@@ -12,9 +12,10 @@ import pytest
 from botocore.awsrequest import create_request_object, prepare_request_dict
 from botocore.serialize import create_serializer
 
-from lab.emulator import protocol
-from lab.emulator.call import Answer, Call
-from lab.emulator.protocol import Operation, service_model
+from lab.call import Answer, Call
+from lab.emulator.protocol.answers import read_answer, read_error, write_answer, write_error
+from lab.emulator.protocol.operations import Operation, read_operation, service_model
+from lab.emulator.protocol.requests import read_parameters
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 REPLICATION = {
@@ -186,10 +187,10 @@ def test_what_boto3_sends_is_read_as_it_was_given(
 ) -> None:
     """N1: hooks see every operation by AWS's names, in each of the five dialects."""
     call = sent(service, name, parameters)
-    operation = protocol.read_operation(service, call)
+    operation = read_operation(service, call)
     assert operation is not None
     assert operation.name == name
-    assert protocol.read_parameters(operation, call) == parameters
+    assert read_parameters(operation, call) == parameters
 
 
 RESULTS: list[tuple[str, str, dict[str, Any]]] = [
@@ -275,8 +276,8 @@ def test_what_is_written_boto3_reads(service: str, name: str, result: dict[str, 
     """N1: a mended answer reaches a client as AWS's would."""
     model = service_model(service)
     operation = Operation(model.operation_model(name), str(model.resolved_protocol))
-    answer = protocol.write_answer(operation, result)
-    assert protocol.read_answer(operation, answer) == result
+    answer = write_answer(operation, result)
+    assert read_answer(operation, answer) == result
 
 
 @pytest.mark.parametrize("service", ["ec2", "rds", "s3", "route53", "lambda", "events"])
@@ -285,15 +286,15 @@ def test_refusals_carry_code_message_and_status(service: str) -> None:
     model = service_model(service)
     name = model.operation_names[0]
     operation = Operation(model.operation_model(name), str(model.resolved_protocol))
-    answer = protocol.write_error(operation, "DependencyViolation", "it's <used>", 409)
+    answer = write_error(operation, "DependencyViolation", "it's <used>", 409)
     assert answer.status == 409
-    assert protocol.read_error(operation, answer) == ("DependencyViolation", "it's <used>")
+    assert read_error(operation, answer) == ("DependencyViolation", "it's <used>")
 
 
 def test_an_unknown_action_has_no_operation() -> None:
     """The emulator answers what the models don't know."""
     call = Call("POST", "/", "/", "", [], b"Action=MakeCoffee&Version=1")
-    assert protocol.read_operation("rds", call) is None
+    assert read_operation("rds", call) is None
 
 
 @pytest.mark.parametrize(
@@ -329,14 +330,14 @@ def test_what_makes_no_sense_is_read_as_far_as_it_does(
     path = "/2015-03-31/functions/f/aliases" if service == "lambda" else "/"
     target = [("x-amz-target", "AWSEvents.PutTargets")] if service == "events" else []
     request = Call("POST", path, path, "", target, call.encode())
-    operation = protocol.read_operation(service, request)
+    operation = read_operation(service, request)
     assert operation is not None
-    assert protocol.read_parameters(operation, request) == parameters
+    assert read_parameters(operation, request) == parameters
 
 
 def test_no_operation_is_at_an_address_of_nobodys() -> None:
     """The emulator answers."""
-    assert protocol.read_operation("lambda", Call("GET", "/no", "/no", "", [], b"")) is None
+    assert read_operation("lambda", Call("GET", "/no", "/no", "", [], b"")) is None
 
 
 def test_what_a_hook_gives_is_written_whatever_its_form() -> None:
@@ -354,7 +355,7 @@ def test_what_a_hook_gives_is_written_whatever_its_form() -> None:
     ):
         model = service_model(service)
         operation = Operation(model.operation_model(name), str(model.resolved_protocol))
-        assert protocol.read_answer(operation, protocol.write_answer(operation, given)) == read
+        assert read_answer(operation, write_answer(operation, given)) == read
 
 
 def test_a_changed_body_has_its_own_length() -> None:

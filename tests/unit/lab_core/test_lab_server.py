@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from lab import server
+from lab.api import ApiRequest
 from lab.clock import Clock
-from lab.context import ApiRequest, LabContext
+from lab.context import LabContext
 from lab.control import Control
+from lab.facts import Event, HealthCheckProbe, Sample
 from lab.outage import Outages
 from lab.supervisor import Supervisor
 
@@ -173,7 +175,7 @@ def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
     """A part that is restarted registers again: nothing may be called twice for it. An observer
     that fails keeps the others from nothing."""
     lab = context(tmp_path)
-    told: list[tuple[str, dict[str, Any]]] = []
+    told: list[Event] = []
 
     async def hook(request: Any, call_next: Any) -> Any:
         return await call_next(request)
@@ -181,23 +183,30 @@ def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
     def environment(region: str, name: str) -> dict[str, str]:
         return {}
 
-    def broken(kind: str, fact: dict[str, Any]) -> None:
-        raise ValueError(kind)
+    def broken(event: Event) -> None:
+        raise ValueError(event)
 
-    def observer(kind: str, fact: dict[str, Any]) -> None:
-        told.append((kind, fact))
+    def observer(event: Event) -> None:
+        told.append(event)
+
+    def source() -> list[Sample]:
+        return []
 
     for _ in range(2):
         lab.on_api("rds", ["CreateDBCluster"], hook)
         lab.function_environment(environment)
         lab.observe(broken)
         lab.observe(observer)
+        lab.add_source(source)
     assert lab.hooks == [("rds", frozenset({"CreateDBCluster"}), hook)]
     assert lab.function_environments == [environment]
-    lab.tell("events.delivery", region="us-east-1")
-    assert told == [("events.delivery", {"region": "us-east-1"})]
+    assert lab.sources == [source]
+    event = HealthCheckProbe("check", True, False, True, 0.0)
+    lab.emit(event)
+    assert told == [event]
     lab.remove_hook(hook)
-    assert lab.hooks == []
+    lab.remove_source(source)
+    assert lab.hooks == lab.sources == []
 
 
 def test_a_request_without_an_http_call_needs_no_rewriting() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lab.clock import Clock
 from lab.context import LabContext
+from lab.facts import Replication
 from lab.objects import replicator as replicators
 from lab.objects import store
 from lab.objects.replicator import Replicator
@@ -23,7 +24,7 @@ def statuses(monkeypatch):
     written = []
     record = {"preserved_headers": {}}
     version = store.Version(record, "1", b"content", {})
-    monkeypatch.setattr(store, "owner_of", lambda _name: ("000000000000", "us-east-1"))
+    monkeypatch.setattr(replicators, "owner_of", lambda _name: ("000000000000", "us-east-1"))
     monkeypatch.setattr(store, "read", lambda *_given: version)
     monkeypatch.setattr(store, "set_status", lambda *given: written.append(given[-1]))
     return written
@@ -32,7 +33,7 @@ def statuses(monkeypatch):
 def run(tmp_path):
     told = []
     lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), Outages(tmp_path))
-    lab.observe(lambda kind, fact: told.append((kind, fact["outcome"])))
+    lab.observe(lambda event: told.append((type(event), event.outcome)))
 
     async def write():
         replicator = Replicator(lab)
@@ -55,7 +56,7 @@ def test_an_operation_that_breaks_is_failed_and_no_longer_pending(tmp_path, monk
     monkeypatch.setattr(Replicator, "_replicate", broken)
     pending, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
@@ -68,17 +69,17 @@ def test_a_denied_operation_is_failed(tmp_path, monkeypatch, statuses):
     monkeypatch.setattr(Replicator, "_replicate", denied)
     pending, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
 def test_a_bucket_that_is_gone_fails_replication(tmp_path, monkeypatch, statuses):
     """R4.1: the destination was deleted under the configuration."""
     owners = {"here": ("000000000000", "us-east-1")}
-    monkeypatch.setattr(store, "owner_of", owners.get)
+    monkeypatch.setattr(replicators, "owner_of", owners.get)
     _, told = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [("s3.replication", "failed")]
+    assert told == [(Replication, "failed")]
 
 
 def test_a_configuration_that_goes_takes_its_metrics(tmp_path, statuses):
@@ -108,7 +109,7 @@ def test_what_is_gone_before_it_is_looked_at_is_not_pending(tmp_path, monkeypatc
     replicator.object_written("here", "key", "1", CONFIGURATION)
     monkeypatch.setattr(store, "read", lambda *_given: None)
     replicator.object_written("here", "key", "1", CONFIGURATION)
-    monkeypatch.setattr(store, "owner_of", lambda _name: None)
+    monkeypatch.setattr(replicators, "owner_of", lambda _name: None)
     replicator.object_written("here", "key", "1", CONFIGURATION)
     replicator.marker_written("here", "key", "m", CONFIGURATION)
     assert (replicator.backlog, statuses) == (0, [])

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.database import endpoints
-from lab.database.instance_classes import is_burstable, max_connections
+from lab.database.instance_classes import max_connections
 from lab.database.measurement import LagClock
 from lab.database.proxy import no_encryption
 from lab.database.replication import parse_lsn
 from lab.database.scram import verifier
 from lab.database.topology import Cluster, GlobalDatabase, Topology
+from lab.emulator import database_endpoints as endpoints
+from lab.emulator.services.rds_refusals import is_burstable
 
 ACCOUNT = "000000000000"
 

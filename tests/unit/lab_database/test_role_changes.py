@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from lab.context import ApiRefusal, ApiRequest
+from lab.api import ApiRefusal, ApiRequest
 from lab.database.rds import RdsSemantics
 from lab.database.topology import AVAILABLE, Cluster, GlobalDatabase, Topology
 from lab.errors import LabError
@@ -16,15 +16,18 @@ EAST, WEST = "us-east-1", "us-west-2"
 ARNS = {region: f"arn:aws:rds:{region}:000000000000:cluster:{region}" for region in (EAST, WEST)}
 
 
-class Client:
+class Emulated:
     """The emulator's own record of the global cluster."""
 
-    def __init__(self, database):
-        self.database = database
+    def __init__(self):
+        self.writer = ARNS[EAST]
 
-    def describe_global_clusters(self, **_given):
-        writer = self.database.writer
-        members = [{"DBClusterArn": arn, "IsWriter": arn == writer} for arn in ARNS.values()]
+    async def call(self, service, _region, operation, **given):
+        assert (service, given["GlobalClusterIdentifier"]) == ("rds", "g")
+        if operation == "FailoverGlobalCluster":
+            assert given["AllowDataLoss"]
+            self.writer = given["TargetDbClusterIdentifier"]
+        members = [{"DBClusterArn": arn, "IsWriter": arn == self.writer} for arn in ARNS.values()]
         return {"GlobalClusters": [{"GlobalClusterMembers": members}]}
 
 
@@ -36,9 +39,6 @@ class Runner:
 
     async def change(self, step):
         step()
-
-    async def blocking(self, step):
-        return step()
 
     def later(self, work):
         self.work.append(work)
@@ -57,6 +57,7 @@ class World:
         self.fenced = []
         self.failure = failure
         self.runner = Runner()
+        self.emulated = Emulated()
         fleet = SimpleNamespace(
             switch_over=self.switch_over,
             fence=lambda cluster: self.fenced.append(cluster.region),
@@ -65,7 +66,7 @@ class World:
         lab = SimpleNamespace(
             account_id="000000000000",
             outages=SimpleNamespace(has_lost=lambda region, kind: (region, kind) in lost),
-            client=lambda _service, _region: Client(self.database),
+            aws=self.emulated,
         )
         self.rds = RdsSemantics(lab, self.topology, fleet, self.runner)  # type: ignore[arg-type]
 
@@ -102,9 +103,11 @@ def test_a_switchover_that_breaks_leaves_the_roles_and_can_be_called_again(tmp_p
     world = World(tmp_path, failure)
     world.call("SwitchoverGlobalCluster")
     assert (world.database.writer, world.database.status) == (ARNS[EAST], AVAILABLE)
+    assert world.emulated.writer == ARNS[EAST]
     world.failure = None
     world.call("SwitchoverGlobalCluster")
     assert (world.database.writer, world.database.status) == (ARNS[WEST], AVAILABLE)
+    assert world.emulated.writer == ARNS[WEST], "its rules go by its own record"
     assert world.fenced == []
 
 
@@ -112,7 +115,7 @@ def test_a_failover_fences_the_old_writer(tmp_path):
     """Trap 7: with data loss allowed the dead primary isn't asked, and writes no more."""
     world = World(tmp_path, lost={(EAST, OutageKind.DATABASE)})
     world.call("FailoverGlobalCluster", AllowDataLoss=True)
-    assert world.database.writer == ARNS[WEST]
+    assert world.database.writer == world.emulated.writer == ARNS[WEST]
     assert world.fenced == [EAST]
 
 

@@ -20,10 +20,14 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from lab.application import Application
 from lab.clock import Clock
 from lab.context import LabContext
+from lab.control import Control
+from lab.emulator.emulator import Emulator
 from lab.outage import Outages
 from lab.server import prepare_environment
+from lab.supervisor import Supervisor
 
 MODULES = (
     "alb",
@@ -65,9 +69,6 @@ class World:
             importlib.import_module(f"ministack.services.{name}")
         os.environ.clear()
         os.environ.update(before)
-        from lab.emulator import mends
-        from lab.emulator.application import Emulator
-
         self.lab = LabContext(
             directory, 1, "http://127.0.0.1:1", Clock(), Outages(directory), internal_token="own"
         )
@@ -78,9 +79,11 @@ class World:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.emulator = Emulator(self.lab)
+        control = Control(self.lab, self.emulator, Supervisor(self.lab, []))
+        self.application = Application(control, self.emulator)
 
         async def install() -> None:
-            mends.install(self.emulator)
+            self.emulator.install_mends()
 
         self.run(install())
 
@@ -90,7 +93,7 @@ class World:
         async def stop() -> None:
             self.emulator.asynchronous.stop()
             await self.emulator.functions.stop()
-            self.emulator.gateway.saver.everything()
+            self.emulator.saver.everything()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
@@ -140,7 +143,7 @@ class World:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        self.run(self.emulator(scope, receive, send))
+        self.run(self.application(scope, receive, send))
         if not sent:
             return None
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from emulator_world import EAST, WEST, World, refused
 
-from lab.context import ApiRequest, ApiResponse, CallNext
-from lab.emulator import gateway
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.emulator import backend
 from lab.outage import OutageKind
 
 
@@ -99,7 +99,7 @@ def test_only_http_is_answered_and_compute_is_stopped(world: World) -> None:
     async def send(message: object) -> None:
         sent.append(message)
 
-    world.run(world.emulator({"type": "websocket"}, None, send))
+    world.run(world.application({"type": "websocket"}, None, send))
     assert sent == []
     stopped = []
     functions = world.emulator.functions
@@ -129,7 +129,7 @@ def test_an_emulator_that_ends_at_its_start_is_told(
 
     async def start() -> None:
         async with asyncio.timeout(5):
-            await gateway._Lifespan().startup()
+            await backend.Lifespan().startup()
 
     for fault, said in ((ends, "ended during its startup"), (breaks, "no port")):
         monkeypatch.setattr(app, "app", fault)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from emulator_world import EAST, World
 
-from lab.emulator.call import connection
-from lab.emulator.load_balancers import LOAD_BALANCER_HEADER, _target_group
+from lab.call import connection
+from lab.emulator.listener_rules import target_group
+from lab.emulator.load_balancer_requests import LOAD_BALANCER_HEADER
 from lab.outage import OutageKind
 
 HANDLER = """
@@ -308,6 +309,6 @@ def test_a_client_connection_ends_when_its_time_is_over(site: Site) -> None:
 def test_weights_choose_the_target_group() -> None:
     """Weight 0 is never chosen; without any weight nobody is there to answer."""
     groups = [{"TargetGroupArn": "a", "Weight": 0}, {"TargetGroupArn": "b", "Weight": 1}]
-    assert _target_group({"ForwardConfig": {"TargetGroups": groups}}) == "b"
-    assert _target_group({"ForwardConfig": {"TargetGroups": groups[:1]}}) == ""
-    assert _target_group({"TargetGroupArn": "c"}) == "c"
+    assert target_group({"ForwardConfig": {"TargetGroups": groups}}) == "b"
+    assert target_group({"ForwardConfig": {"TargetGroups": groups[:1]}}) == ""
+    assert target_group({"TargetGroupArn": "c"}) == "c"

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator_world import ACCOUNT, EAST, World
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse
+from lab.api import ApiRefusal, ApiRequest, ApiResponse
 
 GIVEN: dict[str, Any] = {
     "LoadBalancerArn": f"arn:aws:elasticloadbalancing:{EAST}:{ACCOUNT}:loadbalancer/app/a/1",
@@ -41,7 +41,7 @@ def test_a_refusal_goes_through_every_mend(world: World) -> None:
         assert not asked or answer is refusal, (request.service, request.operation)
         return bool(asked)
 
-    for service, names, hook in world.emulator.gateway.mends:
+    for service, names, hook in world.emulator.hooks.mends:
         for name in names:
             given = {} if name.endswith("Settings") else GIVEN
             parameters: dict[str, Any] = defaultdict(str, given)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from lab.database.measurement import DatabaseFacts
-from lab.metrics.sources import PendingReplication, of_cluster, of_replication
+from lab.facts import DatabaseFacts, HealthCheckProbe, PendingReplication
+from lab.metrics.sources import data_of
 
 
 def test_replication_is_measured_where_it_arrives_and_fails_where_it_starts() -> None:
     """R6.2: pending and latency in the destination's region, failures in the source's."""
-    data = of_replication(
+    data = data_of(
         PendingReplication("us-east-1", "us-west-2", "here", "there", "all", 2, 300, 4.5, 1)
     )
     assert {(region, name, value) for region, _, name, _, value in data} == {
@@ -36,7 +36,7 @@ SECONDARY = DatabaseFacts(
 
 
 def lags(facts: DatabaseFacts) -> dict[str, float]:
-    return {name: value for _, _, name, _, value in of_cluster(facts) if "Lag" in name}
+    return {name: value for _, _, name, _, value in data_of(facts) if "Lag" in name}
 
 
 def test_the_two_lags_of_a_secondary_are_told_apart() -> None:
@@ -54,7 +54,7 @@ def test_connections_and_cpu_are_published_for_cluster_role_and_instances() -> N
     """R6.1: under the dimensions that AWS documents."""
     found = {
         (name, tuple(sorted(dimensions.items()))): value
-        for _, _, name, dimensions, value in of_cluster(SECONDARY)
+        for _, _, name, dimensions, value in data_of(SECONDARY)
         if "Lag" not in name
     }
     owners = [
@@ -72,4 +72,9 @@ def test_connections_and_cpu_are_published_for_cluster_role_and_instances() -> N
 
 def test_a_dead_server_publishes_nothing() -> None:
     """R6.2: missing data, which alarms treat as they are told; a zero would look like a rest."""
-    assert of_cluster(replace(SECONDARY, alive=False)) == []
+    assert data_of(replace(SECONDARY, alive=False)) == []
+
+
+def test_what_aws_does_not_count_is_no_metric() -> None:
+    """R6.1: a single probe is Route 53's own matter; its metric is the check's status."""
+    assert data_of(HealthCheckProbe("check", True, False, True, 0.0)) == []

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
+from lab.api import ApiRequest
 from lab.clock import Clock
-from lab.context import ApiRequest, LabContext
-from lab.database.measurement import DatabaseFacts
+from lab.context import LabContext
+from lab.facts import DatabaseFacts, EventDelivery, HealthCheckVerdict, PendingReplication
 from lab.metrics.part import MetricsPart
 from lab.metrics.series import metric_key
-from lab.metrics.sources import PendingReplication, of_targets
+from lab.metrics.sources import of_targets
 from lab.outage import OutageKind
 from lab.part import Health
 
@@ -251,15 +252,13 @@ class Everything:
 def test_a_look_samples_every_part_that_is_there(running):
     """R6.1: health checks, databases, replication; a lab without one of them counts the rest."""
     facts = DatabaseFacts(EAST, "c", ("i",), True, True, 5.0, 100, 1.0, None, None)
-    parts = {
-        "dns": SimpleNamespace(verdicts=lambda: {"check": False}),
-        "database": SimpleNamespace(facts=lambda: [facts]),
-        "objects": SimpleNamespace(
-            pending=lambda: [PendingReplication(EAST, WEST, "a", "b", "all", 2, 3, 4.0, 0)]
-        ),
-    }
+    sources = [
+        lambda: [HealthCheckVerdict("check", False)],
+        lambda: [facts],
+        lambda: [PendingReplication(EAST, WEST, "a", "b", "all", 2, 3, 4.0, 0)],
+    ]
     metrics = part({EAST: Everything(), WEST: Everything()})
-    metrics.lab.part = lambda name: parts.get(name) if running else None  # type: ignore[assignment]
+    metrics.lab.sources = sources if running else []
     metrics._look()
     names = {key.name for key in metrics.store.known()}
     assert "ApproximateNumberOfMessagesVisible" in names
@@ -307,8 +306,7 @@ def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is
 def test_what_happens_in_the_lab_is_counted_as_it_happens():
     """R6.1: a fact told by another part is a value of AWS's metrics at lab time."""
     metrics = part()
-    fact = {"region": EAST, "bus": "b", "rule": "r", "outcome": "delivered"}
-    metrics._fact("events.delivery", fact)
+    metrics._happened(EventDelivery(EAST, "b", "r", "arn", "delivered", 0.0))
     key = metric_key(EAST, "AWS/Events", "Invocations", {"EventBusName": "b", "RuleName": "r"})
     assert metrics.store.series(key, "Sum", 60) == {int(START): 1.0}
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lab.emulator.buckets import owner_of
 from lab.objects import store
 from lab.objects.replicator import _key
 
@@ -108,8 +109,8 @@ def test_tags_are_copied_to_a_version_that_has_arrived_only(s3):
 
 def test_what_a_bucket_says_about_itself(s3, monkeypatch):
     """R4.1: owner, region, policy and default encryption, and none where there is none."""
-    assert store.owner_of(BUCKET) == (ACCOUNT, "us-west-2")
-    assert store.owner_of("no-bucket") is None
+    assert owner_of(BUCKET) == (ACCOUNT, "us-west-2")
+    assert owner_of("no-bucket") is None
     assert store.policy_of(BUCKET, ACCOUNT) == {}
     with store.account_scope(ACCOUNT):
         s3._bucket_policies[BUCKET] = b"{}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from invoke.exceptions import Exit
 
-from lab.engine.events import EngineError
 from lab.errors import LabError, LabInputError
 from ops import exits
 from ops.errors import ExitCode, OperatorError
+from pulumi_protocol.events import EngineError
 from tapstack.errors import SettingsError
 
 

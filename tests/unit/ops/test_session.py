@@ -10,13 +10,13 @@ from fake_engine import FakeEngine
 from watched_driver import LAB
 
 from lab import client
-from lab.engine.events import EngineError
 from lab.errors import LabError
 from ops import lab, session
 from ops.engines import choice
 from ops.errors import ExitCode, OperatorError
 from ops.teardown import destroy
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
 
 
 @pytest.fixture

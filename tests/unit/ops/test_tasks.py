@@ -17,7 +17,6 @@ from invoke.exceptions import Exit
 from watched_driver import Watched, watched
 
 import tasks
-from lab.engine.events import EngineError
 from ops import init, lab, session
 from ops.cloud import inventory, redrive
 from ops.deploy import drift, status
@@ -26,6 +25,7 @@ from ops.doctor import examination as doctor
 from ops.errors import OperatorError
 from ops.policies import table as policy
 from ops.quality import benches, checks
+from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}

@@ -7,8 +7,8 @@ from fake_engine import FakeEngine
 from invoke.exceptions import Exit
 from watched_driver import watched
 
-from lab.engine.events import EngineError, Summary
 from ops.deploy import drift
+from pulumi_protocol.events import EngineError, Summary
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from fake_engine import FakeEngine
 from watched_driver import watched
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from ops.deploy import driver as drivers
 from ops.deploy.sequence import LayerResult, Outcome
 from ops.errors import ExitCode, OperatorError
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 
 LAYERS = ["network", "data", "app", "global"]
 

@@ -7,9 +7,16 @@ import io
 from fake_engine import event
 from rich.console import Console
 
-from lab.engine.events import EngineError, LogEvent, Operation, PropertyDiff, ResourceEvent, Summary
 from ops.deploy import view
 from ops.deploy.sequence import LayerResult, Outcome
+from pulumi_protocol.events import (
+    EngineError,
+    LogEvent,
+    Operation,
+    PropertyDiff,
+    ResourceEvent,
+    Summary,
+)
 
 
 def console(terminal: bool = False) -> Console:

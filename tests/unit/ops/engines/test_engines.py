@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from watched_driver import stack_file
 
-from lab.engine.events import Summary
 from ops.engines import choice, embedded
 from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.workspace import WORKSPACE_VARIABLE, Workspace, find
+from pulumi_protocol.events import Summary
 
 DEV = "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
 

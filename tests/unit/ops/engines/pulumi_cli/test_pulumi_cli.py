@@ -18,7 +18,6 @@ from pulumi.runtime.proto import events_pb2, events_pb2_grpc
 from semver import VersionInfo
 from watched_driver import stack_file
 
-from lab.engine.events import EngineError, Event, Summary
 from ops.engines import choice
 from ops.engines import state as pulumi_cli_state
 from ops.engines.engine import Options
@@ -29,6 +28,7 @@ from ops.engines.pulumi_cli.command import Command
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import StackFile, parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Event, Summary
 
 STACK = {
     "urn": "urn:pulumi:dev::network::pulumi:pulumi:Stack::network-dev",

@@ -11,8 +11,6 @@ from invoke.exceptions import Exit
 from watched_driver import LAB, stack_file
 
 import tasks
-from lab.engine.events import EngineError, Summary
-from lab.engine.lock import locked
 from ops import session, setup
 from ops.engines import choice, embedded, state
 from ops.engines.embedded import Embedded
@@ -20,6 +18,8 @@ from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.lock import locked
 
 
 class Recording:

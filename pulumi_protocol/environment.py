@@ -9,7 +9,7 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy", "
 
 
 def isolated(*additions: Mapping[str, str] | None) -> dict[str, str]:
-    """This process's environment without AWS's own variables and proxies, plus `additions`.
+    """This process's environment without AWS's own variables and proxies, plus ``additions``.
 
     No profile, credential, endpoint or instance metadata of the user's machine can reach a
     program or plugin: the engine serves the lab, and the lab calls nothing beyond this machine.

@@ -1,29 +1,18 @@
-"""Resource states and the checkpoint document, in Pulumi's deployment format (version 3).
-
-On disk secrets are encrypted with a key file of the state directory; both files have mode 0600.
-"""
+"""Resource states and the checkpoint document, in Pulumi's deployment format (version 3)."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from lab.engine.events import EngineError
-from lab.engine.values import SIGNATURE, is_secret, transform
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.urns import is_provider_type, name_of, referred
 
 ENGINE_VERSION = "v3.272.0"
-STACK_TYPE = "pulumi:pulumi:Stack"
-STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference"
-PROVIDER_PREFIX = "pulumi:providers:"
-INTERNAL_PROVIDER_TYPE = "pulumi:providers:pulumi"
-
 _LISTS = {
     "dependencies": "dependencies",
     "ignore_changes": "ignoreChanges",
@@ -80,12 +69,12 @@ class ResourceState:
     @property
     def name(self) -> str:
         """The resource's name in its program."""
-        return self.urn.rpartition("::")[2]
+        return name_of(self.urn)
 
     @property
     def is_provider(self) -> bool:
         """Whether this is a provider resource."""
-        return self.type.startswith(PROVIDER_PREFIX)
+        return is_provider_type(self.type)
 
     @property
     def managed(self) -> bool:
@@ -94,8 +83,8 @@ class ResourceState:
 
     @property
     def provider_urn(self) -> str:
-        """The URN in the provider reference `urn::id`."""
-        return self.provider.rpartition("::")[0]
+        """The URN in the provider reference ``urn::id``."""
+        return referred(self.provider)
 
     @property
     def needs(self) -> set[str]:
@@ -110,7 +99,7 @@ class ResourceState:
         return replace(self, **fields, _cache=[])
 
     def to_json(self) -> dict[str, Any]:
-        """The checkpoint's form; secrets are still `{signature, value}`."""
+        """The checkpoint's form; secrets are still ``{signature, value}``."""
         document: dict[str, Any] = {**self.extra, "urn": self.urn, "custom": self.custom}
         for attribute, key in _TEXTS.items():
             if value := getattr(self, attribute):
@@ -189,80 +178,19 @@ class Checkpoint:
     pending: tuple[PendingOperation, ...] = ()
 
 
-class Vault:
-    """Encrypts secrets with the state directory's own key file (AES-256-GCM), made when needed."""
-
-    _PREFIX = "embedded:v1:"
-
-    def __init__(self, state_dir: Path) -> None:
-        self._path = state_dir / "secrets.key"
-        self._cipher: Any = None
-
-    def seal(self, value: Any) -> Any:
-        """The value with the content of every secret encrypted."""
-        return transform(value, self._seal_one)
-
-    def open(self, value: Any) -> Any:
-        """The value with every secret readable again; takes `plaintext` secrets too."""
-        return transform(value, self._open_one)
-
-    def _seal_one(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if not is_secret(fields) or "value" not in fields:
-            return fields
-        nonce = os.urandom(12)
-        content = self._aead(create=True).encrypt(nonce, json.dumps(fields["value"]).encode(), b"")
-        text = self._PREFIX + base64.b64encode(nonce + content).decode()
-        return {SIGNATURE: fields[SIGNATURE], "ciphertext": text}
-
-    def _open_one(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if not is_secret(fields) or "value" in fields:
-            return fields
-        if "plaintext" in fields:
-            return {SIGNATURE: fields[SIGNATURE], "value": json.loads(fields["plaintext"])}
-        text = str(fields.get("ciphertext", ""))
-        if not text.startswith(self._PREFIX):
-            raise EngineError(
-                "the state holds secrets that another engine encrypted; export it with "
-                "`pulumi stack export --show-secrets`"
-            )
-        sealed = base64.b64decode(text.removeprefix(self._PREFIX))
-        content = self._aead(create=False).decrypt(sealed[:12], sealed[12:], b"")
-        return {SIGNATURE: fields[SIGNATURE], "value": json.loads(content)}
-
-    def _aead(self, *, create: bool) -> Any:
-        if self._cipher is None:
-            # Imported late: most operations see no secret, and the import takes a while.
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-            self._cipher = AESGCM(self._key(create=create))
-        return self._cipher
-
-    def _key(self, *, create: bool) -> bytes:
-        if not self._path.exists():
-            if not create:
-                raise EngineError(
-                    f"the state's secrets can't be read: their key {self._path} is missing"
-                )
-            private_directory(self._path.parent)
-            # Written aside and linked, so that two layers that start at once share one key.
-            draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.{id(self)}")
-            write_private(draft, os.urandom(32))
-            try:
-                os.link(draft, self._path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return self._path.read_bytes()
-
-
 def manifest() -> dict[str, str]:
-    """The deployment's manifest; `magic` is what the CLI checks against `version`."""
+    """The deployment's manifest; ``magic`` is what the CLI checks against ``version``."""
     return {
         "time": now(),
         "magic": hashlib.sha256(ENGINE_VERSION.encode()).hexdigest(),
         "version": ENGINE_VERSION,
     }
+
+
+def holds_resources(document: dict[str, Any]) -> bool:
+    """Whether anything is deployed, by a state in the engine's form or the CLI's own backend's."""
+    deployment = document.get("deployment") or document.get("checkpoint", {}).get("latest") or {}
+    return bool(deployment.get("resources") or deployment.get("pending_operations"))
 
 
 def render(checkpoint: Checkpoint, seal: Callable[[Any], Any]) -> str:
@@ -279,7 +207,7 @@ def render(checkpoint: Checkpoint, seal: Callable[[Any], Any]) -> str:
 
 
 def parse(document: dict[str, Any], reveal: Callable[[Any], Any]) -> Checkpoint:
-    """Read a deployment document (`{"version": 3, "deployment": …}`)."""
+    """Read a deployment document (``{"version": 3, "deployment": …}``)."""
     deployment = document.get("deployment")
     if document.get("version") != 3 or not isinstance(deployment, dict):
         raise EngineError("the document is no Pulumi deployment of version 3")
@@ -292,39 +220,3 @@ def parse(document: dict[str, Any], reveal: Callable[[Any], Any]) -> Checkpoint:
         tuple(state(entry) for entry in deployment.get("resources") or ()),
         tuple(PendingOperation(entry["type"], state(entry["resource"])) for entry in pending),
     )
-
-
-def read(path: Path, vault: Vault) -> Checkpoint | None:
-    """The checkpoint in a file; None when there is none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    try:
-        document = json.loads(text)
-    except ValueError:
-        raise EngineError(f"the state file {path} is damaged: it is no JSON") from None
-    return parse(document, vault.open)
-
-
-def private_directory(path: Path) -> None:
-    """Make the directory, and those above that are missing, readable for their owner alone."""
-    if not path.is_dir():
-        private_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file in one step: a reader, or a kill, sees the old content or the new."""
-    # One writer holds the lock, so one name will do, and a kill leaves at most one draft.
-    draft = path.with_name(f".{path.name}.draft")
-    write_private(draft, text.encode())
-    draft.replace(path)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.engine.events import EngineError
-from lab.engine.state import private_directory
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.files import private_directory
 
 
 @contextmanager

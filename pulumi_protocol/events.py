@@ -24,10 +24,10 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True)
 class PropertyDiff:
-    """One changed property: its path as Pulumi writes it (`tags.Name`, `rules[0].port`).
+    """One changed property: its path as Pulumi writes it (``tags.Name``, ``rules[0].port``).
 
-    `old` and `new` are plain values; a secret is shown as "[secret]", a value not known before
-    deployment as "[unknown]", an absent one as None. `replaces`: the change forces replacement.
+    ``old`` and ``new`` are plain values; a secret is shown as "[secret]", a value not known before
+    deployment as "[unknown]", an absent one as None. ``replaces``: the change forces replacement.
     """
 
     path: str
@@ -38,7 +38,7 @@ class PropertyDiff:
 
 @dataclass(frozen=True)
 class ResourceEvent:
-    """One step of one resource. `seconds` counts from "started" to "done" or "failed".
+    """One step of one resource. ``seconds`` counts from "started" to "done" or "failed".
 
     A preview gives "planned" alone; every other operation "started" and then "done" or "failed",
     and for an unchanged resource "done" alone.
@@ -56,7 +56,7 @@ class ResourceEvent:
 
 @dataclass(frozen=True)
 class LogEvent:
-    """A line from the program or a plugin; `urn` is empty when it concerns no one resource."""
+    """A line from the program or a plugin; ``urn`` is empty when it concerns no one resource."""
 
     severity: Severity
     urn: str
@@ -71,7 +71,7 @@ class Summary:
     """How many managed resources an operation touched (planned to touch, in a preview).
 
     Managed resources alone are counted: no components, no providers, no stack, nothing that is
-    only read. After a refresh `updated` counts the ones that had drifted and `deleted` the ones
+    only read. After a refresh ``updated`` counts the ones that had drifted and ``deleted`` the ones
     that were gone.
     """
 
@@ -89,7 +89,7 @@ class Summary:
 
 
 class EngineError(Exception):
-    """An operation that did not succeed: one line, and further lines in `details`.
+    """An operation that did not succeed: one line, and further lines in ``details``.
 
     A detail reads "resource name: what the provider said". Secrets are masked in both.
     """

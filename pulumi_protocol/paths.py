@@ -1,4 +1,4 @@
-"""Property paths (`tags["x"]`, `a.b[0]`, `rules[*].port`): parsing, ignoring, comparing."""
+"""Property paths (``tags["x"]``, ``a.b[0]``, ``rules[*].port``): parsing, ignoring, comparing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lab.engine.events import PropertyDiff
-from lab.engine.values import SIGNATURE, is_asset, is_secret, plain, secret
+from pulumi_protocol.events import PropertyDiff
+from pulumi_protocol.values import SIGNATURE, is_asset, is_secret, plain, secret
 
 Path = tuple[str | int, ...]
 _ABSENT: Any = object()
@@ -21,7 +21,7 @@ _SEGMENT = re.compile(
 
 
 def parse(text: str) -> Path:
-    """`a.b[0]["c d"]` as ("a", "b", 0, "c d"). A star stands for every key or index.
+    """``a.b[0]["c d"]`` as ("a", "b", 0, "c d"). A star stands for every key or index.
 
     Raises ValueError for what is no path.
     """
@@ -121,7 +121,7 @@ def _ignore_index(new: list[Any], old: list[Any], index: int, rest: Path) -> lis
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
     """Each innermost difference as (path, old, new); None stands for absent.
 
-    Keys that begin with `__` are an engine's own and don't count; secrets stay wrapped in what is
+    Keys that begin with ``__`` are an engine's own and don't count; secrets stay wrapped in what is
     given back, and count as changed only when their content is.
     """
     if old is _ABSENT or new is _ABSENT or is_asset(old) or is_asset(new):
