@@ -6,9 +6,11 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from lab.engine.failure import StepFailedError
 from lab.engine.journal import Journal
-from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
+from lab.engine.operation import OperationRun
 from lab.engine.plugin import PluginError
+from lab.engine.plugins import ProviderSource
 from pulumi_protocol.checkpoint import ResourceState
 from pulumi_protocol.events import Operation
 
@@ -88,7 +90,7 @@ class Deletion:
         called = state.managed and state.deleted_with not in together
         try:
             if operation is not None and state.managed:
-                with self._run.telling(operation, state):
+                with self._run.reporting(operation, state):
                     self._delete(state, called=called)
             else:
                 self._delete(state, called=called)

@@ -287,7 +287,7 @@ def test_a_program_that_goes_on_after_a_failure_is_killed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has a moment to end by itself; the error is the failure's, not the kill's."""
-    monkeypatch.setattr(embedded, "_FAREWELL", 0.1)
+    monkeypatch.setattr(embedded, "FAREWELL", 0.1)
     program = (
         "import asyncio, os, pathlib, threading, time\n"
         "loop = asyncio.get_event_loop()\n"

@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, Stage
 
-from lab.engine.operation import StepFailedError
+from lab.engine.failure import StepFailedError
 from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
 from pulumi_protocol.events import LogEvent, PropertyDiff, ResourceEvent, Summary
 from pulumi_protocol.structs import from_struct, to_struct
@@ -338,7 +338,7 @@ def test_default_providers_are_refused(stage: Stage) -> None:
     assert raised.value.urn.endswith("::a")
     request = resource_pb2.ResourceInvokeRequest(tok="fake:index:lookup")
     with pytest.raises(StepFailedError, match="the invoke fake:index:lookup has no explicit"):
-        stage.run(lambda act: act.deployment.invoke(request))
+        stage.run(lambda act: act.door.invoke(request))
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_stack_references_are_answered_from_the_state_directory(stage: Stage) ->
 
     def program(name: str, seen: list[Any] | None = None):
         def registered(act: Act) -> None:
-            answer = act.deployment.read(
+            answer = act.door.read(
                 resource_pb2.ReadResourceRequest(
                     id=name,
                     type="pulumi:pulumi:StackReference",
@@ -437,7 +437,7 @@ def test_reading_an_existing_resource(stage: Stage) -> None:
             request = resource_pb2.ReadResourceRequest(
                 id=id, type="fake:index:Thing", name="given", provider=act.provider()
             )
-            answer = act.deployment.read(request)
+            answer = act.door.read(request)
             assert answer.id in (id, "")
 
         return registered
@@ -462,7 +462,7 @@ def test_invokes_wait_for_what_they_depend_on(stage: Stage) -> None:
             request = resource_pb2.ResourceInvokeRequest(
                 tok="fake:index:lookup", provider=east, dependsOn=urns, args=to_struct(arguments)
             )
-            answers.append(act.deployment.invoke(request))
+            answers.append(act.door.invoke(request))
 
     stage.run(program, preview=True)
     assert [answer.unknown for answer in answers] == [True, True, False]
