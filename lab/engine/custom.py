@@ -10,7 +10,6 @@ from lab.engine.decision import (
     Goal,
     Interrupted,
     Replace,
-    Same,
     Update,
     decide,
 )
@@ -89,5 +88,4 @@ class CustomResources:
                 return self._replacing.replace(work, decision)
             case Update(old):
                 return self._steps.update(work, old)
-            case Same(old):
-                return self._steps.keep(work, old)
+        return self._steps.keep(work, decision.old)

@@ -28,10 +28,10 @@ class Deletion:
         states: Sequence[ResourceState],
         operation: Callable[[ResourceState], Operation | None],
     ) -> None:
-        """Delete them all; after a failure what is under way finishes and nothing new begins.
+        """Deletes them all; after a failure what is under way finishes and nothing new begins.
 
-        `operation` says how each deletion is told and counted; None = not at all. Failures are
-        left with the run.
+        ``operation`` says as what each deletion is reported and counted; None: not at all.
+        Failures are left with the run.
         """
         waiting = {id(state): state for state in states}
         users: dict[int, set[int]] = {id(state): set() for state in states}
@@ -85,7 +85,7 @@ class Deletion:
     def delete_one(
         self, state: ResourceState, operation: Operation | None, together: frozenset[str]
     ) -> None:
-        """Delete one resource and record it. StepFailedError says why not."""
+        """Deletes one resource and records it. StepFailedError says why not."""
         # What goes with another resource, and what no plugin has made, is only forgotten.
         called = state.managed and state.deleted_with not in together
         try:

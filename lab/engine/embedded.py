@@ -46,10 +46,10 @@ OnEvent = Callable[[Event], None]
 class EmbeddedEngine:
     """Deploys one Pulumi project to one stack without Pulumi's CLI. For local test stacks.
 
-    `plugin` is the provider plugin's command; the engine's address is added as its last argument.
-    The state is `state_dir/{project}/{stack}.json`. `required_config` guards: a key that is
+    ``plugin`` is the provider plugin's command; the engine's address is added as its last argument.
+    The state is ``state_dir/{project}/{stack}.json``. ``required_config`` guards: a key that is
     configured with another value than given here makes every operation fail before it begins.
-    Operations raise EngineError (one line, with `details`), and call `on_event` from several
+    Operations raise EngineError (one line, with ``details``), and call ``on_event`` from several
     threads, one call at a time.
     """
 
@@ -79,7 +79,7 @@ class EmbeddedEngine:
     def preview(
         self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None
     ) -> Summary:
-        """What an `up` would do. Changes nothing, writes nothing, locks nobody out."""
+        """What an ``up`` would do. Changes nothing, writes nothing, locks nobody out."""
         project = self._load()
         run = OperationRun(project, on_event, preview=True, parallel=self._parallel)
         before = self._checkpoint(project) or Checkpoint()
@@ -88,7 +88,7 @@ class EmbeddedEngine:
         return run.summary()
 
     def up(self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None) -> Summary:
-        """Run the program and bring the stack to what it says."""
+        """Runs the program and brings the stack to what it says."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
@@ -101,7 +101,7 @@ class EmbeddedEngine:
             return run.summary()
 
     def refresh(self, on_event: OnEvent) -> Summary:
-        """Read every resource anew; what has drifted or gone changes the state, nothing else."""
+        """Reads every resource anew; what has drifted or gone changes the state, nothing else."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
@@ -114,7 +114,7 @@ class EmbeddedEngine:
             return run.summary()
 
     def destroy(self, on_event: OnEvent) -> Summary:
-        """Delete every resource and then the state. The program isn't run."""
+        """Deletes every resource and then the state. The program isn't run."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
@@ -132,7 +132,7 @@ class EmbeddedEngine:
             return run.summary()
 
     def interrupt(self) -> None:
-        """End the running operation: calls in flight finish and are recorded, nothing new begins.
+        """Ends the running operation: calls in flight finish and are recorded, nothing new begins.
 
         What an interrupt signal does, for callers that run an operation in another thread.
         """
@@ -157,12 +157,12 @@ class EmbeddedEngine:
         return [masked(state.to_json()) for state in checkpoint.resources]
 
     def export(self) -> dict[str, Any]:
-        """The state as `pulumi stack import` takes it: see `exporting.exported`."""
+        """The state as ``pulumi stack import`` takes it: see ``exporting.exported``."""
         project = self._load()
         return exported(self._checkpoint(project) or Checkpoint(), project.encryption_salt)
 
     def import_state(self, deployment: dict[str, Any]) -> None:
-        """Replace the state by a deployment (`pulumi stack export --show-secrets`)."""
+        """Replaces the state by a deployment (``pulumi stack export --show-secrets``)."""
         project = self._load()
         with self._locked(project):
             checkpoint = imported(deployment, self._vault, project.stack_urn)
@@ -241,7 +241,7 @@ class EmbeddedEngine:
     def _wait(
         self, run: OperationRun, monitor: Monitor, program: ProgramProcess, plugins: Plugins
     ) -> bool:
-        """Wait for the program's end; whether it was a good one."""
+        """Waits for the program's end; whether it was a good one."""
         while not monitor.program_ended.is_set() and not program.ended.is_set():
             if run.stopped:
                 if run.interrupted.is_set():
@@ -299,7 +299,7 @@ class EmbeddedEngine:
     def _raise_failures(
         self, run: OperationRun, doing: str, program: ProgramProcess | None = None
     ) -> None:
-        """EngineError if anything went wrong so far; `program` is one that ended early."""
+        """EngineError if anything went wrong so far; ``program`` is one that ended early."""
         name = run.project.name
         details = tuple(f"{_name(one.urn)}: {one}" for one in run.failures)
         if run.interrupted.is_set():

@@ -46,7 +46,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.program_ended = threading.Event()
 
     def wait_until_idle(self) -> None:
-        """Wait until no call of the program's is under way."""
+        """Waits until no call of the program's is under way."""
         with self._idle:
             self._idle.wait_for(lambda: self._active == 0)
 
@@ -98,7 +98,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return self._guarded(context, work)
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """`.get()` and StackReference."""
+        """``.get()`` and StackReference."""
         return self._guarded(context, lambda: self._door.read(request))
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802

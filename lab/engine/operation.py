@@ -52,7 +52,7 @@ class OperationRun:
         return bool(self.failures) or self.interrupted.is_set()
 
     def learn(self, state: ResourceState) -> None:
-        """Remember the secrets of a resource, so that no message shows them."""
+        """Remembers the secrets of a resource, so that no message shows them."""
         self.masker.learn(secretive(state.type, state.inputs))
         self.masker.learn(secretive(state.type, state.outputs))
 
@@ -70,12 +70,12 @@ class OperationRun:
         return secrets
 
     def fail(self, failure: StepFailedError) -> None:
-        """Remember a failure; what is under way may finish."""
+        """Remembers a failure; what is under way may finish."""
         with self._event_lock:
             self.failures.append(failure)
 
     def interrupt(self) -> None:
-        """Begin nothing new and let calls in flight finish; the second time, don't wait for them.
+        """Begins nothing new, lets calls in flight finish; the second time, doesn't wait for them.
 
         A call that is cut off stays on record as pending, and the next run clears it up.
         """
@@ -86,7 +86,7 @@ class OperationRun:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one of the places for calls that change something."""
+        """Holds one of the places for calls that change something."""
         with self._slots:
             yield
 
@@ -103,7 +103,7 @@ class OperationRun:
         )
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:
-        """Pass a line on, without secrets."""
+        """Passes a line on, without secrets."""
         if message:
             self._send(LogEvent(severity, urn, self.masker.text(message)))
 

@@ -34,7 +34,7 @@ class UnimplementedError(PluginError):
 
 
 class InitializationError(PluginError):
-    """The resource exists but isn't finished: `id`, all `outputs`, and the `reasons` why."""
+    """The resource exists but isn't finished: ``id``, all ``outputs``, and the ``reasons`` why."""
 
     def __init__(self, id: str, outputs: Properties, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons) or "the resource was created but isn't ready")
@@ -87,7 +87,7 @@ class Plugin:
             return Difference(changes=old_inputs != news)
 
     def configure(self, urn: str, id: str, inputs: Properties) -> None:
-        """Give the process its one configuration."""
+        """Gives the process its one configuration."""
         kind = urn.split("::")[2].rpartition("$")[2]
         package = kind.rpartition(":")[2]
         bare = plain(inputs)
@@ -181,7 +181,7 @@ class Plugin:
     def create(
         self, urn: str, type: str, inputs: Properties, *, timeout: float, preview: bool
     ) -> tuple[str, Properties]:
-        """Create the resource (or pretend to): its id, empty in a preview, and its outputs."""
+        """Creates the resource (or pretends to): its id, empty in a preview, and its outputs."""
         answer = self._call(
             self._stub.Create,
             provider_pb2.CreateRequest(
@@ -208,7 +208,7 @@ class Plugin:
         timeout: float,
         preview: bool,
     ) -> Properties:
-        """Change the resource in place (or pretend to): its outputs."""
+        """Changes the resource in place (or pretends to): its outputs."""
         answer = self._call(
             self._stub.Update,
             provider_pb2.UpdateRequest(
@@ -231,8 +231,8 @@ class Plugin:
     ) -> tuple[str, Properties, Properties]:
         """The resource as it is: id (empty when it is gone), inputs, outputs.
 
-        With an empty `id` the plugin looks for a resource of the name that `inputs` give it: the
-        question whether an interrupted creation had happened.
+        With an empty ``id`` the plugin looks for a resource of the name that ``inputs`` give it:
+        the question whether an interrupted creation had happened.
         """
         answer = self._call(
             self._stub.Read,
@@ -257,7 +257,7 @@ class Plugin:
         *,
         timeout: float,
     ) -> None:
-        """Delete the resource; one that is gone already counts as deleted."""
+        """Deletes the resource; one that is gone already counts as deleted."""
         self._call(
             self._stub.Delete,
             provider_pb2.DeleteRequest(
@@ -272,7 +272,7 @@ class Plugin:
         )
 
     def invoke(self, token: str, arguments: Properties, *, preview: bool) -> Properties:
-        """Call a function of the provider's."""
+        """Calls a function of the provider's."""
         answer = self._call(
             self._stub.Invoke,
             provider_pb2.InvokeRequest(
@@ -284,7 +284,7 @@ class Plugin:
         return from_struct(getattr(answer, "return"))
 
     def cancel(self) -> None:
-        """Tell the plugin to end its waiting."""
+        """Asks the plugin to end its waiting."""
         with contextlib.suppress(PluginError):
             self._call(self._stub.Cancel, empty_pb2.Empty())
 

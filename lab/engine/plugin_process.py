@@ -55,29 +55,29 @@ class PluginProcess:
             reader.start()
 
     def connect(self) -> Plugin:
-        """Wait for the plugin's port and shake hands."""
+        """Waits for the plugin's port and shakes hands."""
         try:
             port = self._port.get(timeout=_START_SECONDS)
         except queue.Empty:
-            raise PluginError(f"the plugin told no port in {_START_SECONDS:g} s") from None
+            raise PluginError(f"the plugin named no port in {_START_SECONDS:g} s") from None
         if not port.isdigit():
-            raise PluginError("the plugin ended before it told its port")
+            raise PluginError("the plugin ended before it named its port")
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
         return Plugin(provider_pb2_grpc.ResourceProviderStub(self._channel), self._engine_address)
 
     def stop(self) -> None:
-        """Ask the process to end; `wait` for it afterwards."""
+        """Asks the process to end; ``wait`` for it afterwards."""
         if self._channel is not None:
             self._channel.close()
         if self._process.poll() is None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Ends the process at once."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait until the process is gone; one that doesn't listen is killed."""
+        """Waits until the process is gone; one that doesn't listen is killed."""
         try:
             self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:

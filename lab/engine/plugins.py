@@ -19,7 +19,7 @@ from pulumi_protocol.events import EngineError
 class Plugins:
     """The plugin processes of one operation: one for each provider resource.
 
-    Processes may be started before anybody knows what for (`start_ahead`): starting takes most of
+    Processes may be started before anybody knows what for (``start_ahead``): starting takes most of
     a second, and all are alike until they are configured.
     """
 
@@ -40,7 +40,7 @@ class Plugins:
         self._configured: dict[str, Plugin] = {}
 
     def start_ahead(self, count: int) -> None:
-        """Start processes for providers that are to come."""
+        """Starts processes for providers that are to come."""
         for _ in range(count):
             try:
                 process = self._start()
@@ -56,7 +56,7 @@ class Plugins:
         return (process or self._start()).connect()
 
     def put(self, reference: str, plugin: Plugin) -> None:
-        """The plugin serves this provider reference (`urn::id`) from now on."""
+        """The plugin serves this provider reference (``urn::id``) from now on."""
         with self._lock:
             self._configured[reference] = plugin
 
@@ -66,21 +66,21 @@ class Plugins:
             return self._configured.get(reference)
 
     def cancel(self) -> None:
-        """Tell all plugins to end their waiting."""
+        """Asks all plugins to end their waiting."""
         with self._lock:
             plugins = list(self._configured.values())
         for plugin in plugins:
             plugin.cancel()
 
     def kill(self) -> None:
-        """End all processes at once, in the middle of their calls."""
+        """Ends all processes at once, in the middle of their calls."""
         with self._lock:
             processes = list(self._processes)
         for process in processes:
             process.kill()
 
     def stop(self) -> None:
-        """End all processes and wait for them."""
+        """Ends all processes and waits for them."""
         with self._lock:
             processes, self._processes = self._processes, []
         for process in processes:

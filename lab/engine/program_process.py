@@ -15,7 +15,7 @@ from lab.engine.operation import OperationRun
 from pulumi_protocol.events import Severity
 
 FAREWELL = 5.0
-"""How long a program that is told to end may take before it is killed (seconds)."""
+"""How long a program that is asked to end may take before it is killed (seconds)."""
 _PROGRAM = Path(__file__).with_name("program.py")
 
 
@@ -65,7 +65,7 @@ class ProgramProcess:
         return self._process.returncode if self._process.returncode is not None else -1
 
     def configure(self, address: str, parallel: int) -> None:
-        """Tell the program where the engine is and what it is run for."""
+        """Sends the program the engine's address and what it is run for."""
         project = self._run.project
         settings = {
             "config": dict(project.config),
@@ -87,7 +87,7 @@ class ProgramProcess:
             self.ended.wait(FAREWELL)
 
     def kill(self) -> None:
-        """End the process if it still runs."""
+        """Ends the process if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()

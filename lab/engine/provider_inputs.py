@@ -20,12 +20,12 @@ def secretive(type: str, properties: Properties) -> Properties:
 
 
 def own_inputs(inputs: Properties) -> Properties:
-    """A provider's inputs without what engines keep among them (`__internal`)."""
+    """A provider's inputs without what engines keep among them (``__internal``)."""
     return {key: value for key, value in inputs.items() if not key.startswith("__")}
 
 
 def check_endpoints(urn: str, type: str, inputs: Properties) -> None:
-    """Refuse an AWS provider that could call anything but this machine."""
+    """Refuses an AWS provider that could call anything but this machine."""
     if type != "pulumi:providers:aws":
         return
     text = plain(inputs.get("endpoints"))

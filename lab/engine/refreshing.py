@@ -27,7 +27,7 @@ class Refresh:
         self._providers = providers
 
     def refresh(self, states: Sequence[ResourceState]) -> None:
-        """Read all of them, in parallel. Failures are left with the run."""
+        """Reads all of them, in parallel. Failures are left with the run."""
         read = [
             state
             for state in states

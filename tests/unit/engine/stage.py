@@ -199,7 +199,7 @@ class Stage:
         change(document["deployment"]["resources"])
         self.path.write_text(json.dumps(document))
 
-    def told(self, *phases: str) -> list[tuple[str, str]]:
+    def reported(self, *phases: str) -> list[tuple[str, str]]:
         """(operation, name) of the events of these phases, the unchanged left out."""
         return [
             (event.operation.value, event.name)

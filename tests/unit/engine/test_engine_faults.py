@@ -133,7 +133,7 @@ def test_a_replacement_of_unknown_end_is_found_again(stage: Stage) -> None:
 
 
 def test_what_cannot_be_deleted_is_not_replaced(stage: Stage) -> None:
-    """Delete before replace: when the old one stays, no new one is made; both errors are told."""
+    """Delete before replace: when the old one stays, no new one is made; both errors show."""
     stage.run(single(zone="one"))
     stage.plugin.delete_first = True
     stage.plugin.faults["delete a-1"] = PluginError("in use")
@@ -264,7 +264,7 @@ def test_resources_that_need_each_other_are_named(stage: Stage) -> None:
 
 
 def test_a_fault_of_the_engine_in_a_deletion_is_no_success(stage: Stage) -> None:
-    """Its kind and text are told, and the resource stays recorded."""
+    """Its kind and text are reported, and the resource stays recorded."""
     stage.run(single())
     stage.plugin.faults["delete a-1"] = RuntimeError("odd")
     with pytest.raises(StepFailedError, match=r"^RuntimeError: odd$"):
@@ -389,7 +389,7 @@ def test_what_a_refresh_finds_gone_is_named_by_nothing_any_more(stage: Stage) ->
 
 
 def test_a_refresh_that_fails_begins_nothing_new(stage: Stage) -> None:
-    """What can't be read is told as failed, masked, and stays as it was; the rest isn't read."""
+    """What can't be read is reported, masked, and stays as it was; the rest isn't read."""
     stage.run(pair)
     stage.plugin.calls.clear()
     stage.plugin.faults["read a-1"] = PluginError("throttled: correct-horse")

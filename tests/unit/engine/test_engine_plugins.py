@@ -67,11 +67,11 @@ def test_a_plugin_that_tells_no_port_is_given_up(
 ) -> None:
     """One line: it hangs, it ends, or it says something else in the port's place."""
     monkeypatch.setattr(plugin_process, "_START_SECONDS", 0.1)
-    with pytest.raises(PluginError, match=r"^the plugin told no port in 0\.1 s$"):
+    with pytest.raises(PluginError, match=r"^the plugin named no port in 0\.1 s$"):
         started("exec sleep 60")[0].connect()
     monkeypatch.setattr(plugin_process, "_START_SECONDS", 60.0)
     for script in ("exit 1", "echo hello"):
-        with pytest.raises(PluginError, match="ended before it told its port"):
+        with pytest.raises(PluginError, match="ended before it named its port"):
             started(script)[0].connect()
 
 
@@ -316,8 +316,8 @@ def test_the_engine_service_logs_and_knows_the_root(tmp_path: Path) -> None:
     run.fail(StepFailedError("u", "failed"))
     ended = "Resource monitor has terminated, shutting down"
     engine.Log(engine_pb2.LogRequest(severity=3, message=ended), None)
-    told = [(one.severity, one.message) for one in events if isinstance(one, LogEvent)]
-    assert told == [("warning", "careful"), ("error", "wrong")]
+    logged = [(one.severity, one.message) for one in events if isinstance(one, LogEvent)]
+    assert logged == [("warning", "careful"), ("error", "wrong")]
     assert run.program_errors == ["wrong"]
     engine.SetRootResource(engine_pb2.SetRootResourceRequest(urn="root"), None)
     assert engine.GetRootResource(None, None).urn == "root"

@@ -47,14 +47,14 @@ def test_create_same_update_delete(stage: Stage) -> None:
     assert stage.plugin.made("create", "update", "delete") == []
     assert stage.path.read_bytes() == before, "an unchanged run writes nothing"
     assert counts(stage.run(chain(size=2))) == (0, 1, 0, 0, 2)
-    assert stage.told("done") == [("update", "a")]
+    assert stage.reported("done") == [("update", "a")]
     assert counts(stage.run(lambda act: act.provider() and None)) == (0, 0, 0, 3, 0)
     assert stage.plugin.made("delete") == [("delete", "c-3"), ("delete", "b-2"), ("delete", "a-1")]
     assert stage.plugin.cloud == {}
 
 
 def test_a_preview_plans_and_touches_nothing(stage: Stage) -> None:
-    """N5: a preview tells the same operations, gives unknowns for what is not yet made, calls no
+    """N5: a preview reports the same operations, gives unknowns for what is not yet made, calls no
     plugin to change anything and writes no state."""
     answers: list[Any] = []
 
@@ -64,7 +64,7 @@ def test_a_preview_plans_and_touches_nothing(stage: Stage) -> None:
 
     assert counts(stage.run(program, preview=True)) == (1, 0, 0, 0, 0)
     assert (answers[0].id, answers[0].outputs["arn"]) == ("", UNKNOWN)
-    assert stage.told("planned") == [("create", "a")]
+    assert stage.reported("planned") == [("create", "a")]
     assert not stage.path.exists()
     assert stage.plugin.made("create", "update", "delete") == []
     stage.run(chain())
@@ -500,7 +500,7 @@ def test_a_failed_deletion_lets_the_level_finish_and_stops(stage: Stage) -> None
 
 
 def test_events_tell_started_done_and_failed(stage: Stage) -> None:
-    """Every changing step tells its beginning and its end; a failed one says why."""
+    """Every changing step reports its beginning and its end; a failed one says why."""
     stage.plugin.faults["create c"] = PluginError("no room")
     with pytest.raises(StepFailedError, match="no room"):
         stage.run(chain(), ends=False)
