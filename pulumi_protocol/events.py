@@ -1,4 +1,4 @@
-"""What an operation of the engine tells while it works, and what it says at the end."""
+"""The events of an engine's operation while it works, and its summary at the end."""
 
 from __future__ import annotations
 

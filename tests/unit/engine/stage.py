@@ -9,10 +9,13 @@ from typing import Any
 
 from pulumi.runtime.proto import resource_pb2
 
+from lab.engine.decision import Difference
 from lab.engine.deployment import Deployment
+from lab.engine.door import Door
 from lab.engine.journal import Journal
-from lab.engine.operation import OperationRun, ProviderSource
-from lab.engine.plugin import Difference, InitializationError, PluginError
+from lab.engine.operation import OperationRun
+from lab.engine.plugin import InitializationError, PluginError
+from lab.engine.plugins import ProviderSource
 from lab.engine.project import Project
 from lab.engine.refreshing import Refresh
 from lab.engine.vault import Vault, read
@@ -162,7 +165,7 @@ class Stage:
             run, journal, plugins, before.resources, lambda *name: self.stacks.get(name)
         )
         try:
-            program(Act(deployment))
+            program(Act(Door(project, deployment)))
             if ends:
                 deployment.finish()
         finally:
@@ -196,7 +199,7 @@ class Stage:
         change(document["deployment"]["resources"])
         self.path.write_text(json.dumps(document))
 
-    def told(self, *phases: str) -> list[tuple[str, str]]:
+    def reported(self, *phases: str) -> list[tuple[str, str]]:
         """(operation, name) of the events of these phases, the unchanged left out."""
         return [
             (event.operation.value, event.name)
@@ -215,12 +218,17 @@ class Stage:
 class Act:
     """What a program can do on the stage."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        self.deployment = deployment
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+    def outputs(self, urn: str, outputs: Properties) -> None:
+        """Register a component's outputs, or the stack's."""
+        request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=to_struct(outputs))
+        self.door.register_outputs(request)
 
     def provider(self, name: str = "east", region: str = "east", **fields: Any) -> str:
         """Register a provider; its reference."""
-        answer = self.deployment.register(
+        answer = self.door.register(
             resource_pb2.RegisterResourceRequest(
                 type=fields.pop("type", "pulumi:providers:fake"),
                 name=name,
@@ -250,7 +258,7 @@ class Act:
                 inputs[key] = value
         urns = {urn for entry in wiring.values() for urn in entry.urns}
         dependencies = [*options.pop("dependencies", ()), *urns]
-        answer = self.deployment.register(
+        answer = self.door.register(
             resource_pb2.RegisterResourceRequest(
                 type=options.pop("type", "fake:index:Thing"),
                 name=options.pop("name", name),

@@ -9,8 +9,9 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, MemoryPlugin, Stage
 
-from lab.engine.operation import StepFailedError
-from lab.engine.plugin import Difference, InitializationError, PluginError, PluginGoneError
+from lab.engine.decision import Difference
+from lab.engine.failure import StepFailedError
+from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
 from pulumi_protocol.events import Operation, ResourceEvent
 from pulumi_protocol.structs import from_struct, to_struct
 from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, secret
@@ -65,7 +66,7 @@ def test_what_a_program_asks_for_wrongly_names_the_resource(stage: Stage) -> Non
         stage.run(single(data=asset))
     assert raised.value.urn.endswith("::a")
     with pytest.raises(StepFailedError, match="outputs of a resource that isn't registered"):
-        stage.run(lambda act: act.deployment.register_outputs("urn::group", {}))
+        stage.run(lambda act: act.outputs("urn::group", {}))
 
 
 def test_the_first_alias_that_is_known_counts(stage: Stage) -> None:
@@ -132,7 +133,7 @@ def test_a_replacement_of_unknown_end_is_found_again(stage: Stage) -> None:
 
 
 def test_what_cannot_be_deleted_is_not_replaced(stage: Stage) -> None:
-    """Delete before replace: when the old one stays, no new one is made; both errors are told."""
+    """Delete before replace: when the old one stays, no new one is made; both errors show."""
     stage.run(single(zone="one"))
     stage.plugin.delete_first = True
     stage.plugin.faults["delete a-1"] = PluginError("in use")
@@ -263,7 +264,7 @@ def test_resources_that_need_each_other_are_named(stage: Stage) -> None:
 
 
 def test_a_fault_of_the_engine_in_a_deletion_is_no_success(stage: Stage) -> None:
-    """Its kind and text are told, and the resource stays recorded."""
+    """Its kind and text are reported, and the resource stays recorded."""
     stage.run(single())
     stage.plugin.faults["delete a-1"] = RuntimeError("odd")
     with pytest.raises(StepFailedError, match=r"^RuntimeError: odd$"):
@@ -276,7 +277,7 @@ def test_a_fault_of_the_engine_in_a_deletion_is_no_success(stage: Stage) -> None
 
 def reading(act: Act, **fields: Any) -> Any:
     request = {"id": "given-1", "type": "fake:index:Thing", "name": "given", **fields}
-    return act.deployment.read(resource_pb2.ReadResourceRequest(**request))
+    return act.door.read(resource_pb2.ReadResourceRequest(**request))
 
 
 def test_a_read_that_fails_names_the_resource_without_secrets(stage: Stage) -> None:
@@ -321,7 +322,7 @@ def test_the_sdk_may_ask_for_a_registered_resource(stage: Stage) -> None:
             request = resource_pb2.ResourceInvokeRequest(
                 tok="pulumi:pulumi:getResource", args=to_struct({"urn": urn or made.urn})
             )
-            answer = act.deployment.invoke(request)
+            answer = act.door.invoke(request)
             answers.append((made.urn, from_struct(getattr(answer, "return"))))
 
         return program
@@ -343,7 +344,7 @@ def test_an_invoke_that_fails_names_the_function(stage: Stage) -> None:
         request = resource_pb2.ResourceInvokeRequest(
             tok="fake:index:lookup", provider=act.provider(), args=arguments
         )
-        act.deployment.invoke(request)
+        act.door.invoke(request)
 
     with pytest.raises(StepFailedError, match=r"^no such \[secret\]$") as raised:
         stage.run(program)
@@ -388,7 +389,7 @@ def test_what_a_refresh_finds_gone_is_named_by_nothing_any_more(stage: Stage) ->
 
 
 def test_a_refresh_that_fails_begins_nothing_new(stage: Stage) -> None:
-    """What can't be read is told as failed, masked, and stays as it was; the rest isn't read."""
+    """What can't be read is reported, masked, and stays as it was; the rest isn't read."""
     stage.run(pair)
     stage.plugin.calls.clear()
     stage.plugin.faults["read a-1"] = PluginError("throttled: correct-horse")

@@ -12,8 +12,8 @@ from stage import Act, Stage
 
 from lab.engine import project, vault
 from lab.engine.embedded import EmbeddedEngine
+from lab.engine.failure import StepFailedError
 from lab.engine.journal import Journal
-from lab.engine.operation import StepFailedError
 from lab.engine.plugin import PluginGoneError
 from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceState
 from pulumi_protocol.events import EngineError
@@ -114,14 +114,14 @@ def deployed(stage: Stage) -> EmbeddedEngine:
 
         from pulumi_protocol.structs import to_struct
 
-        act.deployment.register(
+        act.door.register(
             resource_pb2.RegisterResourceRequest(type="pulumi:pulumi:Stack", name="shop-lab")
         )
         root = "urn:pulumi:lab::shop::pulumi:pulumi:Stack::shop-lab"
         east = act.provider()
         a = act.thing("a", east, password=secret("correct-horse"), options={"parent": root})
         act.thing("b", east, after=a, options={"customTimeouts": {"create": "3m"}})
-        act.deployment.read(
+        act.door.read(
             resource_pb2.ReadResourceRequest(
                 id="organization/network/lab",
                 type="pulumi:pulumi:StackReference",
@@ -129,7 +129,7 @@ def deployed(stage: Stage) -> EmbeddedEngine:
                 properties=to_struct({"name": "organization/network/lab"}),
             )
         )
-        act.deployment.register_outputs(root, {"arn": a.outputs["arn"], "token": secret("hidden")})
+        act.outputs(root, {"arn": a.outputs["arn"], "token": secret("hidden")})
 
     stage.run(program)
     return engine(stage.folder)

@@ -15,18 +15,19 @@ import pytest
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2, status_pb2
 
-from lab.engine import embedded, plugin, program
+from lab.engine import plugin_process, program, program_process
+from lab.engine.decision import Difference
 from lab.engine.embedded import EmbeddedEngine
+from lab.engine.failure import StepFailedError
 from lab.engine.monitor import Engine, Monitor
-from lab.engine.operation import OperationRun, StepFailedError
+from lab.engine.operation import OperationRun
 from lab.engine.plugin import (
-    Difference,
     InitializationError,
     Plugin,
     PluginError,
     PluginGoneError,
-    PluginProcess,
 )
+from lab.engine.plugin_process import PluginProcess
 from lab.engine.project import Project
 from pulumi_protocol.events import Event, LogEvent
 from pulumi_protocol.structs import from_struct, to_struct
@@ -65,12 +66,12 @@ def test_a_plugin_that_tells_no_port_is_given_up(
     started: Callable[[str], tuple[PluginProcess, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line: it hangs, it ends, or it says something else in the port's place."""
-    monkeypatch.setattr(plugin, "_START_SECONDS", 0.1)
-    with pytest.raises(PluginError, match=r"^the plugin told no port in 0\.1 s$"):
+    monkeypatch.setattr(plugin_process, "_START_SECONDS", 0.1)
+    with pytest.raises(PluginError, match=r"^the plugin named no port in 0\.1 s$"):
         started("exec sleep 60")[0].connect()
-    monkeypatch.setattr(plugin, "_START_SECONDS", 60.0)
+    monkeypatch.setattr(plugin_process, "_START_SECONDS", 60.0)
     for script in ("exit 1", "echo hello"):
-        with pytest.raises(PluginError, match="ended before it told its port"):
+        with pytest.raises(PluginError, match="ended before it named its port"):
             started(script)[0].connect()
 
 
@@ -88,7 +89,7 @@ def test_a_plugin_that_does_not_listen_is_killed(
     started: Callable[[str], tuple[PluginProcess, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An operation ends though a plugin ignores SIGTERM, and no process stays behind."""
-    monkeypatch.setattr(plugin, "_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(plugin_process, "_STOP_SECONDS", 0.1)
     process, _ = started("trap '' TERM; echo 5; exec sleep 60")
     assert process._port.get(timeout=10) == "5"
     process.stop()
@@ -315,8 +316,8 @@ def test_the_engine_service_logs_and_knows_the_root(tmp_path: Path) -> None:
     run.fail(StepFailedError("u", "failed"))
     ended = "Resource monitor has terminated, shutting down"
     engine.Log(engine_pb2.LogRequest(severity=3, message=ended), None)
-    told = [(one.severity, one.message) for one in events if isinstance(one, LogEvent)]
-    assert told == [("warning", "careful"), ("error", "wrong")]
+    logged = [(one.severity, one.message) for one in events if isinstance(one, LogEvent)]
+    assert logged == [("warning", "careful"), ("error", "wrong")]
     assert run.program_errors == ["wrong"]
     engine.SetRootResource(engine_pb2.SetRootResourceRequest(urn="root"), None)
     assert engine.GetRootResource(None, None).urn == "root"
@@ -335,7 +336,9 @@ def test_a_program_that_ends_before_it_is_told_anything(
     script.write_text("#!/bin/sh\nexit 7\n")
     script.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(script))
-    with embedded._Program.started(operation(tmp_path), {"PATH": "/usr/bin:/bin"}) as made:
+    with program_process.ProgramProcess.started(
+        operation(tmp_path), {"PATH": "/usr/bin:/bin"}
+    ) as made:
         assert made.ended.wait(10)
         made.configure("127.0.0.1:1", 1)
         assert made.exit_code == 7

@@ -203,7 +203,7 @@ def test_a_second_interrupt_does_not_wait(place: Place) -> None:
 
 def test_what_the_engine_does_not_serve_is_refused(place: Place) -> None:
     """A stack whose guarded key differs, an unknown stack, a plugin that can't be started or
-    tells no port, hooks and transforms: one line each."""
+    names no port, hooks and transforms: one line each."""
     with pytest.raises(EngineError, match="shop:word 'hello', and the embedded engine serves"):
         place.engine("", required_config={"shop:word": "other"}).up(place.events.append)
     with pytest.raises(EngineError, match=r"Pulumi\.dev\.yaml is missing"):
@@ -212,7 +212,7 @@ def test_what_the_engine_does_not_serve_is_refused(place: Place) -> None:
         place.engine("", plugin=["/nowhere/plugin"]).preview(place.events.append)
     with pytest.raises(EngineError, match="does not support transforms"):
         place.up("pulumi.runtime.register_resource_transform(lambda args: None)\n")
-    with pytest.raises(EngineError, match="before it told its port"):
+    with pytest.raises(EngineError, match="before it named its port"):
         place.engine("Provider('east', 'east')\n", plugin=["false"]).preview(place.events.append)
 
 
@@ -287,7 +287,7 @@ def test_a_program_that_goes_on_after_a_failure_is_killed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has a moment to end by itself; the error is the failure's, not the kill's."""
-    monkeypatch.setattr(embedded, "_FAREWELL", 0.1)
+    monkeypatch.setattr(embedded, "FAREWELL", 0.1)
     program = (
         "import asyncio, os, pathlib, threading, time\n"
         "loop = asyncio.get_event_loop()\n"

@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, Stage
 
-from lab.engine.operation import StepFailedError
+from lab.engine.failure import StepFailedError
 from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
 from pulumi_protocol.events import LogEvent, PropertyDiff, ResourceEvent, Summary
 from pulumi_protocol.structs import from_struct, to_struct
@@ -47,14 +47,14 @@ def test_create_same_update_delete(stage: Stage) -> None:
     assert stage.plugin.made("create", "update", "delete") == []
     assert stage.path.read_bytes() == before, "an unchanged run writes nothing"
     assert counts(stage.run(chain(size=2))) == (0, 1, 0, 0, 2)
-    assert stage.told("done") == [("update", "a")]
+    assert stage.reported("done") == [("update", "a")]
     assert counts(stage.run(lambda act: act.provider() and None)) == (0, 0, 0, 3, 0)
     assert stage.plugin.made("delete") == [("delete", "c-3"), ("delete", "b-2"), ("delete", "a-1")]
     assert stage.plugin.cloud == {}
 
 
 def test_a_preview_plans_and_touches_nothing(stage: Stage) -> None:
-    """N5: a preview tells the same operations, gives unknowns for what is not yet made, calls no
+    """N5: a preview reports the same operations, gives unknowns for what is not yet made, calls no
     plugin to change anything and writes no state."""
     answers: list[Any] = []
 
@@ -64,7 +64,7 @@ def test_a_preview_plans_and_touches_nothing(stage: Stage) -> None:
 
     assert counts(stage.run(program, preview=True)) == (1, 0, 0, 0, 0)
     assert (answers[0].id, answers[0].outputs["arn"]) == ("", UNKNOWN)
-    assert stage.told("planned") == [("create", "a")]
+    assert stage.reported("planned") == [("create", "a")]
     assert not stage.path.exists()
     assert stage.plugin.made("create", "update", "delete") == []
     stage.run(chain())
@@ -338,7 +338,7 @@ def test_default_providers_are_refused(stage: Stage) -> None:
     assert raised.value.urn.endswith("::a")
     request = resource_pb2.ResourceInvokeRequest(tok="fake:index:lookup")
     with pytest.raises(StepFailedError, match="the invoke fake:index:lookup has no explicit"):
-        stage.run(lambda act: act.deployment.invoke(request))
+        stage.run(lambda act: act.door.invoke(request))
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_stack_references_are_answered_from_the_state_directory(stage: Stage) ->
 
     def program(name: str, seen: list[Any] | None = None):
         def registered(act: Act) -> None:
-            answer = act.deployment.read(
+            answer = act.door.read(
                 resource_pb2.ReadResourceRequest(
                     id=name,
                     type="pulumi:pulumi:StackReference",
@@ -437,7 +437,7 @@ def test_reading_an_existing_resource(stage: Stage) -> None:
             request = resource_pb2.ReadResourceRequest(
                 id=id, type="fake:index:Thing", name="given", provider=act.provider()
             )
-            answer = act.deployment.read(request)
+            answer = act.door.read(request)
             assert answer.id in (id, "")
 
         return registered
@@ -462,7 +462,7 @@ def test_invokes_wait_for_what_they_depend_on(stage: Stage) -> None:
             request = resource_pb2.ResourceInvokeRequest(
                 tok="fake:index:lookup", provider=east, dependsOn=urns, args=to_struct(arguments)
             )
-            answers.append(act.deployment.invoke(request))
+            answers.append(act.door.invoke(request))
 
     stage.run(program, preview=True)
     assert [answer.unknown for answer in answers] == [True, True, False]
@@ -500,7 +500,7 @@ def test_a_failed_deletion_lets_the_level_finish_and_stops(stage: Stage) -> None
 
 
 def test_events_tell_started_done_and_failed(stage: Stage) -> None:
-    """Every changing step tells its beginning and its end; a failed one says why."""
+    """Every changing step reports its beginning and its end; a failed one says why."""
     stage.plugin.faults["create c"] = PluginError("no room")
     with pytest.raises(StepFailedError, match="no room"):
         stage.run(chain(), ends=False)
