@@ -93,14 +93,7 @@ class OperationRun:
     def summary(self) -> Summary:
         """What was done (or planned) so far."""
         counts = self._counts
-        return Summary(
-            created=counts[Operation.CREATE],
-            updated=counts[Operation.UPDATE],
-            replaced=counts[Operation.REPLACE],
-            deleted=counts[Operation.DELETE],
-            same=counts[Operation.SAME],
-            seconds=round(monotonic() - self._started, 3),
-        )
+        return Summary.of(counts, monotonic() - self._started)
 
     def log(self, severity: Severity, message: str, urn: str = "") -> None:
         """Passes a line on, without secrets."""
