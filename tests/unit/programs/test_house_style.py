@@ -46,11 +46,8 @@ def test_a_component_takes_name_args_and_options(file: Path, component: ast.Clas
     assert ast.unparse(constructor.args) == (
         f"self, name: str, args: {component.name}Args, opts: pulumi.ResourceOptions | None=None"
     )
-    text = ast.unparse(component)
-    assert (
-        f"super().__init__('warmstandby:{file.parent.name}:{component.name}', name, None, opts)"
-        in text
-    )
+    token = f"warmstandby:{file.parent.name}:{component.name}"
+    assert f"super().__init__('{token}', name, None, opts)" in ast.unparse(component)
     arguments = next(
         node
         for node in ast.parse(file.read_text()).body
@@ -98,9 +95,10 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings:
-                yield node.lineno, node.value
+        if not isinstance(node, ast.Constant) or id(node) in docstrings:
+            continue
+        if isinstance(node.value, str):
+            yield node.lineno, node.value
 
 
 @pytest.mark.parametrize("layer", LAYERS)
