@@ -25,7 +25,7 @@ from lab.provider.aws import ENDPOINT_VARIABLE, Aws
 from lab.provider.service import VERSION, AwsProvider
 
 NOWHERE = "http://127.0.0.1:9"
-PLUGIN = Path(__file__).parents[3] / "lab" / "provider" / "pulumi-resource-aws"
+PLUGIN = Path(__file__).parents[4] / "lab" / "provider" / "pulumi-resource-aws"
 BUCKET = "aws:s3/bucket:Bucket"
 SUBNET = "aws:ec2/subnet:Subnet"
 

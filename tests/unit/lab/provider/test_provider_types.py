@@ -168,7 +168,7 @@ def test_every_type_has_a_life() -> None:
 
 def test_no_type_or_function_is_without_a_program_that_uses_it() -> None:
     """First light: the plugin holds the types and functions that the programs use, and no other."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     layers = ("network", "data", "app", "global", "tapstack")
     programs = "".join(file.read_text() for layer in layers for file in (root / layer).glob("*.py"))
     called = set(re.findall(r"\b(\w+)\(", programs))

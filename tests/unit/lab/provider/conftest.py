@@ -26,7 +26,7 @@ def lab_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "lab.server", "--state-dir", str(directory / "state"),
          "--port", str(port)],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         stdout=log,
         stderr=log,
     )  # fmt: skip
