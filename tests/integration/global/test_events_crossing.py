@@ -7,22 +7,9 @@ import uuid
 import pytest
 from application_client import post_record, receipts, until
 from deployed_lab import Lab
+from deployed_reads import dead_letters
 
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
-QUEUES = ("queue-forward-dead-letters", "queue-consume-dead-letters", "queue-failed-events")
-
-
-def dead_letters(lab: Lab) -> dict[str, int]:
-    """Queue → messages, of every queue whose depth must stay 0."""
-    depths = {}
-    for region in REGIONS.values():
-        client = lab.client("sqs", region)
-        for queue in QUEUES:
-            name = f"{queue}-{region}-lab"
-            url = client.get_queue_url(QueueName=name)["QueueUrl"]
-            attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-            depths[name] = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
-    return depths
 
 
 @pytest.mark.parametrize("born", ["primary", "secondary"])

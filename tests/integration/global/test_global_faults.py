@@ -9,8 +9,7 @@ import pytest
 import yaml
 from application_client import ask, host, post_record, receipts, until
 from deployed_lab import Lab, copied, free_port
-from test_events_crossing import dead_letters
-from test_global_layer import health_checks, records
+from deployed_reads import dead_letters, health_checks, records
 
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 CLOCK = 20

@@ -7,32 +7,10 @@ from typing import Any
 
 import pytest
 from deployed_lab import Lab
+from deployed_reads import health_checks, records
 
 REGIONS = (("primary", "us-east-1"), ("secondary", "us-west-2"))
 both_regions = pytest.mark.parametrize(("role", "region"), REGIONS)
-
-
-def health_checks(lab: Lab) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Purpose (of the Name tag) → id and configuration, of this environment's checks."""
-    client = lab.client("route53")
-    found = {}
-    for check in client.list_health_checks()["HealthChecks"]:
-        tags = client.list_tags_for_resource(ResourceType="healthcheck", ResourceId=check["Id"])
-        named = {tag["Key"]: tag["Value"] for tag in tags["ResourceTagSet"]["Tags"]}
-        found[named["Name"].rpartition("-lab")[0]] = (check["Id"], check["HealthCheckConfig"])
-    return found
-
-
-def records(lab: Lab) -> dict[tuple[str, str], dict[str, Any]]:
-    """(name, set identifier) → record, of type A."""
-    answer = lab.client("route53").list_resource_record_sets(
-        HostedZoneId=lab.outputs["global.zone_id"]
-    )
-    return {
-        (record["Name"].rstrip("."), record.get("SetIdentifier", "")): record
-        for record in answer["ResourceRecordSets"]
-        if record["Type"] == "A"
-    }
 
 
 def alarms(lab: Lab, region: str) -> list[dict[str, Any]]:

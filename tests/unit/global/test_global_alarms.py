@@ -5,14 +5,13 @@ import re
 from typing import Any
 
 import pytest
+from declared_alarms import ALARM, CERTIFICATES, REGIONS
 from harness import ACCOUNT, SUFFIX, Deployment, Registered, program, run_program, sample_outputs
 
 from tapstack.contracts import AppOutputs, DataOutputs
 
-REGIONS = ("us-east-1", "us-west-2")
 ROLE_OF = {"us-east-1": "primary", "us-west-2": "secondary"}
 APP, DATA = sample_outputs(AppOutputs), sample_outputs(DataOutputs)
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 both_regions = pytest.mark.parametrize("region", REGIONS)
 
 ALB = "Application Load Balancer user guide, CloudWatch metrics"
@@ -55,11 +54,6 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("WarmStandby", "ReplicationLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
 }  # fmt: skip
 """(namespace, metric) → its dimensions, and the page that says so."""
-
-CERTIFICATES = {
-    region: f"arn:aws:acm:{region}:{ACCOUNT}:certificate/0a1b2c3d-0000-4000-8000-000000000000"
-    for region in REGIONS
-}
 
 
 def alarm(purpose: str, region: str, deployment: Deployment | None = None) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from declared_alarms import ALARM, CERTIFICATES
 from harness import run_program
-from test_global_alarms import ALARM, CERTIFICATES
 
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
 COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
