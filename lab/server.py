@@ -74,7 +74,10 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        supervisor = Supervisor(context, [part(context) for part in installed_parts()])
+        parts = [part(context) for part in installed_parts()]
+        for part in parts:
+            part.preflight()
+        supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
         emulator.control = Control(context, emulator, supervisor)
         await emulator.start()
