@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lab import client
 from lab.errors import LabError
+from ops import node
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
@@ -29,6 +30,7 @@ def endpoint(stack_file: StackFile, environment: Mapping[str, str] = os.environ)
 
 def start(workspace: Workspace, stack_file: StackFile, clock: float | None = None) -> client.Status:
     """The running lab of this workspace, started if need be."""
+    node.ensure()  # the lab runs functions by the Node.js that stands first on PATH
     port = urlsplit(endpoint(stack_file)).port
     try:
         return client.start(workspace.lab_state, port=port, clock=clock)
