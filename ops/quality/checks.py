@@ -14,8 +14,10 @@ from invoke.context import Context
 from rich.text import Text
 
 from ops import node, workspace
+from ops.bootstrap import CHECK
 from ops.deploy.view import make_console
 from ops.errors import ExitCode, OperatorError
+from ops.quality.pins import require
 
 COMPLETE = ("network", "data", "app", "global", "tapstack", "ops", "tasks.py")
 """Covered whole by unit tests, lines and branches (R9.5)."""
@@ -36,6 +38,7 @@ class Result:
 
 def lint(c: Context) -> None:
     """Every checker runs, also after one found something."""
+    require(workspace.find().repository, CHECK)
     npm = node.npm()
     python = shlex.quote(sys.executable)
     commands = [
@@ -51,6 +54,7 @@ def lint(c: Context) -> None:
 
 def test(c: Context, *, unit: bool, integration: bool, match: str) -> None:
     """Unit tests, the functions' own tests, then the lab's integration tests."""
+    require(workspace.find().repository, CHECK)
     node.ensure()
     both = unit == integration
     results: list[Result] = []
