@@ -38,8 +38,10 @@ PLATFORMS: Mapping[str, tuple[str, ...]] = {
 }
 """Every platform that README.md names, and the tags of the wheels that its oldest version takes."""
 
-AT_A_TIME = 4
-PIP_SECONDS = 600.0
+AT_A_TIME = 2
+"""How many pips run at once: an index without separate metadata makes each download all wheels."""
+PIP_SECONDS = 1200.0
+"""Longest run of one pip, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +178,15 @@ def wheels(pins: Sequence[str], place: Place) -> dict[str, Wheel]:
             "-r", str(requirements),
             *(word for tag in PLATFORMS[place.platform] for word in ("--platform", tag)),
         ]  # fmt: skip
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PIP_SECONDS, check=False
-        )
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=PIP_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise OperatorError(
+                f"{place}: pip took more than {PIP_SECONDS:.0f} s: check the network, then "
+                "run again"
+            ) from None
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
             raise OperatorError(

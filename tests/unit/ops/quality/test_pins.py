@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from invoke.context import MockContext
 from invoke.runners import Result
 
@@ -125,6 +126,20 @@ def test_a_pin_without_a_wheel_is_named_with_the_place_that_lacks_it(
     assert caught.value.code is ExitCode.DIFFERENCE
 
 
+def test_an_index_that_does_not_answer_is_one_line(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pip that hangs ends in no traceback."""
+
+    def hang(*_given: object, **_options: object) -> None:
+        raise subprocess.TimeoutExpired("pip", 1200)
+
+    monkeypatch.setattr(pins.subprocess, "run", hang)
+    with pytest.raises(OperatorError, match="pip took more than 1200 s: check the network"):
+        pins.write()
+    assert (space.repository / "requirements.txt").read_text() == TEXT
+
+
 def test_every_pin_of_this_repository_has_hashes() -> None:
     """Issue 15.4: pip verifies all of them or none; a pin without a hash would stop ./inv."""
     groups = bootstrap.groups_of((ROOT / "requirements.txt").read_text())
@@ -147,6 +162,27 @@ def test_readme_names_what_is_checked() -> None:
     text = (ROOT / "README.md").read_text()
     for promised in (*pins.PLATFORMS, *pins.PYTHONS):
         assert promised in text, promised
+
+
+def test_the_pull_request_s_workflow_runs_both_commands_on_what_readme_names() -> None:
+    """Issue 12: each Python on one platform, and the other platforms with one Python."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())
+    job = workflow["jobs"]["fresh"]
+    matrix = job["strategy"]["matrix"]
+    assert tuple(matrix["python"]) == pins.PYTHONS
+    runners = [*matrix["runner"], *(other["runner"] for other in matrix["include"])]
+    kinds = {"ubuntu-24.04": "Linux x86-64", "ubuntu-24.04-arm": "Linux arm64"}
+    assert {kinds.get(name, "macOS arm64") for name in runners} == set(pins.PLATFORMS)
+    assert job["steps"][-1]["run"] == ".ci/fresh-machine python3"
+
+
+def test_updates_are_proposed_for_everything_that_is_pinned() -> None:
+    """Issue 15.4: Python's packages, Node.js's and the workflows' actions, where they lie."""
+    asked = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    places = {entry["package-ecosystem"]: entry["directory"].strip("/") for entry in asked}
+    assert set(places) == {"pip", "npm", "github-actions"}
+    assert (ROOT / places["pip"] / "requirements.txt").is_file()
+    assert (ROOT / places["npm"] / "package-lock.json").is_file()
 
 
 @pytest.mark.parametrize("code", [0, 1])
