@@ -33,6 +33,10 @@ class Part(ABC):
     def __init__(self, lab: LabContext) -> None:
         self.lab = lab
 
+    def preflight(self) -> None:  # noqa: B027
+        """Raises LabError where this machine can't run the part, before the lab starts. By default
+        every machine can."""
+
     @abstractmethod
     async def start(self) -> None:
         """Start; raise what hinders it."""

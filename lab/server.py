@@ -78,7 +78,10 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        supervisor = Supervisor(context, [part(context) for part in PARTS])
+        parts = [part(context) for part in PARTS]
+        for part in parts:
+            part.preflight()
+        supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
         application = Application(Control(context, emulator, supervisor), emulator)
         await emulator.start()

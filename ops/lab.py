@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lab import client
 from lab.errors import LabError
-from ops import stack_file, workspace
+from ops import node, stack_file, workspace
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
@@ -38,6 +38,7 @@ def environment(address: str) -> dict[str, str]:
 
 def start(space: Workspace, file: StackFile, clock: float | None = None) -> client.Status:
     """The running lab of this workspace, started if need be."""
+    node.ensure()  # the lab runs functions by the Node.js that stands first on PATH
     port = urlsplit(endpoint(file)).port
     try:
         return client.start(space.lab_state, port=port, clock=clock)

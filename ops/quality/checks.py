@@ -14,8 +14,10 @@ from invoke.context import Context
 from rich.text import Text
 
 from ops import node, workspace
+from ops.bootstrap import CHECK
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console
+from ops.quality.pins import require
 
 COMPLETE = (
     "network", "data", "app", "global", "tapstack", "pulumi_protocol", "ops", "tasks.py",
@@ -38,13 +40,14 @@ class Result:
 
 def lint(c: Context) -> None:
     """Every checker runs, also after one found something."""
-    node.ensure()
+    require(workspace.find().repository, CHECK)
+    npm = node.npm()
     python = shlex.quote(sys.executable)
     commands = [
         f"{python} -m ruff check .",
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
-        f"npm run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
+        f"{npm} run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
     ]
     failed = [command for command in commands if _run(c, command) != 0]
     if failed:
@@ -53,6 +56,7 @@ def lint(c: Context) -> None:
 
 def test(c: Context, *, unit: bool, integration: bool, match: str) -> None:
     """Unit tests, the functions' own tests, then the lab's integration tests."""
+    require(workspace.find().repository, CHECK)
     node.ensure()
     both = unit == integration
     results: list[Result] = []
@@ -86,7 +90,9 @@ def _unit(c: Context, report: Path, match: str) -> Result:
 
 
 def _functions_tests(c: Context) -> Result:
-    code, output = _captured(c, f"npm test --silent --prefix {shlex.quote(str(_functions(c)))} ")
+    code, output = _captured(
+        c, f"{node.npm()} test --silent --prefix {shlex.quote(str(_functions(c)))} "
+    )
     return Result("functions", code, _count(output, "pass"), _count(output, "fail"))
 
 
@@ -171,12 +177,11 @@ def _functions(c: Context) -> Path:
     installed = directory / "node_modules" / ".package-lock.json"
     wanted = directory / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        command = f"npm ci --no-audit --no-fund --prefix {shlex.quote(str(directory))}"
-        if _run(c, command) != 0:
-            raise OperatorError(
-                "npm couldn't install the functions' packages: check the network, then run again",
-                ExitCode.ENVIRONMENT,
-            )
+        command = f"{node.npm()} ci --no-audit --no-fund --prefix {shlex.quote(str(directory))}"
+        answer = c.run(command, warn=True, in_stream=False, echo=True)
+        if answer is None or answer.exited != 0:
+            said = "" if answer is None else answer.stderr or answer.stdout
+            raise node.failure("npm couldn't install the functions' packages", said)
     return directory
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 from datetime import UTC, datetime
 
@@ -47,6 +48,8 @@ def test_a_second_deployment_changes_nothing_and_prints_commands_that_work(deplo
         assert int(row["same"]) > 0
     curls = re.findall(r"(us-\w+-\d)\s+(curl .*)", shown.stdout)
     assert [region for region, _ in curls] == [region for _, region in REGIONS]
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on PATH: what deploy-all prints wasn't run as printed")
     for region, command in curls:
         answer = subprocess.run(
             [*shlex.split(command), "-s", "--noproxy", "*", "-w", "%{http_code}"],

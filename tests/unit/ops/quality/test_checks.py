@@ -23,6 +23,7 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     space = Workspace(tmp_path, tmp_path)
     monkeypatch.setattr(checks.workspace, "find", lambda: space)
     monkeypatch.setattr(checks.node, "ensure", lambda: "v20.0.0")
+    monkeypatch.setattr(checks.node, "npm", lambda: "npm")
     directory = tmp_path / "lambda_src/api"
     (directory / "node_modules").mkdir(parents=True)
     (directory / "package-lock.json").touch()
@@ -71,15 +72,27 @@ def test_lint_runs_every_checker_and_names_those_that_found_something(functions:
     checks.lint(Commands())
 
 
-def test_packages_of_the_functions_are_installed_when_their_lock_changed(functions: Path) -> None:
+def test_packages_of_the_functions_are_installed_when_their_lock_changed(
+    functions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fresh clone lints and tests the functions without a step of its own."""
     (functions / "node_modules/.package-lock.json").unlink()
     commands = Commands()
     checks.lint(commands)
     assert f"npm ci --no-audit --no-fund --prefix {functions}" in commands.commands
-    with pytest.raises(OperatorError, match="npm couldn't install") as caught:
-        checks.lint(Commands({"npm ci": (1, "")}))
-    assert caught.value.code is ExitCode.ENVIRONMENT
+    said = "npm error code ENOTFOUND\nnpm error a log lies there\n"
+    with pytest.raises(
+        OperatorError, match=r"install .*\(npm error code ENOTFOUND\): check"
+    ) as fault:
+        checks.lint(Commands({"npm ci": (1, said)}))
+    assert fault.value.code is ExitCode.ENVIRONMENT
+    # A fault that isn't the network's doesn't send anyone there.
+    with pytest.raises(OperatorError, match=r"\(npm error code EACCES\): run again"):
+        checks.lint(Commands({"npm ci": (1, "npm error code EACCES\n")}))
+    # Nobody answers on a dry run.
+    monkeypatch.setattr(Commands, "run", lambda *_given, **_options: None)
+    with pytest.raises(OperatorError, match=r"\(no message\): run again"):
+        checks.lint(Commands())
 
 
 def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
