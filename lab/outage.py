@@ -42,7 +42,7 @@ class Outages:
             }
 
     def lost(self, region: str) -> frozenset[OutageKind]:
-        """What ``region`` has lost now; empty when it is well."""
+        """What ``region`` has lost now; empty when it has everything."""
         return self._lost.get(region, frozenset())
 
     def has_lost(self, region: str, kind: OutageKind) -> bool:

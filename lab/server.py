@@ -43,7 +43,7 @@ logger = logging.getLogger("lab")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the lab until it is told to stop; exit code 1 with one line when it can't start."""
+    """Run the lab until a signal stops it; exit code 1 with one line when it can't start."""
     parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True, help="0 takes any free port")

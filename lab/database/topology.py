@@ -1,4 +1,4 @@
-"""Which clusters there are, and who writes: what the RDS API was told, kept on disk.
+"""Which clusters there are, and who writes: what was asked of the RDS API, kept on disk.
 
 The lab's own record, and for roles the truth: ``describe_global_clusters`` answers from it.
 """

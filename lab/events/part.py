@@ -68,7 +68,7 @@ class EventsPart(Part):
         self.courier = Courier(self.lab)
 
     async def health(self) -> Health:
-        """Healthy while its tasks live; tells how many events wait."""
+        """Healthy while its tasks live; the detail is how many events wait."""
         waiting = len(self.courier.waiting)
         alive = bool(self._tasks) and not any(task.done() for task in self._tasks)
         return Health(alive, f"{waiting} events waiting" if waiting else "nothing waiting")

@@ -67,8 +67,8 @@ def test_the_lab_has_no_circle_of_imports() -> None:
 
 
 def test_no_import_of_the_lab_goes_upward_or_across() -> None:
-    """docs/architecture.md: facts and clock, then engine and provider, the emulator, the parts, the application;
-    rooms of one floor don't know each other."""
+    """docs/architecture.md: facts and clock, then engine and provider, the emulator, the parts, the
+    application; rooms of one floor don't know each other."""
     modules = files()
     wrong = []
     for name, file in modules.items():
