@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 if TYPE_CHECKING:
-    from ops.engine import Options
+    from ops.engines.engine import Options
 
 if find_spec("pulumi") is None or find_spec("rich") is None:
     raise Exit(
@@ -55,7 +55,8 @@ def _all(
     part: tuple[str, str] = ("", ""),
     **options: Any,
 ) -> None:
-    from ops import sequence, session
+    from ops import session
+    from ops.deploy import sequence
 
     layers = sequence.between(sequence.contract_graph(), part[0] or None, part[1] or None)
     driver = session.driver_for(stack, engine, _options(**options))
@@ -63,7 +64,8 @@ def _all(
 
 
 def _one(layer: str, stack: str, engine: str | None, verb: str, **options: Any) -> None:
-    from ops import sequence, session
+    from ops import session
+    from ops.deploy import sequence
 
     sequence.known(sequence.contract_graph(), layer)
     driver = session.driver_for(stack, engine, _options(**options))
@@ -71,13 +73,13 @@ def _one(layer: str, stack: str, engine: str | None, verb: str, **options: Any) 
 
 
 def _options(refresh: bool = False, target: Sequence[str] = (), parallel: int = 0) -> Options:
-    from ops.engine import Options
+    from ops.engines.engine import Options
 
     return Options(refresh, tuple(target), parallel or None)
 
 
 def _end(results: Sequence[Any]) -> None:
-    from ops.driver import exit_code
+    from ops.deploy.driver import exit_code
 
     if code := exit_code(results):
         raise Exit(code=code)
@@ -142,7 +144,9 @@ def destroy_all(
     confirm: str = "",
 ) -> None:
     """Take all layers down, consumers first, and look whether anything is left."""
-    from ops import sequence, session, teardown
+    from ops import session
+    from ops.deploy import sequence
+    from ops.teardown import destroy as teardown
 
     driver = session.driver_for(stack, engine, _options(parallel=parallel))
     _end(teardown.destroy(driver, list(sequence.contract_graph()), confirm))
@@ -237,7 +241,9 @@ def destroy(
     confirm: str = "",
 ) -> None:
     """Take one layer down; the layers that read it must be gone."""
-    from ops import sequence, session, teardown
+    from ops import session
+    from ops.deploy import sequence
+    from ops.teardown import destroy as teardown
 
     sequence.known(sequence.contract_graph(), layer)
     driver = session.driver_for(stack, engine, _options(target=target, parallel=parallel))
@@ -266,7 +272,7 @@ def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
 @reported
 def drift(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
     """Tell what changed in the cloud behind the programs' backs; exit code 5 if anything did."""
-    from ops import drift as drifts
+    from ops.deploy import drift as drifts
 
     drifts.show(stack, engine, json)
 
@@ -313,7 +319,7 @@ def init(
 @reported
 def doctor(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """Examine machine, configuration, backend and account; exit code 3 if something is missing."""
-    from ops import doctor as doctors
+    from ops.doctor import examination as doctors
 
     doctors.show(stack, json)
 
@@ -344,7 +350,7 @@ def cost(
     markdown: bool = False,
 ) -> None:
     """Estimate what a month costs, from what the programs would create."""
-    from ops import cost as report
+    from ops.cost import estimate as report
 
     report.show(stack, compare, json=json, markdown=markdown)
 
@@ -359,7 +365,7 @@ def policy(
     markdown: bool = False,
 ) -> None:
     """Judge what is deployed by the HIPAA conformance rules and the house's own."""
-    from ops import policy as table
+    from ops.policies import table
 
     table.show(stack, engine, as_json=json, markdown=markdown)
 
@@ -426,7 +432,7 @@ def lab_clock(_c: Context, factor: float) -> None:
 @reported
 def lint(c: Context) -> None:
     """Check style and types of all code."""
-    from ops import checks
+    from ops.quality import checks
 
     checks.lint(c)
 
@@ -441,7 +447,7 @@ def lint(c: Context) -> None:
 @reported
 def test(c: Context, unit: bool = False, integration: bool = False, match: str = "") -> None:
     """Run unit, function and lab integration tests, with coverage enforced."""
-    from ops import checks
+    from ops.quality import checks
 
     checks.test(c, unit=unit, integration=integration, match=match)
 
@@ -450,7 +456,7 @@ def test(c: Context, unit: bool = False, integration: bool = False, match: str =
 @reported
 def bench(_c: Context, name: str) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
-    from ops import benches
+    from ops.quality import benches
 
     benches.run(name)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from ops import settings_file, workspace
+from ops import stack_file as settings_file
+from ops import workspace
 from ops.errors import bad_input
 
 HEADER = "# One environment, shared by the four projects; all keys: each project's Pulumi.yaml.\n"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lab import client
 from lab.errors import LabError
 from ops.errors import ExitCode, OperatorError, bad_input
-from ops.settings_file import StackFile
+from ops.stack_file import StackFile
 from ops.workspace import Workspace
 
 ENDPOINT_VARIABLE = "WARM_STANDBY_LAB_ENDPOINT"

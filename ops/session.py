@@ -9,24 +9,20 @@ from typing import Any, TypeVar
 
 from invoke.exceptions import Exit
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from lab.errors import LabError, LabInputError
-from ops import (
-    account,
-    engines,
-    lab,
-    node,
-    pulumi_cli_state,
-    settings_file,
-    teardown,
-    workspace,
-)
-from ops.aws import Clients
-from ops.driver import Driver, lab_environment
-from ops.engine import Options
+from ops import lab, node, workspace
+from ops import stack_file as settings_file
+from ops.cloud import account
+from ops.cloud.clients import Clients
+from ops.deploy.driver import Driver, lab_environment
+from ops.engines import choice as engines
+from ops.engines import state as pulumi_cli_state
+from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError, bad_input
-from ops.settings_file import StackFile
+from ops.stack_file import StackFile
+from ops.teardown import destroy as teardown
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
 from tapstack.errors import TapStackError
 

@@ -6,7 +6,7 @@ import subprocess
 
 from pulumi.automation import PulumiCommand
 
-from ops import pulumi_cli_command
+from ops.engines.pulumi_cli import command as pulumi_cli_command
 from ops.errors import ExitCode, OperatorError
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab import client
-from ops import inventory as inventories
 from ops import lab, session, workspace
-from ops import redrive as redrives
-from ops import status as statuses
-from ops.aws import Clients
-from ops.driver import Driver
-from ops.render import flat_lines, make_console, rows_table
+from ops.cloud import inventory as inventories
+from ops.cloud import redrive as redrives
+from ops.cloud import status as statuses
+from ops.cloud.clients import Clients
+from ops.deploy.driver import Driver
+from ops.deploy.view import flat_lines, make_console, rows_table
 from tapstack.budget import OBJECTIVE_SECONDS, Budget
 
 

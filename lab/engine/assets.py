@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.engine.values import ARCHIVE, ASSET, SIGNATURE, is_asset, transform
+from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE, is_asset, transform
 
 _BLOCK = 512
 _NAME_SIZE = 100

@@ -6,11 +6,11 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from lab.engine.events import Operation
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
 from lab.engine.plugin import PluginError
-from lab.engine.state import ResourceState
+from pulumi_protocol.checkpoint import ResourceState
+from pulumi_protocol.events import Operation
 
 
 class Deletion:

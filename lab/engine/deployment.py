@@ -13,7 +13,6 @@ from pulumi.runtime.proto import resource_pb2
 
 from lab.engine.assets import AssetError, with_hashes
 from lab.engine.deletion import Deletion
-from lab.engine.events import Operation, PropertyDiff
 from lab.engine.journal import Journal
 from lab.engine.operation import (
     OperationRun,
@@ -24,25 +23,24 @@ from lab.engine.operation import (
     own_inputs,
     secretive,
 )
-from lab.engine.paths import differences, ignoring, matches, parse, property_diffs
 from lab.engine.plugin import Difference, InitializationError, Plugin, PluginError
-from lab.engine.state import (
+from pulumi_protocol.checkpoint import ResourceState, now
+from pulumi_protocol.events import Operation, PropertyDiff
+from pulumi_protocol.paths import differences, ignoring, matches, parse, property_diffs
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.urns import (
     INTERNAL_PROVIDER_TYPE,
     PROVIDER_PREFIX,
     STACK_REFERENCE_TYPE,
     STACK_TYPE,
-    ResourceState,
-    now,
 )
-from lab.engine.values import (
+from pulumi_protocol.values import (
     UNKNOWN,
     Properties,
     contains_secret,
     contains_unknown,
-    from_struct,
     plain,
     secret,
-    to_struct,
 )
 
 _UNSUPPORTED_FIELDS = {

@@ -16,22 +16,25 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
-from lab.engine import environment as surroundings
 from lab.engine import project as projects
-from lab.engine import state as states
 from lab.engine.deletion import Deletion
 from lab.engine.deployment import Deployment
-from lab.engine.events import EngineError, Event, Operation, Severity, Summary
 from lab.engine.exporting import exported, imported
 from lab.engine.journal import Journal
-from lab.engine.lock import locked
 from lab.engine.monitor import Engine, Monitor
 from lab.engine.operation import OperationRun, Plugins, ProviderSource
 from lab.engine.plugin import CHANNEL_OPTIONS
 from lab.engine.project import Project
 from lab.engine.refreshing import Refresh
-from lab.engine.state import STACK_TYPE, Checkpoint, Vault
-from lab.engine.values import Properties, masked, plain
+from lab.engine.vault import Vault, read
+from pulumi_protocol.checkpoint import Checkpoint, render
+from pulumi_protocol.environment import isolated
+from pulumi_protocol.events import EngineError, Event, Operation, Severity, Summary
+from pulumi_protocol.files import private_directory, write_atomically
+from pulumi_protocol.lock import locked
+from pulumi_protocol.masking import masked
+from pulumi_protocol.urns import STACK_TYPE
+from pulumi_protocol.values import Properties, plain
 
 _PROGRAM = Path(__file__).with_name("program.py")
 # How long a program that is told to end may take before it is killed (seconds).
@@ -169,8 +172,8 @@ class EmbeddedEngine:
         with self._locked(project):
             checkpoint = imported(deployment, self._vault, project.stack_urn)
             path = self._path(project.name, self._stack)
-            states.private_directory(path.parent)
-            states.write_atomically(path, states.render(checkpoint, self._vault.seal))
+            private_directory(path.parent)
+            write_atomically(path, render(checkpoint, self._vault.seal))
 
     # Preparing
 
@@ -196,7 +199,7 @@ class EmbeddedEngine:
         return self._checkpoint_of(project.name, project.stack)
 
     def _checkpoint_of(self, project: str, stack: str) -> Checkpoint | None:
-        return states.read(self._path(project, stack), self._vault)
+        return read(self._path(project, stack), self._vault)
 
     def _stack_outputs(self, project: str, stack: str) -> Properties | None:
         """The outputs of a stack in the state directory; None when it was never deployed."""
@@ -216,7 +219,7 @@ class EmbeddedEngine:
         environment: Mapping[str, str] | None,
     ) -> None:
         doing = "preview" if run.preview else "up"
-        variables = surroundings.isolated(self._environment, environment)
+        variables = isolated(self._environment, environment)
         for state in before.resources:
             run.learn(state)
         with ExitStack() as stack:
@@ -264,7 +267,7 @@ class EmbeddedEngine:
         for state in before.resources:
             run.learn(state)
         journal = Journal(before, self._path(run.project.name, self._stack), self._vault)
-        variables = surroundings.isolated(self._environment)
+        variables = isolated(self._environment)
         with ExitStack() as stack:
             stack.enter_context(self._interruptible(run))
             server, address = _server(self._parallel)

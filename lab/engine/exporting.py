@@ -8,9 +8,11 @@ import json
 import os
 from typing import Any
 
-from lab.engine.events import EngineError
-from lab.engine.state import STACK_TYPE, Checkpoint, Vault, manifest, parse
-from lab.engine.values import SIGNATURE, is_secret, transform
+from lab.engine.vault import Vault
+from pulumi_protocol.checkpoint import Checkpoint, manifest, parse
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.urns import STACK_TYPE
+from pulumi_protocol.values import SIGNATURE, is_secret, transform
 
 _ITERATIONS = 1_000_000  # of PBKDF2, as the CLI's passphrase provider does
 

@@ -8,15 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.engine.plugin import PluginGoneError
-from lab.engine.state import (
-    Checkpoint,
-    PendingOperation,
-    ResourceState,
-    Vault,
-    private_directory,
-    render,
-    write_atomically,
-)
+from lab.engine.vault import Vault
+from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceState, render
+from pulumi_protocol.files import private_directory, write_atomically
 
 
 class Journal:

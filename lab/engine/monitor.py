@@ -16,9 +16,9 @@ from pulumi.runtime.proto import (
 )
 
 from lab.engine.deployment import Deployment
-from lab.engine.events import Severity
 from lab.engine.operation import OperationRun, StepFailedError
-from lab.engine.values import from_struct
+from pulumi_protocol.events import Severity
+from pulumi_protocol.structs import from_struct
 
 _FEATURES = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,

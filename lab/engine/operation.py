@@ -11,7 +11,10 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab.engine.events import (
+from lab.engine.plugin import Plugin, PluginError, PluginProcess
+from lab.engine.project import Project
+from pulumi_protocol.checkpoint import ResourceState
+from pulumi_protocol.events import (
     EngineError,
     Event,
     LogEvent,
@@ -22,10 +25,9 @@ from lab.engine.events import (
     Severity,
     Summary,
 )
-from lab.engine.plugin import Plugin, PluginError, PluginProcess
-from lab.engine.project import Project
-from lab.engine.state import PROVIDER_PREFIX, ResourceState
-from lab.engine.values import Masker, Properties, plain
+from pulumi_protocol.masking import Masker
+from pulumi_protocol.urns import PROVIDER_PREFIX
+from pulumi_protocol.values import Properties, plain
 
 
 class StepFailedError(Exception):

@@ -15,15 +15,9 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from lab.engine.events import Severity
-from lab.engine.values import (
-    Properties,
-    from_struct,
-    plain,
-    references_as_ids,
-    to_struct,
-    without_asset_contents,
-)
+from pulumi_protocol.events import Severity
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import Properties, plain, references_as_ids, without_asset_contents
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),

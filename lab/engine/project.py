@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lab.engine.events import EngineError
+from pulumi_protocol.events import EngineError
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,

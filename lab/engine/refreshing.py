@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from lab.engine.events import Operation
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
-from lab.engine.paths import ignoring, property_diffs
 from lab.engine.plugin import PluginError
-from lab.engine.state import STACK_REFERENCE_TYPE, ResourceState, now
-from lab.engine.values import contains_secret, secret
+from pulumi_protocol.checkpoint import ResourceState, now
+from pulumi_protocol.events import Operation
+from pulumi_protocol.paths import ignoring, property_diffs
+from pulumi_protocol.urns import STACK_REFERENCE_TYPE
+from pulumi_protocol.values import contains_secret, secret
 
 
 class Refresh:

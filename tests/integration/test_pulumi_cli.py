@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 from deployed_lab import REPOSITORY, Lab, free_port, table
 
-from lab.engine.values import UNKNOWN
-from ops import engines, pulumi_cli_home
-from ops.driver import lab_environment
+from ops.deploy.driver import lab_environment
+from ops.engines import choice as engines
+from ops.engines.pulumi_cli import home as pulumi_cli_home
+from pulumi_protocol.values import UNKNOWN
 from tapstack.contracts import LAYERS
 
 CLI = shutil.which("pulumi")

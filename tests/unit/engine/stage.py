@@ -10,14 +10,16 @@ from typing import Any
 from pulumi.runtime.proto import resource_pb2
 
 from lab.engine.deployment import Deployment
-from lab.engine.events import Event, ResourceEvent, Summary
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun, ProviderSource
 from lab.engine.plugin import Difference, InitializationError, PluginError
 from lab.engine.project import Project
 from lab.engine.refreshing import Refresh
-from lab.engine.state import Checkpoint, Vault, read
-from lab.engine.values import UNKNOWN, Properties, from_struct, plain, to_struct
+from lab.engine.vault import Vault, read
+from pulumi_protocol.checkpoint import Checkpoint
+from pulumi_protocol.events import Event, ResourceEvent, Summary
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import UNKNOWN, Properties, plain
 
 PROVIDER = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
 

@@ -9,10 +9,11 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, MemoryPlugin, Stage
 
-from lab.engine.events import Operation, ResourceEvent
 from lab.engine.operation import StepFailedError
 from lab.engine.plugin import Difference, InitializationError, PluginError, PluginGoneError
-from lab.engine.values import ASSET, SIGNATURE, UNKNOWN, from_struct, secret, to_struct
+from pulumi_protocol.events import Operation, ResourceEvent
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, secret
 
 
 def single(size: int = 1, **options: Any):

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stage import Act, Stage
 
-from lab.engine import environment, project, state
+from lab.engine import project, vault
 from lab.engine.embedded import EmbeddedEngine
-from lab.engine.events import EngineError
 from lab.engine.journal import Journal
-from lab.engine.lock import locked
 from lab.engine.operation import StepFailedError
 from lab.engine.plugin import PluginGoneError
-from lab.engine.values import SECRET, SIGNATURE, secret
+from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceState
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.values import SECRET, SIGNATURE, secret
 
 
 def write(folder: Path, config: str, stack: str | None = "{}") -> Path:
@@ -107,47 +104,6 @@ def test_a_bad_project_file_is_one_line(tmp_path: Path, text: str | None, messag
         project.load(tmp_path, "lab")
 
 
-def test_the_environment_of_children_reaches_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No AWS or Pulumi variable and no proxy of the user's gets through; metadata is off."""
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "https_proxy", "PULUMI_BACKEND_URL"):
-        monkeypatch.setenv(name, "leaked")
-    monkeypatch.setenv("UNRELATED", "kept")
-    made = environment.isolated({"EXTRA": "1"}, None)
-    assert "leaked" not in made.values()
-    assert made["UNRELATED"] == "kept" and made["EXTRA"] == "1"
-    assert made["AWS_EC2_METADATA_DISABLED"] == "true"
-    assert made["AWS_CONFIG_FILE"] == made["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
-
-
-def test_a_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
-    """A second operation is refused in one line with the holder's process id; the lock of a
-    process that was killed is no obstacle."""
-    path = tmp_path / "shop" / "lab.lock"
-    script = (
-        "import sys, pathlib; from lab.engine.lock import locked\n"
-        "with locked(pathlib.Path(sys.argv[1]), 'x'): print('held', flush=True); sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", script, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )
-    assert holder.stdout and holder.stdin
-    holder.stdout.readline()
-    with (
-        pytest.raises(EngineError, match=f"shop: another operation .*process {holder.pid}"),
-        locked(path, "shop"),
-    ):
-        pytest.fail("two hold the lock")
-    holder.kill()
-    holder.wait()
-    with locked(path, "shop"):
-        assert path.read_text().strip() == str(os.getpid())
-    holder.stdin.close()
-    holder.stdout.close()
-
-
 def deployed(stage: Stage) -> EmbeddedEngine:
     """A deployed stack with a secret, a component, a provider and a stack reference."""
     write(stage.folder, "{}")
@@ -156,7 +112,7 @@ def deployed(stage: Stage) -> EmbeddedEngine:
     def program(act: Act) -> None:
         from pulumi.runtime.proto import resource_pb2
 
-        from lab.engine.values import to_struct
+        from pulumi_protocol.structs import to_struct
 
         act.deployment.register(
             resource_pb2.RegisterResourceRequest(type="pulumi:pulumi:Stack", name="shop-lab")
@@ -289,25 +245,25 @@ def test_a_step_counts_when_a_write_begun_after_it_has_ended(tmp_path: Path) -> 
     """When `commit` returns, what was confirmed before is on disk; many threads share writes."""
     from concurrent.futures import ThreadPoolExecutor
 
-    path, vault = tmp_path / "shop" / "lab.json", state.Vault(tmp_path)
-    journal = Journal(state.Checkpoint(), path, vault)
+    path, safe = tmp_path / "shop" / "lab.json", vault.Vault(tmp_path)
+    journal = Journal(Checkpoint(), path, safe)
 
     def step(number: int) -> bool:
-        made = state.ResourceState(f"urn::{number}", "t", custom=True, id=str(number))
+        made = ResourceState(f"urn::{number}", "t", custom=True, id=str(number))
         with journal.pending("creating", made):
-            on_disk = state.read(path, vault)
+            on_disk = vault.read(path, safe)
             assert on_disk is not None
             assert f"urn::{number}" in {one.resource.urn for one in on_disk.pending}
             journal.confirm(made)
         journal.commit()
-        on_disk = state.read(path, vault)
+        on_disk = vault.read(path, safe)
         assert on_disk is not None
         return f"urn::{number}" in {one.urn for one in on_disk.resources}
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(step, range(60)))
     journal.close()
-    last = state.read(path, vault)
+    last = vault.read(path, safe)
     assert last is not None and len(last.resources) == 60 and last.pending == ()
 
 
@@ -315,8 +271,8 @@ def test_a_disk_that_is_full_fails_the_operation(tmp_path: Path) -> None:
     """A checkpoint that can't be written is an error of every step that waits for it."""
     path = tmp_path / "shop" / "lab.json"
     path.mkdir(parents=True)
-    journal = Journal(state.Checkpoint(), path, state.Vault(tmp_path))
-    journal.confirm(state.ResourceState("urn::1", "t", custom=True))
+    journal = Journal(Checkpoint(), path, vault.Vault(tmp_path))
+    journal.confirm(ResourceState("urn::1", "t", custom=True))
     with pytest.raises(OSError, match=r"lab\.json"):
         journal.commit()
 
@@ -367,9 +323,9 @@ def test_a_destroy_that_cannot_clear_up_deletes_nothing(tmp_path: Path) -> None:
 def test_a_preview_s_journal_writes_nothing(tmp_path: Path) -> None:
     """And what is renamed or resolved twice, by two registrations at once, counts once."""
     state_dir = tmp_path / "state"
-    thing = state.ResourceState("urn::a", "t", custom=True, id="1")
-    operation = state.PendingOperation("updating", thing)
-    journal = Journal(state.Checkpoint((thing,), (operation,)), None, state.Vault(state_dir))
+    thing = ResourceState("urn::a", "t", custom=True, id="1")
+    operation = PendingOperation("updating", thing)
+    journal = Journal(Checkpoint((thing,), (operation,)), None, vault.Vault(state_dir))
     for name in ("urn::b", "urn::c"):
         journal.rename("urn::a", thing.changed(urn=name))
         journal.resolve(operation)
@@ -385,16 +341,16 @@ def test_two_that_make_the_key_at_once_share_it(
 ) -> None:
     """Two layers start at once: the second finds the first one's key in its place and takes it,
     or their secrets would be lost to each other."""
-    write_private = state.write_private
+    write_private = vault.write_private
 
     def overtaken(path: Path, content: bytes) -> None:
-        monkeypatch.setattr(state, "write_private", write_private)
-        sealed.append(state.Vault(tmp_path).seal(secret("first")))
+        monkeypatch.setattr(vault, "write_private", write_private)
+        sealed.append(vault.Vault(tmp_path).seal(secret("first")))
         write_private(path, content)
 
     sealed: list[Any] = []
-    monkeypatch.setattr(state, "write_private", overtaken)
-    vault = state.Vault(tmp_path)
-    sealed.append(vault.seal(secret("second")))
-    assert vault.open(sealed) == [secret("first"), secret("second")]
+    monkeypatch.setattr(vault, "write_private", overtaken)
+    safe = vault.Vault(tmp_path)
+    sealed.append(safe.seal(secret("second")))
+    assert safe.open(sealed) == [secret("first"), secret("second")]
     assert [path.name for path in tmp_path.iterdir()] == ["secrets.key"]

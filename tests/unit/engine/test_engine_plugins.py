@@ -17,7 +17,6 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2, status_
 
 from lab.engine import embedded, plugin, program
 from lab.engine.embedded import EmbeddedEngine
-from lab.engine.events import Event, LogEvent
 from lab.engine.monitor import Engine, Monitor
 from lab.engine.operation import OperationRun, StepFailedError
 from lab.engine.plugin import (
@@ -29,7 +28,9 @@ from lab.engine.plugin import (
     PluginProcess,
 )
 from lab.engine.project import Project
-from lab.engine.values import RESOURCE_REFERENCE, SIGNATURE, from_struct, to_struct
+from pulumi_protocol.events import Event, LogEvent
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import RESOURCE_REFERENCE, SIGNATURE
 
 URN = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
 

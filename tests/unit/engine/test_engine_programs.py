@@ -16,7 +16,7 @@ import pytest
 
 from lab.engine import embedded
 from lab.engine.embedded import EmbeddedEngine
-from lab.engine.events import EngineError, Event, LogEvent, Operation, ResourceEvent, Summary
+from pulumi_protocol.events import EngineError, Event, LogEvent, Operation, ResourceEvent, Summary
 
 FIXTURE = Path(__file__).parent / "fixture"
 HEADER = "import pulumi\nfrom fake import Group, Provider, Thing\n"

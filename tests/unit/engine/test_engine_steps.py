@@ -8,10 +8,11 @@ import pytest
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, Stage
 
-from lab.engine.events import LogEvent, PropertyDiff, ResourceEvent, Summary
 from lab.engine.operation import StepFailedError
 from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
-from lab.engine.values import ASSET, SIGNATURE, UNKNOWN, from_struct, is_secret, secret, to_struct
+from pulumi_protocol.events import LogEvent, PropertyDiff, ResourceEvent, Summary
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, is_secret, secret
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int, int]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops import init, settings_file
+from ops import init
+from ops import stack_file as settings_file
 from ops.errors import OperatorError
 from ops.workspace import Workspace
 from tapstack.errors import SettingsError

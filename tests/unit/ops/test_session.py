@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from fake_engine import FakeEngine
 from invoke.exceptions import Exit
-from test_driver import LAB
+from watched_driver import LAB
 
 from lab import client
-from lab.engine.events import EngineError
 from lab.errors import LabError, LabInputError
-from ops import engines, lab, node, session, teardown
+from ops import lab, node, session
+from ops.engines import choice as engines
 from ops.errors import ExitCode, OperatorError
-from ops.settings_file import parse
+from ops.stack_file import parse
+from ops.teardown import destroy as teardown
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
 from tapstack.errors import SettingsError
 
 

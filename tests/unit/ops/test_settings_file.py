@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import settings_file
+from ops import stack_file as settings_file
 from ops.errors import ExitCode, OperatorError
 from ops.workspace import Workspace
 

@@ -9,29 +9,15 @@ from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
-from test_driver import LAB, Watched, watched
+from lab_answers import RUNNING, STOPPED
+from watched_driver import LAB, Watched, watched
 
 from lab import client
 from lab.client import Status
-from ops import inventory, session, show, status
-from ops.settings_file import parse
+from ops import session, show
+from ops.cloud import inventory, status
+from ops.stack_file import parse
 from ops.workspace import Workspace
-
-RUNNING = Status(
-    endpoint="http://127.0.0.1:1",
-    pid=7,
-    state_dir="/lab",
-    regions={"us-east-1": "down", "us-west-2": "up"},
-    parts={
-        "dns": {"healthy": True, "detail": "12 records"},
-        "database": {"healthy": False, "detail": ""},
-    },
-    dns="127.0.0.1:53",
-    front_door="http://127.0.0.1:2",
-    clock=10.0,
-    outages={"us-east-1": ["api", "compute"]},
-)
-STOPPED = Status("", 0, "/lab", {}, {}, "", "", 1.0)
 
 
 @pytest.fixture

@@ -14,12 +14,17 @@ import pytest
 from fake_engine import FakeEngine
 from invoke.context import Context
 from invoke.exceptions import Exit
-from test_driver import Watched, watched
+from watched_driver import Watched, watched
 
 import tasks
-from lab.engine.events import EngineError
-from ops import benches, checks, doctor, drift, init, inventory, policy, session, show
+from ops import init, session, show
+from ops.cloud import inventory
+from ops.deploy import drift
+from ops.doctor import examination as doctor
 from ops.errors import OperatorError
+from ops.policies import table as policy
+from ops.quality import benches, checks
+from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}
@@ -136,7 +141,7 @@ def test_looking_tasks_pass_their_flags_on(
 
 def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """N8: as a table, as JSON, or as the document."""
-    from ops import policy
+    from ops.policies import table as policy
 
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
@@ -146,7 +151,7 @@ def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """NAMES: bench NAME."""
-    from ops import benches
+    from ops.quality import benches
 
     asked: list[str] = []
     monkeypatch.setattr(benches, "run", asked.append)

@@ -10,8 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
+from provider_cases.case import policy, trust
 from provider_client import FailedCallError, ProviderClient, Resource
-from resource_cases import policy, trust
 
 from lab.provider import wire
 from lab.provider.archive import zipped

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from resource_cases import CALCULATED_METRIC
+from provider_cases.alarms import CALCULATED_METRIC
 from scripted_aws import Scripted
 
-from lab.provider import wire
+from lab.provider import decisions, wire
 from lab.provider.registry import resource_type
 
 ACCEPTER = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter"
@@ -149,7 +149,7 @@ def test_what_aws_would_refuse_fails_in_check(
 ) -> None:
     """Traps 17, 18, 21: limits that cost nothing to tell early are told by the input's name; what
     a preview doesn't know yet is no failure."""
-    failures = resource_type(token).check(Scripted(), inputs, {})
+    failures = decisions.failures(resource_type(token), inputs, {}, "us-east-1")
     assert [place for place, _ in failures] == places
 
 
@@ -279,7 +279,7 @@ def test_an_update_calls_for_what_changed_and_nothing_else(
     to AWS's default."""
     aws = Scripted()
     changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-    resource_type(token).do_update(aws, "x", before, after, changed, {})
+    resource_type(token).update(aws, "x", before, after, changed, {})
     assert aws.made == made
 
 
@@ -309,7 +309,7 @@ def test_a_deletion_takes_what_would_hold_it(
 ) -> None:
     """Trap 31, R9.3: what others put into it goes first where the program says so."""
     aws = Scripted(answers, pages)
-    resource_type(token).do_delete(aws, "x", props)
+    resource_type(token).delete(aws, "x", props)
     assert [operation for operation, _ in aws.made if operation in made] == made
     assert aws.made[-1][0] == made[-1]
 
@@ -320,7 +320,7 @@ def test_a_rule_without_priority_gets_the_next_one() -> None:
         "DescribeRules": {"Rules": [{"Priority": "default"}, {"Priority": "7"}]},
         "CreateRule": {"Rules": [{"RuleArn": "r"}]},
     })  # fmt: skip
-    assert resource_type(RULE).do_create(aws, {"listenerArn": "l", "conditions": []}) == "r"
+    assert resource_type(RULE).create(aws, {"listenerArn": "l", "conditions": []}) == "r"
     assert aws.made[-1][1]["Priority"] == 8
 
 
@@ -340,7 +340,7 @@ def test_a_function_s_concurrency_is_reserved_later() -> None:
     """R2.4: a reservation that the program adds is made by the next update."""
     aws = Scripted({"GetFunction": {"Configuration": {"State": "Active"}}})
     changed = ["reservedConcurrentExecutions"]
-    resource_type(FUNCTION).do_update(aws, "f", {}, {changed[0]: 3}, changed, {})
+    resource_type(FUNCTION).update(aws, "f", {}, {changed[0]: 3}, changed, {})
     assert aws.made[-1] == (
         "PutFunctionConcurrency", {"FunctionName": "f", "ReservedConcurrentExecutions": 3},
     )  # fmt: skip
@@ -350,7 +350,7 @@ def test_a_secret_s_replica_under_another_key_is_made_anew() -> None:
     """Trap 4: AWS changes no replica's key: it is withdrawn and replicated again."""
     aws = Scripted({"DescribeSecret": {"ARN": "a"}})
     before, after = ({"replicas": [{"region": "us-west-2", "kmsKeyId": key}]} for key in "ab")
-    resource_type(SECRET).do_update(aws, "a", before, after, ["replicas"], {})
+    resource_type(SECRET).update(aws, "a", before, after, ["replicas"], {})
     made = [operation for operation, _ in aws.made if operation != "DescribeSecret"]
     assert made == ["RemoveRegionsFromReplication", "ReplicateSecretToRegions"]
     assert aws.made[-1][1]["AddReplicaRegions"] == [{"Region": "us-west-2", "KmsKeyId": "b"}]
@@ -380,18 +380,18 @@ def test_a_peering_is_accepted_where_and_when_the_program_says_so() -> None:
             return super().call(service, operation, *rest, **more)
 
     aws, kind = Advancing(), resource_type(ACCEPTER)
-    kind.do_update(aws, "pcx", {}, {"autoAccept": True}, ["autoAccept"], {})
+    kind.update(aws, "pcx", {}, {"autoAccept": True}, ["autoAccept"], {})
     assert [call for call in aws.made if call == accept] == [accept]
-    kind.do_update(aws, "pcx", {"autoAccept": True}, {"autoAccept": True}, ["autoAccept"], {})
-    kind.do_update(aws, "pcx", {}, {"autoAccept": True, "tagsAll": {}}, ["tagsAll"], {})
+    kind.update(aws, "pcx", {"autoAccept": True}, {"autoAccept": True}, ["autoAccept"], {})
+    kind.update(aws, "pcx", {}, {"autoAccept": True, "tagsAll": {}}, ["tagsAll"], {})
     assert [call for call in aws.made if call == accept] == [accept]
 
 
 def test_a_secret_version_changes_by_another_version() -> None:
     """Trap 3: a value is never overwritten in place."""
     kind = resource_type(SECRET_VERSION)
-    assert all(kind.replaces(Scripted(), key) for key in ("secretId", "secretString"))
-    assert all(resource_type(ASSOCIATION).replaces(Scripted(), key) for key in ("subnetId",))
+    assert all(kind.replaces(key) for key in ("secretId", "secretString"))
+    assert all(resource_type(ASSOCIATION).replaces(key) for key in ("subnetId",))
 
 
 def test_objects_that_may_not_be_deleted_are_named_and_tags_may_all_go() -> None:
@@ -403,6 +403,6 @@ def test_objects_that_may_not_be_deleted_are_named_and_tags_may_all_go() -> None
     })  # fmt: skip
     kind = resource_type(BUCKET)
     with pytest.raises(RuntimeError, match="DeleteObjects: AccessDenied: a"):
-        kind.do_delete(aws, "b", {"forceDestroy": True})
+        kind.delete(aws, "b", {"forceDestroy": True})
     kind.retag(aws, "b", {"tagsAll": {"A": "b"}}, {}, {})
     assert aws.made[-1] == ("DeleteBucketTagging", {"Bucket": "b"})

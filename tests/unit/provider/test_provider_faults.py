@@ -10,9 +10,12 @@ from botocore.exceptions import ClientError
 from scripted_aws import Scripted
 
 from lab.provider import aws as aws_module
+from lab.provider import lifecycle
 from lab.provider.aws import ENDPOINT_VARIABLE, Aws
+from lab.provider.declaration import op
+from lab.provider.lifecycle import UnfinishedError
 from lab.provider.registry import resource_type
-from lab.provider.resource import ResourceType, UnfinishedError, op
+from lab.provider.resource import ResourceType
 
 BUCKET = "aws:s3/bucket:Bucket"
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -85,9 +88,9 @@ def test_a_deletion_forgives_only_what_is_gone_already(
 ) -> None:
     """R9.3, traps 1 and 28b: a half-finished destroy can be repeated; a refusal stays one."""
     kind = resource_type(token)
-    kind.do_delete(Scripted({**aws.answers, operation: forgiven}, aws.pages), "x", props)
+    kind.delete(Scripted({**aws.answers, operation: forgiven}, aws.pages), "x", props)
     with pytest.raises(ClientError, match="AccessDenied"):
-        kind.do_delete(Scripted({**aws.answers, operation: "AccessDenied"}, aws.pages), "x", props)
+        kind.delete(Scripted({**aws.answers, operation: "AccessDenied"}, aws.pages), "x", props)
 
 
 def test_keys_and_tags_that_may_not_be_read_are_told_or_passed_by() -> None:
@@ -130,7 +133,7 @@ def test_a_failure_inside_an_answer_of_success_is_a_failure(
 ) -> None:
     """R9.3: AWS answers some failures with HTTP 200; nothing may be recorded as made."""
     with pytest.raises(RuntimeError, match=why):
-        resource_type(token).do_create(Scripted(answers), props)
+        resource_type(token).create(Scripted(answers), props)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +162,9 @@ def test_a_function_that_fails_fails_its_invocation() -> None:
     aws = Scripted({"Invoke": {"FunctionError": "Unhandled", "Payload": body}})
     kind = resource_type("aws:lambda/invocation:Invocation")
     with pytest.raises(RuntimeError, match=r"function f answered Unhandled: .*no table"):
-        kind.create_resource(aws, {"functionName": "f", "input": "{}"})
+        lifecycle.create(kind, aws, {"functionName": "f", "input": "{}"})
     assert kind.look_up(aws, {"functionName": "f", "input": "{}"}) is None
-    assert all(kind.replaces(aws, key) for key in ("functionName", "input", "triggers"))
+    assert all(kind.replaces(key) for key in ("functionName", "input", "triggers"))
 
 
 def test_an_unfinished_resource_that_can_t_be_read_is_still_handed_over() -> None:
@@ -174,9 +177,9 @@ def test_an_unfinished_resource_that_can_t_be_read_is_still_handed_over() -> Non
     kind = resource_type("aws:cloudwatch/logGroup:LogGroup")
     inputs = {"name": "/a"}
     with pytest.raises(UnfinishedError, match="ThrottlingException") as made:
-        kind.create_resource(aws, inputs)
+        lifecycle.create(kind, aws, inputs)
     with pytest.raises(UnfinishedError, match="ThrottlingException") as changed:
-        kind.update_resource(aws, "/a", {"arn": "a", **inputs}, inputs, inputs)
+        lifecycle.update(kind, aws, "/a", {"arn": "a", **inputs}, inputs, inputs)
     assert (made.value.ident, changed.value.ident) == ("/a", "/a")
     assert made.value.outputs["name"] == changed.value.outputs["name"] == "/a"
 
@@ -187,24 +190,24 @@ def test_a_cluster_is_promoted_but_never_made_a_replica() -> None:
     source = {"replicationSourceIdentifier": "arn:aws:rds:us-east-1:0:cluster:other"}
     aws = Scripted()
     changed = ["replicationSourceIdentifier"]
-    kind.do_update(aws, "c", source, {}, changed, {})
+    kind.update(aws, "c", source, {}, changed, {})
     assert aws.made == [("PromoteReadReplicaDBCluster", {"DBClusterIdentifier": "c"})]
     with pytest.raises(RuntimeError, match="can't be made a replica"):
-        kind.do_update(aws, "c", {}, source, changed, {})
+        kind.update(aws, "c", {}, source, changed, {})
 
 
 def test_a_cluster_goes_once_and_leaves_the_snapshot_asked_for() -> None:
     """R9.3: a final snapshot has the name given; a cluster that is going isn't deleted again."""
     kind = resource_type(CLUSTER)
     aws = Scripted(CLUSTER_ANSWER)
-    kind.do_delete(aws, "c", {"skipFinalSnapshot": False, "finalSnapshotIdentifier": "last"})
+    kind.delete(aws, "c", {"skipFinalSnapshot": False, "finalSnapshotIdentifier": "last"})
     assert aws.made[-1] == (
         "DeleteDBCluster",
         {"DBClusterIdentifier": "c", "SkipFinalSnapshot": False,
          "FinalDBSnapshotIdentifier": "last"},
     )  # fmt: skip
     going = Scripted({"DescribeDBClusters": {"DBClusters": [{"Status": "deleting"}]}})
-    kind.do_delete(going, "c", CLUSTER_PROPS)
+    kind.delete(going, "c", CLUSTER_PROPS)
     assert [operation for operation, _ in going.made] == ["DescribeDBClusters"]
 
 
@@ -237,7 +240,7 @@ def test_an_input_taken_away_is_reset_or_the_update_refuses() -> None:
     what has neither is named."""
     aws, kind = Scripted(), Waits()
     before = {"layers": ["a"], "description": "x", "timeout": 9}
-    kind.do_update(aws, "f", before, {}, ["description", "layers", "timeout"], {})
+    kind.update(aws, "f", before, {}, ["description", "layers", "timeout"], {})
     assert aws.made == [
         (
             "UpdateFunctionConfiguration",
@@ -245,7 +248,7 @@ def test_an_input_taken_away_is_reset_or_the_update_refuses() -> None:
         )
     ]
     with pytest.raises(RuntimeError, match="vpcConfig can't be unset in place"):
-        kind.do_update(aws, "f", {"vpcConfig": {}}, {}, ["vpcConfig"], {})
+        kind.update(aws, "f", {"vpcConfig": {}}, {}, ["vpcConfig"], {})
 
 
 def test_a_refusal_that_passes_is_asked_again_until_the_time_is_up(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from provider_cases import CASES
+from provider_cases.case import Case, World
 from provider_client import ProviderClient, Resource
-from resource_cases import CASES, Case, World
 
 from lab.provider import wire
 from lab.provider.invokes import FUNCTIONS
@@ -47,31 +48,28 @@ def clients(lab_endpoint: str) -> Clients:
     return {region: ProviderClient(lab_endpoint, region, DEFAULT_TAGS) for region in REGIONS}
 
 
-@pytest.fixture(scope="module")
-def lives(clients: Clients) -> dict[str, Life]:
-    """All cases, made in order and deleted in the reverse order."""
-    world: World = {}
-    found = {case.key: Life() for case in CASES}
-    for case in CASES:
-        _live(clients[case.region], case, world, found[case.key])
-    for case in reversed(CASES):
-        if case.key in world:
-            _die(clients[case.region], case, world[case.key], found[case.key])
-    return found
+@pytest.fixture
+def world(clients: Clients) -> Iterator[World]:
+    """What a case needs, made for it alone."""
+    made = World(clients, CASES)
+    yield made
+    made.end()
 
 
-def _live(client: ProviderClient, case: Case, world: World, life: Life) -> None:
+def _life(world: World, case: Case) -> Life:
+    """Everything that a resource goes through."""
+    life, client = Life(), world.client(case)
+    inputs = world.inputs(case)
     if not case.born and not case.stays:
-        life.expect("look up before", lambda: _absent(client, case, world))
+        life.expect("look up before", lambda: _absent(client, case, inputs))
     try:
-        resource = client.create(case.token, case.key, case.inputs(world))
+        resource = client.create(case.token, case.key, inputs)
     except Exception as error:
         life.problems.append(f"create: {error}")
-        return
-    world[case.key] = resource
+        return life
     life.made = True
     life.expect("read", lambda: _drift(client, resource))
-    life.expect("unchanged", lambda: _difference(client, resource, case.inputs(world)))
+    life.expect("unchanged", lambda: _difference(client, resource, inputs))
     if case.found:
         life.expect("look up", lambda: _found(client, resource))
     if case.got:
@@ -83,11 +81,16 @@ def _live(client: ProviderClient, case: Case, world: World, life: Life) -> None:
     if client.kind(case.token).tagging:
         life.expect("tags", lambda: _retag(client, resource))
     life.expect("completed", lambda: _completed(client, resource))
+    life.expect("delete", lambda: client.delete(resource))
+    life.expect("second delete", lambda: client.delete(resource))
+    if not case.stays:
+        life.expect("gone", lambda: client.read(resource).id)
+    return life
 
 
-def _absent(client: ProviderClient, case: Case, world: World) -> str:
+def _absent(client: ProviderClient, case: Case, inputs: dict[str, Any]) -> str:
     resource = Resource(case.token, case.key)
-    resource.inputs = client.checked(resource, case.inputs(world))
+    resource.inputs = client.checked(resource, inputs)
     found = client.read(resource, by_name=True).id
     return f"{found!r} is taken for it" if found else ""
 
@@ -148,26 +151,19 @@ def _update(client: ProviderClient, resource: Resource, changed: dict[str, Any])
     return _difference(client, resource, changed)
 
 
-def _die(client: ProviderClient, case: Case, resource: Resource, life: Life) -> None:
-    life.expect("delete", lambda: client.delete(resource))
-    life.expect("second delete", lambda: client.delete(resource))
-    if not case.stays:
-        life.expect("gone", lambda: client.read(resource).id)
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
-def test_a_resource_lives_as_it_is_declared(lives: dict[str, Life], case: Case) -> None:
+@pytest.mark.parametrize("case", CASES.values(), ids=lambda case: case.key)
+def test_a_resource_lives_as_it_is_declared(world: World, case: Case) -> None:
     """Not found before it is made; made; read back without drift; unchanged inputs are no
     difference; found by its natural key; changed in place; tagged anew; what an interruption left
     undone completed; deleted twice and gone (N7, R9.3)."""
-    life = lives[case.key]
+    life = _life(world, case)
     assert life.made, life.problems
     assert life.problems == []
 
 
 def test_every_type_has_a_life() -> None:
     """No type is declared without a test."""
-    assert set(all_types()) == {case.token for case in CASES}
+    assert set(all_types()) == {case.token for case in CASES.values()}
 
 
 def test_no_type_or_function_is_without_a_program_that_uses_it() -> None:

@@ -4,7 +4,8 @@ import json
 
 from harness import Deployment, program, run_program
 
-from tapstack.regions import EMULATED_SERVICES, Pair
+from tapstack.pair import Pair
+from tapstack.regions import EMULATED_SERVICES
 
 
 def providers(deployment: Deployment) -> dict[str, dict[str, object]]:
