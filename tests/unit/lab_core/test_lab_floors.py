@@ -15,7 +15,9 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"engine": "engine", "provider": "provider"},
     {"emulator": "emulator"},
     {name: name for name in ("events", "objects", "database", "dns", "metrics")},
-    dict.fromkeys(("parts", "supervisor", "control", "application", "server"), "application"),
+    dict.fromkeys(
+        ("parts", "supervisor", "guard", "control", "application", "server"), "application"
+    ),
 )
 """From the ground up: module or folder of ``lab`` → the room that it belongs to."""
 OUTSIDE = {Path("emulator/bootstrap.py"), Path("provider/registry.py")}
