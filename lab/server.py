@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -39,6 +40,7 @@ HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
 FAREWELL_SECONDS = 2.0
 """How long the lab's end waits for requests that are being answered."""
+MOST_DESCRIPTORS = 65_536
 logger = logging.getLogger("lab")
 
 
@@ -53,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         level=os.environ.get("LAB_LOG_LEVEL", "WARNING"),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    raise_descriptor_limit()
     try:
         asyncio.run(run(options.state_dir.absolute(), options.port, options.clock))
     except LabError as error:
@@ -97,6 +100,27 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             (state_dir / "lab.json").unlink(missing_ok=True)
 
 
+class Connection(TCPServer):
+    """A connection that ends with its client. Hypercorn's waits until its keep-alive time is over
+    when the client has closed it, and keeps the socket as long."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system allows, within reason: shells give 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        logger.warning("the limit of %d descriptors can't be raised: %s", soft, error)
+
+
 async def serve(application: Application, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve an ASGI application on one listening socket until ``stop`` is set."""
     config = Config()
@@ -114,7 +138,7 @@ async def serve(application: Application, listener: socket.socket, stop: asyncio
         connections.add(task)
         task.add_done_callback(connections.discard)
         connection.set(writer)
-        await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        await Connection(wrapped, loop, config, context, {}, reader, writer)
 
     server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
     try:
