@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lab.errors import LabError
+from pulumi_protocol.files import write_atomically
 
 REGIONS = ("us-east-1", "us-west-2")
 
@@ -67,9 +68,10 @@ class Outages:
 
     def _write(self, lost: dict[str, frozenset[OutageKind]]) -> None:
         text = json.dumps({region: sorted(kinds) for region, kinds in lost.items()})
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(text)
-        temporary.replace(self._path)
+        try:
+            write_atomically(self._path, text)
+        except OSError as error:
+            raise LabError(f"the outage can't be kept in {self._path}: {error.strerror}") from None
         self._lost = lost
 
 

@@ -35,6 +35,7 @@ from lab.errors import LabError
 from lab.outage import Outages
 from lab.parts import PARTS
 from lab.supervisor import Supervisor
+from pulumi_protocol.files import write_atomically
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     raise_descriptor_limit()
+    # What the emulator and the functions write beside our own files holds secrets, too.
+    os.umask(0o077)
     try:
         asyncio.run(run(options.state_dir.absolute(), options.port, options.clock))
     except LabError as error:
@@ -223,11 +226,7 @@ def _write_record(context: LabContext, clock: float) -> None:
         "token": context.internal_token,
     }
     path = context.state_dir / "lab.json"
-    temporary = path.with_suffix(".json.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(record, file)
-    temporary.replace(path)
+    write_atomically(path, json.dumps(record))
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ import psycopg
 from psycopg import sql
 
 from lab.database import replication
-from lab.database.certificates import write_private
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
 from lab.database.topology import Cluster, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
+from pulumi_protocol.files import write_private
 
 logger = logging.getLogger("lab.database")
 

@@ -26,7 +26,6 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from lab.database.binaries import RunAs, binaries_of, clean_environment, run, unprivileged_user
-from lab.database.certificates import write_private
 from lab.database.postgres_settings import (
     ADMIN,
     CLIENT_AUTHENTICATION,
@@ -35,6 +34,7 @@ from lab.database.postgres_settings import (
     configuration,
 )
 from lab.errors import LabError
+from pulumi_protocol.files import write_private
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
@@ -108,6 +108,7 @@ class PostgresServer:
         """Make an empty database cluster, with checksums, which pg_rewind needs."""
         self.prepare_directory()
         password_file = self.directory / "initdb.password"
+        password_file.unlink(missing_ok=True)
         write_private(password_file, self.admin_password.encode())
         self.run_as.own(password_file)
         try:
@@ -299,6 +300,7 @@ class PostgresServer:
 
     def _write(self, name: str, content: str) -> None:
         temporary = self.directory / f"{name}.tmp"
+        temporary.unlink(missing_ok=True)
         write_private(temporary, content.encode())
         self.run_as.own(temporary)
         temporary.replace(self.directory / name)
