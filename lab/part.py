@@ -39,7 +39,7 @@ class Part(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Start; raise what hinders it."""
+        """Start; raise what prevents it."""
 
     @abstractmethod
     async def stop(self) -> None:

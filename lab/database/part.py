@@ -1,4 +1,4 @@
-"""The lab's database: servers that follow what RDS was told, and the way to them."""
+"""The lab's database: servers that follow RDS's API, and the way to them."""
 
 from __future__ import annotations
 

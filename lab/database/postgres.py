@@ -5,7 +5,7 @@ and the lab kills processes, not machines. So a row that was acknowledged is in 
 SIGKILL; a power cut on the laptop may cost the lab's data, which is nobody's.
 
 The binaries are built without TLS; the lab's network part speaks it before them
-(``lab/database/proxy.py``), and nothing but that part is told a server's port.
+(``lab/database/proxy.py``), and nothing but that part knows a server's port.
 """
 
 from __future__ import annotations
@@ -26,18 +26,16 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from lab.database.binaries import RunAs, binaries_of, clean_environment, run, unprivileged_user
-from lab.database.certificates import write_private
-from lab.database.postgres_configuration import (
+from lab.database.postgres_settings import (
+    ADMIN,
+    CLIENT_AUTHENTICATION,
+    HOST,
     ServerSettings,
-    access_rules,
-    parameters,
-    rendered,
+    configuration,
 )
 from lab.errors import LabError
+from pulumi_protocol.files import write_private
 
-HOST = "127.0.0.1"
-ADMIN = "rdsadmin"
-"""The superuser that RDS keeps for itself; the lab's own connections and replication use it."""
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 KILL_TIMEOUT = 5.0
@@ -110,6 +108,7 @@ class PostgresServer:
         """Make an empty database cluster, with checksums, which pg_rewind needs."""
         self.prepare_directory()
         password_file = self.directory / "initdb.password"
+        password_file.unlink(missing_ok=True)
         write_private(password_file, self.admin_password.encode())
         self.run_as.own(password_file)
         try:
@@ -293,18 +292,15 @@ class PostgresServer:
         return port
 
     def _write_configuration(self) -> None:
-        self._write("pg_hba.conf", access_rules(HOST, ADMIN))
-        values = {
-            "data_directory": str(self.data),
-            "hba_file": str(self.directory / "pg_hba.conf"),
-            "listen_addresses": HOST,
-            "port": self.port,
-            **parameters(self.settings, HOST, ADMIN, self.admin_password),
-        }
-        self._write("postgresql.conf", rendered(values))
+        self._write("pg_hba.conf", CLIENT_AUTHENTICATION)
+        written = configuration(
+            self.directory, self.data, self.port, self.settings, self.admin_password
+        )
+        self._write("postgresql.conf", written)
 
     def _write(self, name: str, content: str) -> None:
         temporary = self.directory / f"{name}.tmp"
+        temporary.unlink(missing_ok=True)
         write_private(temporary, content.encode())
         self.run_as.own(temporary)
         temporary.replace(self.directory / name)

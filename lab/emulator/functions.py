@@ -97,7 +97,7 @@ class _Pool:
         self.idle.append(worker)
 
     def close(self) -> None:
-        """End all workers; those that wait are told so."""
+        """End all workers; those that wait are cancelled."""
         self.closed = True
         for worker in self.workers:
             worker.kill()
@@ -365,7 +365,7 @@ def _not_started(error: Exception) -> dict[str, Any]:
 
 
 def principal_key(role_arn: str) -> str:
-    """The access key id that a function of this role signs with: it tells the role apart."""
+    """The access key id that a function of this role signs with: it identifies the role."""
     return "ASIA" + hashlib.sha256(role_arn.encode()).hexdigest()[:16].upper()
 
 

@@ -21,6 +21,7 @@ from lab.emulator.services import (
     rds,
     route53,
     s3,
+    s3_files,
     secretsmanager,
     sns,
     sqs,
@@ -35,6 +36,7 @@ MENDS: dict[ModuleType, str] = {
     elbv2: "rule conditions and forward configurations dropped, one zone id for all regions, "
     "invented zones, always healthy targets",
     rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
+    s3_files: "keys renamed or lost at a restart; objects answered with 200 on a full disk",
     s3: "replication configurations cut down; versioning's order not held",
     secretsmanager: "replicas at creation ignored and never removed alone",
     route53: "health checks' regions, children and inversion; status; reserved zones",

@@ -25,7 +25,6 @@ def install(mending: Mending) -> None:
         "DeleteBucketMetricsConfiguration ListBucketMetricsConfigurations",
         mends.metrics,
     )
-    mend("s3", "DeleteObject DeleteObjects", mends.deleted)
 
 
 class S3:
@@ -97,24 +96,6 @@ class S3:
             del held[name]
             return ApiResponse({}, status=204)
         return ApiResponse({"MetricsConfiguration": copy.deepcopy(held[name])})
-
-    async def deleted(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """What a delete marker hides stays hidden after a restart: the emulator keeps the current
-        versions on disk, and markers in memory only."""
-        from ministack.services import s3
-
-        response = await call_next(request)
-        if response.ok:
-            bucket = request.parameters["Bucket"]
-            deleted = response.result.get("Deleted") or [
-                {"Key": request.parameters.get("Key"), **response.result}
-            ]
-            with scope(request):
-                for item in deleted:
-                    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
-                    if item.get("DeleteMarker") and item["Key"] not in objects:
-                        s3._delete_persisted_object(bucket, item["Key"])
-        return response
 
     async def versioning(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Versioning can't be suspended while the bucket replicates (trap 22)."""

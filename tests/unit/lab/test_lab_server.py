@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from lab import server
@@ -215,3 +217,64 @@ def test_a_request_without_an_http_call_needs_no_rewriting() -> None:
     request.parameters["a"] = 2
     request.rewrite()
     assert (request.call, request.parameters) == (None, {"a": 2})
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "while it is answered"])
+def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
+    """Issue 15.13: a kept-alive connection is closed with its client, not three minutes later; of
+    each write two were left, until the process had no descriptor any more."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        arrived.set()
+        if busy:
+            await go_on.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def waiting(port: int) -> list[Any]:
+        return [
+            connection
+            for connection in psutil.Process().net_connections("tcp4")
+            if connection.laddr.port == port and connection.status == psutil.CONN_CLOSE_WAIT
+        ]
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        listener = server._listen(0)
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        await arrived.wait()
+        if not busy:
+            assert b" 204 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        go_on.set()
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0.1)
+            while waiting(port):
+                await asyncio.sleep(0.05)
+        stop.set()
+        await serving
+
+    asyncio.run(live())
+
+
+def test_the_limit_of_descriptors_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 15.13: shells start programs with 1,024; what the system allows is taken, as far as it
+    is sensible, and a system that allows no more is no failure."""
+    raised: list[tuple[int, int]] = []
+    limits = [(1024, 1_048_576), (1024, 4096), (65_536, 65_536), (1024, resource.RLIM_INFINITY)]
+    for soft, hard in limits:
+        monkeypatch.setattr(resource, "getrlimit", lambda _kind, s=soft, h=hard: (s, h))
+        monkeypatch.setattr(resource, "setrlimit", lambda _kind, given: raised.append(given))
+        server.raise_descriptor_limit()
+    assert raised == [(65_536, 1_048_576), (4096, 4096), (65_536, resource.RLIM_INFINITY)]
+
+    def refuse(_kind: int, _given: tuple[int, int]) -> None:
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    server.raise_descriptor_limit()

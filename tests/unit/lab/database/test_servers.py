@@ -21,7 +21,7 @@ from lab.database import fleet as fleets
 from lab.database.binaries import RunAs, run
 from lab.database.fleet import Fleet
 from lab.database.postgres import PostgresServer
-from lab.database.postgres_configuration import Upstream
+from lab.database.postgres_settings import Upstream
 from lab.database.topology import Cluster, GlobalDatabase, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind

@@ -3,8 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from botocore.exceptions import ClientError
-
+from lab.api import ApiRefusal
 from lab.clock import Clock
 from lab.dns import part as parts
 from lab.dns.health_checks import CheckConfig
@@ -14,24 +13,26 @@ EAST, WEST = "us-east-1", "us-west-2"
 
 
 def dns(alarms):
-    """A part over CloudWatch clients that list ``alarms``, name → state, in us-east-1."""
+    """A part over a CloudWatch that lists ``alarms``, name → state, in us-east-1."""
 
-    def client(_service, region):
-        listed = [
-            {"AlarmName": name, "StateValue": state}
-            for name, state in (alarms if region == EAST else {}).items()
-        ]
-        pages = [{"MetricAlarms": listed}]
-        return SimpleNamespace(
-            get_paginator=lambda _name: SimpleNamespace(paginate=lambda **_given: pages)
-        )
+    async def every(service, region, operation, key, AlarmTypes):  # noqa: N803 - AWS's name
+        assert (service, operation) == ("cloudwatch", "DescribeAlarms")
+        assert [f"{name}s" for name in AlarmTypes] == [key]
+        if (region, key) != (EAST, "MetricAlarms"):
+            return []
+        return [{"AlarmName": name, "StateValue": state} for name, state in alarms.items()]
 
-    return DnsPart(SimpleNamespace(clock=Clock(1000), port=1, client=client))  # type: ignore[arg-type]
+    aws = SimpleNamespace(every=every)
+    return DnsPart(SimpleNamespace(clock=Clock(1000), port=1, aws=aws))  # type: ignore[arg-type]
+
+
+async def no_balancers(_aws):
+    return {}
 
 
 def test_an_alarm_that_was_deleted_has_no_state(monkeypatch):
     """R3.1: a check over it goes by its status for insufficient data, not by the last it heard."""
-    monkeypatch.setattr(parts, "deployed_load_balancers", lambda _clients: {})
+    monkeypatch.setattr(parts, "deployed_load_balancers", no_balancers)
     alarms = {"a": "ALARM"}
     part = dns(alarms)
     part._checks["check"] = CheckConfig(
@@ -41,10 +42,10 @@ def test_an_alarm_that_was_deleted_has_no_state(monkeypatch):
         alarm_region=EAST,
         insufficient_data="Healthy",
     )
-    part._read_balancers()
+    asyncio.run(part._read_balancers())
     assert not part.check_healthy("check")
     alarms.clear()
-    part._read_balancers()
+    asyncio.run(part._read_balancers())
     assert part.check_healthy("check")
 
 
@@ -52,10 +53,10 @@ def test_a_look_that_fails_is_followed_by_the_next(monkeypatch):
     """A load balancer deleted between two calls of one look must not end the DNS server."""
     looks = []
 
-    def look(_clients):
+    async def look(_aws):
         looks.append(1)
         if len(looks) == 1:
-            raise ClientError({"Error": {"Code": "LoadBalancerNotFound"}}, "DescribeTargetGroups")
+            raise ApiRefusal("LoadBalancerNotFound", "gone")
         return {}
 
     monkeypatch.setattr(parts, "deployed_load_balancers", look)

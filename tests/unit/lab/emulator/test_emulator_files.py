@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab.call import Answer, drop, read_call, send_answer
-from lab.emulator.saving import Saver
+from lab.emulator.saving import NotSaved, Saver
 
 
 def test_headers_in_latin_and_in_utf_8_are_read_and_sent() -> None:
@@ -61,11 +61,15 @@ def test_who_gave_up_and_what_fails_do_not_stop_saving(
         left = asyncio.create_task(saver.saved("good"))
         await asyncio.sleep(0)
         saver._waiting["good"][0].cancel()
-        await asyncio.gather(saver.saved("good"), saver.saved("bad"))
+        good, bad = await asyncio.gather(
+            saver.saved("good"), saver.saved("bad"), return_exceptions=True
+        )
+        assert good is None
+        assert isinstance(bad, NotSaved)
         with pytest.raises(asyncio.CancelledError):
             await left
 
     with caplog.at_level(logging.ERROR, "lab"):
         asyncio.run(save())
     assert json.loads((tmp_path / "new" / "good.json").read_text()) == {"a": 1}
-    assert "the state of bad could not be saved" in caplog.text
+    assert "the lab could not save bad: ZeroDivisionError" in caplog.text

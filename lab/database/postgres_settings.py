@@ -1,10 +1,13 @@
-"""What a server's files say: a pure function of the settings that may change over its life."""
+"""What a PostgreSQL server of the lab is configured with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+HOST = "127.0.0.1"
+ADMIN = "rdsadmin"
+"""The superuser that RDS keeps for itself; the lab's own connections and replication use it."""
 SUPERUSER_RESERVED = 3
 WAL_SENDERS = 10
 
@@ -28,19 +31,23 @@ class ServerSettings:
     """None for a primary."""
 
 
-def access_rules(host: str, admin: str) -> str:
-    """Returns ``pg_hba.conf``: passwords everywhere, replication for the lab's superuser alone."""
-    return (
-        f"host replication {admin} {host}/32 scram-sha-256\n"
-        f"host all         all      {host}/32 scram-sha-256\n"
-    )
+CLIENT_AUTHENTICATION = (
+    f"host replication {ADMIN} {HOST}/32 scram-sha-256\n"
+    f"host all         all      {HOST}/32 scram-sha-256\n"
+)
+"""pg_hba.conf"""
 
 
-def parameters(
-    settings: ServerSettings, host: str, admin: str, password: str
-) -> dict[str, str | int]:
-    """Returns what ``postgresql.conf`` says beside the server's own places (port, files)."""
-    values: dict[str, str | int] = {
+def configuration(
+    directory: Path, data: Path, port: int, settings: ServerSettings, password: str
+) -> str:
+    """postgresql.conf of the server in ``directory``; ``password`` is the superuser's, which a
+    standby sends to its primary."""
+    values: dict[str, object] = {
+        "data_directory": str(data),
+        "hba_file": str(directory / "pg_hba.conf"),
+        "listen_addresses": HOST,
+        "port": port,
         "unix_socket_directories": "",
         "max_connections": settings.max_connections,
         "superuser_reserved_connections": SUPERUSER_RESERVED,
@@ -75,12 +82,7 @@ def parameters(
         values["primary_conninfo"] = (
             ""
             if upstream.cut
-            else f"host={host} port={upstream.port} user={admin} sslmode=disable "
+            else f"host={HOST} port={upstream.port} user={ADMIN} sslmode=disable "
             f"password={password} application_name={upstream.slot}"
         )
-    return values
-
-
-def rendered(values: Mapping[str, str | int]) -> str:
-    """Returns the values as lines of ``postgresql.conf``."""
     return "".join(f"{key} = '{value!s}'\n" for key, value in values.items())
