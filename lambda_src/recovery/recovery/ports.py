@@ -1,7 +1,7 @@
 """What ``act`` needs of the world. Each port makes one try: retrying is the decision's business.
 
-A port that fails returns its failure as an outcome, or raises ``UnavailableError`` where it says so.
-Calls are made with the SDK's own retries off: a retried call would be a second one.
+A port that fails returns its failure as an outcome, or raises ``UnavailableError`` where it says
+so. Calls are made with the SDK's own retries off: a retried call would be a second one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Table(Protocol):
         ...
 
     def save(self, state: State) -> None:
-        """Stores version n over n - 1; raises ``ConflictError`` otherwise, or ``UnavailableError``."""
+        """Stores version n over n - 1, else raises ``ConflictError``, or ``UnavailableError``."""
         ...
 
 

@@ -65,7 +65,9 @@ def _held(state: State, verdict: Verdict) -> Decision:
     reasons = "; ".join(refusal.reason for refusal in verdict.refusals)
     key = "held:" + ",".join(refusal.guard for refusal in verdict.refusals)
     text = f"no promotion by the {verdict.case.path.value} path: {reasons}"
-    state = page(state, verdict.case.minute, key, text)
+    # The first held run waits: a region loss is proven dead a run before its reader is silent.
+    if state.stage is Stage.HELD:
+        state = page(state, verdict.case.minute, key, text)
     return Decision(replace(state, stage=Stage.HELD), (), text)
 
 
