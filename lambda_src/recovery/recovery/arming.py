@@ -16,8 +16,9 @@ from recovery.observation import Observation
 def arm(state: State, observation: Observation) -> State:
     """Returns the state armed or disarmed after a recorded run.
 
-    What is unknown changes nothing. During an incident a member that isn't connected doesn't
-    disarm: the loss itself may look like that.
+    What is unknown changes nothing: a writer whose own status is throttled must not take itself for
+    a reader. During an incident a member that isn't connected doesn't disarm: the loss itself may
+    look like that.
     """
     reader, cluster, seen = (
         observation.reader, observation.own_cluster, observation.global_cluster,
@@ -27,7 +28,8 @@ def arm(state: State, observation: Observation) -> State:
     if cluster is not None and cluster.writer:
         return state
     connected = seen is not None and seen.own_member and seen.own_connected
-    if reader is not None and connected and state.changed_in_epoch == state.epoch:
+    reads = cluster is not None and reader is not None
+    if reads and connected and state.changed_in_epoch == state.epoch:
         return replace(state, armed=True)
     if seen is not None and not connected and not state.incident_runs:
         return replace(state, armed=False)

@@ -48,10 +48,10 @@ def watch(state: State, verdict: Verdict) -> Decision:
     state = _unknown_signals(state, observation.minute)
     if observation.own_cluster is not None and observation.own_cluster.writer:
         return _writes_here(state, observation)
-    if not state.armed:
-        return _unprotected(state, observation)
     if verdict.proven:
         return _held(state, verdict)
+    if not state.armed:
+        return _unprotected(state, observation)
     if _silent_for_long(state):
         text = "the writer is silent here, but its application isn't proven dead: no promotion"
         state = page(state, observation.minute, "silent", text)

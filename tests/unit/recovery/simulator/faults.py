@@ -70,6 +70,11 @@ def _slow(side: Side) -> None:
     side.truth.promotion_seconds = 700
 
 
+SLEPT = (
+    "a controller that saw nothing for longer than the loss limit can't know when replication "
+    "stopped: a person decides (H14, H19, H25)"
+)
+
 FAULTS: tuple[Fault, ...] = (
     # Truth: the network and the lost region's own troubles
     Fault("peering cut", FOREVER),
@@ -81,17 +86,19 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(f"{EAST} bad deploy", FOREVER),
     Fault(f"{EAST} restarts", 1),
-    Fault(f"{EAST} flaps", 12),
+    Fault(f"{EAST} flaps", 12, BY_DATABASE),
     Fault("credentials refused", FOREVER),
     Fault("connections exhausted", FOREVER),
-    Fault("switchover", 5),
+    Fault("switchover", 5, LOSSES),
     Fault("unfenced", FOREVER),
-    Fault("endpoint late", 10),
+    Fault("endpoint late", 10, LOSSES),
     Fault("snapshot fails", FOREVER),
     Fault("snapshot absent", FOREVER),
     # Truth: the standby
-    Fault(f"{WEST} balancer down", 5, LOSSES),
-    Fault(f"{WEST} reader down", 5, LOSSES),
+    Fault(f"{WEST} balancer down", 3, LOSSES),
+    Fault(f"{WEST} reader down", 3, LOSSES),
+    Fault(f"{WEST} balancer down for long", 8, LOSSES, excuse=SLEPT),
+    Fault(f"{WEST} reader down for long", 8, LOSSES, excuse=SLEPT),
     Fault(f"{WEST} without instance", 5, LOSSES),
     Fault(f"{WEST} restarts", 2, LOSSES),
     Fault(f"{WEST} detached", FOREVER, excuse="a cluster outside the global one can't be promoted"),
@@ -105,7 +112,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault("writer unknown", 2, LOSSES),
     Fault("writer seen dead", FOREVER),
     Fault("application unknown", 2, BY_REGION),
-    Fault("application seen dead", FOREVER, excuse="", excuses=BY_DATABASE),
+    Fault(
+        "application seen dead",
+        FOREVER,
+        excuse="only the lost writer's own application can say that it can't be reached",
+        excuses=BY_DATABASE,
+    ),
     Fault("ready silent", 2, BY_DATABASE),
     Fault("ready says unreachable", FOREVER),
     Fault("witness unknown", 2, BY_REGION),
@@ -170,13 +182,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault("runs overlap", 12, runs="overlap"),
     Fault("runs late", 12, runs="late"),
     Fault("run lost", 1, runs="lost"),
-    Fault("no runs", 20, LOSSES, runs="lost"),
+    Fault("runs lost", 3, LOSSES, runs="lost"),
+    Fault("no runs", 20, LOSSES, excuse=SLEPT, runs="lost"),
     Fault("clock ahead", FOREVER),
     Fault("clock behind", FOREVER),
     Fault("clock jumps", 2, runs="clock"),
     Fault("process frozen", 1, begin=_frozen_process),
     Fault("table unreadable", 1, LOSSES),
-    Fault("table unreadable for long", 15, LOSSES),
+    Fault("table unreadable for long", 15, LOSSES, excuse=SLEPT),
     Fault("frozen", FOREVER, excuse="a person froze recovery (H30)", begin=_freeze),
     Fault("deploy holds", 60, BY_DATABASE, begin=_hold),
     # Side effects
@@ -187,6 +200,10 @@ FAULTS: tuple[Fault, ...] = (
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
 ALIASES = {
+    f"{WEST} balancer down for long": f"{WEST} balancer down",
+    f"{WEST} reader down for long": f"{WEST} reader down",
+    f"{WEST} balancer down for long": f"{WEST} balancer down",
+    f"{WEST} reader down for long": f"{WEST} reader down",
     "replication cut for good": "replication cut",
     "table unreadable for long": "table unreadable",
 }

@@ -55,23 +55,28 @@ class Played:
 
     @property
     def paged(self) -> bool:
-        """Whether a person was called after the disaster."""
-        start = FIRST_MINUTE + WARM_UP_MINUTES
+        """Whether a person was called since anything went wrong."""
+        first = min([start for _, start in self.timeline.faults], default=0)
+        start = FIRST_MINUTE + WARM_UP_MINUTES + min(first, 0)
         return any(minute >= start for minute, _ in self.west.pages)
+
+    @property
+    def sighted(self) -> int:
+        """The first second after the disaster from which the ground may hold."""
+        ends = [
+            (start + BY_NAME[name].minutes) * 60
+            for name, start in self.timeline.faults
+            if self.timeline.disaster in BY_NAME[name].suspends
+        ]
+        return max([0, *ends])
 
     @property
     def deadline(self) -> int | None:
         """Seconds until writes must be back; None where no promotion is promised."""
-        timeline, latest = self.timeline, 0
-        if timeline.disaster == NOTHING:
-            return None
-        for name, start in timeline.faults:
-            fault = BY_NAME[name]
-            if fault.excuse and timeline.disaster in fault.excuses:
-                return None
-            if timeline.disaster in fault.suspends:
-                latest = max(latest, (start + fault.minutes) * 60)
-        return latest + BUDGET_SECONDS
+        disaster = self.timeline.disaster
+        faults = [BY_NAME[name] for name, _ in self.timeline.faults]
+        excused = any(fault.excuse and disaster in fault.excuses for fault in faults)
+        return None if disaster == NOTHING or excused else self.sighted + BUDGET_SECONDS
 
     @property
     def missed(self) -> bool:
@@ -151,7 +156,7 @@ _WARM: dict[Settings, tuple[Truth, dict[str, Side]]] = {}
 def _end(played: Played, timeline: Timeline) -> int:
     if timeline.disaster == NOTHING:
         return max([start for _, start in timeline.faults], default=0) + 16
-    return 18 if played.deadline is None else played.deadline // 60 + 1
+    return played.sighted // 60 + 18
 
 
 def _active(timeline: Timeline, minute: int) -> list[tuple[Fault, int]]:
