@@ -65,7 +65,7 @@ def witness_agrees(case: Case) -> str:
     return "" if agrees else "the witness doesn't see the other region dead"
 
 
-def writer_has_no_replica_to_restart_on(case: Case) -> str:
+def writer_has_a_replica(case: Case) -> str:
     """With one instance a restart over there may take ten minutes: then notify (H3, H4)."""
     if case.settings.instances >= 2:
         return ""
@@ -119,11 +119,8 @@ def loss_bound_seconds(case: Case) -> int | None:
 
 SILENCE: tuple[Guard, ...] = (silence_is_recent, writer_answers_nothing, reader_stands_still)
 REGION: tuple[Guard, ...] = (application_is_dead, witness_agrees)
-DATABASE: tuple[Guard, ...] = (
-    writer_has_no_replica_to_restart_on,
-    ready_says_unreachable,
-    no_hold_is_announced,
-)
+DATABASE: tuple[Guard, ...] = (ready_says_unreachable,)
+DATABASE_ONLY: tuple[Guard, ...] = (writer_has_a_replica, no_hold_is_announced)
 LOSS: tuple[Guard, ...] = (loss_is_known, loss_is_acceptable)
 
 

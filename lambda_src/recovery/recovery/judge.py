@@ -13,9 +13,14 @@ from recovery.case import Case, Guard
 from recovery.model import Path, Settings, State
 from recovery.observation import Observation
 
-PATHS: dict[Path, tuple[Guard, ...]] = {
+PROOFS: dict[Path, tuple[Guard, ...]] = {
     Path.REGION: evidence.REGION,
     Path.DATABASE: evidence.DATABASE,
+}
+"""What proves each path; one that is proven and refused is a person's business."""
+CONDITIONS: dict[Path, tuple[Guard, ...]] = {
+    Path.REGION: (),
+    Path.DATABASE: evidence.DATABASE_ONLY,
 }
 SHARED: tuple[Guard, ...] = (*ground.GROUND, *evidence.SILENCE, *evidence.LOSS)
 
@@ -49,8 +54,9 @@ def judge(state: State, observation: Observation, settings: Settings) -> Verdict
 
 
 def _verdict(case: Case) -> Verdict:
-    own = _refusals(PATHS[case.path], case)
-    return Verdict(case, not own, (*own, *_refusals(SHARED, case)))
+    unproven = _refusals(PROOFS[case.path], case)
+    others = _refusals((*CONDITIONS[case.path], *SHARED), case)
+    return Verdict(case, not unproven, (*unproven, *others))
 
 
 def _refusals(guards: tuple[Guard, ...], case: Case) -> tuple[Refusal, ...]:
