@@ -144,7 +144,7 @@ def _validation(
     """Keeps the newest one that began before the incident: the loss must not disarm us (H29)."""
     if found is None or (incident is not None and found.began >= incident):
         return kept
-    return found if kept is None or found.began >= kept.began else kept
+    return found if kept is None or found.began > kept.began else kept
 
 
 def _streaks(streaks: tuple[Streak, ...], observation: Observation) -> tuple[Streak, ...]:

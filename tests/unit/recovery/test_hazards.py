@@ -275,14 +275,14 @@ def test_h17_unequal_versions_or_no_instance_never_call_and_unknown_ones_do() ->
     for versions, promotes in ((False, False), (None, True), (True, True)):
         watch = armed()
         valid = replace(VALID, versions_equal=versions)
-        watch.run(validation=valid)
-        assert calls(watch.run(3, **{**REGION_LOST, "validation": valid})) is promotes
+        watch.run(validation=replace(valid, began=1001))
+        assert calls(watch.run(3, **{**REGION_LOST, "validation": None})) is promotes
     empty = armed()
     without = OwnCluster("available", 0, writer=False)
     assert not calls(empty.run(9, **REGION_LOST, own_cluster=without))
     denied = armed()
-    denied.run(validation=replace(VALID, permissions_proven=False))
-    assert not calls(denied.run(9, **REGION_LOST))
+    denied.run(validation=replace(VALID, permissions_proven=False, began=1001))
+    assert not calls(denied.run(9, **REGION_LOST, validation=None))
 
 
 def test_h18_clocks_and_frozen_processes_change_no_count() -> None:

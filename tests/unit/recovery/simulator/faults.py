@@ -198,10 +198,19 @@ FAULTS: tuple[Fault, ...] = (
     Fault("topic fails", 5),
     Fault("journal fails", FOREVER),
 )
-BY_NAME = {fault.name: fault for fault in FAULTS}
+LONGER: tuple[Fault, ...] = (
+    Fault(f"{EAST} restarts for long", 9),
+    Fault("switchover ends", 3),
+)
+"""For single tests, outside the certificate."""
+BY_NAME = {fault.name: fault for fault in (*FAULTS, *LONGER)}
 ALIASES = {
+    "switchover ends": "switchover",
+    f"{EAST} restarts for long": f"{EAST} restarts",
     f"{WEST} balancer down for long": f"{WEST} balancer down",
     f"{WEST} reader down for long": f"{WEST} reader down",
+    "switchover ends": "switchover",
+    f"{EAST} restarts for long": f"{EAST} restarts",
     f"{WEST} balancer down for long": f"{WEST} balancer down",
     f"{WEST} reader down for long": f"{WEST} reader down",
     "replication cut for good": "replication cut",

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from recovery.act import Run, run
-from recovery.model import Settings, Stage
+from recovery.model import Mode, Settings, Stage
 from recovery.observation import Switch
 from simulator.faults import ALIASES, BY_NAME, NOTHING, Fault
 from simulator.ports import Killed, Side
@@ -141,7 +141,7 @@ def _warm(settings: Settings) -> tuple[Truth, dict[str, Side], int]:
     kept, both = _WARM[settings]
     truth = replace(
         kept, on=set(), volume=dict(kept.volume), epoch=dict(kept.epoch),
-        red_since=dict(kept.red_since), accepted=[], events=[], wrong=[],
+        red_since=dict(kept.red_since), accepted=[], refused=[], events=[], wrong=[],
     )  # fmt: skip
     copied = sides(truth)
     for region, side in copied.items():
@@ -213,12 +213,23 @@ def _recovered(played: Played) -> bool:
     return played.truth.writer == WEST and incident is not None and incident.promoted > 0
 
 
+def _second(played: Played, name: str) -> int:
+    """The second from which the runs know of a fault."""
+    start = next(start for fault, start in played.timeline.faults if fault == name)
+    return (start + WARM_UP_MINUTES + 1) * 60
+
+
 def _judge(played: Played) -> None:
     """The invariants, over the truth."""
     truth, state = played.truth, played.west.state
     played.wrong.extend(truth.wrong)
     calls = Counter(region for _, region in truth.accepted)
     played.wrong.extend(f"{n} calls accepted for {region}" for region, n in calls.items() if n > 1)
+    frozen = any(name == "frozen" for name, _ in played.timeline.faults)
+    if calls and played.timeline.settings.mode is not Mode.AUTOMATIC:
+        played.wrong.append(f"a call in mode {played.timeline.settings.mode}")
+    if frozen and any(at >= _second(played, "frozen") for at, _ in truth.accepted):
+        played.wrong.append("a call while frozen")
     if EAST in calls:
         played.wrong.append("the writer's own region called")
     incident = state.incident
@@ -226,6 +237,8 @@ def _judge(played: Played) -> None:
         bound = incident.loss_bound_seconds
         if not incident.forced and truth.lost_seconds > bound:
             played.wrong.append(f"{truth.lost_seconds} s lost, the bound was {bound} s")
+        if not incident.forced and truth.lost_seconds > played.timeline.settings.lag_limit_seconds:
+            played.wrong.append(f"{truth.lost_seconds} s lost, above the limit")
     if state.stage is Stage.FAILED and truth.moved < 0 and not truth.accepted:
         if truth.switch == "engaged":
             played.wrong.append("the switch is engaged though nothing was promoted")

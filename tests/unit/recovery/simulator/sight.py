@@ -115,7 +115,7 @@ def _validation(truth: Truth, region: str) -> Validation | None:
     equal = "versions differ" not in truth.on
     return Validation(
         began=began,
-        ready="readiness 0" not in truth.on and equal,
+        ready="readiness 0" not in truth.on,
         permissions_proven="permission lost" not in truth.on,
         witness_readable=True,
         subscription_confirmed=True,

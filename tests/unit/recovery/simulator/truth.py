@@ -45,6 +45,7 @@ class Truth:
     switch: str = "released"
     red_since: dict[str, int] = field(default_factory=dict)
     accepted: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
     demoted_since: int = -1
     moved: int = -1
     lost_seconds: int = 0
@@ -142,16 +143,23 @@ class Truth:
 
     def fail_over(self, target: str) -> str:
         """AWS's answer to ``failover_global_cluster``: empty when accepted, else the fault."""
-        if self.process is not None or "switchover" in self.on:
-            return "InvalidGlobalClusterStateFault"
-        if self.writer == target:
-            return "InvalidDBClusterStateFault"
-        if "promotion denied" in self.on:
-            return "AccessDenied"
+        fault = self._fault(target)
+        if fault:
+            self.refused.append((self.now, fault))
+            return fault
         self._judge_promotion(target)
         self.accepted.append((self.now, target))
         self.process = Process(target, self.now + self.promotion_seconds)
         return ""
+
+    def _fault(self, target: str) -> str:
+        if self.process is not None or "switchover" in self.on:
+            return "InvalidGlobalClusterStateFault"
+        unfit = {f"{target} without instance", f"{target} detached", f"{target} restarts"}
+        if self.writer == target or self.on & unfit or "versions differ" in self.on:
+            return "InvalidDBClusterStateFault"
+        denied = self.on & {"promotion denied", "permission lost"}
+        return "AccessDenied" if denied else ""
 
     def _judge_promotion(self, target: str) -> None:
         if self.replicates():
