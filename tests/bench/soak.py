@@ -1,5 +1,7 @@
-"""`./inv bench soak`: 20,000 writes at concurrency 64 through the front door; what the lab's process
-holds afterwards is what it held after the first thousand."""
+"""`./inv bench soak`: 20,000 writes at concurrency 64 through the front door.
+
+What the lab holds afterwards (descriptors, memory) is what it held after the first thousand.
+"""
 
 from __future__ import annotations
 
