@@ -365,12 +365,19 @@ def lint(c: Context) -> None:
     unit="Unit tests alone",
     integration="Lab integration tests alone",
     match="Only tests whose names match this pytest expression",
+    quick="The quick unit tests and the functions' own, without coverage: within a minute",
 )
-def test(c: Context, unit: bool = False, integration: bool = False, match: str = "") -> None:
+def test(
+    c: Context,
+    unit: bool = False,
+    integration: bool = False,
+    match: str = "",
+    quick: bool = False,
+) -> None:
     """Run unit, function and lab integration tests, with coverage enforced."""
     from ops.quality import checks
 
-    checks.test(c, unit=unit, integration=integration, match=match)
+    checks.test(c, unit=unit, integration=integration, match=match, quick=quick)
 
 
 @command(name="lab (or deploy), kills, failover, outages or api")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from invoke.context import MockContext
+from invoke.context import Context, MockContext
 from invoke.runners import Result as Answer
 
 from ops.errors import ExitCode, OperatorError
@@ -188,3 +188,46 @@ def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
     (tmp_path / "odd.xml").write_text("odd")
     assert checks._junit(tmp_path / "odd.xml") == (0, 0)
     assert checks._count("nothing", "pass") == 0
+
+
+def test_the_quick_tests_run_alone_without_coverage(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a commit: what takes a second or more is left out, and so is coverage."""
+    commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=False, match="", quick=True)
+    assert len(commands.commands) == 2
+    assert "tests/unit -n 2 -m 'not slow'" in commands.commands[0]
+    assert "--cov" not in commands.commands[0]
+    assert capsys.readouterr().out.splitlines()[-1] == "22 passed, 0 failed"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_run_says_at_its_start_how_long_the_last_one_took(
+    functions: Path, capsys: pytest.CaptureFixture[str], quick: bool
+) -> None:
+    """A person decides at the start whether to wait."""
+    for expected in ("the first run here", "the last run took 0 min 0 s"):
+        commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+        object.__setattr__(commands, "passed", 1)
+        checks.test(commands, unit=False, integration=False, match="", quick=quick)
+        assert capsys.readouterr().out.splitlines()[0].startswith(expected)
+
+
+def test_ctrl_c_ends_the_run_and_not_only_the_command() -> None:
+    """invoke passes Ctrl-C on to the running command; the next one must not start."""
+
+    class Interrupted(checks.Interruptible):
+        waited = False
+
+        def wait(self) -> None:
+            if not self.waited:
+                self.waited = True
+                raise KeyboardInterrupt
+            super().wait()
+
+    context = Context()
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(context).run("sleep 0.1", in_stream=False)
+    assert checks.Interruptible(context).run("true", in_stream=False).exited == 0
