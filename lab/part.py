@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from lab.context import LabContext
 from lab.outage import OutageKind
-
-if TYPE_CHECKING:
-    from lab.context import LabContext
 
 
 @dataclass(frozen=True)
@@ -35,9 +33,13 @@ class Part(ABC):
     def __init__(self, lab: LabContext) -> None:
         self.lab = lab
 
+    def preflight(self) -> None:  # noqa: B027
+        """Raises LabError where this machine can't run the part, before the lab starts. By default
+        every machine can."""
+
     @abstractmethod
     async def start(self) -> None:
-        """Start; raise what hinders it."""
+        """Start; raise what prevents it."""
 
     @abstractmethod
     async def stop(self) -> None:

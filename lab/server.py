@@ -11,27 +11,42 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psutil
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+
+from lab.application import Application
+from lab.call import connection
+from lab.clock import Clock
+from lab.context import LabContext
+from lab.control import Control
+from lab.emulator.emulator import Emulator
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.outage import Outages
+from lab.parts import PARTS
+from lab.supervisor import Supervisor
+from pulumi_protocol.files import write_atomically
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
 FAREWELL_SECONDS = 2.0
 """How long the lab's end waits for requests that are being answered."""
+MOST_DESCRIPTORS = 65_536
 logger = logging.getLogger("lab")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the lab until it is told to stop; exit code 1 with one line when it can't start."""
+    """Run the lab until a signal stops it; exit code 1 with one line when it can't start."""
     parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True, help="0 takes any free port")
@@ -41,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         level=os.environ.get("LAB_LOG_LEVEL", "WARNING"),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    raise_descriptor_limit()
+    # What the emulator and the functions write beside our own files holds secrets, too.
+    os.umask(0o077)
     try:
         asyncio.run(run(options.state_dir.absolute(), options.port, options.clock))
     except LabError as error:
@@ -55,14 +73,6 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
         prepare_environment(state_dir, port)
-        # Only now: the emulator's modules read the environment when they are imported.
-        from lab.clock import Clock
-        from lab.context import LabContext
-        from lab.control import Control
-        from lab.emulator.application import Emulator
-        from lab.outage import Outages
-        from lab.supervisor import Supervisor, installed_parts
-
         context = LabContext(
             state_dir=state_dir,
             port=port,
@@ -74,12 +84,15 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        supervisor = Supervisor(context, [part(context) for part in installed_parts()])
+        parts = [part(context) for part in PARTS]
+        for part in parts:
+            part.preflight()
+        supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
-        emulator.control = Control(context, emulator, supervisor)
+        application = Application(Control(context, emulator, supervisor), emulator)
         await emulator.start()
         try:
-            server = asyncio.create_task(serve(emulator, listener, stop))
+            server = asyncio.create_task(serve(application, listener, stop))
             _write_record(context, clock)
             await supervisor.start()
             try:
@@ -93,15 +106,29 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             (state_dir / "lab.json").unlink(missing_ok=True)
 
 
-async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Event) -> None:
+class Connection(TCPServer):
+    """A connection that ends with its client. Hypercorn's waits until its keep-alive time is over
+    when the client has closed it, and keeps the socket as long."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system allows, within reason: shells give 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        logger.warning("the limit of %d descriptors can't be raised: %s", soft, error)
+
+
+async def serve(application: Application, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve an ASGI application on one listening socket until ``stop`` is set."""
-    from hypercorn.app_wrappers import ASGIWrapper
-    from hypercorn.asyncio.tcp_server import TCPServer
-    from hypercorn.asyncio.worker_context import WorkerContext
-    from hypercorn.config import Config
-
-    from lab.emulator.call import connection
-
     config = Config()
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.include_server_header = False
@@ -117,7 +144,7 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
         connections.add(task)
         task.add_done_callback(connections.discard)
         connection.set(writer)
-        await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        await Connection(wrapped, loop, config, context, {}, reader, writer)
 
     server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
     try:
@@ -132,7 +159,8 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
 
 
 def prepare_environment(state_dir: Path, port: int) -> None:
-    """What the emulator reads from its environment; all its files go below ``state_dir``, and
+    """What the emulator's modules read when they are imported, which is only done inside functions
+    and so after this; all its files go below ``state_dir``, and
     nothing of the user's AWS account or proxies reaches it."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
@@ -189,11 +217,9 @@ def _hold(state_dir: Path) -> Any:
     return lock
 
 
-def _write_record(context: Any, clock: float) -> None:
+def _write_record(context: LabContext, clock: float) -> None:
     """``lab.json``: how to find and command this process. Its token is what the control API
     asks for, so that no web page can stop the lab."""
-    import psutil
-
     record = {
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
@@ -203,11 +229,7 @@ def _write_record(context: Any, clock: float) -> None:
         "token": context.internal_token,
     }
     path = context.state_dir / "lab.json"
-    temporary = path.with_suffix(".json.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(record, file)
-    temporary.replace(path)
+    write_atomically(path, json.dumps(record))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -16,40 +14,12 @@ from lab.part import Health, Part
 
 logger = logging.getLogger("lab")
 
-PARTS = (
-    "lab.events.part:EventsPart",
-    "lab.objects.part:ObjectsPart",
-    "lab.database.part:DatabasePart",
-    "lab.dns.part:DnsPart",
-    "lab.metrics.part:MetricsPart",
-)
-"""In the order they start; they stop in reverse."""
-
 WATCH_SECONDS = 1.0
 HEALTH_TIMEOUT_SECONDS = 5.0
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 30.0
 """A part that fails again and again is restarted after 1, 2, 4 … seconds, up to this."""
-
-
-def installed_parts() -> list[type[Part]]:
-    """The parts of the list whose modules exist."""
-    parts = []
-    for entry in PARTS:
-        module_name, _, class_name = entry.partition(":")
-        try:
-            found = importlib.util.find_spec(module_name)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            continue
-        part = getattr(importlib.import_module(module_name), class_name, None)
-        if part is None:
-            logger.warning("%s has no %s", module_name, class_name)
-        else:
-            parts.append(part)
-    return parts
 
 
 @dataclass
@@ -63,7 +33,7 @@ class Watched:
     not_before: float = 0.0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """One call of the part at a time, in the order asked for: a restore that overtakes the start's
-    own telling of the outage would leave the part lost in a region that is well again."""
+    own notice of the outage would leave the part lost in a region that is back."""
 
     def as_dict(self) -> dict[str, object]:
         """For the status: health, and the last failure where there was one."""
@@ -80,7 +50,6 @@ class Supervisor:
     def __init__(self, lab: LabContext, parts: list[Part]) -> None:
         self.lab = lab
         self.watched = {part.name: Watched(part) for part in parts}
-        lab.parts = {part.name: part for part in parts}
         self.ready = False
         """Every part was started once."""
         self._task: asyncio.Task[None] | None = None
@@ -101,18 +70,18 @@ class Supervisor:
             await self._stop(watched)
 
     async def outage(self, region: str) -> None:
-        """Tell every part what ``region`` has lost now."""
+        """Notify every part of what ``region`` has lost now."""
         kinds = self.lab.outages.lost(region)
-        await self._tell(lambda part: part.outage(region, kinds))
+        await self._notify(lambda part: part.outage(region, kinds))
 
     async def restore(self, region: str) -> None:
-        """Tell every part that ``region`` has everything again."""
-        await self._tell(lambda part: part.restore(region))
+        """Notify every part that ``region`` has everything again."""
+        await self._notify(lambda part: part.restore(region))
 
-    async def _tell(self, call: Callable[[Part], Awaitable[None]]) -> None:
-        await asyncio.gather(*(self._tell_one(entry, call) for entry in self.watched.values()))
+    async def _notify(self, call: Callable[[Part], Awaitable[None]]) -> None:
+        await asyncio.gather(*(self._notify_one(entry, call) for entry in self.watched.values()))
 
-    async def _tell_one(self, watched: Watched, call: Callable[[Part], Awaitable[None]]) -> None:
+    async def _notify_one(self, watched: Watched, call: Callable[[Part], Awaitable[None]]) -> None:
         async with watched.turn:
             try:
                 await call(watched.part)
@@ -120,7 +89,7 @@ class Supervisor:
                 watched.health = Health(False, _line(error))
                 logger.exception("part %s: %s", watched.part.name, _line(error))
             else:
-                # The status that answers the command tells what it did.
+                # The status that answers the command shows what it did.
                 await self._examine(watched)
 
     async def _watch(self) -> None:

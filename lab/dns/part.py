@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
 from lab.dns.answers import Answer, answer
 from lab.dns.front_door import FrontDoor
 from lab.dns.health_checks import CheckConfig, ProbeStatus, Verdicts, check_config
@@ -16,6 +15,7 @@ from lab.dns.load_balancers import LoadBalancer, deployed_load_balancers
 from lab.dns.probe import Address, probe
 from lab.dns.records import Zone, deployed_zones, normal_name
 from lab.dns.server import DnsServer
+from lab.facts import HealthCheckProbe, HealthCheckVerdict
 from lab.outage import REGIONS
 from lab.part import Health, Part
 
@@ -66,6 +66,7 @@ class DnsPart(Part):
     async def start(self) -> None:
         """Reads what is deployed, then listens beside the lab's own port."""
         self.lab.health_check_status = self._observations
+        self.lab.add_source(self.verdicts)
         self.lab.on_api("route53", CHANGES, self._changed)
         await self.reload()
         await self.server.start(self.lab.port + 1)
@@ -75,6 +76,7 @@ class DnsPart(Part):
     async def stop(self) -> None:
         """Stops probing and listening."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_source(self.verdicts)
         for task in (*self._tasks, *(task for _, task in self._probing.values())):
             task.cancel()
         self._tasks, self._probing = [], {}
@@ -121,39 +123,37 @@ class DnsPart(Part):
         balancer = self._balancers.get(name)
         return (balancer.address,) if balancer else ()
 
-    def verdicts(self) -> dict[str, bool]:
-        """Every health check's status now, by id."""
-        return {check: self.check_healthy(check) for check in self._checks}
+    def verdicts(self) -> list[HealthCheckVerdict]:
+        """Every health check's status now."""
+        return [HealthCheckVerdict(check, self.check_healthy(check)) for check in self._checks]
 
     async def reload(self) -> None:
         """Reads zones, records, health checks and load balancers as they are deployed now."""
         async with self._reloading:
-            await asyncio.to_thread(self._read)
+            zones = await deployed_zones(self.lab.aws)
+            listed = await self.lab.aws.every(
+                "route53", REGIONS[0], "ListHealthChecks", "HealthChecks"
+            )
+            self._zones = zones
+            self._checks.clear()
+            self._checks.update({item["Id"]: check_config(item) for item in listed})
+            await self._read_balancers()
             self._follow_checks()
 
-    def _read(self) -> None:
-        route53 = self.lab.client("route53", REGIONS[0])
-        self._zones = deployed_zones(route53)
-        listed: list[dict[str, Any]] = []
-        for page in route53.get_paginator("list_health_checks").paginate():
-            listed += page["HealthChecks"]
-        checks = {item["Id"]: check_config(item) for item in listed}
-        self._checks.clear()
-        self._checks.update(checks)
-        self._read_balancers()
-
-    def _read_balancers(self) -> None:
-        clients = {region: self.lab.client("elbv2", region) for region in REGIONS}
-        self._balancers = deployed_load_balancers(clients)
+    async def _read_balancers(self) -> None:
+        self._balancers = await deployed_load_balancers(self.lab.aws)
         if any(check.alarm_name for check in self._checks.values()):
-            states = {
-                (region, alarm["AlarmName"]): alarm["StateValue"]
-                for region in REGIONS
-                for page in self.lab.client("cloudwatch", region)
-                .get_paginator("describe_alarms")
-                .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-                for alarm in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-            }
+            states: dict[tuple[str, str], str] = {}
+            for region in REGIONS:
+                for key in ("MetricAlarms", "CompositeAlarms"):
+                    for alarm in await self.lab.aws.every(
+                        "cloudwatch",
+                        region,
+                        "DescribeAlarms",
+                        key,
+                        AlarmTypes=[key.removesuffix("s")],
+                    ):
+                        states[region, alarm["AlarmName"]] = alarm["StateValue"]
             for gone in self._alarms.keys() - states.keys():
                 del self._alarms[gone]
             self._alarms.update(states)
@@ -178,13 +178,14 @@ class DnsPart(Part):
         while True:
             success, report = await probe(check, Address("127.0.0.1", self.lab.port), clock.factor)
             turned = status.observe(success, report, clock.now())
-            self.lab.tell(
-                "route53.probe",
-                health_check_id=check.id,
-                success=success,
-                turned=turned,
-                healthy=status.healthy,
-                at=clock.now(),
+            self.lab.emit(
+                HealthCheckProbe(
+                    health_check_id=check.id,
+                    success=success,
+                    turned=turned,
+                    healthy=status.healthy,
+                    at=clock.now(),
+                )
             )
             wait = check.interval if status.settled else min(FIRST_SECONDS, check.interval)
             due = max(due + wait, clock.now())
@@ -195,8 +196,8 @@ class DnsPart(Part):
             wait = max(LOAD_BALANCER_SECONDS, 0.25 * self.lab.clock.factor)
             await self.lab.clock.sleep(wait)
             try:
-                await asyncio.to_thread(self._read_balancers)
-            except (BotoCoreError, ClientError) as error:
+                await self._read_balancers()
+            except ApiRefusal as error:
                 # Deleted between two calls of one look; the next look sees what is left.
                 logger.info("load balancers and alarms can't be read: %s", error)
 

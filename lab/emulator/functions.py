@@ -26,6 +26,7 @@ import psutil
 from lab.context import LabContext
 from lab.emulator import function_logs
 from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
+from lab.facts import Invocation
 from lab.outage import OutageKind
 
 MOST_WORKERS = 8
@@ -96,7 +97,7 @@ class _Pool:
         self.idle.append(worker)
 
     def close(self) -> None:
-        """End all workers; those that wait are told so."""
+        """End all workers; those that wait are cancelled."""
         self.closed = True
         for worker in self.workers:
             worker.kill()
@@ -162,14 +163,15 @@ class Functions:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
         function_logs.write(function.config, request_id, pool.stream, outcome)
-        self.lab.tell(
-            "lambda.invocation",
-            region=function.region,
-            function_name=function.name,
-            error=outcome.error is not None and not outcome.throttled,
-            throttled=outcome.throttled,
-            seconds=outcome.milliseconds / 1000,
-            concurrent=concurrent,
+        self.lab.emit(
+            Invocation(
+                region=function.region,
+                function_name=function.name,
+                error=outcome.error is not None and not outcome.throttled,
+                throttled=outcome.throttled,
+                seconds=outcome.milliseconds / 1000,
+                concurrent=concurrent,
+            )
         )
         return outcome
 
@@ -363,7 +365,7 @@ def _not_started(error: Exception) -> dict[str, Any]:
 
 
 def principal_key(role_arn: str) -> str:
-    """The access key id that a function of this role signs with: it tells the role apart."""
+    """The access key id that a function of this role signs with: it identifies the role."""
     return "ASIA" + hashlib.sha256(role_arn.encode()).hexdigest()[:16].upper()
 
 

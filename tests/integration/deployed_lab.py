@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import client
-from ops.aws import Clients
-from ops.inventory import Found, take
-from ops.settings_file import StackFile, load
+from ops.cloud.clients import Clients
+from ops.cloud.inventory import Found, take
+from ops.stack_file import StackFile, load
 from ops.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]

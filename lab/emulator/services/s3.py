@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend S3."""
-    mends = S3(emulator)
-    mend = emulator.gateway.mend
+    mends = S3(mending)
+    mend = mending.mend
     mend(
         "s3",
         "PutBucketReplication GetBucketReplication DeleteBucketReplication DeleteBucket",
@@ -28,15 +25,14 @@ def install(emulator: Emulator) -> None:
         "DeleteBucketMetricsConfiguration ListBucketMetricsConfigurations",
         mends.metrics,
     )
-    mend("s3", "DeleteObject DeleteObjects", mends.deleted)
 
 
 class S3:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.replications = emulator.gateway.memory.store("s3.replication")
-        self.measured = emulator.gateway.memory.store("s3.metrics")
+    def __init__(self, mending: Mending) -> None:
+        self.replications = mending.store("s3.replication")
+        self.measured = mending.store("s3.metrics")
 
     async def replication(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The replication configuration as given; versioning first (trap 22)."""
@@ -100,24 +96,6 @@ class S3:
             del held[name]
             return ApiResponse({}, status=204)
         return ApiResponse({"MetricsConfiguration": copy.deepcopy(held[name])})
-
-    async def deleted(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """What a delete marker hides stays hidden after a restart: the emulator keeps the current
-        versions on disk, and markers in memory only."""
-        from ministack.services import s3
-
-        response = await call_next(request)
-        if response.ok:
-            bucket = request.parameters["Bucket"]
-            deleted = response.result.get("Deleted") or [
-                {"Key": request.parameters.get("Key"), **response.result}
-            ]
-            with scope(request):
-                for item in deleted:
-                    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
-                    if item.get("DeleteMarker") and item["Key"] not in objects:
-                        s3._delete_persisted_object(bucket, item["Key"])
-        return response
 
     async def versioning(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Versioning can't be suspended while the bucket replicates (trap 22)."""

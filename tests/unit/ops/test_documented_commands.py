@@ -103,7 +103,7 @@ def test_every_page_that_is_named_exists() -> None:
     for file in [
         *PAGES,
         *sorted(REPOSITORY.glob("*/*.py")),
-        *sorted(REPOSITORY.glob("ops/*/*.py")),
+        *sorted(REPOSITORY.glob("ops/**/*.py")),
     ]:
         text = file.read_text()
         linked = re.findall(r"\]\((?!http|#)([^)#]+)(?:#[^)]*)?\)", text) * (file.suffix == ".md")

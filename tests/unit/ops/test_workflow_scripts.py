@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from workflow_files import REPOSITORY, all_steps
 
-from ops import sequence
+from ops.deploy import sequence
 
 LAYERS = sequence.order(sequence.contract_graph())
 SCRIPTS = REPOSITORY / ".github" / "scripts"

@@ -25,7 +25,7 @@ from workflow_files import (
     steps,
 )
 
-from ops import sequence
+from ops.deploy import sequence
 from ops.errors import ExitCode
 
 RUNBOOK = (REPOSITORY / "docs" / "operating.md").read_text()

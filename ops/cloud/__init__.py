@@ -1,0 +1,1 @@
+"""What operators' tools ask of AWS's APIs, or of the lab's."""

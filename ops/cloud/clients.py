@@ -1,0 +1,63 @@
+"""Clients of AWS's APIs for operators' tools: the account's, or the lab's."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import botocore.session
+from boto3.session import Session
+from botocore.config import Config
+
+from ops.stack_file import StackFile
+
+_LAB_KEY = "lab"
+
+
+class Clients:
+    """One client a service and region, made when first asked for; thread-safe."""
+
+    def __init__(self, stack_file: StackFile, lab_endpoint: str | None = None) -> None:
+        self._endpoint = lab_endpoint
+        self._session = _lab_session() if lab_endpoint else Session()
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str], Any] = {}
+        self.regions = (
+            stack_file.settings.primary_region,
+            stack_file.settings.standby_region,
+        )
+
+    def get(self, service: str, region: str) -> Any:
+        """The client of one service in one region."""
+        with self._lock:
+            key = (service, region)
+            if key not in self._made:
+                self._made[key] = self._make(service, region)
+            return self._made[key]
+
+    def _make(self, service: str, region: str) -> Any:
+        settings: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 5}}
+        if not self._endpoint:
+            return self._session.client(service, region_name=region, config=Config(**settings))
+        # No proxy stands between this machine and itself, whatever the environment says.
+        config = Config(proxies={}, s3={"addressing_style": "path"}, **settings)
+        return self._session.client(
+            service,
+            region_name=region,
+            endpoint_url=self._endpoint,
+            aws_access_key_id=_LAB_KEY,
+            aws_secret_access_key=_LAB_KEY,
+            config=config,
+        )
+
+
+def _lab_session() -> Session:
+    """A session that reads neither a profile nor a configuration file of the user's."""
+    nothing = (None, None, None, None)
+    variables: dict[str, Any] = {
+        "profile": nothing,
+        "config_file": (None, None, "/dev/null", None),
+        "credentials_file": (None, None, "/dev/null", None),
+        "ca_bundle": nothing,
+    }
+    return Session(botocore_session=botocore.session.Session(session_vars=variables))

@@ -1,0 +1,1 @@
+"""What a month costs, from what the programs declare."""

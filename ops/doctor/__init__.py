@@ -1,0 +1,1 @@
+"""What would stand in the way of a deployment, each with its remedy."""

@@ -1,0 +1,1 @@
+"""What moves a layer: one interface, and the two engines behind it."""

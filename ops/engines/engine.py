@@ -1,0 +1,59 @@
+"""The one interface that operators' tools use to move a layer; engines implement it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pulumi_protocol.events import Event, Summary
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an engine works, whatever it does."""
+
+    refresh: bool = False
+    """Read every resource anew before a preview or up."""
+    targets: tuple[str, ...] = ()
+    """URNs of the resources to touch; empty: all."""
+    parallel: int | None = None
+    """Resources moved at a time; None: as many as the engine thinks right."""
+
+
+class Engine(Protocol):
+    """Moves the layers of one stack, each when it is asked to. Every method may raise
+    :class:`~pulumi_protocol.events.EngineError`."""
+
+    name: str
+    """``embedded`` or ``pulumi``"""
+
+    def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
+        """What ``up`` would do; ``undeployed`` upstreams' outputs are unknown."""
+        ...
+
+    def up(self, layer: str, on_event: OnEvent) -> Summary:
+        """Makes the cloud what the program says."""
+        ...
+
+    def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
+        """Takes into the state what changed in the cloud behind its back."""
+        ...
+
+    def destroy(self, layer: str, on_event: OnEvent) -> Summary:
+        """Removes all that the layer made; nothing to do is success."""
+        ...
+
+    def outputs(self, layer: str) -> dict[str, Any] | None:
+        """A layer's stack outputs, secrets masked; None when it isn't deployed."""
+        ...
+
+    def resources(self, layer: str) -> list[dict[str, Any]]:
+        """The resources in the layer's state, in Pulumi's checkpoint form, secrets masked."""
+        ...
+
+    def interrupt(self) -> None:
+        """Lets the calls under way end, and begins no other."""
+        ...

@@ -1,0 +1,1 @@
+"""Pulumi's CLI as an engine."""

@@ -1,0 +1,1 @@
+"""The checks and benchmarks of this repository."""

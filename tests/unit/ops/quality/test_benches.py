@@ -1,0 +1,51 @@
+"""`./inv bench`: names and exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+from invoke.exceptions import Exit
+
+from ops.errors import OperatorError
+from ops.quality import benches
+
+
+@pytest.mark.parametrize("name", ["nothing", "bench", "../deploy"])
+def test_an_unknown_benchmark_is_one_line_with_the_names(name):
+    """House rule: bad input gets one line; the shared module is no benchmark."""
+    with pytest.raises(OperatorError, match=r"unknown benchmark .*: choose one of .*deploy.*kills"):
+        benches.run(name)
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_a_missed_limit_is_the_tasks_exit_code(monkeypatch, code):
+    """House rule: a benchmark can fail."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    if code:
+        with pytest.raises(Exit) as ended:
+            benches.run("deploy")
+        assert ended.value.code == code
+    else:
+        benches.run("deploy")
+    ((python, program),) = ran
+    assert python == sys.executable
+    assert program.endswith("tests/bench/deploy.py")
+
+
+def test_the_labs_limits_are_those_of_deploying(monkeypatch):
+    """N1: `bench lab` is the benchmark of deploying, of its seconds and its memory."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    benches.run("lab")
+    assert ran[0][1].endswith("tests/bench/deploy.py")

@@ -1,0 +1,233 @@
+"""The commands of lint and test, and the closing line with the true numbers."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from invoke.context import Context, MockContext
+from invoke.runners import Result as Answer
+
+from ops.errors import ExitCode, OperatorError
+from ops.quality import checks
+from ops.workspace import Workspace
+
+JUNIT = '<testsuites><testsuite name="x" errors="1" failures="2" skipped="3" tests="20" /></tests>'
+
+
+@pytest.fixture
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Node.js project whose packages are installed."""
+    space = Workspace(tmp_path, tmp_path)
+    monkeypatch.setattr(checks.workspace, "find", lambda: space)
+    monkeypatch.setattr(checks.node, "ensure", lambda: "v20.0.0")
+    monkeypatch.setattr(checks.node, "npm", lambda: "npm")
+    directory = tmp_path / "lambda_src/api"
+    (directory / "node_modules").mkdir(parents=True)
+    (directory / "package-lock.json").touch()
+    (directory / "node_modules/.package-lock.json").touch()
+    return directory
+
+
+class Commands(MockContext):
+    """Records commands; those that match a key answer with its exit code and output."""
+
+    def __init__(self, answers: dict[str, tuple[int, str]] | None = None) -> None:
+        super().__init__()
+        object.__setattr__(self, "commands", [])
+        object.__setattr__(self, "environments", [])
+        object.__setattr__(self, "answers", answers or {})
+        object.__setattr__(self, "passed", 0)
+
+    def run(self, command: str, **options: object) -> Answer:  # type: ignore[override]
+        assert options["warn"] is True
+        assert options["in_stream"] is False
+        self.commands.append(command)
+        self.environments.append(options.get("env"))
+        if report := re.search(r"--junitxml=(\S+)", command):
+            failures = 0 if self.passed else 2
+            text = JUNIT.replace('errors="1"', 'errors="0"')
+            Path(report[1]).write_text(text.replace('failures="2"', f'failures="{failures}"'))
+        for key, (code, output) in self.answers.items():
+            if key in command:
+                return Answer(stdout=output, exited=code)
+        return Answer(stdout="", exited=0)
+
+
+def test_lint_runs_every_checker_and_names_those_that_found_something(functions: Path) -> None:
+    """One run shows all findings, not only the first checker's."""
+    commands = Commands({"basedpyright": (1, "")})
+    with pytest.raises(OperatorError, match=r"found by: .*basedpyright$") as caught:
+        checks.lint(commands)
+    assert caught.value.code is ExitCode.DIFFERENCE
+    python = sys.executable
+    assert commands.commands == [
+        f"{python} -m ruff check .",
+        f"{python} -m ruff format --check .",
+        f"{python} -m basedpyright",
+        f"npm run --silent lint --prefix {functions}",
+    ]
+    checks.lint(Commands())
+
+
+def test_packages_of_the_functions_are_installed_when_their_lock_changed(
+    functions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh clone lints and tests the functions without a step of its own."""
+    (functions / "node_modules/.package-lock.json").unlink()
+    commands = Commands()
+    checks.lint(commands)
+    assert f"npm ci --no-audit --no-fund --prefix {functions}" in commands.commands
+    said = "npm error code ENOTFOUND\nnpm error a log lies there\n"
+    with pytest.raises(
+        OperatorError, match=r"install .*\(npm error code ENOTFOUND\): check"
+    ) as fault:
+        checks.lint(Commands({"npm ci": (1, said)}))
+    assert fault.value.code is ExitCode.ENVIRONMENT
+    # A fault that isn't the network's doesn't send anyone there.
+    with pytest.raises(OperatorError, match=r"\(npm error code EACCES\): run again"):
+        checks.lint(Commands({"npm ci": (1, "npm error code EACCES\n")}))
+    # Nobody answers on a dry run.
+    monkeypatch.setattr(Commands, "run", lambda *_given, **_options: None)
+    with pytest.raises(OperatorError, match=r"\(no message\): run again"):
+        checks.lint(Commands())
+
+
+def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CI reads `N passed, N failed`: 17 of each pytest run, and the functions' own."""
+    commands = Commands({"npm test": (0, "# tests 5\n# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=False, match="")
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == "39 passed, 0 failed"
+    joined = "\n".join(commands.commands)
+    assert "pytest tests/unit" in joined
+    assert "--fail-under=100" in joined
+    assert "pytest tests/integration" in joined
+    assert f"--include='lab/*' --skip-covered --fail-under={checks.LAB_PERCENT}" in joined
+
+
+def test_a_failed_suite_fails_the_run(functions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run with failed tests, or with coverage below its line, ends with exit code 5."""
+    commands = Commands({"-m pytest": (1, ""), "npm test": (1, "# pass 4\n# fail 1\n")})
+    with pytest.raises(OperatorError, match="failed: unit, functions"):
+        checks.test(commands, unit=True, integration=False, match="")
+    # 15 of 20 passed, 2 failed and 3 were skipped; the functions had 4 and 1.
+    assert capsys.readouterr().out.splitlines()[-1] == "19 passed, 3 failed"
+    covered = Commands({"coverage report": (2, "")})
+    object.__setattr__(covered, "passed", 1)
+    with pytest.raises(OperatorError, match="failed: unit"):
+        checks.test(covered, unit=True, integration=False, match="")
+    assert capsys.readouterr().out.splitlines()[-1] == "17 passed, 1 failed"
+
+
+def test_coverage_of_the_lab_that_was_never_measured_fails_the_run(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R9.5: with no data of the lab's processes there is nothing to hold against the line."""
+    commands = Commands({"coverage combine": (1, ""), "npm test": (0, "# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    with pytest.raises(OperatorError, match="failed: coverage of lab"):
+        checks.test(commands, unit=False, integration=False, match="")
+    assert capsys.readouterr().out.splitlines()[-1] == "39 passed, 1 failed"
+
+
+def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
+    """`./inv test --match` is for working on something; no test of one suite is no fault."""
+    commands = Commands({"tests/unit": (5, "")})
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=False, match="a or b")
+    assert len(commands.commands) == 2
+    assert all("-k 'a or b'" in command for command in commands.commands)
+    assert not any("--cov" in command for command in commands.commands)
+
+
+def test_unit_tests_alone(functions: Path) -> None:
+    """`./inv test --unit` runs no integration test; with --match only pytest's."""
+    commands = Commands()
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=True, integration=False, match="a")
+    (command,) = commands.commands
+    assert "tests/unit" in command
+
+
+def test_integration_tests_may_run_alone(functions: Path) -> None:
+    """`./inv test --integration`."""
+    commands = Commands()
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=True, match="")
+    (command,) = commands.commands
+    assert "pytest tests/integration" in command
+
+
+def test_integration_tests_and_all_that_they_start_are_measured(
+    functions: Path, tmp_path: Path
+) -> None:
+    """R9.5: every process, the tests' own, too, measures itself, into one place; nothing does
+    with --match."""
+    for match, environment in (
+        ("", {
+            "COVERAGE_PROCESS_START": str(tmp_path / "pyproject.toml"),
+            "COVERAGE_FILE": str(tmp_path / ".coverage"),
+        }),
+        ("a", {}),
+    ):  # fmt: skip
+        commands = Commands()
+        object.__setattr__(commands, "passed", 1)
+        checks.test(commands, unit=False, integration=True, match=match)
+        assert commands.environments == [environment]
+
+
+def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
+    """No report is no success."""
+    assert checks._junit(tmp_path / "none.xml") == (0, 1)
+    (tmp_path / "odd.xml").write_text("odd")
+    assert checks._junit(tmp_path / "odd.xml") == (0, 0)
+    assert checks._count("nothing", "pass") == 0
+
+
+def test_the_quick_tests_run_alone_without_coverage(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a commit: what takes a second or more is left out, and so is coverage."""
+    commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=False, match="", quick=True)
+    assert len(commands.commands) == 2
+    assert "tests/unit -n 2 -m 'not slow'" in commands.commands[0]
+    assert "--cov" not in commands.commands[0]
+    assert capsys.readouterr().out.splitlines()[-1] == "22 passed, 0 failed"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_run_says_at_its_start_how_long_the_last_one_took(
+    functions: Path, capsys: pytest.CaptureFixture[str], quick: bool
+) -> None:
+    """A person decides at the start whether to wait."""
+    for expected in ("the first run here", "the last run took 0 min 0 s"):
+        commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+        object.__setattr__(commands, "passed", 1)
+        checks.test(commands, unit=False, integration=False, match="", quick=quick)
+        assert capsys.readouterr().out.splitlines()[0].startswith(expected)
+
+
+def test_ctrl_c_ends_the_run_and_not_only_the_command() -> None:
+    """invoke passes Ctrl-C on to the running command; the next one must not start."""
+
+    class Interrupted(checks.Interruptible):
+        waited = False
+
+        def wait(self) -> None:
+            if not self.waited:
+                self.waited = True
+                raise KeyboardInterrupt
+            super().wait()
+
+    context = Context()
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(context).run("sleep 0.1", in_stream=False)
+    assert checks.Interruptible(context).run("true", in_stream=False).exited == 0
