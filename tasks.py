@@ -7,17 +7,15 @@ touched, 3 this machine lacks something, 4 busy, 5 a check found a difference, 1
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
-
-if TYPE_CHECKING:
-    from ops.engines.engine import Options
+from invoke.tasks import Task, task
 
 if find_spec("pulumi") is None or find_spec("rich") is None:
     raise Exit(
@@ -26,76 +24,78 @@ if find_spec("pulumi") is None or find_spec("rich") is None:
         3,
     )
 
-STACK = "Environment: the name in Pulumi.<stack>.yaml (lab needs no account)"
-ENGINE = "embedded (default for lab) or pulumi (Pulumi's CLI, default for all others)"
-LAYER = "network, data, app or global"
-REFRESH = "Read every resource anew first"
-TARGET = "URN of a resource to touch alone; may be repeated (engine pulumi)"
-PARALLEL = "Resources moved at a time"
-CONFIRM = "The stack's name: destroys it without asking; the lab never asks"
-JSON = "Print JSON instead of a table"
+REGION = "us-east-1 or us-west-2"
+FLAGS = {
+    "stack": "Environment: the name in Pulumi.<stack>.yaml (lab needs no account)",
+    "engine": "embedded (default for lab) or pulumi (Pulumi's CLI, default for all others)",
+    "layer": "network, data, app or global",
+    "refresh": "Read every resource anew first",
+    "target": "URN of a resource to touch alone; may be repeated (engine pulumi)",
+    "parallel": "Resources moved at a time",
+    "confirm": "The stack's name: destroys it without asking; the lab never asks",
+    "json": "Print JSON instead of a table",
+}
+"""What a flag means in every task that has it."""
 
 
-def reported(body: Callable[..., Any]) -> Callable[..., Any]:
-    """A task whose faults end in one line and an exit code; imports ops when it runs."""
+def command(name: str | None = None, /, **flags: str) -> Callable[[Callable[..., None]], Task[Any]]:
+    """A task whose flags are explained by ``FLAGS`` and, those of its own, by ``flags``; its
+    faults end in one line and an exit code. The packages of ops are imported when it runs."""
 
+    def made(body: Callable[..., None]) -> Task[Any]:
+        _, *parameters = inspect.signature(body).parameters
+        explained = {**FLAGS, **flags}
+        return task(
+            name=name,
+            iterable=[flag for flag in parameters if flag == "target"],
+            help={flag.rstrip("_"): explained[flag.rstrip("_")] for flag in parameters},
+        )(_reported(body))
+
+    return made
+
+
+def _reported(body: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(body)
-    def run(*arguments: Any, **options: Any) -> Any:
-        from ops import session
+    def run(*arguments: Any, **options: Any) -> None:
+        from ops import exits
 
-        return session.reported(body)(*arguments, **options)
+        exits.reported(body)(*arguments, **options)
 
     return run
 
 
-def _all(
+def _move(
+    verb: str,
     stack: str,
     engine: str | None,
-    verb: str,
+    layer: str | None = None,
+    *,
     part: tuple[str, str] = ("", ""),
-    **options: Any,
+    refresh: bool = False,
+    target: Sequence[str] = (),
+    parallel: int = 0,
+    confirm: str = "",
 ) -> None:
-    from ops import session
+    """Has the driver move one layer, or all, or the part of them from the first to the last."""
+    from ops import exits, session
     from ops.deploy import sequence
-
-    layers = sequence.between(sequence.contract_graph(), part[0] or None, part[1] or None)
-    driver = session.driver_for(stack, engine, _options(**options))
-    _end(getattr(driver, verb)(layers))
-
-
-def _one(layer: str, stack: str, engine: str | None, verb: str, **options: Any) -> None:
-    from ops import session
-    from ops.deploy import sequence
-
-    sequence.known(sequence.contract_graph(), layer)
-    driver = session.driver_for(stack, engine, _options(**options))
-    _end(getattr(driver, verb)([layer]))
-
-
-def _options(refresh: bool = False, target: Sequence[str] = (), parallel: int = 0) -> Options:
-    from ops.engines.engine import Options
-
-    return Options(refresh, tuple(target), parallel or None)
-
-
-def _end(results: Sequence[Any]) -> None:
     from ops.deploy.driver import exit_code
+    from ops.engines.engine import Options
+    from ops.teardown import destroy
 
-    if code := exit_code(results):
-        raise Exit(code=code)
+    layers = sequence.chosen(sequence.contract_graph(), layer, *part)
+    driver = session.driver_for(stack, engine, Options(refresh, tuple(target), parallel or None))
+    if verb == "destroy":
+        results = destroy.destroy(driver, layers, confirm)
+    else:
+        results = getattr(driver, verb)(layers)
+    exits.end_with(exit_code(results))
 
 
-@task(
-    help={
-        "stack": STACK,
-        "engine": ENGINE,
-        "from": "First layer to deploy; those before it must be deployed",
-        "to": "Last layer to deploy",
-        "refresh": REFRESH,
-        "parallel": PARALLEL,
-    }
+@command(
+    **{"from": "First layer to deploy; those before it must be deployed"},
+    to="Last layer to deploy",
 )
-@reported
 def deploy_all(
     _c: Context,
     stack: str = "lab",
@@ -106,11 +106,10 @@ def deploy_all(
     parallel: int = 0,
 ) -> None:
     """Deploy all layers in their order, and print the endpoints."""
-    _all(stack, engine, "up", (from_, to), refresh=refresh, parallel=parallel)
+    _move("up", stack, engine, part=(from_, to), refresh=refresh, parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "refresh": REFRESH, "parallel": PARALLEL})
-@reported
+@command()
 def preview_all(
     _c: Context,
     stack: str = "lab",
@@ -119,23 +118,18 @@ def preview_all(
     parallel: int = 0,
 ) -> None:
     """Show what deploy-all would change; works before anything was deployed."""
-    _all(stack, engine, "preview", refresh=refresh, parallel=parallel)
+    _move("preview", stack, engine, refresh=refresh, parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL})
-@reported
+@command()
 def refresh_all(
-    _c: Context,
-    stack: str = "lab",
-    engine: str | None = None,
-    parallel: int = 0,
+    _c: Context, stack: str = "lab", engine: str | None = None, parallel: int = 0
 ) -> None:
     """Read every resource anew and take what changed into the state."""
-    _all(stack, engine, "refresh", parallel=parallel)
+    _move("refresh", stack, engine, parallel=parallel)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "parallel": PARALLEL, "confirm": CONFIRM})
-@reported
+@command()
 def destroy_all(
     _c: Context,
     stack: str = "lab",
@@ -144,26 +138,10 @@ def destroy_all(
     confirm: str = "",
 ) -> None:
     """Take all layers down, consumers first, and look whether anything is left."""
-    from ops import session
-    from ops.deploy import sequence
-    from ops.teardown import destroy as teardown
-
-    driver = session.driver_for(stack, engine, _options(parallel=parallel))
-    _end(teardown.destroy(driver, list(sequence.contract_graph()), confirm))
+    _move("destroy", stack, engine, parallel=parallel, confirm=confirm)
 
 
-@task(
-    iterable=["target"],
-    help={
-        "layer": LAYER,
-        "stack": STACK,
-        "engine": ENGINE,
-        "refresh": REFRESH,
-        "target": TARGET,
-        "parallel": PARALLEL,
-    },
-)
-@reported
+@command()
 def up(
     _c: Context,
     layer: str,
@@ -174,21 +152,10 @@ def up(
     parallel: int = 0,
 ) -> None:
     """Deploy one layer; the layers it reads must be deployed."""
-    _one(layer, stack, engine, "up", refresh=refresh, target=target, parallel=parallel)
+    _move("up", stack, engine, layer, refresh=refresh, target=target, parallel=parallel)
 
 
-@task(
-    iterable=["target"],
-    help={
-        "layer": LAYER,
-        "stack": STACK,
-        "engine": ENGINE,
-        "refresh": REFRESH,
-        "target": TARGET,
-        "parallel": PARALLEL,
-    },
-)
-@reported
+@command()
 def preview(
     _c: Context,
     layer: str,
@@ -199,14 +166,10 @@ def preview(
     parallel: int = 0,
 ) -> None:
     """Show what up would change in one layer."""
-    _one(layer, stack, engine, "preview", refresh=refresh, target=target, parallel=parallel)
+    _move("preview", stack, engine, layer, refresh=refresh, target=target, parallel=parallel)
 
 
-@task(
-    iterable=["target"],
-    help={"layer": LAYER, "stack": STACK, "engine": ENGINE, "target": TARGET, "parallel": PARALLEL},
-)
-@reported
+@command()
 def refresh(
     _c: Context,
     layer: str,
@@ -216,21 +179,10 @@ def refresh(
     parallel: int = 0,
 ) -> None:
     """Read one layer's resources anew."""
-    _one(layer, stack, engine, "refresh", target=target, parallel=parallel)
+    _move("refresh", stack, engine, layer, target=target, parallel=parallel)
 
 
-@task(
-    iterable=["target"],
-    help={
-        "layer": LAYER,
-        "stack": STACK,
-        "engine": ENGINE,
-        "target": TARGET,
-        "parallel": PARALLEL,
-        "confirm": CONFIRM,
-    },
-)
-@reported
+@command()
 def destroy(
     _c: Context,
     layer: str,
@@ -241,54 +193,43 @@ def destroy(
     confirm: str = "",
 ) -> None:
     """Take one layer down; the layers that read it must be gone."""
-    from ops import session
-    from ops.deploy import sequence
-    from ops.teardown import destroy as teardown
-
-    sequence.known(sequence.contract_graph(), layer)
-    driver = session.driver_for(stack, engine, _options(target=target, parallel=parallel))
-    _end(teardown.destroy(driver, [layer], confirm))
+    _move("destroy", stack, engine, layer, target=target, parallel=parallel, confirm=confirm)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
-@reported
+@command()
 def outputs(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
     """Print all layers' outputs and write cfn-outputs/flat-outputs.json."""
-    from ops import show
+    from ops import session
 
-    show.outputs(stack, engine, json)
+    session.driver_for(stack, engine).show_outputs(json)
 
 
-@task(help={"stack": STACK, "json": JSON})
-@reported
+@command()
 def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """List everything of this environment that AWS's APIs know, asking no state."""
-    from ops import show
+    from ops import session
+    from ops.cloud import inventory as tagged
 
-    show.inventory(stack, json)
+    tagged.show(*session.clients_for(stack), json)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
-@reported
+@command()
 def drift(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
-    """Tell what changed in the cloud behind the programs' backs; exit code 5 if anything did."""
-    from ops.deploy import drift as drifts
+    """Find what changed in the cloud behind the programs' backs; exit code 5 if anything did."""
+    from ops import session
+    from ops.deploy import drift as changes
 
-    drifts.show(stack, engine, json)
+    changes.show(session.driver_for(stack, engine), json)
 
 
-@task(
-    positional=["name"],
-    help={
-        "name": "Name of the environment: the file becomes Pulumi.<name>.yaml",
-        "suffix": "Last part of every physical name, at most 14 characters",
-        "environment": "The Environment tag: dev or prod",
-        "domain": "Domain of the hosted zone",
-        "account": "The only AWS account that may be deployed to",
-        "alarm_email": "Who is told of alarms",
-    },
+@command(
+    name="Name of the environment: the file becomes Pulumi.<name>.yaml",
+    suffix="Last part of every physical name, at most 14 characters",
+    environment="The Environment tag: dev or prod",
+    domain="Domain of the hosted zone",
+    account="The only AWS account that may be deployed to",
+    alarm_email="Who is notified of alarms",
 )
-@reported
 def init(
     _c: Context,
     name: str,
@@ -299,9 +240,9 @@ def init(
     alarm_email: str = "",
 ) -> None:
     """Write the stack file of a new environment."""
-    from ops import init as inits
+    from ops import init as new_stack
 
-    file = inits.write(
+    file = new_stack.write(
         name,
         {
             "TapStack:environmentSuffix": suffix,
@@ -315,33 +256,27 @@ def init(
     print(f"{file.name} written: ./inv preview-all --stack {name}")
 
 
-@task(help={"stack": STACK, "json": JSON})
-@reported
+@command()
 def doctor(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """Examine machine, configuration, backend and account; exit code 3 if something is missing."""
-    from ops.doctor import examination as doctors
+    from ops.doctor import examination
 
-    doctors.show(stack, json)
+    examination.show(stack, json)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "json": JSON})
-@reported
+@command()
 def status(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
     """Show both regions: layers, health, and who writes."""
-    from ops import show
+    from ops import session
+    from ops.deploy import status as regions
 
-    show.status(stack, engine, json)
+    regions.show(session.driver_for(stack, engine), json)
 
 
-@task(
-    help={
-        "stack": STACK,
-        "compare": "Changes side by side: natGateways=1,instanceClass=db.serverless (+ joins keys)",
-        "json": JSON,
-        "markdown": "Print docs/cost.md",
-    }
+@command(
+    compare="Changes side by side: natGateways=1,instanceClass=db.serverless (+ joins keys)",
+    markdown="Print docs/cost.md",
 )
-@reported
 def cost(
     _c: Context,
     stack: str = "dev",
@@ -350,13 +285,12 @@ def cost(
     markdown: bool = False,
 ) -> None:
     """Estimate what a month costs, from what the programs would create."""
-    from ops.cost import estimate as report
+    from ops.cost import report
 
     report.show(stack, compare, json=json, markdown=markdown)
 
 
-@task(help={"stack": STACK, "engine": ENGINE, "json": JSON, "markdown": "The table of docs"})
-@reported
+@command(markdown="The table of docs")
 def policy(
     _c: Context,
     stack: str = "lab",
@@ -365,71 +299,61 @@ def policy(
     markdown: bool = False,
 ) -> None:
     """Judge what is deployed by the HIPAA conformance rules and the house's own."""
+    from ops import session
     from ops.policies import table
 
-    table.show(stack, engine, as_json=json, markdown=markdown)
+    table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
 
 
-@task(name="up", help={"stack": STACK, "clock": "Lab seconds that pass in one real second"})
-@reported
+@command("up", clock="Lab seconds that pass in one real second")
 def lab_up(_c: Context, stack: str = "lab", clock: float | None = None) -> None:
     """Start the lab, or find it running."""
-    from ops import show
+    from ops import lab
 
-    show.lab_up(stack, clock)
+    lab.up(stack, clock)
 
 
-@task(name="down")
-@reported
+@command("down")
 def lab_down(_c: Context) -> None:
     """Stop the lab; what is deployed in it stays for the next start."""
-    from ops import show
+    from ops import lab
 
-    show.lab_down()
+    lab.down()
 
 
-@task(name="status", help={"json": JSON})
-@reported
+@command("status")
 def lab_status(_c: Context, json: bool = False) -> None:
     """Show the lab's address, regions and parts."""
-    from ops import show
+    from ops import lab
 
-    show.lab_status(json)
+    lab.status(json)
 
 
-@task(
-    name="outage",
-    positional=["region"],
-    help={"region": "us-east-1 or us-west-2", "part": "api, compute, database or network; all"},
-)
-@reported
+@command("outage", region=REGION, part="api, compute, database or network; all")
 def lab_outage(_c: Context, region: str, part: str | None = None) -> None:
     """Take a region down, or one part of it."""
-    from ops import show
+    from ops import lab
 
-    show.lab_outage(region, part)
+    lab.outage(region, part)
 
 
-@task(name="restore", positional=["region"], help={"region": "us-east-1 or us-west-2"})
-@reported
+@command("restore", region=REGION)
 def lab_restore(_c: Context, region: str) -> None:
     """Give a region back what it has lost."""
-    from ops import show
+    from ops import lab
 
-    show.lab_restore(region)
+    lab.restore(region)
 
 
-@task(name="clock", positional=["factor"], help={"factor": "Lab seconds in one real second"})
-@reported
+@command("clock", factor="Lab seconds in one real second")
 def lab_clock(_c: Context, factor: float) -> None:
-    """Let the lab's time pass faster than life's."""
-    from ops import show
+    """Let the lab's time pass faster than real time."""
+    from ops import lab
 
-    show.lab_clock(factor)
+    lab.clock(factor)
 
 
-@task
-@reported
+@command()
 def lint(c: Context) -> None:
     """Check style and types of all code."""
     from ops.quality import checks
@@ -437,14 +361,11 @@ def lint(c: Context) -> None:
     checks.lint(c)
 
 
-@task(
-    help={
-        "unit": "Unit tests alone",
-        "integration": "Lab integration tests alone",
-        "match": "Only tests whose names match this pytest expression",
-    }
+@command(
+    unit="Unit tests alone",
+    integration="Lab integration tests alone",
+    match="Only tests whose names match this pytest expression",
 )
-@reported
 def test(c: Context, unit: bool = False, integration: bool = False, match: str = "") -> None:
     """Run unit, function and lab integration tests, with coverage enforced."""
     from ops.quality import checks
@@ -452,8 +373,7 @@ def test(c: Context, unit: bool = False, integration: bool = False, match: str =
     checks.test(c, unit=unit, integration=integration, match=match)
 
 
-@task(positional=["name"], help={"name": "lab (or deploy), kills, failover, outages or api"})
-@reported
+@command(name="lab (or deploy), kills, failover, outages or api")
 def bench(_c: Context, name: str) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
     from ops.quality import benches
@@ -461,18 +381,16 @@ def bench(_c: Context, name: str) -> None:
     benches.run(name)
 
 
-@task
-@reported
+@command()
 def setup(_c: Context) -> None:
     """Install Pulumi's own CLI, for stacks that aren't the lab."""
-    from ops import setup as setups
+    from ops import setup as installation
 
-    for line in setups.setup():
+    for line in installation.setup():
         print(line)
 
 
-@task(name="move", help={"to": "Engine that shall hold it: embedded or pulumi", "stack": STACK})
-@reported
+@command("move", to="Engine that shall hold it: embedded or pulumi")
 def state_move(_c: Context, to: str, stack: str = "lab") -> None:
     """Hand a lab stack's state from one engine to the other; nothing is deployed anew."""
     from ops import session
@@ -481,17 +399,16 @@ def state_move(_c: Context, to: str, stack: str = "lab") -> None:
         print(f"{layer}: {count} resources are the {to} engine's now")
 
 
-@task(name="redrive", help={"stack": STACK, "json": JSON})
-@reported
+@command("redrive")
 def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """Deliver again the events that couldn't be delivered, in both regions."""
-    from ops import show
+    from ops import session
+    from ops.cloud import redrive
 
-    show.redrive(stack, json)
+    redrive.show(*session.clients_for(stack), json)
 
 
-@task(name="check")
-@reported
+@command("check")
 def pins_check(_c: Context) -> None:
     """Check that every pin has wheels for each platform and Python that README names."""
     from ops.quality import pins
@@ -499,8 +416,7 @@ def pins_check(_c: Context) -> None:
     pins.check()
 
 
-@task(name="write")
-@reported
+@command("write")
 def pins_write(_c: Context) -> None:
     """Write the hashes of these wheels into requirements.txt."""
     from ops.quality import pins
@@ -508,8 +424,7 @@ def pins_write(_c: Context) -> None:
     pins.write()
 
 
-@task(name="audit")
-@reported
+@command("audit")
 def pins_audit(c: Context) -> None:
     """Ask the registries for known vulnerabilities of all pins; exit code 5 if there are any."""
     from ops.quality import pins

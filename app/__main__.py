@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pulumi
-import pulumi_aws as aws
 
 from bundle import bundle_function
 from bundle_hash import bundle_hash
@@ -11,7 +10,8 @@ from function_environment import Database
 from migration import Migration, MigrationArgs
 from regional_service import RegionalService, RegionalServiceArgs
 from tapstack.contracts import AppOutputs, DataOutputs, NetworkOutputs, export, read
-from tapstack.regions import Pair, both_regions
+from tapstack.pair import Pair
+from tapstack.regions import both_regions
 from tapstack.settings import Settings
 
 HERE = Path(__file__).parent
@@ -20,16 +20,15 @@ settings = Settings.of_program()
 regions = both_regions(settings)
 network = read(NetworkOutputs, consumer="app")
 data = read(DataOutputs, consumer="app")
-account_id = aws.get_caller_identity_output(
-    opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
-).account_id
+account_id = regions.primary.account_id()
 
 bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build" / "api")
 code = pulumi.FileArchive(str(bundle))
 database = Database(
     writer_endpoint=data.global_writer_endpoint,
     port=data.database_port,
-    server_names=[data.primary.cluster_endpoint, data.secondary.cluster_endpoint],
+    name=data.database_name,
+    server_names=[regional.cluster_endpoint for regional in data.both],
 )
 
 migration = Migration(
@@ -62,8 +61,6 @@ services = Pair.of(
         ),
         region.options(),
     )
-    for region, regional_network, regional_data in zip(
-        regions, (network.primary, network.secondary), (data.primary, data.secondary), strict=True
-    )
+    for region, regional_network, regional_data in regions.zip(network.both, data.both)
 )
 export(AppOutputs(primary=services.primary.outputs, secondary=services.secondary.outputs))

@@ -7,10 +7,8 @@ import pulumi
 
 from tapstack.contracts import RegionalData
 from tapstack.events import SOURCE, event_bus_name
-from tapstack.naming import parameter_path
+from tapstack.naming import failover_switch_parameter
 from tapstack.regions import Region
-
-DATABASE_NAME = "app"
 
 CERTIFICATE_AUTHORITIES = "/var/runtime/ca-cert.pem"
 """Where the Node.js runtimes keep Amazon's authorities, RDS's among them; nodejs20 and newer load
@@ -19,17 +17,13 @@ them only when told ("Building Lambda functions with Node.js", Loading certifica
 
 @dataclass(frozen=True)
 class Database:
-    """Where the global database's writer is, whichever region holds it."""
+    """The global database, and where its writer is, whichever region holds it."""
 
     writer_endpoint: pulumi.Input[str]
     port: pulumi.Input[int]
+    name: pulumi.Input[str]
     server_names: Sequence[pulumi.Input[str]]
     """The clusters' own endpoints, in both regions: what the writer's certificate may name."""
-
-
-def failover_switch_parameter(region: str, suffix: str) -> str:
-    """The parameter that holds the failover switch (made by the data layer)."""
-    return parameter_path(region, suffix, "local", "failover-switch")
 
 
 def common(region: Region, database: Database, data: RegionalData) -> dict[str, pulumi.Input[str]]:
@@ -43,7 +37,7 @@ def common(region: Region, database: Database, data: RegionalData) -> dict[str, 
         "DATABASE_CLUSTER_ENDPOINT": data.cluster_endpoint,
         "DATABASE_READER_ENDPOINT": data.reader_endpoint,
         "DATABASE_PORT": pulumi.Output.from_input(database.port).apply(str),
-        "DATABASE_NAME": DATABASE_NAME,
+        "DATABASE_NAME": database.name,
         "DATABASE_SERVER_NAMES": pulumi.Output.all(*database.server_names).apply(",".join),
     }
 

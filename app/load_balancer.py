@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from tapstack.app_settings import TARGET_GROUP_INTERVAL, AppSettings
 from tapstack.contracts import RegionalNetwork
 from tapstack.regions import Region
+from tapstack.well_known import FAILOVER_SWITCH_PATH, HEALTH_PATH
 
 CLIENT_KEEP_ALIVE_SECONDS = 180
 """The default of an hour pins clients to the side that died (trap 15)."""
@@ -16,8 +17,7 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.3 and 1.2 with forward secrecy only ("Security policies for your Application Load
 Balancer")."""
 
-HEALTH_PATH = "/health"
-NEVER_REDIRECTED = (HEALTH_PATH, "/failover-switch")
+NEVER_REDIRECTED = (HEALTH_PATH, FAILOVER_SWITCH_PATH)
 """Route 53 counts a redirect as healthy, so what it checks on port 80 is answered there."""
 
 

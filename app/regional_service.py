@@ -6,8 +6,8 @@ import pulumi
 
 import function_environment
 import policy_statements as statements
-from failed_events import FailedEventsQueue
-from function_environment import Database, failover_switch_parameter
+from failed_events import FailedEventsQueue, FailedEventsQueueArgs
+from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
 from load_balancer import LoadBalancer, LoadBalancerArgs
 from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
@@ -15,7 +15,9 @@ from policy_statements import Statement, allow
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
 from tapstack.events import event_bus_arn
+from tapstack.naming import failover_switch_parameter
 from tapstack.regions import Region
+from tapstack.well_known import API_FUNCTION, ATTACHMENTS_PREFIX, FAILED_EVENTS
 from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
 
 
@@ -46,22 +48,24 @@ class RegionalService(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         region = args.region
         failed_events = FailedEventsQueue(
-            f"queue-failed-events-{region.name}", region, args.data.key_arn, child
+            f"queue-{FAILED_EVENTS}-{region.name}",
+            FailedEventsQueueArgs(region, args.data.key_arn),
+            child,
         )
         role = FunctionRole(
-            f"role-api-{region.name}",
+            f"role-{API_FUNCTION}-{region.name}",
             FunctionRoleArgs(
                 region=region,
-                purpose="api",
+                purpose=API_FUNCTION,
                 statements=_permissions(args, failed_events.queue.arn),
             ),
             child,
         )
         api = VpcFunction(
-            f"function-api-{region.name}",
+            f"function-{API_FUNCTION}-{region.name}",
             VpcFunctionArgs(
                 region=region,
-                purpose="api",
+                purpose=API_FUNCTION,
                 description="The application: records, events, health",
                 handler="index.handler",
                 timeout_seconds=args.settings.timeout_seconds,
@@ -75,7 +79,7 @@ class RegionalService(pulumi.ComponentResource):
             ),
             child,
         )
-        failed_events.receive_from(f"failed-events-{region.name}", api.function)
+        failed_events.receive_from(f"{FAILED_EVENTS}-{region.name}", api.function)
         OutboxSchedule(
             f"schedule-outbox-{region.name}",
             OutboxScheduleArgs(
@@ -111,7 +115,7 @@ def _permissions(
 ) -> list[Statement]:
     """What the service may do, each statement scoped to this region's own things."""
     region = args.region
-    names = FunctionNames.of(region, "api", args.account_id)
+    names = FunctionNames.of(region, API_FUNCTION, args.account_id)
     bus_arn = pulumi.Output.from_input(args.account_id).apply(
         lambda account: event_bus_arn(region.name, region.suffix, account)
     )
@@ -125,7 +129,7 @@ def _permissions(
         allow(
             "Attachments",
             ["s3:PutObject"],
-            [pulumi.Output.concat(args.data.bucket_arn, "/attachments/*")],
+            [pulumi.Output.concat(args.data.bucket_arn, f"/{ATTACHMENTS_PREFIX}*")],
         ),
         allow("FailedEvents", ["sqs:SendMessage"], [failed_events_arn]),
     ]

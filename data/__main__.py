@@ -1,7 +1,6 @@
 """The data layer: keys, global database, secrets, replicated buckets, parameters, backup."""
 
 import pulumi
-import pulumi_aws as aws
 
 from access_log_bucket import AccessLogBucket, AccessLogBucketArgs
 from backup_plan import BackupPlan, BackupPlanArgs
@@ -18,136 +17,143 @@ from database_secrets import DatabaseSecrets, DatabaseSecretsArgs, replica_arn
 from global_database import GlobalDatabase, GlobalDatabaseArgs
 from keys import RegionalKey, RegionalKeyArgs
 from parameters import RegionalParameters, RegionalParametersArgs
-from regional_cluster import DATABASE_NAME, DATABASE_PORT
+from regional_cluster import DATABASE_NAME
 from replicated_bucket import ReplicatedBucket, ReplicatedBucketArgs
 from tapstack.contracts import DataOutputs, NetworkOutputs, RegionalData, export, read
 from tapstack.events import event_bus_name
-from tapstack.regions import Pair, both_regions
+from tapstack.pair import Pair
+from tapstack.regions import both_regions
 from tapstack.settings import Settings
+from tapstack.well_known import DATABASE_PORT
 
+settings = Settings.of_program()
+for warning in settings.warnings():
+    pulumi.log.warn(warning)
+regions = both_regions(settings)
+network = read(NetworkOutputs, consumer="data")
+account_id = regions.primary.account_id()
 
-def main() -> None:
-    """Declares the layer."""
-    settings = Settings.of_program()
-    for warning in settings.warnings():
-        pulumi.log.warn(warning)
-    regions = both_regions(settings)
-    network = read(NetworkOutputs, consumer="data")
-    networks = Pair(network.primary, network.secondary)
-    account_id = aws.get_caller_identity_output(
-        opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
-    ).account_id
+keys = Pair.of(
+    RegionalKey(
+        f"key-{region.name}", RegionalKeyArgs(region, peer, account_id), region.options()
+    ).key
+    for region, peer in regions.zip(regions.swapped())
+)
+secrets = DatabaseSecrets(
+    "database-secrets",
+    DatabaseSecretsArgs(
+        regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
+    ),
+    regions.primary.options(),
+)
+database = GlobalDatabase(
+    "global-database",
+    GlobalDatabaseArgs(
+        regions=regions,
+        networks=network.both,
+        keys=keys,
+        secrets=secrets,
+        settings=settings.data,
+        account_id=account_id,
+    ),
+    regions.primary.options(),
+)
+BackupPlan(
+    "backup",
+    BackupPlanArgs(regions=regions, keys=keys, cluster_arn=database.clusters.primary.cluster.arn),
+    regions.primary.options(),
+)
 
-    keys = Pair.of(
-        RegionalKey(RegionalKeyArgs(region, peer, account_id)).key
-        for region, peer in zip(regions, regions.swapped(), strict=True)
+access_logs = regions.map(
+    lambda region: AccessLogBucket(
+        f"access-logs-{region.name}", AccessLogBucketArgs(region, account_id), region.options()
     )
-    secrets = DatabaseSecrets(
-        DatabaseSecretsArgs(
-            regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
-        )
+)
+sides = Pair.of(
+    BucketSide(
+        region,
+        ReplicatedBucket(
+            f"content-{region.name}",
+            ReplicatedBucketArgs(region, key, logs.bucket, logs.policy),
+            region.options(),
+        ),
+        key,
     )
-    database = GlobalDatabase(
-        GlobalDatabaseArgs(
-            regions=regions,
-            networks=networks,
-            keys=keys,
-            secrets=secrets,
-            settings=settings.data,
-            account_id=account_id,
-        )
+    for region, key, logs in regions.zip(keys, access_logs)
+)
+directions = [(sides.primary, sides.secondary)]
+if settings.data.bidirectional_replication:
+    directions.append((sides.secondary, sides.primary))
+writers = {
+    destination.region.name: ReplicationRole(
+        f"replication-role-{source.region.name}",
+        ReplicationRoleArgs(source, destination),
+        source.region.options(),
     )
-    BackupPlan(
-        BackupPlanArgs(
-            regions=regions,
-            keys=keys,
-            cluster_arn=database.clusters.primary.cluster.arn,
-        )
-    )
-
-    access_logs = regions.map(
-        lambda region: AccessLogBucket(AccessLogBucketArgs(region, account_id))
-    )
-    sides = Pair.of(
-        BucketSide(
-            region,
-            ReplicatedBucket(ReplicatedBucketArgs(region, key, logs.bucket, logs.policy)),
-            key,
-        )
-        for region, key, logs in zip(regions, keys, access_logs, strict=True)
-    )
-    directions = [(sides.primary, sides.secondary)]
-    if settings.data.bidirectional_replication:
-        directions.append((sides.secondary, sides.primary))
-    roles = {
-        destination.region.name: ReplicationRole(ReplicationRoleArgs(source, destination))
-        for source, destination in directions
-    }
-    policies = {
-        side.region.name: ContentBucketPolicy(
-            ContentBucketPolicyArgs(side, writer=roles.get(side.region.name))
-        ).policy
-        for side in sides
-    }
-    for source, destination in directions:
-        BucketReplication(
-            BucketReplicationArgs(
-                source=source,
-                destination=destination,
-                role=roles[destination.region.name],
-                wait_for=[policies[destination.region.name]],
-            )
-        )
-
-    secret_arns = Pair(
-        secrets.application.arn,
-        replica_arn(secrets.application.arn, regions.secondary.name),
-    )
-    shared = {
-        "database-endpoint": database.global_cluster.endpoint,
-        "database-port": str(DATABASE_PORT),
-        "database-name": DATABASE_NAME,
-    }
-    outputs = []
-    for region, side, cluster, logs, key, secret_arn in zip(
-        regions, sides, database.clusters, access_logs, keys, secret_arns, strict=True
-    ):
-        RegionalParameters(
-            RegionalParametersArgs(
-                region=region,
-                local={
-                    "role": region.role,
-                    "bucket": side.bucket.bucket.bucket,
-                    "bus": event_bus_name(region.name, region.suffix),
-                    "cluster-endpoint": cluster.endpoint,
-                    "reader-endpoint": cluster.cluster.reader_endpoint,
-                    "application-secret": secret_arn,
-                },
-                shared=shared,
-            )
-        )
-        outputs.append(
-            RegionalData(
-                cluster_identifier=cluster.cluster.cluster_identifier,
-                cluster_endpoint=cluster.endpoint,
-                reader_endpoint=cluster.cluster.reader_endpoint,
-                bucket_name=side.bucket.bucket.bucket,
-                bucket_arn=side.bucket.bucket.arn,
-                access_log_bucket_name=logs.bucket.bucket,
-                application_secret_arn=secret_arn,
-                key_arn=key.arn,
-            )
-        )
-    export(
-        DataOutputs(
-            primary=outputs[0],
-            secondary=outputs[1],
-            global_cluster_id=database.global_cluster.id,
-            global_writer_endpoint=database.global_cluster.endpoint,
-            database_port=DATABASE_PORT,
-            master_secret_arn=secrets.master.arn,
-        )
+    for source, destination in directions
+}
+policies = {
+    side.region.name: ContentBucketPolicy(
+        f"content-policy-{side.region.name}",
+        ContentBucketPolicyArgs(side, writer=writers.get(side.region.name)),
+        side.region.options(),
+    ).policy
+    for side in sides
+}
+for source, destination in directions:
+    BucketReplication(
+        f"replication-{source.region.name}",
+        BucketReplicationArgs(
+            source=source,
+            destination=destination,
+            role=writers[destination.region.name],
+            wait_for=[policies[destination.region.name]],
+        ),
+        source.region.options(),
     )
 
-
-main()
+outputs = Pair.of(
+    RegionalData(
+        cluster_identifier=cluster.cluster.cluster_identifier,
+        cluster_endpoint=cluster.endpoint,
+        reader_endpoint=cluster.cluster.reader_endpoint,
+        bucket_name=side.bucket.bucket.bucket,
+        bucket_arn=side.bucket.bucket.arn,
+        access_log_bucket_name=logs.bucket.bucket,
+        application_secret_arn=replica_arn(secrets.application.arn, side.region.name),
+        key_arn=side.key.arn,
+    )
+    for side, cluster, logs in sides.zip(database.clusters, access_logs)
+)
+for region, own in regions.zip(outputs):
+    RegionalParameters(
+        f"parameters-{region.name}",
+        RegionalParametersArgs(
+            region=region,
+            local={
+                "role": region.role,
+                "bucket": own.bucket_name,
+                "bus": event_bus_name(region.name, region.suffix),
+                "cluster-endpoint": own.cluster_endpoint,
+                "reader-endpoint": own.reader_endpoint,
+                "application-secret": own.application_secret_arn,
+            },
+            shared={
+                "database-endpoint": database.global_cluster.endpoint,
+                "database-port": str(DATABASE_PORT),
+                "database-name": DATABASE_NAME,
+            },
+        ),
+        region.options(),
+    )
+export(
+    DataOutputs(
+        primary=outputs.primary,
+        secondary=outputs.secondary,
+        global_cluster_id=database.global_cluster.id,
+        global_writer_endpoint=database.global_cluster.endpoint,
+        database_port=DATABASE_PORT,
+        database_name=DATABASE_NAME,
+        master_secret_arn=secrets.master.arn,
+    )
+)

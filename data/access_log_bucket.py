@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from bucket_basics import deny_insecure_transport, harden
 from tapstack.policies import document
 from tapstack.regions import Region
+from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET
 
 LOGS_KEPT_DAYS = 365
 CONTENT_PREFIX = "s3/content/"
@@ -32,18 +33,15 @@ class AccessLogBucket(pulumi.ComponentResource):
 
     bucket: aws.s3.Bucket
 
-    def __init__(self, args: AccessLogBucketArgs) -> None:
+    def __init__(
+        self, name: str, args: AccessLogBucketArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:data:AccessLogBucket",
-            f"access-logs-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:AccessLogBucket", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         self.bucket = aws.s3.Bucket(
             f"bucket-access-logs-{region.name}",
-            bucket=region.physical_name("bucket", "access-logs"),
+            bucket=region.physical_name("bucket", ACCESS_LOG_BUCKET),
             force_destroy=True,
             opts=here,
         )
@@ -104,7 +102,7 @@ def _content_bucket_writes(
 ) -> dict[str, Any]:
     """This region's content bucket, under its prefix (S3 user guide, "Enabling Amazon S3 server
     access logging")."""
-    content = args.region.physical_name("bucket", "content")
+    content = args.region.physical_name("bucket", CONTENT_BUCKET)
     return {
         "Sid": "ServerAccessLogs",
         "Effect": "Allow",

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from tapstack.pair import Pair
 from tapstack.policies import trust
-from tapstack.regions import Pair, Region
+from tapstack.regions import Region
 
 RETENTION_DAYS = 35
 """AWS Config's backup-plan-min-frequency-and-min-retention-check asks for 35."""
@@ -32,9 +33,11 @@ class BackupPlanArgs:
 class BackupPlan(pulumi.ComponentResource):
     """One plan in the primary region; the secondary's vault receives the copies."""
 
-    def __init__(self, args: BackupPlanArgs) -> None:
+    def __init__(
+        self, name: str, args: BackupPlanArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         primary = args.regions.primary
-        super().__init__("warmstandby:data:BackupPlan", "backup", None, primary.options())
+        super().__init__("warmstandby:data:BackupPlan", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
 
         def vault(region: Region, key: aws.kms.Key) -> aws.backup.Vault:
@@ -47,10 +50,7 @@ class BackupPlan(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, provider=region.provider),
             )
 
-        vaults = Pair(
-            vault(args.regions.primary, args.keys.primary),
-            vault(args.regions.secondary, args.keys.secondary),
-        )
+        vaults = Pair.of(vault(region, key) for region, key in args.regions.zip(args.keys))
         plan = aws.backup.Plan(
             "backup-plan",
             name=primary.physical_name("backup-plan"),

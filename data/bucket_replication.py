@@ -11,6 +11,7 @@ from bucket_basics import deny_insecure_transport
 from replicated_bucket import ReplicatedBucket
 from tapstack.policies import document, trust
 from tapstack.regions import Region
+from tapstack.well_known import replication_rule_id
 
 REPLICATION_MINUTES = 15
 """Replication Time Control knows no other value; it's the whole RPO, so alarms watch it."""
@@ -47,14 +48,11 @@ class ReplicationRole(pulumi.ComponentResource):
     role: aws.iam.Role
     attachment: aws.iam.RolePolicyAttachment
 
-    def __init__(self, args: ReplicationRoleArgs) -> None:
+    def __init__(
+        self, name: str, args: ReplicationRoleArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.source.region
-        super().__init__(
-            "warmstandby:data:ReplicationRole",
-            f"replication-role-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:ReplicationRole", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         source, destination = args.source.bucket.bucket, args.destination.bucket.bucket
         self.role = aws.iam.Role(
@@ -116,14 +114,11 @@ class ContentBucketPolicy(pulumi.ComponentResource):
 
     policy: aws.s3.BucketPolicy
 
-    def __init__(self, args: ContentBucketPolicyArgs) -> None:
+    def __init__(
+        self, name: str, args: ContentBucketPolicyArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region, bucket = args.side.region, args.side.bucket.bucket
-        super().__init__(
-            "warmstandby:data:ContentBucketPolicy",
-            f"content-policy-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:ContentBucketPolicy", name, None, opts)
         statements: list[dict[str, Any]] = [deny_insecure_transport(bucket.arn)]
         if args.writer:
             statements.insert(
@@ -164,21 +159,18 @@ class BucketReplication(pulumi.ComponentResource):
     S3 asks for versions on both buckets first, and can't suspend them while this exists.
     """
 
-    def __init__(self, args: BucketReplicationArgs) -> None:
+    def __init__(
+        self, name: str, args: BucketReplicationArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.source.region
-        super().__init__(
-            "warmstandby:data:BucketReplication",
-            f"replication-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:BucketReplication", name, None, opts)
         aws.s3.BucketReplicationConfig(
             f"replication-content-{region.name}",
             bucket=args.source.bucket.bucket.id,
             role=args.role.role.arn,
             rules=[
                 {
-                    "id": f"to-{args.destination.region.name}",
+                    "id": replication_rule_id(args.destination.region.name),
                     "status": "Enabled",
                     "priority": 1,
                     # A filter, even an empty one, makes it the V2 form, which delete markers need.

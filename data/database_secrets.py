@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 MASTER_USERNAME = "postgres_admin"
 APPLICATION_USERNAME = "application"
@@ -36,11 +37,10 @@ class DatabaseSecrets(pulumi.ComponentResource):
     """As it stands in the secret; marked secret wherever Pulumi keeps it."""
     application: aws.secretsmanager.Secret
 
-    def __init__(self, args: DatabaseSecretsArgs) -> None:
-        region = args.regions.primary
-        super().__init__(
-            "warmstandby:data:DatabaseSecrets", "database-secrets", None, region.options()
-        )
+    def __init__(
+        self, name: str, args: DatabaseSecretsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warmstandby:data:DatabaseSecrets", name, None, opts)
         self.master, version = self._written_once(args, "master", MASTER_USERNAME)
         self.application, _ = self._written_once(args, "application", APPLICATION_USERNAME)
         text = version.secret_string.apply(lambda text: text or "{}")
@@ -93,7 +93,7 @@ class DatabaseSecrets(pulumi.ComponentResource):
 
 
 def replica_arn(arn: pulumi.Output[str], region: str) -> pulumi.Output[str]:
-    """The ARN of a secret's replica: name and suffix stay, only the region differs.
+    """The ARN that a secret has in a region where it's replicated (or is): only the region differs.
 
     Source: Secrets Manager user guide, "Replicate AWS Secrets Manager secrets across Regions".
     """

@@ -1,5 +1,6 @@
 """The Aurora global database: one global cluster, a member cluster in each region."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,7 +18,8 @@ from regional_cluster import (
 )
 from tapstack.contracts import RegionalNetwork
 from tapstack.data_settings import DataSettings
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class GlobalDatabase(pulumi.ComponentResource):
     global_cluster: aws.rds.GlobalCluster
     clusters: Pair[RegionalCluster]
 
-    def __init__(self, args: GlobalDatabaseArgs) -> None:
+    def __init__(
+        self, name: str, args: GlobalDatabaseArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         regions, settings = args.regions, args.settings
-        super().__init__(
-            "warmstandby:data:GlobalDatabase", "global-database", None, regions.primary.options()
-        )
+        super().__init__("warmstandby:data:GlobalDatabase", name, None, opts)
         self.global_cluster = aws.rds.GlobalCluster(
             "aurora-global",
             global_cluster_identifier=regions.primary.physical_name("aurora-global"),
@@ -61,23 +63,38 @@ class GlobalDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, custom_timeouts=SLOW),
         )
 
-        def member(index: int, master: MasterUser | None) -> RegionalClusterArgs:
-            region = list(regions)[index]
-            return RegionalClusterArgs(
-                region=region,
-                network=list(args.networks)[index],
-                key=list(args.keys)[index],
-                settings=settings,
-                windows=windows_of(settings.preferred_backup_window, is_primary=region.is_primary),
-                account_id=args.account_id,
-                global_cluster_id=self.global_cluster.id,
-                master=master,
-                primary_region=regions.primary.name,
+        def member(
+            region: Region,
+            network: RegionalNetwork,
+            key: aws.kms.Key,
+            *,
+            master: MasterUser | None = None,
+            after: Sequence[pulumi.Resource] = (),
+        ) -> RegionalCluster:
+            return RegionalCluster(
+                f"aurora-{region.name}",
+                RegionalClusterArgs(
+                    region=region,
+                    network=network,
+                    key=key,
+                    settings=settings,
+                    windows=windows_of(
+                        settings.preferred_backup_window, is_primary=region.is_primary
+                    ),
+                    account_id=args.account_id,
+                    global_cluster_id=self.global_cluster.id,
+                    master=master,
+                    primary_region=regions.primary.name,
+                    after=after,
+                ),
+                region.options(),
             )
 
-        primary = RegionalCluster(
-            member(0, MasterUser(args.secrets.master_username, args.secrets.master_password))
+        places = regions.zip(args.networks, args.keys)
+        primary = member(
+            *places.primary,
+            master=MasterUser(args.secrets.master_username, args.secrets.master_password),
         )
-        secondary = RegionalCluster(member(1, None), depends_on=primary.instances)
+        secondary = member(*places.secondary, after=primary.instances)
         self.clusters = Pair(primary, secondary)
         self.register_outputs({"global_cluster_id": self.global_cluster.id})

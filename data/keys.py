@@ -29,11 +29,11 @@ class RegionalKey(pulumi.ComponentResource):
 
     key: aws.kms.Key
 
-    def __init__(self, args: RegionalKeyArgs) -> None:
+    def __init__(
+        self, name: str, args: RegionalKeyArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:data:RegionalKey", f"key-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:data:RegionalKey", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         function_logs = log_group_of(f"*-{region.name}-{region.suffix}")
         database_logs = f"/aws/rds/cluster/*-{region.name}-{region.suffix}/*"

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from tapstack.naming import parameter_path
+from tapstack.naming import Scope, parameter_path
 from tapstack.regions import Region
-
-SWITCH = "failover-switch"
-RELEASED = "released"
+from tapstack.well_known import FAILOVER_SWITCH, SWITCH_RELEASED
 
 
 @dataclass(frozen=True)
@@ -27,17 +25,14 @@ class RegionalParametersArgs:
 class RegionalParameters(pulumi.ComponentResource):
     """``/warm-standby/{region}/{suffix}/local/…`` and ``…/shared/…``."""
 
-    def __init__(self, args: RegionalParametersArgs) -> None:
+    def __init__(
+        self, name: str, args: RegionalParametersArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:data:RegionalParameters",
-            f"parameters-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:RegionalParameters", name, None, opts)
 
         def parameter(
-            scope: str, key: str, value: pulumi.Input[str], *, kept: bool = False
+            scope: Scope, key: str, value: pulumi.Input[str], *, kept: bool = False
         ) -> None:
             aws.ssm.Parameter(
                 f"parameter-{scope}-{key}-{region.name}",
@@ -53,7 +48,7 @@ class RegionalParameters(pulumi.ComponentResource):
             parameter("local", key, value)
         if not region.is_primary:
             # Only a failover engages it and only a failback releases it: no deploy does either.
-            parameter("local", SWITCH, RELEASED, kept=True)
+            parameter("local", FAILOVER_SWITCH, SWITCH_RELEASED, kept=True)
         for key, value in args.shared.items():
             # In the secondary the synchronisation owns the value once it's there.
             parameter("shared", key, value, kept=not region.is_primary)

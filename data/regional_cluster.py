@@ -11,10 +11,10 @@ from tapstack.contracts import RegionalNetwork
 from tapstack.data_settings import DataSettings
 from tapstack.policies import trust
 from tapstack.regions import Region
+from tapstack.well_known import DATABASE_PORT
 
 ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
 DATABASE_NAME = "app"
-DATABASE_PORT = 5432
 LOG_RETENTION_DAYS = 90
 
 SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
@@ -52,6 +52,8 @@ class RegionalClusterArgs:
     """Given for the primary, None for the secondary."""
     primary_region: str
     """Where an encrypted secondary copies from."""
+    after: Sequence[pulumi.Resource] = ()
+    """What the cluster waits for: the primary's instances, of the secondary."""
 
 
 class RegionalCluster(pulumi.ComponentResource):
@@ -63,15 +65,10 @@ class RegionalCluster(pulumi.ComponentResource):
     instances: list[aws.rds.ClusterInstance]
 
     def __init__(
-        self, args: RegionalClusterArgs, depends_on: Sequence[pulumi.Resource] = ()
+        self, name: str, args: RegionalClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         region, settings = args.region, args.settings
-        super().__init__(
-            "warmstandby:data:RegionalCluster",
-            f"aurora-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:data:RegionalCluster", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         major = settings.engine_version.split(".")[0]
         identifier = region.physical_name("aurora-cluster")
@@ -134,7 +131,7 @@ class RegionalCluster(pulumi.ComponentResource):
             deletion_protection=settings.deletion_protection,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[logs, *depends_on],
+                depends_on=[logs, *args.after],
                 ignore_changes=[*SWAPPED_BY_A_FAILOVER, *UPGRADED_BY_THE_GLOBAL_CLUSTER],
                 custom_timeouts=SLOW,
             ),

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from access_log_bucket import CONTENT_PREFIX
 from bucket_basics import harden
 from tapstack.regions import Region
+from tapstack.well_known import CONTENT_BUCKET
 
 TIERED_AFTER_DAYS = 30
 NONCURRENT_KEPT_DAYS = 90
@@ -34,15 +35,15 @@ class ReplicatedBucket(pulumi.ComponentResource):
     versioning: aws.s3.BucketVersioning
     public_access_block: aws.s3.BucketPublicAccessBlock
 
-    def __init__(self, args: ReplicatedBucketArgs) -> None:
+    def __init__(
+        self, name: str, args: ReplicatedBucketArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:data:ReplicatedBucket", f"content-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:data:ReplicatedBucket", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         self.bucket = aws.s3.Bucket(
             f"bucket-content-{region.name}",
-            bucket=region.physical_name("bucket", "content"),
+            bucket=region.physical_name("bucket", CONTENT_BUCKET),
             force_destroy=True,
             opts=here,
         )

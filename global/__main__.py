@@ -1,15 +1,13 @@
 """The global layer: DNS failover between the two regions, events both ways, monitoring."""
 
-import pulumi
-import pulumi_aws as aws
-
 from event_network import EventNetwork, EventNetworkArgs
 from failover_records import FailoverRecords, FailoverRecordsArgs
 from health_checks import HealthChecks, HealthChecksArgs
 from hosted_zone import HostedZone, HostedZoneArgs
 from monitoring import Monitoring, MonitoringArgs
 from tapstack.contracts import AppOutputs, DataOutputs, GlobalOutputs, RegionalGlobal, export, read
-from tapstack.regions import Pair, both_regions
+from tapstack.pair import Pair
+from tapstack.regions import both_regions
 from tapstack.settings import Settings
 from watched_region import watch
 
@@ -17,12 +15,7 @@ settings = Settings.of_program()
 regions = both_regions(settings)
 data = read(DataOutputs, consumer="global")
 app = read(AppOutputs, consumer="global")
-datas = Pair(data.primary, data.secondary)
-apps = Pair(app.primary, app.secondary)
-fqdn = f"app.{settings.domain}"
-account_id = aws.get_caller_identity_output(
-    opts=pulumi.InvokeOutputOptions(provider=regions.primary.provider)
-).account_id
+account_id = regions.primary.account_id()
 
 zone = HostedZone(
     f"zone-{regions.primary.name}",
@@ -31,49 +24,51 @@ zone = HostedZone(
 )
 checks = HealthChecks(
     f"health-checks-{regions.primary.name}",
-    HealthChecksArgs(regions, apps, settings.global_),
+    HealthChecksArgs(regions, app.both, settings.global_),
     regions.primary.options(),
 )
 FailoverRecords(
     f"records-{regions.primary.name}",
-    FailoverRecordsArgs(regions, apps, zone.zone_id, fqdn, checks),
+    FailoverRecordsArgs(regions, app.both, zone.zone_id, settings.fqdn, checks),
     regions.primary.options(),
 )
 events = EventNetwork(
-    "events", EventNetworkArgs(regions, account_id, apps, datas), regions.primary.options()
+    "events",
+    EventNetworkArgs(regions, account_id, app.both, data.both),
+    regions.primary.options(),
 )
 monitoring = Monitoring(
     "monitoring",
     MonitoringArgs(
         regions=regions,
         account_id=account_id,
-        watched=watch(settings, regions, apps, datas, events),
-        key_arns=Pair(data.primary.key_arn, data.secondary.key_arn),
+        watched=watch(settings, regions, app.both, data.both, events),
+        key_arns=data.both.map(lambda regional: regional.key_arn),
         checks=checks,
         events=events,
-        fqdn=fqdn,
+        fqdn=settings.fqdn,
         email=settings.global_.alarm_email,
     ),
     regions.primary.options(),
 )
 
+outputs = Pair.of(
+    RegionalGlobal(
+        bus_name=own_events.bus.bus.name,
+        bus_arn=own_events.bus.bus.arn,
+        topic_arn=topic.topic.arn,
+        health_check_id=check.id,
+    )
+    for own_events, topic, check in events.regional.zip(monitoring.topics, checks.load_balancers)
+)
 export(
     GlobalOutputs(
-        *(
-            RegionalGlobal(
-                bus_name=bus.bus.name,
-                bus_arn=bus.bus.arn,
-                topic_arn=topic.topic.arn,
-                health_check_id=check.id,
-            )
-            for bus, topic, check in zip(
-                events.buses, monitoring.topics, checks.load_balancers, strict=True
-            )
-        ),
+        primary=outputs.primary,
+        secondary=outputs.secondary,
         zone_id=zone.zone_id,
         name_servers=zone.name_servers,
         domain=settings.domain,
-        fqdn=fqdn,
+        fqdn=settings.fqdn,
         dashboard_url=monitoring.dashboard_url,
     )
 )

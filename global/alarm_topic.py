@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from tapstack.policies import document
 from tapstack.regions import Region
 
 PUBLISHER = "cloudwatch.amazonaws.com"
@@ -49,19 +50,14 @@ class AlarmTopic(pulumi.ComponentResource):
         self.policy = aws.sns.TopicPolicy(
             name,
             arn=self.topic.arn,
-            policy=pulumi.Output.json_dumps(
+            policy=document(
                 {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Sid": "AlarmsOfThisAccount",
-                            "Effect": "Allow",
-                            "Principal": {"Service": PUBLISHER},
-                            "Action": "sns:Publish",
-                            "Resource": self.topic.arn,
-                            "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
-                        }
-                    ],
+                    "Sid": "AlarmsOfThisAccount",
+                    "Effect": "Allow",
+                    "Principal": {"Service": PUBLISHER},
+                    "Action": "sns:Publish",
+                    "Resource": self.topic.arn,
+                    "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
                 }
             ),
             opts=child,

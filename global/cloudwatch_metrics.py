@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import pulumi
 
 from tapstack.contracts import RegionalApp
+from tapstack.well_known import METRIC_NAMESPACE, SUFFIX_TAG
 
 Text = pulumi.Input[str]
-
-NAMESPACE = "WarmStandby"
-"""Our own metrics, with the dimension ``EnvironmentSuffix``; written in us-west-2."""
 
 
 @dataclass(frozen=True)
@@ -94,5 +92,5 @@ def certificate_days(certificate_arn: str) -> Metric:
 
 
 def recovery(name: str, suffix: str) -> Metric:
-    """``FailoverReadiness`` (1 or 0), ``ReplicationLag`` (milliseconds)."""
-    return Metric(NAMESPACE, name, {"EnvironmentSuffix": suffix})
+    """Our own, written in us-west-2: ``FailoverReadiness`` (1 or 0), ``ReplicationLag`` (ms)."""
+    return Metric(METRIC_NAMESPACE, name, {SUFFIX_TAG: suffix})

@@ -14,7 +14,7 @@ import alarm_specs
 import cloudwatch_metrics as metrics
 from cloudwatch_metrics import Metric
 from tapstack.budget import DATABASE_LAG_ALARM_SECONDS
-from tapstack.regions import Pair
+from tapstack.pair import Pair
 from watched_region import WatchedRegion
 
 Widget = dict[str, Any]
@@ -69,10 +69,7 @@ def body(dashboard: Dashboard) -> dict[str, Any]:
             [draw(watched) for watched in dashboard.regions]
             for draw in (_requests, _function, _database, _objects, _dead_letters)
         ),
-        [
-            _alarms(watched, arns)
-            for watched, arns in zip(dashboard.regions, dashboard.alarm_arns, strict=True)
-        ],
+        [_alarms(watched, arns) for watched, arns in dashboard.regions.zip(dashboard.alarm_arns)],
     ]
     return {"start": "-PT3H", "periodOverride": "inherit", "widgets": _placed(rows)}
 

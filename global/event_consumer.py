@@ -11,6 +11,7 @@ from event_patterns import application_events
 from rule_queue import RuleQueue, RuleQueueArgs
 from tapstack.contracts import RegionalApp
 from tapstack.regions import Region
+from tapstack.well_known import CONSUME_DEAD_LETTERS
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class EventConsumer(pulumi.ComponentResource):
             f"dead-letters-{name}",
             RuleQueueArgs(
                 args.region,
-                "consume-dead-letters",
+                CONSUME_DEAD_LETTERS,
                 self.rule.arn,
                 DEAD_LETTER_SECONDS,
                 args.key_arn,

@@ -12,6 +12,7 @@ from event_patterns import born_in
 from forwarding_role import ForwardingRole
 from rule_queue import RuleQueue, RuleQueueArgs
 from tapstack.regions import Region
+from tapstack.well_known import FORWARD_DEAD_LETTERS
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class EventForwarding(pulumi.ComponentResource):
             f"dead-letters-{name}",
             RuleQueueArgs(
                 args.region,
-                "forward-dead-letters",
+                FORWARD_DEAD_LETTERS,
                 self.rule.arn,
                 DEAD_LETTER_SECONDS,
                 args.key_arn,

@@ -11,7 +11,8 @@ from event_forwarding import EventForwarding, EventForwardingArgs
 from forwarding_role import ForwardingRole, ForwardingRoleArgs
 from heartbeat import Heartbeat, HeartbeatArgs
 from tapstack.contracts import RegionalApp, RegionalData
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,23 @@ class EventNetworkArgs:
 
     regions: Pair[Region]
     account_id: pulumi.Input[str]
-    apps: Pair[RegionalApp]
-    datas: Pair[RegionalData]
+    app: Pair[RegionalApp]
+    data: Pair[RegionalData]
+
+
+@dataclass(frozen=True)
+class RegionalEvents:
+    """One region's part of the network."""
+
+    bus: EventBus
+    forwarding: EventForwarding
+    consumer: EventConsumer
 
 
 class EventNetwork(pulumi.ComponentResource):
     """In each region a bus, its policy, the way to the other bus, the consumer (R5).
+
+    ``regional`` holds them; ``heartbeat`` crosses from the primary's bus to the standby's.
 
     Order in both directions: buses, roles that may write to the other bus, policies that let them,
     and only then the targets (trap 26).
@@ -39,7 +51,7 @@ class EventNetwork(pulumi.ComponentResource):
         def inside(region: Region) -> pulumi.ResourceOptions:
             return region.options(parent=self)
 
-        self.buses = args.regions.map(
+        buses = args.regions.map(
             lambda region: EventBus(f"bus-{region.name}", EventBusArgs(region), inside(region))
         )
         roles = Pair.of(
@@ -48,43 +60,45 @@ class EventNetwork(pulumi.ComponentResource):
                 ForwardingRoleArgs(region, args.account_id, peer.bus.arn),
                 inside(region),
             )
-            for region, peer in zip(args.regions, self.buses.swapped(), strict=True)
+            for region, peer in args.regions.zip(buses.swapped())
         )
         policies = Pair.of(
             BusPolicy(
                 f"bus-policy-{region.name}", BusPolicyArgs(bus.bus, sender.arn), inside(region)
             )
-            for region, bus, sender in zip(args.regions, self.buses, roles.swapped(), strict=True)
+            for region, bus, sender in args.regions.zip(buses, roles.swapped())
         )
-        self.forwarding = Pair.of(
+        keys = args.data.map(lambda data: data.key_arn)
+        peers = buses.zip(policies).swapped()
+        forwarding = Pair.of(
             EventForwarding(
                 f"forward-{region.name}",
-                EventForwardingArgs(region, bus.bus, peer.bus, role, peer_policy, data.key_arn),
+                EventForwardingArgs(region, bus.bus, peer_bus.bus, role, peer_policy, key_arn),
                 inside(region),
             )
-            for region, bus, peer, role, peer_policy, data in zip(
-                args.regions, self.buses, self.buses.swapped(), roles, policies.swapped(),
-                args.datas, strict=True,
+            for region, bus, (peer_bus, peer_policy), role, key_arn in args.regions.zip(
+                buses, peers, roles, keys
             )
-        )  # fmt: skip
-        self.consumers = Pair.of(
+        )
+        consumers = Pair.of(
             EventConsumer(
                 f"consume-{region.name}",
-                EventConsumerArgs(region, bus.bus, app, data.key_arn),
+                EventConsumerArgs(region, bus.bus, app, key_arn),
                 inside(region),
             )
-            for region, bus, app, data in zip(
-                args.regions, self.buses, args.apps, args.datas, strict=True
-            )
+            for region, bus, app, key_arn in args.regions.zip(buses, args.app, keys)
+        )
+        self.regional = Pair.of(
+            RegionalEvents(*parts) for parts in buses.zip(forwarding, consumers)
         )
         self.heartbeat = Heartbeat(
             "heartbeat",
             HeartbeatArgs(
                 regions=args.regions,
                 role=roles.primary,
-                peer_bus=self.buses.secondary.bus,
+                peer_bus=buses.secondary.bus,
                 peer_policy=policies.secondary,
-                peer_key_arn=args.datas.secondary.key_arn,
+                peer_key_arn=keys.secondary,
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -7,7 +7,8 @@ import pulumi_aws as aws
 
 from health_checks import HealthChecks
 from tapstack.contracts import RegionalApp
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class FailoverRecordsArgs:
     """Which names lead where, and whose verdict decides."""
 
     regions: Pair[Region]
-    apps: Pair[RegionalApp]
+    app: Pair[RegionalApp]
     zone_id: pulumi.Input[str]
     fqdn: str
     checks: HealthChecks
@@ -33,7 +34,7 @@ class FailoverRecords(pulumi.ComponentResource):
     ) -> None:
         super().__init__("warmstandby:global:FailoverRecords", name, None, opts)
         deciding = Pair(args.checks.primary_serves, args.checks.load_balancers.secondary)
-        for region, app, check in zip(args.regions, args.apps, deciding, strict=True):
+        for region, app, check in args.regions.zip(args.app, deciding):
             provider = region.provider
             aws.route53.Record(
                 f"failover-{region.name}",

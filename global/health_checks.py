@@ -7,10 +7,9 @@ import pulumi_aws as aws
 
 from tapstack.contracts import RegionalApp
 from tapstack.global_settings import GlobalSettings
-from tapstack.regions import Pair, Region
-
-HEALTH_PATH = "/health"
-SWITCH_PATH = "/failover-switch"
+from tapstack.pair import Pair
+from tapstack.regions import Region
+from tapstack.well_known import FAILOVER_SWITCH_PATH, HEALTH_PATH
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class HealthChecksArgs:
     """What is checked, and how often."""
 
     regions: Pair[Region]
-    apps: Pair[RegionalApp]
+    app: Pair[RegionalApp]
     settings: GlobalSettings
 
 
@@ -59,11 +58,11 @@ class HealthChecks(pulumi.ComponentResource):
 
         primary, secondary = args.regions
         self.load_balancers = Pair(
-            http_check("app", primary, args.apps.primary, HEALTH_PATH, inverted=False),
-            http_check("app", secondary, args.apps.secondary, HEALTH_PATH, inverted=False),
+            http_check("app", primary, args.app.primary, HEALTH_PATH, inverted=False),
+            http_check("app", secondary, args.app.secondary, HEALTH_PATH, inverted=False),
         )
         self.switch_released = http_check(
-            "switch", secondary, args.apps.secondary, SWITCH_PATH, inverted=True
+            "switch", secondary, args.app.secondary, FAILOVER_SWITCH_PATH, inverted=True
         )
         self.primary_serves = aws.route53.HealthCheck(
             f"serves-{primary.name}",

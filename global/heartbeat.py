@@ -13,7 +13,8 @@ from bus_policy import BusPolicy
 from event_patterns import heartbeat_of
 from forwarding_role import ForwardingRole
 from rule_queue import RuleQueue, RuleQueueArgs
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 LIFETIME_SECONDS = 60
 """A late heartbeat tells nothing: it isn't retried, and the queue forgets it."""

@@ -13,10 +13,11 @@ from health_checks import HealthChecks
 from overview_dashboard import OverviewDashboard, OverviewDashboardArgs
 from primary_impaired import PrimaryImpaired, PrimaryImpairedArgs
 from regional_alarms import RegionalAlarms, RegionalAlarmsArgs
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 from watched_region import WatchedRegion, alarms_of
 
-SIGNALS = ("heartbeat", "rds-global-lag")
+SIGNALS = (alarm_specs.HEARTBEAT, alarm_specs.STANDBY_DATABASE_LAG)
 """Alarms of us-west-2, each of which needs nothing of us-east-1 and says that it is impaired."""
 
 
@@ -51,7 +52,7 @@ class Monitoring(pulumi.ComponentResource):
                 AlarmTopicArgs(region, args.account_id, key_arn, args.email),
                 inside(region),
             )
-            for region, key_arn in zip(args.regions, args.key_arns, strict=True)
+            for region, key_arn in args.regions.zip(args.key_arns)
         )
         alarms = Pair.of(
             RegionalAlarms(
@@ -59,9 +60,7 @@ class Monitoring(pulumi.ComponentResource):
                 RegionalAlarmsArgs(watched.region, [*alarms_of(watched), *own], topic.topic),
                 inside(watched.region),
             )
-            for watched, own, topic in zip(
-                args.watched, _of_one_region(args), self.topics, strict=True
-            )
+            for watched, own, topic in args.watched.zip(_of_one_region(args), self.topics)
         )
         standby = args.regions.secondary
         impaired = PrimaryImpaired(
@@ -126,7 +125,8 @@ def _of_one_region(args: MonitoringArgs) -> Pair[list[AlarmSpec]]:
         ],
         [
             alarm_specs.heartbeat(
-                args.events.buses.secondary.bus.name, args.events.heartbeat.received.name
+                args.events.regional.secondary.bus.bus.name,
+                args.events.heartbeat.received.name,
             ),
         ],
     )

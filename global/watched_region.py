@@ -11,8 +11,15 @@ from cloudwatch_metrics import ReplicationRule
 from event_network import EventNetwork
 from tapstack.connections import alarm_threshold
 from tapstack.contracts import RegionalApp, RegionalData
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 from tapstack.settings import Settings
+from tapstack.well_known import (
+    CONSUME_DEAD_LETTERS,
+    FAILED_EVENTS,
+    FORWARD_DEAD_LETTERS,
+    replication_rule_id,
+)
 
 Text = pulumi.Input[str]
 
@@ -41,44 +48,44 @@ class WatchedRegion:
 def watch(
     settings: Settings,
     regions: Pair[Region],
-    apps: Pair[RegionalApp],
-    datas: Pair[RegionalData],
+    app: Pair[RegionalApp],
+    data: Pair[RegionalData],
     events: EventNetwork,
 ) -> Pair[WatchedRegion]:
     """Both regions, from what the layers export and the settings say."""
-    to_standby = _replication(datas, regions.secondary)
-    to_primary = _replication(datas.swapped(), regions.primary)
+    to_standby = _replication(data, regions.secondary)
+    to_primary = _replication(data.swapped(), regions.primary)
     back = [to_primary] if settings.data.bidirectional_replication else []
     received = Pair(back, [to_standby])
+    replication = received.zip(received.swapped())
     return Pair.of(
         WatchedRegion(
             region=region,
-            app=app,
-            cluster_identifier=data.cluster_identifier,
+            app=own_app,
+            cluster_identifier=own_data.cluster_identifier,
             most_connections=alarm_threshold(settings.data),
-            bus_name=bus.bus.name,
-            forward_rule_name=forwarding.rule.name,
+            bus_name=own_events.bus.bus.name,
+            forward_rule_name=own_events.forwarding.rule.name,
             dead_letter_queues={
-                "forward-dead-letters": forwarding.dead_letters.queue.name,
-                "consume-dead-letters": consumer.dead_letters.queue.name,
-                # The application layer's, by its name.
-                "failed-events": region.physical_name("queue", "failed-events"),
+                FORWARD_DEAD_LETTERS: own_events.forwarding.dead_letters.queue.name,
+                CONSUME_DEAD_LETTERS: own_events.consumer.dead_letters.queue.name,
+                # The application layer's, by its agreed name.
+                FAILED_EVENTS: region.physical_name("queue", FAILED_EVENTS),
             },
             received=into,
             sent=out,
             certificate_arn=settings.app.certificate_arns.get(region.name, ""),
         )
-        for region, app, data, bus, forwarding, consumer, into, out in zip(
-            regions, apps, datas, events.buses, events.forwarding, events.consumers,
-            received, received.swapped(), strict=True,
+        for region, own_app, own_data, own_events, (into, out) in regions.zip(
+            app, data, events.regional, replication
         )
-    )  # fmt: skip
+    )
 
 
-def _replication(datas: Pair[RegionalData], into: Region) -> ReplicationRule:
+def _replication(data: Pair[RegionalData], into: Region) -> ReplicationRule:
     """From the first bucket to the second, by the rule id that the data layer gives it."""
     return ReplicationRule(
-        datas.primary.bucket_name, datas.secondary.bucket_name, f"to-{into.name}"
+        data.primary.bucket_name, data.secondary.bucket_name, replication_rule_id(into.name)
     )
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.session import Session
 from botocore.config import Config
 
+from lab.api import ApiHook, AwsCaller
 from lab.clock import Clock
+from lab.facts import Event, Sample
 from lab.outage import Outages
-
-if TYPE_CHECKING:
-    from lab.emulator.call import Call
-    from lab.part import Part
 
 logger = logging.getLogger("lab")
 
@@ -27,62 +24,14 @@ INTERNAL_HEADER = "x-lab-internal"
 """Marks calls of the lab's own parts, which outages and hooks let through. The value is a secret
 of the process, so nothing deployed can use it."""
 
-
-@dataclass
-class ApiRequest:
-    """One call of an AWS API. ``parameters`` has botocore's names and nesting
-    (``client.create_db_cluster(**parameters)``); what the emulator gets is ``call``."""
-
-    service: str
-    """botocore's service name: ``rds``, ``route53``, ``events``, ``elbv2``, ``s3`` …"""
-    operation: str
-    """AWS's name: ``FailoverGlobalCluster``."""
-    region: str
-    """Where the call was sent; global services (IAM, Route 53) say us-east-1."""
-    parameters: dict[str, Any]
-    principal: str = ""
-    """The access key id that signed it; functions sign with one that names their role."""
-    call: Call | None = field(default=None, repr=False)
-    """The HTTP request; a hook that changes parameters for the emulator sets another one."""
-
-    def rewrite(self) -> None:
-        """Let the emulator get the changed ``parameters``; only for JSON services."""
-        if self.call is not None:
-            self.call = self.call.with_body(json.dumps(self.parameters).encode())
-
-
-@dataclass
-class ApiResponse:
-    """``result`` has botocore's names and nesting, without ResponseMetadata. A refusal has
-    ``error_code`` and ``error_message`` as AWS words them."""
-
-    result: dict[str, Any] = field(default_factory=dict)
-    status: int = 200
-    error_code: str = ""
-    error_message: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the call succeeded."""
-        return not self.error_code
-
-
-class ApiRefusal(Exception):  # noqa: N818 - a refusal is AWS's answer, not a fault of the lab
-    """Raised by a hook: AWS refuses this call with this code and message."""
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message, self.status = code, message, status
-
-
-CallNext = Callable[[ApiRequest], Awaitable[ApiResponse]]
-ApiHook = Callable[[ApiRequest, CallNext], Awaitable[ApiResponse]]
 FunctionEnvironment = Callable[[str, str], Mapping[str, str]]
 """(region, function name) → environment variables that its workers get."""
 HealthCheckStatus = Callable[[str], list[dict[str, Any]]]
 """Health-check id → ``HealthCheckObservations`` of GetHealthCheckStatus."""
 TargetHealth = Callable[[str, str], Mapping[str, str] | None]
 """(target group ARN, target id) → ``TargetHealth`` of DescribeTargetHealth; None: as it is."""
+Observer = Callable[[Event], None]
+Source = Callable[[], Iterable[Sample]]
 
 
 @dataclass
@@ -102,12 +51,24 @@ class LabContext:
     """Set by the DNS part; without it GetHealthCheckStatus has no observation."""
     target_health: TargetHealth | None = None
     """Set by who probes targets; without it DescribeTargetHealth follows the functions' answers."""
-    observers: list[Callable[[str, dict[str, Any]], None]] = field(default_factory=list)
-    parts: Mapping[str, Part] = field(default_factory=dict)
-    """Every part by its name, running or not."""
+    observers: list[Observer] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    """What can be sampled, of the parts that run."""
+    _aws: AwsCaller | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _session: Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def aws(self) -> AwsCaller:
+        """Calls of AWS APIs in this process, which outages don't touch; on the event loop."""
+        if self._aws is None:
+            raise RuntimeError("the lab has no emulator yet")
+        return self._aws
+
+    @aws.setter
+    def aws(self, caller: AwsCaller) -> None:
+        self._aws = caller
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client of the emulator that outages don't touch. Cached; thread-safe; blocking:
@@ -116,10 +77,6 @@ class LabContext:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
             return self._clients[service, region]
-
-    def part(self, name: str) -> Part | None:
-        """The part of that name; None when the lab has none."""
-        return self.parts.get(name)
 
     def on_api(self, service: str, operations: Collection[str], hook: ApiHook) -> None:
         """Observe or intercept calls of an AWS API: ``await hook(request, call_next)``. An empty
@@ -139,28 +96,27 @@ class LabContext:
         if provider not in self.function_environments:
             self.function_environments.append(provider)
 
-    def observe(self, observer: Callable[[str, dict[str, Any]], None]) -> None:
-        """Be told of what happens: ``observer(kind, fact)``. Called on the event loop; must not
-        block. Every fact has ``region``; the kinds:
-
-        - ``alb.request``: load_balancer ``app/NAME/ID``, target_group ``targetgroup/NAME/ID`` or
-          empty, status (the client's), from_target, seconds
-        - ``lambda.invocation``: function_name, error, throttled, seconds, concurrent
-        - ``events.delivery``: bus, rule, target, outcome ``delivered``, ``failed`` or
-          ``dead-lettered``
-        - ``s3.replication``: source, destination, rule, outcome ``completed``, ``failed`` or
-          ``pending``, seconds (age at completion), bytes
-        """
+    def observe(self, observer: Observer) -> None:
+        """Call ``observer`` with every event, on the event loop; it must not block."""
         if observer not in self.observers:
             self.observers.append(observer)
 
-    def tell(self, kind: str, **fact: Any) -> None:
-        """Tell the observers of one fact."""
+    def emit(self, event: Event) -> None:
+        """Notify the observers of one event."""
         for observer in self.observers:
             try:
-                observer(kind, fact)
+                observer(event)
             except Exception:
-                logger.exception("an observer of %s failed", kind)
+                logger.exception("an observer of %s failed", type(event).__name__)
+
+    def add_source(self, source: Source) -> None:
+        """Register what can be sampled. Called off the event loop too; must be thread-safe."""
+        if source not in self.sources:
+            self.sources.append(source)
+
+    def remove_source(self, source: Source) -> None:
+        """Take a source out again (in ``Part.stop``)."""
+        self.sources[:] = [entry for entry in self.sources if entry != source]
 
     def _new_client(self, service: str, region: str) -> Any:
         if self._session is None:

@@ -6,16 +6,17 @@ import hmac
 import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.call import Answer
 from lab.context import LabContext
+from lab.emulator.emulator import Emulator
+from lab.emulator.exchange import Exchange, Proceed
 from lab.errors import LabError
 from lab.outage import REGIONS, parse_kinds
 from lab.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
-
+PREFIX = "/_lab/"
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
 
 
@@ -26,11 +27,19 @@ class Control:
     def __init__(self, lab: LabContext, emulator: Emulator, supervisor: Supervisor) -> None:
         self.lab, self.emulator, self.supervisor = lab, emulator, supervisor
 
+    async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        """Answer a command to the lab; pass everything else on."""
+        call = exchange.call
+        if not call.path.startswith(PREFIX):
+            return await proceed(exchange)
+        status, body = await self.handle(call.method, call.path, call.headers, call.body)
+        return Answer(status, [("content-type", "application/json")], json.dumps(body).encode())
+
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, dict[str, Any]]:
         """(status, JSON answer) of one request; errors are ``{"error": one line}``."""
-        command = path.removeprefix("/_lab/").strip("/")
+        command = path.removeprefix(PREFIX).strip("/")
         if command == "status" and method == "GET":
             return 200, self.status()
         if method != "POST":

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from lab.context import LabContext
 from lab.outage import OutageKind
-
-if TYPE_CHECKING:
-    from lab.context import LabContext
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,24 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psutil
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+
+from lab.application import Application
+from lab.call import connection
+from lab.clock import Clock
+from lab.context import LabContext
+from lab.control import Control
+from lab.emulator.emulator import Emulator
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.outage import Outages
+from lab.parts import PARTS
+from lab.supervisor import Supervisor
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
@@ -55,14 +67,6 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
         prepare_environment(state_dir, port)
-        # Only now: the emulator's modules read the environment when they are imported.
-        from lab.clock import Clock
-        from lab.context import LabContext
-        from lab.control import Control
-        from lab.emulator.application import Emulator
-        from lab.outage import Outages
-        from lab.supervisor import Supervisor, installed_parts
-
         context = LabContext(
             state_dir=state_dir,
             port=port,
@@ -74,15 +78,15 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        parts = [part(context) for part in installed_parts()]
+        parts = [part(context) for part in PARTS]
         for part in parts:
             part.preflight()
         supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
-        emulator.control = Control(context, emulator, supervisor)
+        application = Application(Control(context, emulator, supervisor), emulator)
         await emulator.start()
         try:
-            server = asyncio.create_task(serve(emulator, listener, stop))
+            server = asyncio.create_task(serve(application, listener, stop))
             _write_record(context, clock)
             await supervisor.start()
             try:
@@ -96,15 +100,8 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             (state_dir / "lab.json").unlink(missing_ok=True)
 
 
-async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve(application: Application, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve an ASGI application on one listening socket until ``stop`` is set."""
-    from hypercorn.app_wrappers import ASGIWrapper
-    from hypercorn.asyncio.tcp_server import TCPServer
-    from hypercorn.asyncio.worker_context import WorkerContext
-    from hypercorn.config import Config
-
-    from lab.emulator.call import connection
-
     config = Config()
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.include_server_header = False
@@ -135,7 +132,8 @@ async def serve(application: Emulator, listener: socket.socket, stop: asyncio.Ev
 
 
 def prepare_environment(state_dir: Path, port: int) -> None:
-    """What the emulator reads from its environment; all its files go below ``state_dir``, and
+    """What the emulator's modules read when they are imported, which is only done inside functions
+    and so after this; all its files go below ``state_dir``, and
     nothing of the user's AWS account or proxies reaches it."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
@@ -192,11 +190,9 @@ def _hold(state_dir: Path) -> Any:
     return lock
 
 
-def _write_record(context: Any, clock: float) -> None:
+def _write_record(context: LabContext, clock: float) -> None:
     """``lab.json``: how to find and command this process. Its token is what the control API
     asks for, so that no web page can stop the lab."""
-    import psutil
-
     record = {
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -16,40 +14,12 @@ from lab.part import Health, Part
 
 logger = logging.getLogger("lab")
 
-PARTS = (
-    "lab.events.part:EventsPart",
-    "lab.objects.part:ObjectsPart",
-    "lab.database.part:DatabasePart",
-    "lab.dns.part:DnsPart",
-    "lab.metrics.part:MetricsPart",
-)
-"""In the order they start; they stop in reverse."""
-
 WATCH_SECONDS = 1.0
 HEALTH_TIMEOUT_SECONDS = 5.0
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 30.0
 """A part that fails again and again is restarted after 1, 2, 4 … seconds, up to this."""
-
-
-def installed_parts() -> list[type[Part]]:
-    """The parts of the list whose modules exist."""
-    parts = []
-    for entry in PARTS:
-        module_name, _, class_name = entry.partition(":")
-        try:
-            found = importlib.util.find_spec(module_name)
-        except ModuleNotFoundError:
-            found = None
-        if found is None:
-            continue
-        part = getattr(importlib.import_module(module_name), class_name, None)
-        if part is None:
-            logger.warning("%s has no %s", module_name, class_name)
-        else:
-            parts.append(part)
-    return parts
 
 
 @dataclass
@@ -80,7 +50,6 @@ class Supervisor:
     def __init__(self, lab: LabContext, parts: list[Part]) -> None:
         self.lab = lab
         self.watched = {part.name: Watched(part) for part in parts}
-        lab.parts = {part.name: part for part in parts}
         self.ready = False
         """Every part was started once."""
         self._task: asyncio.Task[None] | None = None

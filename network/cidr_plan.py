@@ -10,6 +10,9 @@ from ipaddress import IPv4Network
 
 from tapstack.errors import SettingsError
 
+ANYWHERE = "0.0.0.0/0"
+"""Every IPv4 address: the way to the internet, and whoever comes from there."""
+
 TIERS = ("private", "public", "database")
 ZONES_AT_MOST = 4
 

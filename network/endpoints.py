@@ -24,11 +24,11 @@ class S3Gateway(pulumi.ComponentResource):
 
     prefix_list_id: pulumi.Output[str]
 
-    def __init__(self, args: S3GatewayArgs) -> None:
+    def __init__(
+        self, name: str, args: S3GatewayArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:S3Gateway", f"s3-gateway-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:network:S3Gateway", name, None, opts)
         endpoint = aws.ec2.VpcEndpoint(
             f"endpoint-s3-{region.name}",
             vpc_id=args.vpc.id,
@@ -55,14 +55,11 @@ class InterfaceEndpointsArgs:
 class InterfaceEndpoints(pulumi.ComponentResource):
     """One interface endpoint a service that functions in the VPC call."""
 
-    def __init__(self, args: InterfaceEndpointsArgs) -> None:
+    def __init__(
+        self, name: str, args: InterfaceEndpointsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:InterfaceEndpoints",
-            f"interface-endpoints-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:network:InterfaceEndpoints", name, None, opts)
         for service in INTERFACE_SERVICES:
             aws.ec2.VpcEndpoint(
                 f"endpoint-{service}-{region.name}",

@@ -23,11 +23,11 @@ class FlowLogsArgs:
 class FlowLogs(pulumi.ComponentResource):
     """All traffic of a VPC, accepted and refused, as log events of ten minutes."""
 
-    def __init__(self, args: FlowLogsArgs) -> None:
+    def __init__(
+        self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:FlowLogs", f"flow-logs-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:network:FlowLogs", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         group_name = region.physical_name("log-group", "flow-logs")
         group_arn = pulumi.Output.format(

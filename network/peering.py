@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from tapstack.regions import Pair, Region
+from tapstack.pair import Pair
+from tapstack.regions import Region
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,13 @@ class PeeredSide:
     """By purpose, such as ``public``."""
 
 
+@dataclass(frozen=True)
+class VpcPeeringArgs:
+    """Who asks for the connection (the primary's side), and who accepts it."""
+
+    sides: Pair[PeeredSide]
+
+
 class VpcPeering(pulumi.ComponentResource):
     """Requested in the primary region, accepted in the secondary; nothing uses it earlier.
 
@@ -29,16 +37,11 @@ class VpcPeering(pulumi.ComponentResource):
     connection_id: pulumi.Output[str]
     """Known once the connection is accepted."""
 
-    def __init__(self, sides: Pair[PeeredSide]) -> None:
-        requester, accepter = sides
-        super().__init__(
-            "warmstandby:network:VpcPeering",
-            "peering",
-            None,
-            pulumi.ResourceOptions(
-                providers=[requester.region.provider],
-            ),
-        )
+    def __init__(
+        self, name: str, args: VpcPeeringArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warmstandby:network:VpcPeering", name, None, opts)
+        requester, accepter = args.sides
         request = aws.ec2.VpcPeeringConnection(
             f"peering-{requester.region.name}",
             vpc_id=requester.vpc.id,
@@ -68,7 +71,7 @@ class VpcPeering(pulumi.ComponentResource):
             accepter={"allow_remote_vpc_dns_resolution": True},
             opts=_by(self, accepter.region, acceptance),
         )
-        for side, peer in zip(sides, sides.swapped(), strict=True):
+        for side, peer in args.sides.zip(args.sides.swapped()):
             for purpose, table in side.tables.items():
                 aws.ec2.Route(
                     f"route-{purpose}-peer-{side.region.name}",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from cidr_plan import ANYWHERE
 from tapstack.regions import Region
+from tapstack.well_known import DATABASE_PORT
 
-HTTP, HTTPS, POSTGRESQL = 80, 443, 5432
-ANYWHERE = "0.0.0.0/0"
+HTTP, HTTPS = 80, 443
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,11 @@ class SecurityGroups(pulumi.ComponentResource):
     database: aws.ec2.SecurityGroup
     endpoints: aws.ec2.SecurityGroup | None
 
-    def __init__(self, args: SecurityGroupsArgs) -> None:
+    def __init__(
+        self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:SecurityGroups",
-            f"security-groups-{region.name}",
-            None,
-            region.options(),
-        )
+        super().__init__("warmstandby:network:SecurityGroups", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
 
         def group(purpose: str, description: str) -> aws.ec2.SecurityGroup:
@@ -133,13 +131,13 @@ class SecurityGroups(pulumi.ComponentResource):
         allow_in(
             "database-from-function",
             self.database,
-            POSTGRESQL,
+            DATABASE_PORT,
             "PostgreSQL from the functions of this region",
             group=self.function,
         )
         allow_out(
             "function-to-database",
-            POSTGRESQL,
+            DATABASE_PORT,
             "PostgreSQL to the database of this region",
             group=self.database,
         )
@@ -148,14 +146,14 @@ class SecurityGroups(pulumi.ComponentResource):
             allow_in(
                 f"database-from-peer-function-{index}",
                 self.database,
-                POSTGRESQL,
+                DATABASE_PORT,
                 "PostgreSQL from a function subnet of the peer region",
                 cidr=cidr,
             )
         for index, cidr in enumerate(args.peer_database_cidrs, start=1):
             allow_out(
                 f"function-to-peer-database-{index}",
-                POSTGRESQL,
+                DATABASE_PORT,
                 "PostgreSQL to a database subnet of the peer region",
                 cidr=cidr,
             )

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from cidr_plan import SubnetPlan
+from cidr_plan import ANYWHERE, SubnetPlan
 from tapstack.regions import Region
-
-ANYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,11 @@ class RegionalSubnets(pulumi.ComponentResource):
     private_tables: list[aws.ec2.RouteTable]
     database_table: aws.ec2.RouteTable
 
-    def __init__(self, args: RegionalSubnetsArgs) -> None:
+    def __init__(
+        self, name: str, args: RegionalSubnetsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:RegionalSubnets", f"subnets-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:network:RegionalSubnets", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         letters = [zone[-1] for zone in region.zones]
 
@@ -133,10 +131,9 @@ class RegionalSubnets(pulumi.ComponentResource):
     @property
     def tables_with_peer_route(self) -> dict[str, aws.ec2.RouteTable]:
         """Every route table by purpose: all of them lead to the peer region."""
-        letters = [str(index + 1) for index in range(len(self.private_tables))]
-        private = dict(zip(letters, self.private_tables, strict=True))
+        private = enumerate(self.private_tables, start=1)
         return {
             "public": self.public_table,
-            **{f"private-{index}": table for index, table in private.items()},
+            **{f"private-{number}": table for number, table in private},
             "database": self.database_table,
         }

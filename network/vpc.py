@@ -22,11 +22,11 @@ class RegionalVpc(pulumi.ComponentResource):
     vpc: aws.ec2.Vpc
     internet_gateway: aws.ec2.InternetGateway
 
-    def __init__(self, args: RegionalVpcArgs) -> None:
+    def __init__(
+        self, name: str, args: RegionalVpcArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         region = args.region
-        super().__init__(
-            "warmstandby:network:RegionalVpc", f"vpc-{region.name}", None, region.options()
-        )
+        super().__init__("warmstandby:network:RegionalVpc", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         self.vpc = aws.ec2.Vpc(
             f"vpc-{region.name}",

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from ops import stack_file as settings_file
-from ops import workspace
+from ops import stack_file, workspace
 from ops.errors import bad_input
 
 HEADER = "# One environment, shared by the four projects; all keys: each project's Pulumi.yaml.\n"
@@ -27,6 +26,6 @@ def write(name: str, values: Mapping[str, str]) -> Path:
         raise bad_input(f"{file.name} exists: edit it, or choose another name")
     config = {key: value for key, value in values.items() if value}
     text = HEADER + yaml.safe_dump({"config": config}, sort_keys=False)
-    settings_file.parse(name, text)
+    stack_file.parse(name, text)
     file.write_text(text, encoding="utf-8")
     return file

@@ -1,15 +1,18 @@
-"""The lab as operators use it: started when a lab stack needs it, found by its address."""
+"""The lab as operators use it: started when a lab stack needs it, found by its address, shown and
+commanded by the tasks ``lab.…``."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from lab import client
 from lab.errors import LabError
-from ops import node
+from ops import node, stack_file, workspace
 from ops.errors import ExitCode, OperatorError, bad_input
+from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
 
@@ -17,9 +20,9 @@ ENDPOINT_VARIABLE = "WARM_STANDBY_LAB_ENDPOINT"
 """The lab's address, over what configuration and checkpoint say."""
 
 
-def endpoint(stack_file: StackFile, environment: Mapping[str, str] = os.environ) -> str:
+def endpoint(file: StackFile, environment: Mapping[str, str] = os.environ) -> str:
     """The lab's address for this stack; refused when it isn't on this machine."""
-    address = environment.get(ENDPOINT_VARIABLE) or stack_file.settings.stack.endpoint
+    address = environment.get(ENDPOINT_VARIABLE) or file.settings.stack.endpoint
     if urlsplit(address).hostname not in ("127.0.0.1", "localhost"):
         raise bad_input(
             f"{ENDPOINT_VARIABLE} is {address}: the lab is on this machine only, such as "
@@ -28,12 +31,83 @@ def endpoint(stack_file: StackFile, environment: Mapping[str, str] = os.environ)
     return address.rstrip("/")
 
 
-def start(workspace: Workspace, stack_file: StackFile, clock: float | None = None) -> client.Status:
+def environment(address: str) -> dict[str, str]:
+    """The variables by which programs and plugins of a lab stack find the lab."""
+    return {ENDPOINT_VARIABLE: address}
+
+
+def start(space: Workspace, file: StackFile, clock: float | None = None) -> client.Status:
     """The running lab of this workspace, started if need be."""
     node.ensure()  # the lab runs functions by the Node.js that stands first on PATH
-    port = urlsplit(endpoint(stack_file)).port
+    port = urlsplit(endpoint(file)).port
     try:
-        return client.start(workspace.lab_state, port=port, clock=clock)
+        return client.start(space.lab_state, port=port, clock=clock)
     except LabError as error:
         code = ExitCode.BUSY if "port" in str(error) else ExitCode.FAILED
         raise OperatorError(str(error), code) from None
+
+
+# The tasks
+
+
+def up(stack: str, clock: float | None) -> None:
+    """Starts the lab and shows it."""
+    space = workspace.find()
+    show(start(space, stack_file.load_lab(space, stack), clock))
+
+
+def down() -> None:
+    """Stops the lab."""
+    stopped = client.stop(workspace.find().lab_state)
+    make_console().print("the lab is stopped" if stopped else "the lab wasn't running")
+
+
+def status(as_json: bool) -> None:
+    """Shows the lab, running or not."""
+    found = client.status(workspace.find().lab_state)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        show(found)
+
+
+def outage(region: str, part: str | None) -> None:
+    """Takes a region, or one part of it."""
+    show(client.outage(workspace.find().lab_state, region, part))
+
+
+def restore(region: str) -> None:
+    """Gives a region back."""
+    show(client.restore(workspace.find().lab_state, region))
+
+
+def clock(factor: float) -> None:
+    """Sets the lab's speed."""
+    show(client.set_clock(workspace.find().lab_state, factor))
+
+
+def show(found: client.Status) -> None:
+    """Prints the lab's addresses, regions and parts."""
+    console = make_console()
+    if not found.running:
+        console.print("the lab isn't running: ./inv lab.up starts it")
+        return
+    regions = {
+        name: state + (f" (lost: {', '.join(lost)})" if (lost := found.outages.get(name)) else "")
+        for name, state in found.regions.items()
+    }
+    shown: dict[str, Any] = {
+        "endpoint": found.endpoint,
+        **({"front door": found.front_door} if found.front_door else {}),
+        **({"dns": found.dns} if found.dns else {}),
+        "process": found.pid,
+        "state": found.state_dir,
+        "clock": f"{found.clock:g}",
+        **regions,
+    }
+    for name, part in found.parts.items():
+        shown[name] = ("healthy" if part["healthy"] else "unhealthy") + (
+            f": {part['detail']}" if part.get("detail") else ""
+        )
+    for line in flat_lines(shown):
+        console.print(line, markup=False)

@@ -1,48 +1,19 @@
-"""From the flags of a task to a driver: everything that can be wrong is checked here, before
-anything is touched."""
+"""From the flags of a task to a driver or clients: everything that can be wrong is checked here,
+before anything is touched."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from invoke.exceptions import Exit
-
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
-from lab.errors import LabError, LabInputError
-from ops import lab, node, workspace
-from ops import stack_file as settings_file
+from ops import lab, node, stack_file, workspace
 from ops.cloud import account
 from ops.cloud.clients import Clients
-from ops.deploy.driver import Driver, lab_environment
-from ops.engines import choice as engines
-from ops.engines import state as pulumi_cli_state
+from ops.deploy.driver import Driver
+from ops.engines import choice, state
 from ops.engines.engine import Options
-from ops.errors import ExitCode, OperatorError, bad_input
-from ops.stack_file import StackFile
-from ops.teardown import destroy as teardown
+from ops.errors import OperatorError
+from ops.teardown import destroy
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
-from tapstack.errors import TapStackError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def stack_of(stack: str) -> StackFile:
-    """The stack's file, checked."""
-    return settings_file.load(workspace.find(), stack)
-
-
-def lab_stack(stack: str) -> StackFile:
-    """The file of a stack that lives in the lab."""
-    stack_file = stack_of(stack)
-    if not stack_file.settings.is_lab:
-        raise bad_input(
-            f"stack {stack} is {stack_file.settings.environment}: the lab is for stacks of "
-            "environment lab only"
-        )
-    return stack_file
 
 
 def driver_for(
@@ -52,58 +23,47 @@ def driver_for(
 ) -> Driver:
     """A driver over the stack; starts the lab when the stack is one."""
     space = workspace.find()
-    stack_file = settings_file.load(space, stack)
-    name = engines.choose(engine, stack_file)
-    endpoint = lab.endpoint(stack_file) if stack_file.settings.is_lab else None
-    environment = lab_environment(endpoint) if endpoint else {}
-    made = engines.make(name, space, stack_file, environment, options)
+    file = stack_file.load(space, stack)
+    name = choice.choose(engine, file)
+    endpoint = lab.endpoint(file) if file.settings.is_lab else None
+    variables = lab.environment(endpoint) if endpoint else {}
+    chosen = choice.engine_for(name, space, file, variables, options)
     node.ensure()
     if endpoint:
-        lab.start(space, stack_file)
-    clients = Clients(stack_file, endpoint)
+        lab.start(space, file)
+    clients = Clients(file, endpoint)
     driver = Driver(
         space,
-        stack_file,
-        made,
-        default_engine=name == engines.choose(None, stack_file),
+        file,
+        chosen,
+        default_engine=name == choice.choose(None, file),
         lab_endpoint=endpoint,
-        before_destroy=teardown.preparations(clients, stack_file.settings),
-        permit=lambda: None if endpoint else account.check(clients, stack_file.settings),
+        before_destroy=destroy.preparations(clients, file.settings),
+        permit=lambda: None if endpoint else account.check(clients, file.settings),
     )
-    for warning in stack_file.settings.warnings():
+    for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow", markup=False)
     return driver
+
+
+def clients_for(stack: str) -> tuple[Clients, str]:
+    """Clients of the stack's account, or of its lab, which is started; and the stack's suffix."""
+    space = workspace.find()
+    file = stack_file.load(space, stack)
+    endpoint = lab.start(space, file).endpoint if file.settings.is_lab else None
+    return Clients(file, endpoint), file.settings.suffix
 
 
 def move_state(stack: str, to: str) -> dict[str, int]:
     """Hands a lab stack's state to the named engine; layer → resources moved."""
     space = workspace.find()
-    stack_file = lab_stack(stack)
-    target = engines.choose(to, stack_file)
-    environment = lab_environment(lab.endpoint(stack_file))
-    both = {name: engines.any_of(name, space, stack_file, environment) for name in engines.NAMES}
+    file = stack_file.load_lab(space, stack)
+    target = choice.choose(to, file)
+    variables = lab.environment(lab.endpoint(file))
+    both = {name: choice.movable(name, space, file, variables) for name in choice.NAMES}
     (source,) = both.keys() - {target}
     try:
         with locked(space.lab_state / "locks" / f"{stack}.lock", f"state.move of stack {stack}"):
-            return pulumi_cli_state.move(both[source], both[target], list(LAYERS))
+            return state.move(both[source], both[target], list(LAYERS))
     except EngineError as error:
         raise OperatorError(str(error)) from None
-
-
-def reported(body: F) -> F:
-    """A task whose faults end in one line and an exit code, never in a traceback."""
-
-    @functools.wraps(body)
-    def task(*arguments: Any, **options: Any) -> Any:
-        try:
-            return body(*arguments, **options)
-        except OperatorError as error:
-            raise Exit(str(error), error.code) from None
-        except (TapStackError, LabInputError) as error:
-            raise Exit(str(error), ExitCode.BAD_INPUT) from None
-        except (EngineError, LabError) as error:
-            raise Exit(str(error), ExitCode.FAILED) from None
-        except KeyboardInterrupt:
-            raise Exit("interrupted", ExitCode.INTERRUPTED) from None
-
-    return task  # type: ignore[return-value]

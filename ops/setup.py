@@ -6,19 +6,19 @@ import subprocess
 
 from pulumi.automation import PulumiCommand
 
-from ops.engines.pulumi_cli import command as pulumi_cli_command
+from ops.engines.pulumi_cli import command
 from ops.errors import ExitCode, OperatorError
 
 
 def setup() -> list[str]:
     """Finds or installs the CLI; answers the lines to print."""
     try:
-        found = pulumi_cli_command.find()
-        return [f"Pulumi's CLI {pulumi_cli_command.version_of(found)} is here: {found}"]
+        found = command.find()
+        return [f"Pulumi's CLI {command.version_of(found)} is here: {found}"]
     except OperatorError:
         pass  # none, or too old: install the one that belongs to the SDK
-    executable = pulumi_cli_command.installed()
-    version = pulumi_cli_command.sdk_version()
+    executable = command.installed()
+    version = command.sdk_version()
     try:
         # Pulumi's installation script, which takes the release from get.pulumi.com.
         PulumiCommand.install(root=str(executable.parent.parent), version=version)
@@ -33,6 +33,6 @@ def setup() -> list[str]:
             ExitCode.ENVIRONMENT,
         ) from None
     return [
-        f"installed Pulumi's CLI {pulumi_cli_command.version_of(executable)}: {executable}",
+        f"installed Pulumi's CLI {command.version_of(executable)}: {executable}",
         f'it is found there; for `pulumi` itself: export PATH="{executable.parent}:$PATH"',
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -49,6 +50,25 @@ def load(workspace: Workspace, stack: str) -> StackFile:
         return parse(stack, path.read_text(encoding="utf-8"))
     except (SettingsError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise bad_input(f"{path.name}: {' '.join(str(error).split())}") from None
+
+
+def load_lab(workspace: Workspace, stack: str) -> StackFile:
+    """The file of a stack that lives in the lab; any other is refused."""
+    file = load(workspace, stack)
+    if not file.settings.is_lab:
+        raise bad_input(
+            f"stack {stack} is {file.settings.environment}: the lab is for stacks of "
+            "environment lab only"
+        )
+    return file
+
+
+def secrets_provider(path: Path) -> str | None:
+    """The secrets provider that a stack file names, or implies by its salt (trap 38)."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if named := document.get("secretsprovider"):
+        return str(named)
+    return "passphrase" if document.get("encryptionsalt") else None
 
 
 def parse(stack: str, text: str) -> StackFile:

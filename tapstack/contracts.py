@@ -12,12 +12,13 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 from pulumi.output import UNKNOWN
 
 from tapstack.errors import ContractError
+from tapstack.pair import Pair
 
 Text = pulumi.Input[str]
 Texts = pulumi.Input[list[str]]
@@ -25,6 +26,21 @@ Number = pulumi.Input[int]
 
 UNDEPLOYED_VARIABLE = "WARM_STANDBY_UNDEPLOYED"
 """Names upstream layers that were never deployed (comma-separated); honoured in a dry run only."""
+
+
+R = TypeVar("R")
+
+
+class BothRegions(Generic[R]):
+    """A contract's ``primary`` and ``secondary``, also as a pair."""
+
+    primary: R
+    secondary: R
+
+    @property
+    def both(self) -> Pair[R]:
+        """What the contract holds of each region."""
+        return Pair(self.primary, self.secondary)
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class RegionalNetwork:
 
 
 @dataclass(frozen=True)
-class NetworkOutputs:
+class NetworkOutputs(BothRegions[RegionalNetwork]):
     """What the network layer exports."""
 
     LAYER: ClassVar[str] = "network"
@@ -71,7 +87,7 @@ class RegionalData:
 
 
 @dataclass(frozen=True)
-class DataOutputs:
+class DataOutputs(BothRegions[RegionalData]):
     """What the data layer exports."""
 
     LAYER: ClassVar[str] = "data"
@@ -82,6 +98,7 @@ class DataOutputs:
     global_cluster_id: Text
     global_writer_endpoint: Text
     database_port: Number
+    database_name: Text
     master_secret_arn: Text
     """In us-east-1; only the migration function may read it."""
 
@@ -100,7 +117,7 @@ class RegionalApp:
 
 
 @dataclass(frozen=True)
-class AppOutputs:
+class AppOutputs(BothRegions[RegionalApp]):
     """What the application layer exports."""
 
     LAYER: ClassVar[str] = "app"
@@ -121,7 +138,7 @@ class RegionalGlobal:
 
 
 @dataclass(frozen=True)
-class GlobalOutputs:
+class GlobalOutputs(BothRegions[RegionalGlobal]):
     """What the global layer exports."""
 
     LAYER: ClassVar[str] = "global"

@@ -5,14 +5,15 @@ runs in circles.
 """
 
 from tapstack.naming import physical_name
+from tapstack.well_known import PROJECT
 
-SOURCE = "warm-standby.app"
+SOURCE = f"{PROJECT}.app"
 """The ``source`` of every event that the application publishes."""
 
 DETAIL_TYPES = ("record.created",)
 """The ``detail-type`` of the application's events; consumers deduplicate on ``detail.eventId``."""
 
-SCHEDULE_SOURCE = "warm-standby.schedule"
+SCHEDULE_SOURCE = f"{PROJECT}.schedule"
 """The ``source`` of what the one-minute schedule hands to the function."""
 
 DRAIN_DETAIL_TYPE = "outbox.drain"

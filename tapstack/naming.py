@@ -6,9 +6,10 @@ with the limit, the value and the longest suffix that fits.
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from tapstack.errors import NameTooLongError, SettingsError
+from tapstack.well_known import FAILOVER_SWITCH, PROJECT
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,18 @@ def physical_name(service: str, purpose: str, region: str, suffix: str) -> str:
     return name
 
 
-def parameter_path(region: str, suffix: str, scope: str, key: str) -> str:
-    """``/warm-standby/{region}/{suffix}/{scope}/{key}``; scope is ``local`` or ``shared``."""
-    return f"/warm-standby/{region}/{suffix}/{scope}/{key}"
+Scope = Literal["local", "shared"]
+"""A parameter is true in its own region only, or the same in both."""
+
+
+def parameter_path(region: str, suffix: str, scope: Scope, key: str) -> str:
+    """``/warm-standby/{region}/{suffix}/{scope}/{key}``."""
+    return f"/{PROJECT}/{region}/{suffix}/{scope}/{key}"
+
+
+def failover_switch_parameter(region: str, suffix: str) -> str:
+    """Path of the failover switch in the standby region, which ``data`` makes and ``app`` reads."""
+    return parameter_path(region, suffix, "local", FAILOVER_SWITCH)
 
 
 def log_group_of(function_name: str) -> str:

@@ -1,16 +1,15 @@
 """The two regions, their roles, and one explicit AWS provider for each."""
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from tapstack.naming import physical_name
+from tapstack.pair import Pair
 from tapstack.settings import Settings
-
-PROJECT_TAG = "warm-standby"
+from tapstack.well_known import PROJECT, SUFFIX_TAG
 
 EMULATED_SERVICES = (
     "acm", "backup", "cloudwatch", "cloudwatchevents", "ec2", "elbv2", "events", "iam", "kms",
@@ -19,35 +18,7 @@ EMULATED_SERVICES = (
 )  # fmt: skip
 """The provider's ``endpoints`` that the programs use; in the lab they are all one address."""
 
-T = TypeVar("T")
-U = TypeVar("U")
 Role = Literal["primary", "secondary"]
-
-
-@dataclass(frozen=True)
-class Pair(Generic[T]):
-    """One thing in both regions."""
-
-    primary: T
-    secondary: T
-
-    @classmethod
-    def of(cls, both: Iterable[T]) -> "Pair[T]":
-        """Of an iterable of two, primary first."""
-        primary, secondary = both
-        return cls(primary, secondary)
-
-    def __iter__(self) -> Iterator[T]:
-        """Primary first."""
-        return iter((self.primary, self.secondary))
-
-    def map(self, make: Callable[[T], U]) -> "Pair[U]":
-        """The same made of each."""
-        return Pair(make(self.primary), make(self.secondary))
-
-    def swapped(self) -> "Pair[T]":
-        """Each region's peer."""
-        return Pair(self.secondary, self.primary)
 
 
 @dataclass(frozen=True)
@@ -76,6 +47,12 @@ class Region:
         """Tags of a thing that AWS names by its ``Name`` tag."""
         return {"Name": self.physical_name(service, purpose)}
 
+    def account_id(self) -> pulumi.Output[str]:
+        """The account that the deployment runs in, as STS of this region says."""
+        return aws.get_caller_identity_output(
+            opts=pulumi.InvokeOutputOptions(provider=self.provider)
+        ).account_id
+
     def options(self, **more: object) -> pulumi.ResourceOptions:
         """Options of a component of this region: its children are made by its provider."""
         return pulumi.ResourceOptions.merge(
@@ -90,8 +67,8 @@ def default_tags(settings: Settings, region: str, role: Role) -> dict[str, str]:
         "Environment": settings.environment,
         "Region": region,
         "DR-Role": role,
-        "Project": PROJECT_TAG,
-        "EnvironmentSuffix": settings.suffix,
+        "Project": PROJECT,
+        SUFFIX_TAG: settings.suffix,
     }
 
 

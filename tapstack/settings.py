@@ -17,6 +17,7 @@ from tapstack.errors import SettingsError
 from tapstack.fields import matching, one_of, setting
 from tapstack.global_settings import GlobalSettings
 from tapstack.network_settings import NetworkSettings
+from tapstack.well_known import PROJECT
 
 PRIMARY_REGION = "us-east-1"
 LAB_STACK = "lab"
@@ -99,7 +100,12 @@ class Settings:
     @property
     def domain(self) -> str:
         """The hosted zone's domain; only the default carries the suffix."""
-        return self.global_.domain or f"warm-standby-{self.suffix}.net"
+        return self.global_.domain or f"{PROJECT}-{self.suffix}.net"
+
+    @property
+    def fqdn(self) -> str:
+        """The name that clients use: it leads to the region that serves."""
+        return f"app.{self.domain}"
 
     @property
     def primary_region(self) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from lab.api import ApiRefusal
 from lab.context import LabContext
 from lab.database.reachability import Interface, RegionNetwork, obstacle
 from lab.database.topology import Cluster
@@ -65,11 +64,11 @@ class Snapshot:
 
 
 class DeployedNetwork:
-    """The newest snapshot, taken when asked for and something changed since. Thread-safe."""
+    """The newest snapshot, taken when asked for and something changed since."""
 
     def __init__(self, lab: LabContext) -> None:
         self._lab = lab
-        self._lock = threading.Lock()
+        self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
         self._changes = 0
         self._changed_at = 0.0
@@ -88,75 +87,64 @@ class DeployedNetwork:
         known = self._snapshot
         return known if known is not None and known.change == self._changes else None
 
-    def snapshot(self) -> Snapshot:
-        """What is deployed; blocks for the emulator's answers when it must ask."""
-        with self._lock:
+    async def snapshot(self) -> Snapshot:
+        """What is deployed; of those that ask at once the first asks the emulator."""
+        async with self._lock:
             known = self.valid()
             if known is None:
-                known = self._snapshot = self._take(self._changes)
+                known = self._snapshot = await self._take(self._changes)
             return known
 
-    def reread(self) -> None:
+    async def reread(self) -> None:
         """Ask the emulator whatever is known."""
-        with self._lock:
-            self._snapshot = self._take(self._changes)
+        async with self._lock:
+            self._snapshot = await self._take(self._changes)
 
-    def _take(self, change: int) -> Snapshot:
-        networks = {region: self._network(region) for region in REGIONS}
-        snapshot = Snapshot(change, networks)
+    async def _take(self, change: int) -> Snapshot:
+        snapshot = Snapshot(change, {region: await self._network(region) for region in REGIONS})
         for region in REGIONS:
-            snapshot.functions.update(self._functions(region))
-            snapshot.clusters.update(self._clusters(region))
+            snapshot.functions.update(await self._functions(region))
+            snapshot.clusters.update(await self._clusters(region))
         return snapshot
 
-    def _network(self, region: str) -> RegionNetwork:
-        client = self._lab.client("ec2", region)
+    async def _network(self, region: str) -> RegionNetwork:
+        async def every(operation: str, key: str) -> list[dict[str, Any]]:
+            return await self._lab.aws.every("ec2", region, operation, key)
+
+        peerings = await every("DescribeVpcPeeringConnections", "VpcPeeringConnections")
+        groups = await every("DescribeSecurityGroups", "SecurityGroups")
         return RegionNetwork(
-            subnets={i["SubnetId"]: i for i in _all(client, "describe_subnets", "Subnets")},
-            route_tables=_all(client, "describe_route_tables", "RouteTables"),
-            security_groups={
-                i["GroupId"]: i for i in _all(client, "describe_security_groups", "SecurityGroups")
-            },
-            peerings={
-                i["VpcPeeringConnectionId"]: i
-                for i in _all(client, "describe_vpc_peering_connections", "VpcPeeringConnections")
-            },
+            subnets={i["SubnetId"]: i for i in await every("DescribeSubnets", "Subnets")},
+            route_tables=await every("DescribeRouteTables", "RouteTables"),
+            security_groups={i["GroupId"]: i for i in groups},
+            peerings={i["VpcPeeringConnectionId"]: i for i in peerings},
         )
 
-    def _functions(self, region: str) -> Iterator[tuple[tuple[str, str], Interface]]:
-        for function in _all(self._lab.client("lambda", region), "list_functions", "Functions"):
+    async def _functions(self, region: str) -> dict[tuple[str, str], Interface]:
+        found = {}
+        for function in await self._lab.aws.every("lambda", region, "ListFunctions", "Functions"):
             placed = function.get("VpcConfig") or {}
-            yield (
-                (region, function["FunctionName"]),
-                Interface(
-                    region,
-                    tuple(placed.get("SubnetIds") or ()),
-                    tuple(placed.get("SecurityGroupIds") or ()),
-                ),
+            found[region, function["FunctionName"]] = Interface(
+                region,
+                tuple(placed.get("SubnetIds") or ()),
+                tuple(placed.get("SecurityGroupIds") or ()),
             )
+        return found
 
-    def _clusters(self, region: str) -> Iterator[tuple[str, Interface]]:
-        client = self._lab.client("rds", region)
-        for cluster in _all(client, "describe_db_clusters", "DBClusters"):
+    async def _clusters(self, region: str) -> dict[str, Interface]:
+        found = {}
+        for cluster in await self._lab.aws.every("rds", region, "DescribeDBClusters", "DBClusters"):
             groups = [item["VpcSecurityGroupId"] for item in cluster.get("VpcSecurityGroups", ())]
-            yield (
-                cluster["DBClusterArn"],
-                Interface(
-                    region, _subnets(client, cluster.get("DBSubnetGroup", "")), tuple(groups)
-                ),
+            subnets = await self._subnets(region, cluster.get("DBSubnetGroup", ""))
+            found[cluster["DBClusterArn"]] = Interface(region, subnets, tuple(groups))
+        return found
+
+    async def _subnets(self, region: str, group: str) -> tuple[str, ...]:
+        try:
+            found = await self._lab.aws.call(
+                "rds", region, "DescribeDBSubnetGroups", DBSubnetGroupName=group
             )
-
-
-def _subnets(client: Any, group: str) -> tuple[str, ...]:
-    try:
-        found = client.describe_db_subnet_groups(DBSubnetGroupName=group)["DBSubnetGroups"]
-    except ClientError:
-        return ()  # the default group, which the emulator doesn't have
-    return tuple(item["SubnetIdentifier"] for item in found[0]["Subnets"]) if found else ()
-
-
-def _all(client: Any, operation: str, key: str) -> list[dict[str, Any]]:
-    if client.can_paginate(operation):
-        pages = client.get_paginator(operation).paginate()
-        return [item for page in pages for item in page.get(key, ())]
-    return list(getattr(client, operation)().get(key, ()))
+        except ApiRefusal:
+            return ()  # the default group, which the emulator doesn't have
+        groups = found["DBSubnetGroups"]
+        return tuple(item["SubnetIdentifier"] for item in groups[0]["Subnets"]) if groups else ()

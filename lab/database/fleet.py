@@ -15,7 +15,8 @@ from psycopg import sql
 
 from lab.database import replication
 from lab.database.certificates import write_private
-from lab.database.postgres import PostgresServer, Upstream
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_configuration import Upstream
 from lab.database.topology import Cluster, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind

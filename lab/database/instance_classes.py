@@ -43,11 +43,6 @@ MEMORY_GIB: dict[str, float] = {
 DEFAULT_CLASS = "db.r6g.large"
 
 
-def is_burstable(instance_class: str) -> bool:
-    """Whether a global database refuses the class (terraform-provider-aws issue 27736)."""
-    return instance_class.startswith("db.t")
-
-
 def max_connections(
     instance_class: str, max_capacity: float | None = None, min_capacity: float | None = None
 ) -> int:

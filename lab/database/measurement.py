@@ -15,6 +15,7 @@ from lab.database.fleet import Fleet
 from lab.database.postgres import ADMIN, HOST, PostgresServer
 from lab.database.replication import parse_lsn
 from lab.database.topology import Cluster
+from lab.facts import DatabaseFacts
 
 STALE_MS = 1000.0
 """PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
@@ -31,27 +32,6 @@ SELECT application_name, flush_lsn::text, replay_lsn::text,
        coalesce(extract(epoch FROM replay_lag) * 1000, 0)::float
   FROM pg_stat_replication WHERE state = 'streaming'
 """
-
-
-@dataclass(frozen=True)
-class DatabaseFacts:
-    """One cluster as it is now."""
-
-    region: str
-    cluster_identifier: str
-    instance_identifiers: tuple[str, ...]
-    writer: bool
-    alive: bool
-    connections: float
-    """Clients' connections, without RDS's own."""
-    max_connections: int
-    cpu_percent: float
-    """Of the whole machine that the lab runs on."""
-    replication_lag_ms: float | None = None
-    """AuroraGlobalDBReplicationLag of a secondary: how old the oldest change is that it doesn't
-    show yet. None for a writer, and before the first measurement."""
-    rpo_lag_ms: float | None = None
-    """AuroraGlobalDBRPOLag: how old the oldest change is that would be lost."""
 
 
 @dataclass

@@ -14,18 +14,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from lab.context import ApiHook, ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiHook, ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
+from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
-from lab.database.measurement import DatabaseFacts, Sampler
+from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
 from lab.database.proxy import Way
 from lab.database.rds import RdsSemantics
 from lab.database.topology import Cluster, Topology
+from lab.facts import DatabaseFacts
 from lab.outage import REGIONS, OutageKind
 from lab.part import Health, Part
 
@@ -94,8 +95,8 @@ class DatabasePart(Part):
         self._sampling = threading.Lock()
         self._reading = asyncio.Lock()
         self._reread_at = 0.0
-        # Threads of its own: those of the event loop's pool may all wait for an answer of the
-        # emulator, which needs one of them to give it.
+        # PostgreSQL's tools block. In threads of their own: functions that wait for a database may
+        # hold all of the event loop's pool, and the database would not come back for them.
         self._threads = ThreadPoolExecutor(4, "database")
 
     # -- Part -------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class DatabasePart(Part):
         self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
         self._sampler = Sampler(self._fleet)
         self._network = Network(self.lab.state_dir, authority, self._decide)
-        await self.blocking(self._rds.adopt)
+        await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
         self.lab.on_api("rds", (), self._rds.hook)
         # A hook is registered once only, hence one for each service.
@@ -123,6 +124,7 @@ class DatabasePart(Part):
         for service, operations, watcher in self._watchers:
             self.lab.on_api(service, operations, watcher)
         self.lab.function_environment(self._function_environment)
+        self.lab.add_source(self.facts)
         await self._network.start()
         self._set_links()
         await self.change(lambda: None)
@@ -137,6 +139,7 @@ class DatabasePart(Part):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._work, return_exceptions=True)
         self._tasks = []
+        self.lab.remove_source(self.facts)
         if self._rds is not None:
             self.lab.remove_hook(self._rds.hook)
         for _, _, watcher in self._watchers:
@@ -177,7 +180,7 @@ class DatabasePart(Part):
         """``database_network``: the map that ``lab.database.network.address`` reads."""
         return {"database_network": str(self.lab.state_dir / MAP_NAME)}
 
-    # -- for other parts --------------------------------------------------------------------
+    # -- for metrics ------------------------------------------------------------------------
 
     def facts(self) -> list[DatabaseFacts]:
         """One entry for each cluster with instances, as of the last half second. Thread-safe."""
@@ -238,8 +241,8 @@ class DatabasePart(Part):
             return
         if self._deployed.is_settled(SETTLED_SECONDS):
             self._reread_at = now + REREAD_SECONDS
-            with contextlib.suppress(BotoCoreError, ClientError):
-                await self.blocking(self._deployed.reread)
+            with contextlib.suppress(ApiRefusal):
+                await self._deployed.reread()
 
     async def _sample(self) -> None:
         sampler = self._sampler
@@ -266,12 +269,12 @@ class DatabasePart(Part):
         try:
             # One reader at a time, so that a burst of connections asks the emulator once.
             async with self._reading:
-                snapshot = self._deployed.valid() or await self.blocking(self._deployed.snapshot)
+                snapshot = self._deployed.valid() or await self._deployed.snapshot()
                 force_ssl = self._force_ssl.get(cluster.arn)
                 if force_ssl is None:
-                    force_ssl = await self.blocking(lambda: self._read_force_ssl(cluster))
+                    force_ssl = await self._read_force_ssl(cluster)
                     self._force_ssl[cluster.arn] = force_ssl
-        except (BotoCoreError, ClientError, KeyError, ValueError) as error:
+        except (ApiRefusal, KeyError, ValueError) as error:
             logger.warning("what is deployed around the database can't be read: %s", error)
             return Way("drop", "what is deployed around the database can't be read")
         if obstacle := snapshot.obstacle(region, function, cluster):
@@ -284,20 +287,25 @@ class DatabasePart(Part):
             return Way("refuse", f"the database of {cluster.region} is down", cluster.region)
         return Way("allow", "", cluster.region, fleet.server(cluster).port, force_ssl)
 
-    def _read_force_ssl(self, cluster: Cluster) -> bool:
-        client = self.lab.client("rds", cluster.region)
-        described = client.describe_db_clusters(DBClusterIdentifier=cluster.identifier)
+    async def _read_force_ssl(self, cluster: Cluster) -> bool:
+        aws, region = self.lab.aws, cluster.region
+        described = await aws.call(
+            "rds", region, "DescribeDBClusters", DBClusterIdentifier=cluster.identifier
+        )
         group = described["DBClusters"][0].get("DBClusterParameterGroup", "")
         try:
-            pages = client.get_paginator("describe_db_cluster_parameters").paginate(
-                DBClusterParameterGroupName=group
+            parameters = await aws.every(
+                "rds",
+                region,
+                "DescribeDBClusterParameters",
+                "Parameters",
+                DBClusterParameterGroupName=group,
             )
-            for page in pages:
-                for parameter in page["Parameters"]:
-                    if parameter.get("ParameterName") == FORCE_SSL:
-                        return parameter.get("ParameterValue") == "1"
-        except ClientError:
-            pass  # a default group, which the emulator doesn't have
+        except ApiRefusal:
+            parameters = []  # a default group, which the emulator doesn't have
+        for parameter in parameters:
+            if parameter.get("ParameterName") == FORCE_SSL:
+                return parameter.get("ParameterValue") == "1"
         # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
         # SSL/TLS", Aurora User Guide).
         major = cluster.engine_version.split(".", 1)[0]

@@ -11,7 +11,8 @@ from typing import Literal
 
 import psycopg
 
-from lab.database.postgres import ADMIN, HOST, PostgresServer, Upstream
+from lab.database.postgres import ADMIN, HOST, PostgresServer
+from lab.database.postgres_configuration import Upstream
 from lab.errors import LabError
 
 logger = logging.getLogger("lab.database")

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.database import endpoints
 from lab.database.certificates import write_private
 from lab.database.instance_classes import DEFAULT_CLASS, max_connections
+from lab.emulator import database_endpoints as endpoints
 
+ENGINE = "aurora-postgresql"
 AVAILABLE = "available"
 
 
@@ -116,11 +117,55 @@ class Topology:
         write_private(temporary, json.dumps(stored, indent=1).encode())
         temporary.replace(self.path)
 
+    def add_cluster(self, region: str, made: dict[str, Any]) -> Cluster:
+        """Take up a cluster as RDS describes it."""
+        arn = made["DBClusterArn"]
+        cluster = Cluster(
+            arn=arn,
+            region=region,
+            account_id=arn.split(":")[4],
+            identifier=made["DBClusterIdentifier"],
+            folder=self.new_folder(region),
+            engine_version=made.get("EngineVersion", ""),
+            port=made.get("Port") or endpoints.PORT,
+            master_username=made.get("MasterUsername", ""),
+            database_name=made.get("DatabaseName", ""),
+        )
+        self.clusters[arn] = cluster
+        return cluster
+
+    def add_global(self, made: dict[str, Any]) -> GlobalDatabase:
+        """Take up a global cluster as RDS describes it, with those members that are known."""
+        account_id = made["GlobalClusterArn"].split(":")[4]
+        database = GlobalDatabase(made["GlobalClusterIdentifier"], account_id)
+        for member in made.get("GlobalClusterMembers") or ():
+            if member["DBClusterArn"] in self.clusters:
+                database.members.append(member["DBClusterArn"])
+                if member.get("IsWriter"):
+                    database.writer = member["DBClusterArn"]
+        self.globals[database.identifier] = database
+        return database
+
     def new_folder(self, region: str) -> str:
         """A directory name that was never used."""
         folder = f"{region}-{self.next_folder}"
         self.next_folder += 1
         return folder
+
+    def named(self, region: str, identifier: str) -> Cluster | None:
+        """A region's cluster by its identifier."""
+        return next(
+            (
+                cluster
+                for cluster in list(self.clusters.values())
+                if cluster.region == region and cluster.identifier == identifier
+            ),
+            None,
+        )
+
+    def find(self, region: str, identifier: str) -> Cluster | None:
+        """By ARN, wherever it is; by name in the region that was asked."""
+        return self.clusters.get(identifier) or self.named(region, identifier)
 
     def global_of(self, arn: str) -> GlobalDatabase | None:
         """The global database that a cluster is a member of."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
 from lab.dns.answers import Answer, answer
 from lab.dns.front_door import FrontDoor
 from lab.dns.health_checks import CheckConfig, ProbeStatus, Verdicts, check_config
@@ -16,6 +17,7 @@ from lab.dns.load_balancers import LoadBalancer, deployed_load_balancers
 from lab.dns.probe import Address, probe
 from lab.dns.records import Zone, deployed_zones, normal_name
 from lab.dns.server import DnsServer
+from lab.facts import HealthCheckProbe, HealthCheckVerdict
 from lab.outage import REGIONS
 from lab.part import Health, Part
 
@@ -66,6 +68,7 @@ class DnsPart(Part):
     async def start(self) -> None:
         """Reads what is deployed, then listens beside the lab's own port."""
         self.lab.health_check_status = self._observations
+        self.lab.add_source(self.verdicts)
         self.lab.on_api("route53", CHANGES, self._changed)
         await self.reload()
         await self.server.start(self.lab.port + 1)
@@ -75,6 +78,7 @@ class DnsPart(Part):
     async def stop(self) -> None:
         """Stops probing and listening."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_source(self.verdicts)
         for task in (*self._tasks, *(task for _, task in self._probing.values())):
             task.cancel()
         self._tasks, self._probing = [], {}
@@ -121,9 +125,9 @@ class DnsPart(Part):
         balancer = self._balancers.get(name)
         return (balancer.address,) if balancer else ()
 
-    def verdicts(self) -> dict[str, bool]:
-        """Every health check's status now, by id."""
-        return {check: self.check_healthy(check) for check in self._checks}
+    def verdicts(self) -> list[HealthCheckVerdict]:
+        """Every health check's status now."""
+        return [HealthCheckVerdict(check, self.check_healthy(check)) for check in self._checks]
 
     async def reload(self) -> None:
         """Reads zones, records, health checks and load balancers as they are deployed now."""
@@ -178,13 +182,14 @@ class DnsPart(Part):
         while True:
             success, report = await probe(check, Address("127.0.0.1", self.lab.port), clock.factor)
             turned = status.observe(success, report, clock.now())
-            self.lab.tell(
-                "route53.probe",
-                health_check_id=check.id,
-                success=success,
-                turned=turned,
-                healthy=status.healthy,
-                at=clock.now(),
+            self.lab.emit(
+                HealthCheckProbe(
+                    health_check_id=check.id,
+                    success=success,
+                    turned=turned,
+                    healthy=status.healthy,
+                    at=clock.now(),
+                )
             )
             wait = check.interval if status.settled else min(FIRST_SECONDS, check.interval)
             due = max(due + wait, clock.now())

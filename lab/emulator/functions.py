@@ -26,6 +26,7 @@ import psutil
 from lab.context import LabContext
 from lab.emulator import function_logs
 from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
+from lab.facts import Invocation
 from lab.outage import OutageKind
 
 MOST_WORKERS = 8
@@ -162,14 +163,15 @@ class Functions:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
         function_logs.write(function.config, request_id, pool.stream, outcome)
-        self.lab.tell(
-            "lambda.invocation",
-            region=function.region,
-            function_name=function.name,
-            error=outcome.error is not None and not outcome.throttled,
-            throttled=outcome.throttled,
-            seconds=outcome.milliseconds / 1000,
-            concurrent=concurrent,
+        self.lab.emit(
+            Invocation(
+                region=function.region,
+                function_name=function.name,
+                error=outcome.error is not None and not outcome.throttled,
+                throttled=outcome.throttled,
+                seconds=outcome.milliseconds / 1000,
+                concurrent=concurrent,
+            )
         )
         return outcome
 

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from types import ModuleType
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.emulator.mending import Mending
+from lab.emulator.services import (
+    backup,
+    cloudwatch,
+    ec2,
+    ec2_dependencies,
+    ec2_endpoints,
+    ec2_peering,
+    elbv2,
+    events,
+    kms,
+    lambda_runtime,
+    lambda_settings,
+    logs,
+    rds,
+    route53,
+    s3,
+    secretsmanager,
+    sns,
+    sqs,
+    tagging,
+)
 
-MENDS = {
-    "ec2": "tags of addresses and flow logs, fields of flow logs, NAT gateways and endpoints, "
-    "filters and peering options dropped",
-    "ec2_dependencies": "groups, subnets, gateways and VPCs deleted while in use",
-    "elbv2": "rule conditions and forward configurations dropped, one zone id for all regions, "
+MENDS: dict[ModuleType, str] = {
+    ec2_endpoints: "fields of endpoints dropped",
+    ec2_peering: "peering options and CIDR blocks dropped",
+    ec2: "tags of addresses and flow logs, fields of flow logs and NAT gateways, filters dropped",
+    ec2_dependencies: "groups, subnets, gateways and VPCs deleted while in use",
+    elbv2: "rule conditions and forward configurations dropped, one zone id for all regions, "
     "invented zones, always healthy targets",
-    "rds": "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
-    "s3": "replication configurations cut down; versioning's order not held",
-    "secretsmanager": "replicas at creation ignored and never removed alone",
-    "route53": "health checks' regions, children and inversion; status; reserved zones",
-    "events": "bus policies replaced by Principal *; buses and rules deleted while in use",
-    "cloudwatch": "metric math and tags dropped; alarms evaluated without dimensions",
-    "kms": "multi-Region keys are plain ones, without replicas",
-    "logs": "resource policies unknown; a group's key dropped",
-    "backup": "access policies and locks of vaults, settings of the region unknown",
-    "sqs": "attributes can't be taken away",
-    "sns": "tags at creation dropped; e-mail subscriptions confirmed at once",
-    "tagging": "most tagged resources not listed",
-    "lambda_settings": "settings of functions dropped on read-back",
-    "lambda_runtime": "one worker a function, AWS SDK stubbed, handler errors reshaped, "
+    rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
+    s3: "replication configurations cut down; versioning's order not held",
+    secretsmanager: "replicas at creation ignored and never removed alone",
+    route53: "health checks' regions, children and inversion; status; reserved zones",
+    events: "bus policies replaced by Principal *; buses and rules deleted while in use",
+    cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
+    kms: "multi-Region keys are plain ones, without replicas",
+    logs: "resource policies unknown; a group's key dropped",
+    backup: "access policies and locks of vaults, settings of the region unknown",
+    sqs: "attributes can't be taken away",
+    sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
+    tagging: "most tagged resources not listed",
+    lambda_settings: "settings of functions dropped on read-back",
+    lambda_runtime: "one worker a function, AWS SDK stubbed, handler errors reshaped, "
     "no retry on the clock",
 }
-"""Module in ``lab.emulator.services`` → what the emulator does otherwise than AWS."""
+"""Module → what the emulator does otherwise than AWS."""
 
 
-def install(emulator: Emulator) -> None:
-    """Put every mend in place."""
+def install(mending: Mending) -> None:
+    """Put every mend in place, in the table's order."""
     for module in MENDS:
-        importlib.import_module(f"lab.emulator.services.{module}").install(emulator)
+        module.install(mending)

@@ -17,6 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lab.call import Answer
+from lab.emulator.exchange import Exchange, Proceed
+from lab.emulator.operation_kinds import is_data_plane, is_reading
+
 logger = logging.getLogger("lab")
 
 DEBOUNCE_SECONDS = 1.0
@@ -36,6 +40,21 @@ class Saver:
         self._writer: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._not_before: dict[str, float] = {}
+
+    async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        """Pass the request on, and save what it changes: of the control plane before it is
+        answered, otherwise within a second."""
+        operation = exchange.operation
+        answer = await proceed(exchange)
+        if operation is not None and is_reading(operation.name):
+            return answer
+        self.soon()
+        if operation is None or is_data_plane(operation.name):
+            return answer
+        if answer is not None and answer.status < 400:
+            await self.saved(module_of(exchange.service))
+            await self.saved("lab-memory")
+        return answer
 
     async def saved(self, module: str) -> None:
         """Return when a save of ``module`` (an emulator's module or a store of ``extra``), begun

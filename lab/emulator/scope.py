@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager
 
-from lab.context import ACCOUNT_ID, ApiRequest
+from lab.api import ApiRequest
+from lab.context import ACCOUNT_ID
 
 _ACCOUNT = re.compile(r"\d{12}")
 

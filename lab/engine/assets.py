@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.engine.values import ARCHIVE, ASSET, SIGNATURE, is_asset, transform
+from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE, is_asset, transform
 
 _BLOCK = 512
 _NAME_SIZE = 100
@@ -25,7 +25,7 @@ class AssetError(ValueError):
 
 
 def with_hashes(value: Any, directory: Path) -> Any:
-    """The value with the hash added to every asset and archive; paths count from `directory`."""
+    """The value with the hash added to every asset and archive; paths count from ``directory``."""
 
     def change(fields: dict[str, Any]) -> Any:
         if not is_asset(fields) or fields.get("hash"):

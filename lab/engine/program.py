@@ -1,4 +1,4 @@
-"""Runs one Pulumi program for the embedded engine; started as a file (`python -P program.py`).
+"""Runs one Pulumi program for the embedded engine; started as a file (``python -P program.py``).
 
 Settings come as one JSON line on standard input, after the heavy imports have begun, so that the
 engine may start this process before it knows its own address. Standard input then stays open: its
@@ -23,7 +23,7 @@ _SHOWN_ERROR = 32  # Pulumi's exit code for a failure that was logged already
 
 
 def main() -> int:
-    """Run the program in the current directory; the exit code is what Pulumi's own runner gives."""
+    """Runs the program in the current directory; returns the exit code of Pulumi's own runner."""
     threading.Thread(target=_import_ahead, daemon=True).start()
     line = sys.stdin.buffer.readline()
     if not line:
@@ -81,7 +81,7 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
 
 
 def _silent(*_: Any, **__: Any) -> None:
-    """In place of `pulumi.log.debug`."""
+    """In place of ``pulumi.log.debug``."""
 
 
 def _described(error: BaseException, directory: Path) -> str:

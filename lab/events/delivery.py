@@ -15,15 +15,16 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from lab.context import LabContext
 from lab.emulator.asynchronous import send
 from lab.emulator.identities import role_allows, trusts
-from lab.emulator.load_balancers import deployed_function
+from lab.emulator.lambda_targets import deployed_function
 from lab.emulator.policies import Access, allows
+from lab.facts import EventDelivery
 from lab.outage import OutageKind
 
 logger = logging.getLogger("lab")
@@ -33,6 +34,7 @@ OLDEST_SECONDS = 24 * 3600.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 SERVICE = "events.amazonaws.com"
+Outcome = Literal["delivered", "failed", "dead-lettered"]
 
 
 class Undeliverable(Exception):  # noqa: N818 - EventBridge's word for it
@@ -113,7 +115,7 @@ class Courier:
             except Exception:
                 logger.exception("an event of rule %s was lost", delivery.rule)
             else:
-                self._tell(delivery, "delivered")
+                self._emit(delivery, "delivered")
             self.waiting.pop(delivery.identifier, None)
             return
 
@@ -275,7 +277,7 @@ class Courier:
         )
         queue = (delivery.target.get("DeadLetterConfig") or {}).get("Arn", "")
         if not queue or not self._may_dead_letter(delivery, queue):
-            self._tell(delivery, "failed")
+            self._emit(delivery, "failed")
             return
         attributes = {
             "RULE_ARN": delivery.source_arn,
@@ -289,9 +291,9 @@ class Courier:
             await asyncio.to_thread(send, self.lab, queue, delivery.payload, attributes)
         except Exception as error:
             logger.warning("dead letter of rule %s: %s", delivery.rule, error)
-            self._tell(delivery, "failed")
+            self._emit(delivery, "failed")
         else:
-            self._tell(delivery, "dead-lettered")
+            self._emit(delivery, "dead-lettered")
 
     def _may_dead_letter(self, delivery: Delivery, queue: str) -> bool:
         if queue.split(":")[3] != delivery.region:
@@ -308,15 +310,16 @@ class Courier:
             return False
         return True
 
-    def _tell(self, delivery: Delivery, outcome: str) -> None:
-        self.lab.tell(
-            "events.delivery",
-            region=delivery.region,
-            bus=delivery.bus,
-            rule=delivery.rule,
-            target=delivery.target["Arn"],
-            outcome=outcome,
-            seconds=self.lab.clock.now() - delivery.born,
+    def _emit(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.lab.emit(
+            EventDelivery(
+                region=delivery.region,
+                bus=delivery.bus,
+                rule=delivery.rule,
+                target=delivery.target["Arn"],
+                outcome=outcome,
+                seconds=self.lab.clock.now() - delivery.born,
+            )
         )
 
 

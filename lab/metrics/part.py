@@ -6,13 +6,15 @@ this part answers the metric calls itself, from its own store, and evaluates eve
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
+from lab.facts import Event
 from lab.metrics import sources
 from lab.metrics.alarms import State, alarm_state, composite_state
 from lab.metrics.series import MetricKey, MetricStore, metric_key
@@ -37,7 +39,7 @@ class MetricsPart(Part):
 
     async def start(self) -> None:
         """Begins to count and to look."""
-        self.lab.observe(self._fact)
+        self.lab.observe(self._happened)
         self.lab.on_api("cloudwatch", ("PutMetricData",), self._put)
         self.lab.on_api("cloudwatch", ("GetMetricStatistics",), self._statistics)
         self.lab.on_api("cloudwatch", ("GetMetricData",), self._data)
@@ -48,8 +50,8 @@ class MetricsPart(Part):
         """Stops looking."""
         for hook in (self._put, self._statistics, self._data, self._list):
             self.lab.remove_hook(hook)
-        if self._fact in self.lab.observers:
-            self.lab.observers.remove(self._fact)
+        if self._happened in self.lab.observers:
+            self.lab.observers.remove(self._happened)
         if self._task:
             self._task.cancel()
         self._task = None
@@ -63,8 +65,8 @@ class MetricsPart(Part):
             return Health(True, f"alarm {name} can't be evaluated: {why}")
         return Health(True, f"{len(list(self.store.known()))} metrics")
 
-    def _fact(self, kind: str, fact: dict[str, Any]) -> None:
-        self._add(sources.of_fact(kind, fact))
+    def _happened(self, event: Event) -> None:
+        self._add(sources.data_of(event))
 
     def _add(self, data: Iterable[sources.Datum]) -> None:
         at = self.lab.clock.now()
@@ -81,17 +83,10 @@ class MetricsPart(Part):
             await self.lab.clock.sleep(max(ROUND_SECONDS, 0.5 * self.lab.clock.factor))
 
     def _look(self) -> None:
-        """Samples what no request tells: targets, queues, databases, health checks."""
-        # Asked by name, so that a part that isn't there is simply not counted.
-        part = cast(Callable[[str], Any], self.lab.part)
-        if dns := part("dns"):
-            self._add(sources.of_health_checks(dns.verdicts()))
-        if database := part("database"):
-            for facts in database.facts():
-                self._add(sources.of_cluster(facts))
-        if objects := part("objects"):
-            for pending in objects.pending():
-                self._add(sources.of_replication(pending))
+        """Samples what no event reports: the parts' sources, targets, queues."""
+        for source in list(self.lab.sources):
+            for sample in source():
+                self._add(sources.data_of(sample))
         for region in REGIONS:
             self._add(sources.of_targets(region, self._targets(region)))
             self._queues(region)

@@ -4,73 +4,88 @@ Namespaces, names and dimensions from each service's "CloudWatch metrics" page i
 documentation.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
-from lab.database.measurement import DatabaseFacts
+from lab.facts import (
+    DatabaseFacts,
+    Event,
+    EventDelivery,
+    HealthCheckVerdict,
+    Invocation,
+    LoadBalancerRequest,
+    PendingReplication,
+    Sample,
+)
 
 Datum = tuple[str, str, str, dict[str, str], float]
 """(region, namespace, metric name, dimensions, value)"""
 
 
-def of_fact(kind: str, fact: Mapping[str, Any]) -> list[Datum]:
-    """The data of one fact that the lab's parts tell; none for facts that AWS doesn't count."""
-    makers = {"alb.request": _request, "lambda.invocation": _invocation, "events.delivery": _event}
-    maker = makers.get(kind)
-    return maker(fact) if maker else []
+def data_of(fact: Event | Sample) -> list[Datum]:
+    """The data points of one event or sample; none for what AWS doesn't count."""
+    match fact:
+        case LoadBalancerRequest():
+            return _request(fact)
+        case Invocation():
+            return _invocation(fact)
+        case EventDelivery():
+            return _delivery(fact)
+        case DatabaseFacts():
+            return _cluster(fact)
+        case PendingReplication():
+            return _replication(fact)
+        case HealthCheckVerdict():
+            return _health_check(fact)
+        case _:
+            return []
 
 
-def _request(fact: Mapping[str, Any]) -> list[Datum]:
-    region, balancer = fact["region"], {"LoadBalancer": fact["load_balancer"]}
+def _request(fact: LoadBalancerRequest) -> list[Datum]:
+    region, balancer = fact.region, {"LoadBalancer": fact.load_balancer}
     namespace = "AWS/ApplicationELB"
     data: list[Datum] = [(region, namespace, "RequestCount", balancer, 1.0)]
-    family = f"{int(fact['status']) // 100}XX_Count"
-    if not fact["from_target"]:
+    family = f"{fact.status // 100}XX_Count"
+    if not fact.from_target:
         return [*data, (region, namespace, f"HTTPCode_ELB_{family}", balancer, 1.0)]
-    group = {**balancer, "TargetGroup": fact["target_group"]}
-    seconds = float(fact["seconds"])
+    group = {**balancer, "TargetGroup": fact.target_group}
     for dimensions in (balancer, group):
         data.append((region, namespace, f"HTTPCode_Target_{family}", dimensions, 1.0))
-        data.append((region, namespace, "TargetResponseTime", dimensions, seconds))
+        data.append((region, namespace, "TargetResponseTime", dimensions, fact.seconds))
     return [*data, (region, namespace, "RequestCount", group, 1.0)]
 
 
-def _invocation(fact: Mapping[str, Any]) -> list[Datum]:
-    region, name = fact["region"], {"FunctionName": fact["function_name"]}
-    if fact["throttled"]:
+def _invocation(fact: Invocation) -> list[Datum]:
+    region, name = fact.region, {"FunctionName": fact.function_name}
+    if fact.throttled:
         return [(region, "AWS/Lambda", "Throttles", name, 1.0)]
     return [
         (region, "AWS/Lambda", "Invocations", name, 1.0),
         (region, "AWS/Lambda", "Throttles", name, 0.0),
-        (region, "AWS/Lambda", "Errors", name, float(bool(fact["error"]))),
-        (region, "AWS/Lambda", "Duration", name, float(fact["seconds"]) * 1000),
+        (region, "AWS/Lambda", "Errors", name, float(fact.error)),
+        (region, "AWS/Lambda", "Duration", name, fact.seconds * 1000),
     ]
 
 
-def _event(fact: Mapping[str, Any]) -> list[Datum]:
-    dimensions = {"EventBusName": fact["bus"], "RuleName": fact["rule"]}
+def _delivery(fact: EventDelivery) -> list[Datum]:
+    dimensions = {"EventBusName": fact.bus, "RuleName": fact.rule}
     names = {
         "delivered": ("Invocations",),
         "failed": ("Invocations", "FailedInvocations"),
         "dead-lettered": ("InvocationsSentToDlq",),
     }
+    return [(fact.region, "AWS/Events", name, dimensions, 1.0) for name in names[fact.outcome]]
+
+
+def _health_check(verdict: HealthCheckVerdict) -> list[Datum]:
+    """Route 53's metrics exist in us-east-1 only (trap 11)."""
+    dimensions = {"HealthCheckId": verdict.health_check_id}
     return [
-        (fact["region"], "AWS/Events", name, dimensions, 1.0) for name in names[fact["outcome"]]
+        ("us-east-1", "AWS/Route53", name, dimensions, scale * verdict.healthy)
+        for name, scale in (("HealthCheckStatus", 1.0), ("HealthCheckPercentageHealthy", 100.0))
     ]
 
 
-def of_health_checks(verdicts: Mapping[str, bool]) -> list[Datum]:
-    """Route 53's metrics exist in us-east-1 only (trap 11)."""
-    data: list[Datum] = []
-    for check, healthy in verdicts.items():
-        dimensions = {"HealthCheckId": check}
-        for name, scale in (("HealthCheckStatus", 1.0), ("HealthCheckPercentageHealthy", 100.0)):
-            data.append(("us-east-1", "AWS/Route53", name, dimensions, scale * healthy))
-    return data
-
-
-def of_cluster(facts: DatabaseFacts) -> list[Datum]:
+def _cluster(facts: DatabaseFacts) -> list[Datum]:
     """Aurora's metrics (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora"). A server
     that is dead publishes nothing: its data points are missing, not zero."""
     if not facts.alive:
@@ -111,24 +126,7 @@ def of_queue(region: str, name: str, visible: int) -> list[Datum]:
     return [(region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, float(visible))]
 
 
-@dataclass(frozen=True)
-class PendingReplication:
-    """What one replication rule has not copied yet."""
-
-    region: str
-    """The source's."""
-    destination_region: str
-    source: str
-    destination: str
-    rule: str
-    operations: int
-    size: int
-    oldest_seconds: float
-    failed: int = 0
-    """Operations that failed since the last look."""
-
-
-def of_replication(pending: PendingReplication) -> list[Datum]:
+def _replication(pending: PendingReplication) -> list[Datum]:
     """S3 replication metrics: what is pending in the destination's region, what failed in the
     source's (S3 user guide, "Using S3 Replication metrics")."""
     dimensions = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
-
-from lab.context import ApiRequest, ApiResponse, CallNext, LabContext
-from lab.metrics.sources import PendingReplication
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.context import LabContext
+from lab.emulator.buckets import owner_of
+from lab.facts import PendingReplication
 from lab.objects import store
 from lab.objects.replicator import Replicator
 from lab.outage import REGIONS
@@ -35,6 +34,7 @@ class ObjectsPart(Part):
     async def start(self) -> None:
         """Watch, and go on with what a former process had not replicated."""
         self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
+        self.lab.add_source(self.pending)
         for _, bucket, key, version_id in store.pending():
             if configuration := await self._configuration(bucket):
                 self.replicator.object_written(bucket, key, version_id, configuration)
@@ -42,6 +42,7 @@ class ObjectsPart(Part):
     async def stop(self) -> None:
         """Stop; what is pending is found again by its status."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_source(self.pending)
         self.replicator.stop()
         self.replicator = Replicator(self.lab)
         self._configurations.clear()
@@ -93,14 +94,15 @@ class ObjectsPart(Part):
 
     async def _configuration(self, bucket: str) -> Mapping[str, Any] | None:
         if bucket not in self._configurations:
-            client = self.lab.client("s3", REGIONS[0])
             try:
-                answer = await asyncio.to_thread(client.get_bucket_replication, Bucket=bucket)
+                answer = await self.lab.aws.call(
+                    "s3", REGIONS[0], "GetBucketReplication", Bucket=bucket
+                )
                 found = answer["ReplicationConfiguration"]
-            except ClientError:
+            except ApiRefusal:
                 found = None
             self._configurations[bucket] = found
-            owner = store.owner_of(bucket)
+            owner = owner_of(bucket)
             if found and owner:
                 self.replicator.know(owner[1], bucket, found)
         return self._configurations[bucket]

@@ -13,12 +13,13 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from lab.context import LabContext
+from lab.emulator.buckets import owner_of
 from lab.emulator.identities import role_policies, trusts
 from lab.emulator.policies import Access, allows, denies
-from lab.metrics.sources import PendingReplication
+from lab.facts import PendingReplication, Replication
 from lab.objects import store
 from lab.objects.rules import (
     KMS,
@@ -29,6 +30,8 @@ from lab.objects.rules import (
 from lab.outage import OutageKind
 
 logger = logging.getLogger("lab")
+
+Outcome = Literal["completed", "failed"]
 
 AT_ONCE = 8
 RETRY_SECONDS = 0.25
@@ -92,7 +95,7 @@ class Replicator:
             region, source, destination, rule = identity
             mine = [task for task in self._open.values() if _identity(task) == identity]
             ages = [time.monotonic() - task.born for task in mine]
-            owner = store.owner_of(destination)
+            owner = owner_of(destination)
             found.append(
                 PendingReplication(
                     region=region,
@@ -129,7 +132,7 @@ class Replicator:
         only_modified: bool = False,
     ) -> None:
         """An object was written, or its tags were changed."""
-        owner = store.owner_of(bucket)
+        owner = owner_of(bucket)
         version = owner and store.read(owner[0], bucket, key, version_id)
         if not owner or not version:
             return
@@ -163,7 +166,7 @@ class Replicator:
         self, bucket: str, key: str, marker_id: str, configuration: Mapping[str, Any]
     ) -> None:
         """A delete marker was written."""
-        if not (owner := store.owner_of(bucket)):
+        if not (owner := owner_of(bucket)):
             return
         for rule in rules_for(configuration, key, {}):
             if replicates_delete_markers(rule):
@@ -193,7 +196,7 @@ class Replicator:
         async with lane, self._slots:
             await asyncio.sleep(SETTLE_SECONDS)
             try:
-                outcome = await self._work(task)
+                outcome: Outcome = await self._work(task)
             except Exception:
                 # An operation that ended without an end would count as pending for ever.
                 logger.exception("replication of %s/%s", task.source, task.key)
@@ -204,20 +207,21 @@ class Replicator:
         self._open.pop(id(task), None)
         if outcome == "failed":
             self._failed[_identity(task)] = self._failed.get(_identity(task), 0) + 1
-        self.lab.tell(
-            "s3.replication",
-            region=task.region,
-            source=task.source,
-            destination=task.destination,
-            rule=task.rule.get("ID", ""),
-            outcome=outcome,
-            seconds=(time.monotonic() - task.born) * self.lab.clock.factor,
-            bytes=task.size,
+        self.lab.emit(
+            Replication(
+                region=task.region,
+                source=task.source,
+                destination=task.destination,
+                rule=task.rule.get("ID", ""),
+                outcome=outcome,
+                seconds=(time.monotonic() - task.born) * self.lab.clock.factor,
+                size=task.size,
+            )
         )
 
-    async def _work(self, task: Task) -> str:
+    async def _work(self, task: Task) -> Outcome:
         while True:
-            target = store.owner_of(task.destination)
+            target = owner_of(task.destination)
             if self._down(task.region) or (target and self._down(target[1])):
                 await asyncio.sleep(RETRY_SECONDS)
                 continue

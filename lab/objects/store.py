@@ -41,16 +41,6 @@ def account_scope(account: str) -> AbstractContextManager[None]:
     return request_scope(account, "us-east-1")
 
 
-def owner_of(bucket: str) -> tuple[str, str] | None:
-    """(account, region) of a bucket; None when there is none of that name."""
-    from ministack.services import s3
-
-    for (account, name), record in s3._buckets._data.items():
-        if name == bucket:
-            return account, record.get("region") or "us-east-1"
-    return None
-
-
 def read(account: str, bucket: str, key: str, version_id: str) -> Version | None:
     """A version; an empty id is the current one. None when it is gone, or a delete marker."""
     from ministack.services import s3

@@ -16,7 +16,7 @@ MODE = 0o100755 << 16
 
 
 def zipped(archive: Mapping[str, Any]) -> bytes:
-    """The zip file of a Pulumi archive (a path, or a map of assets and archives)."""
+    """Returns the zip file of a Pulumi archive (a path, or a map of assets and archives)."""
     path = archive.get("path")
     if path and Path(path).is_file():
         return Path(path).read_bytes()
@@ -33,7 +33,7 @@ def zipped(archive: Mapping[str, Any]) -> bytes:
 
 
 def entries(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bytes]]:
-    """(name, content) of every file in an asset or archive; nested archives become folders."""
+    """Yields (name, content) of an asset's or archive's files; nested archives become folders."""
     if value.get(wire.SIGNATURE) == wire.ASSET:
         yield prefix, _asset(value)
         return

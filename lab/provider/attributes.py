@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 
 from lab.provider import shapes
 from lab.provider.aws import Aws
-from lab.provider.resource import Op, Properties, ResourceType
+from lab.provider.declaration import Op, Properties
+from lab.provider.resource import ResourceType
 
 
 def text(value: Any) -> str:
-    """A value as an attribute has it."""
+    """Returns a value as an attribute has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def typed(seen: Any, written: Any) -> Any:
-    """An attribute as its input has it."""
+    """Returns an attribute as its input has it."""
     if seen is None or shapes.same(seen, written):
         return written
     if isinstance(written, bool):
@@ -39,13 +40,13 @@ class AttributesType(ResourceType):
     def known(self) -> frozenset[str]:
         return super().known | set(self.attributes)
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         if prop in self.attributes:
             return prop in self.fixed_attributes.split()
-        return super().replaces(aws, prop)
+        return super().replaces(prop)
 
     def wanted(self, props: Mapping[str, Any]) -> dict[str, str]:
-        """The attributes that the inputs mean."""
+        """Returns the attributes that the inputs mean."""
         return {
             name: text(props[key])
             for key, name in self.attributes.items()
@@ -53,10 +54,10 @@ class AttributesType(ResourceType):
         }
 
     def set_attribute(self, aws: Aws, ident: str, values: Mapping[str, str]) -> None:
-        """Write some attributes."""
+        """Writes some attributes."""
         raise NotImplementedError
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         had, wanted = self.wanted(before), self.wanted(after)
@@ -66,7 +67,7 @@ class AttributesType(ResourceType):
             self.set_attribute(aws, ident, values)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        return self._described(aws, self.get_attributes, ident, props)
+        return self.ask(aws, self.get_attributes, ident, props)
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key in self.attributes:

@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from lab.provider.models import LOADER
+
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
@@ -32,7 +34,7 @@ class CancelledError(Exception):
 
 
 def require_local(url: str) -> None:
-    """Refuse an address that isn't on this machine."""
+    """Refuses an address that isn't on this machine."""
     host = urlsplit(url).hostname
     if host not in LOCAL_HOSTS:
         raise ValueError(
@@ -52,7 +54,6 @@ class Aws:
     default_tags: Mapping[str, str] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _models: dict[str, Any] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @cached_property
@@ -69,11 +70,12 @@ class Aws:
                 "ca_bundle": nothing,
             }
         )
+        session.register_component("data_loader", LOADER)
         session.set_credentials(self.access_key, self.secret_key, self.token)
         return session
 
     def endpoint(self, service: str) -> str:
-        """The address that serves ``service``: the lab's variable over the provider's argument."""
+        """Returns the address of ``service``: the lab's variable over the provider's argument."""
         url = os.environ.get(ENDPOINT_VARIABLE, "")
         for key in (*ENDPOINT_KEYS.get(service, ()), service):
             url = url or self.endpoints.get(key, "")
@@ -86,7 +88,7 @@ class Aws:
         return url
 
     def client(self, service: str, region: str | None = None) -> BaseClient:
-        """The client of a service in the provider's region (or another), made once."""
+        """Returns the client of a service in the provider's region (or another), made once."""
         key = (service, region or self.region)
         from botocore.config import Config
 
@@ -116,18 +118,11 @@ class Aws:
         parameters: Mapping[str, Any] | None = None,
         region: str | None = None,
     ) -> dict[str, Any]:
-        """Call an operation by AWS's name (``CreateVpc``)."""
+        """Calls an operation by AWS's name (``CreateVpc``)."""
         from botocore import xform_name
 
         method = getattr(self.client(service, region), xform_name(operation))
         return method(**(parameters or {}))
-
-    def operation(self, service: str, name: str) -> Any:
-        """botocore's model of an operation; no client is made for it."""
-        with self._lock:
-            if service not in self._models:
-                self._models[service] = self._session.get_service_model(service)
-        return self._models[service].operation_model(name)
 
     @cached_property
     def account_id(self) -> str:
@@ -135,12 +130,12 @@ class Aws:
         return self.call("sts", "GetCallerIdentity")["Account"]
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the engine cancels."""
+        """Waits, unless the engine cancels."""
         if self.cancelled.wait(seconds):
             raise CancelledError("cancelled while waiting")
 
     def until(self, what: str, seconds: float, probe: Callable[[], T | None]) -> T:
-        """Poll ``probe`` until it answers something, for at most ``seconds``."""
+        """Polls ``probe`` until it answers something, for at most ``seconds``."""
         end = time.monotonic() + seconds
         pause = 0.02
         while True:
@@ -155,7 +150,7 @@ class Aws:
     def retry(
         self, seconds: float, codes: tuple[str, ...], act: Callable[[], T], says: str = ""
     ) -> T:
-        """``act``, again for at most ``seconds`` while AWS answers one of ``codes``."""
+        """Calls ``act``, again for at most ``seconds`` while AWS answers one of ``codes``."""
         end = time.monotonic() + seconds
         pause = 0.05
         while True:
@@ -179,7 +174,7 @@ def error_code(error: BaseException) -> str:
 
 
 def explain(error: BaseException) -> str:
-    """An error as one line: operation, AWS's code and message."""
+    """Returns an error as one line: operation, AWS's code and message."""
     code = error_code(error)
     if not code:
         return " ".join(str(error).split()) or type(error).__name__
@@ -203,7 +198,7 @@ NOT_FOUND_CODES = frozenset(
 
 
 def is_not_found(error: BaseException) -> bool:
-    """Whether AWS says that the thing isn't there."""
+    """Returns whether AWS says that the thing isn't there."""
     code = error_code(error)
     return (
         code in NOT_FOUND_CODES

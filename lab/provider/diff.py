@@ -13,7 +13,7 @@ REPLACING = 1
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """(top-level property, path, kind) of each difference."""
+    """Yields (top-level property, path, kind) of each difference."""
     for key in sorted({*old, *new}):
         if key.startswith("__"):
             continue
@@ -50,5 +50,5 @@ def _member(path: str, key: str) -> str:
 
 
 def is_ignored(path: str, ignored: list[str]) -> bool:
-    """Whether ``path`` is one of the ignored paths or lies inside one."""
+    """Returns whether ``path`` is one of the ignored paths or lies inside one."""
     return any(path == item or path.startswith((f"{item}.", f"{item}[")) for item in ignored)

@@ -17,14 +17,14 @@ PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def get_caller_identity(aws: Aws, args: Arguments) -> Answer:
-    """``aws.get_caller_identity``."""
+    """Answers ``aws.get_caller_identity``."""
     found = aws.call("sts", "GetCallerIdentity")
     account = found["Account"]
     return {"id": account, "accountId": account, "arn": found["Arn"], "userId": found["UserId"]}
 
 
 def get_random_password(aws: Aws, args: Arguments) -> Answer:
-    """``aws.secretsmanager.get_random_password``: a new one at each call, as AWS makes it."""
+    """Answers ``aws.secretsmanager.get_random_password``: a new one at each call, as AWS does."""
     excluded = set(args.get("excludeCharacters") or "")
     groups = [
         ("excludeLowercase", string.ascii_lowercase),
@@ -50,7 +50,7 @@ def get_random_password(aws: Aws, args: Arguments) -> Answer:
 
 
 def get_zone(aws: Aws, args: Arguments) -> Answer:
-    """``aws.route53.get_zone``: the hosted zone of an id."""
+    """Answers ``aws.route53.get_zone``: the hosted zone of an id."""
     found = aws.call("route53", "GetHostedZone", {"Id": args["zoneId"]})
     zone = found["HostedZone"]
     ident = zone["Id"].rpartition("/")[2]

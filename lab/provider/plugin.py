@@ -20,7 +20,7 @@ PARENT_POLL_SECONDS = 0.5
 
 
 def _spare_the_sdk() -> None:
-    """Let ``pulumi.runtime.proto`` be imported without the rest of the SDK.
+    """Lets ``pulumi.runtime.proto`` be imported without the rest of the SDK.
 
     The whole SDK takes some 0.2 s to import, at every start of a plugin; only its protocol is
     needed here.
@@ -47,12 +47,12 @@ def _exit_now(*_: object) -> None:
 
 
 def _warm_up() -> None:
-    """Import what the first call needs, while the engine is still shaking hands."""
+    """Imports what the first call needs, while the engine is still shaking hands."""
     import botocore.session  # noqa: F401
 
 
 def main() -> None:
-    """Serve until the engine ends this process."""
+    """Serves until the engine ends this process."""
     parent = int(os.environ.get(PARENT_VARIABLE, "") or os.getppid())
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]  # nothing of the user's AWS set-up may reach the lab

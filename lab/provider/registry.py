@@ -1,31 +1,18 @@
-"""Which module declares a resource type; modules are imported when first asked for."""
+"""Every resource type that the plugin has: what the modules of ``lab.provider.types`` declare.
+
+A new module there needs no entry anywhere.
+"""
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
+from types import MappingProxyType
 
+from lab.provider import types
 from lab.provider.resource import ResourceType
-
-MODULES: dict[str, tuple[str, ...]] = {
-    "ec2": ("ec2", "ec2_routes", "ec2_security"),
-    "vpc": ("ec2_security",),
-    "cloudwatch": ("logs", "events", "alarms"),
-    "iam": ("iam",),
-    "kms": ("kms",),
-    "rds": ("rds",),
-    "secretsmanager": ("secretsmanager",),
-    "s3": ("s3", "s3_settings"),
-    "ssm": ("ssm",),
-    "backup": ("backup",),
-    "lambda": ("functions",),
-    "lb": ("elbv2",),
-    "route53": ("route53",),
-    "scheduler": ("scheduler",),
-    "sns": ("sns",),
-    "sqs": ("sqs",),
-}
-"""Namespace of the token (``aws:ec2/vpc:Vpc``) → modules in ``lab.provider.types``."""
 
 
 class UnknownTypeError(Exception):
@@ -35,35 +22,25 @@ class UnknownTypeError(Exception):
         super().__init__(f"resource type {token} is not supported by the lab's provider")
 
 
-@cache
-def _module_types(module: str) -> dict[str, ResourceType]:
-    found = importlib.import_module(f"lab.provider.types.{module}")
-    made: dict[str, ResourceType] = {}
-    for value in vars(found).values():
-        if (
-            isinstance(value, type)
-            and issubclass(value, ResourceType)
-            and "pulumi_type" in vars(value)
-        ):
-            made[value.pulumi_type] = value()
-    return made
+def _declared() -> Iterator[type[ResourceType]]:
+    """Yields the classes that declare a type, in the modules' order."""
+    for info in pkgutil.iter_modules(types.__path__):
+        module = import_module(f"{types.__name__}.{info.name}")
+        for value in vars(module).values():
+            is_type = isinstance(value, type) and issubclass(value, ResourceType)
+            if is_type and value.__module__ == module.__name__ and "pulumi_type" in vars(value):
+                yield value
 
 
 @cache
+def all_types() -> Mapping[str, ResourceType]:
+    """Returns every type, by token (``aws:ec2/vpc:Vpc``)."""
+    return MappingProxyType({kind.pulumi_type: kind() for kind in _declared()})
+
+
 def resource_type(token: str) -> ResourceType:
-    """The declaration of a type."""
-    namespace = token.partition(":")[2].partition("/")[0]
-    for module in MODULES.get(namespace, ()):
-        found = _module_types(module).get(token)
-        if found is not None:
-            return found
-    raise UnknownTypeError(token)
-
-
-def all_types() -> dict[str, ResourceType]:
-    """Every type, by token."""
-    made: dict[str, ResourceType] = {}
-    for modules in MODULES.values():
-        for module in modules:
-            made |= _module_types(module)
-    return made
+    """Returns the declaration of a type."""
+    found = all_types().get(token)
+    if found is None:
+        raise UnknownTypeError(token)
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,10 +15,12 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from lab.provider import diff, invokes, shapes, wire
+from lab.provider import decisions, diff, invokes, lifecycle, wire
 from lab.provider.aws import ENDPOINT_VARIABLE, Aws, explain, require_local
+from lab.provider.decisions import Difference
+from lab.provider.lifecycle import UnfinishedError
 from lab.provider.registry import UnknownTypeError, resource_type
-from lab.provider.resource import ResourceType, UnfinishedError
+from lab.provider.resource import ResourceType
 
 VERSION = "7.51.1"
 """The pulumi-aws whose types this plugin stands in for."""
@@ -36,7 +39,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def _reports(verb: str) -> Callable[[Method], Method]:
-    """Answer failures of a call as one line: verb, type, physical name, region, reason."""
+    """Answers failures of a call as one line: verb, type, physical name, region, reason."""
 
     def decorate(method: Method) -> Method:
         @functools.wraps(method)
@@ -88,7 +91,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         new = wire.from_struct(request.news)
         found = [item for item in diff.changes(old, new) if item[0] != "version"]
         replaces = ["region"] if any(key == "region" for key, _, _ in found) else []
-        return _diff_response(found, replaces, delete_first=False)
+        return _diff_response(Difference(tuple(found), tuple(replaces)))
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         args = wire.plain(wire.from_struct(request.args))
@@ -114,63 +117,35 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         except UnknownTypeError as error:
             failure = provider_pb2.CheckFailure(property="", reason=str(error))
             return provider_pb2.CheckResponse(failures=[failure])
-        kind.assign_name(news, olds, request.urn, request.randomSeed)
+        news = decisions.with_name(kind, news, olds, request.urn, request.randomSeed)
         aws = self.aws
         problems: list[tuple[str, str]] = []
         if aws is not None:
-            self._complete(kind, aws, news, problems)
-            olds = {key: value for key, value in olds.items() if not key.startswith("__")}
-            problems += kind.check(aws, news, olds)
+            news, problems = decisions.with_defaults(kind, news, aws.region, aws.default_tags)
+            problems += decisions.failures(kind, news, olds, aws.region)
         failures = [
             provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems
         ]
         return provider_pb2.CheckResponse(inputs=wire.to_struct(news), failures=failures)
-
-    def _complete(
-        self, kind: ResourceType, aws: Aws, news: wire.Properties, problems: list[tuple[str, str]]
-    ) -> None:
-        """Add to the inputs what the provider gives: region and default tags."""
-        if not kind.is_global:
-            region = news.setdefault("region", aws.region)
-            if region not in (aws.region, wire.UNKNOWN):
-                reason = f"region {region} differs from its provider's {aws.region}"
-                problems.append(("region", f"{reason}: give it the provider of its own region"))
-        if kind.tagging and "tagsAll" not in news:
-            tags = news.get("tags") or {}
-            if wire.has_unknown(tags) and not isinstance(tags, Mapping):
-                news["tagsAll"] = wire.UNKNOWN
-            else:
-                # A tag that is secret stays so: `tags` may be one as a whole, or hold some.
-                whole = wire.is_secret(tags)
-                merged = {**aws.default_tags, **(wire.plain(tags) if whole else tags)}
-                if merged:
-                    news["tagsAll"] = wire.secret(merged) if whole else merged
 
     @_reports("comparing")
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
         old = wire.from_struct(request.old_inputs) or wire.from_struct(request.olds)
         new = wire.from_struct(request.news)
-        ignored = list(request.ignoreChanges)
-        found = [item for item in diff.changes(old, new) if not diff.is_ignored(item[1], ignored)]
-        if not found:
-            return _diff_response([], [], delete_first=False)
-        aws = self._aws()
-        replaces = sorted({key for key, _, _ in found if kind.replaces(aws, key)})
-        delete_first = bool(replaces and kind.identity) and all(
-            shapes.same(old.get(key), new.get(key)) or old.get(key) == new.get(key)
-            for key in kind.identity
-        )
-        return _diff_response(found, replaces, delete_first=delete_first)
+        found = decisions.difference(kind, old, new, list(request.ignoreChanges))
+        if found.changes:
+            self._aws()  # what forces replacement is known of a configured provider alone
+        return _diff_response(found)
 
     @_reports("creating")
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
         inputs = wire.from_struct(request.properties)
         if request.preview:
-            outputs = kind.preview(inputs, None)
+            outputs = decisions.previewed(kind, inputs, None)
             return provider_pb2.CreateResponse(id="", properties=wire.to_struct(outputs))
-        ident, outputs = kind.create_resource(self._aws(), inputs)
+        ident, outputs = lifecycle.create(kind, self._aws(), inputs)
         return provider_pb2.CreateResponse(id=ident, properties=wire.to_struct(outputs))
 
     @_reports("reading")
@@ -181,7 +156,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         ident = request.id or kind.look_up(aws, inputs)
         if not ident:
             return provider_pb2.ReadResponse(id="")
-        found = kind.read_resource(aws, ident, inputs, old)
+        found = lifecycle.read(kind, aws, ident, inputs, old)
         if found is None:
             return provider_pb2.ReadResponse(id="")
         fresh, outputs = found
@@ -195,18 +170,19 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         old, new = wire.from_struct(request.olds), wire.from_struct(request.news)
         old_inputs = wire.from_struct(request.old_inputs) or old
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=wire.to_struct(kind.preview(new, old)))
+            outputs = decisions.previewed(kind, new, old)
+            return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
         for path in request.ignoreChanges:
             if path in old_inputs:
                 new[path] = old_inputs[path]
-        outputs = kind.update_resource(self._aws(), request.id, old, old_inputs, new)
+        outputs = lifecycle.update(kind, self._aws(), request.id, old, old_inputs, new)
         return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
 
     @_reports("deleting")
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
         old, inputs = wire.from_struct(request.properties), wire.from_struct(request.old_inputs)
-        kind.delete_resource(self._aws(), request.id, old, inputs, request.timeout)
+        lifecycle.delete(kind, self._aws(), request.id, old, inputs, request.timeout)
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -247,7 +223,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def _unfinished(
         self, verb: str, request: Any, context: grpc.ServicerContext, error: UnfinishedError
     ) -> str:
-        """Put what exists into the answer's metadata; answers the line that says why."""
+        """Puts what exists into the answer's metadata; returns the line that says why."""
         line = self._line(verb, request, error.reason)
         inputs = request.news if hasattr(request, "news") else request.properties
         detail = provider_pb2.ErrorResourceInitFailed(
@@ -266,7 +242,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _token(request: Any) -> str:
-    """The type of a request's resource: from its URN where the field isn't set."""
+    """Returns the type of a request's resource: from its URN where the field isn't set."""
     return getattr(request, "type", "") or request.urn.split("::")[-2].rsplit("$", 1)[-1]
 
 
@@ -274,32 +250,31 @@ def _kind(request: Any) -> ResourceType:
     return resource_type(_token(request))
 
 
-def _diff_response(
-    found: list[tuple[str, str, int]], replaces: list[str], *, delete_first: bool
-) -> Any:
+def _diff_response(found: Difference) -> Any:
     detailed = {
         path: provider_pb2.PropertyDiff(
-            kind=kind + (diff.REPLACING if key in replaces else 0),  # type: ignore[arg-type]
+            kind=kind + (diff.REPLACING if key in found.replaces else 0),  # type: ignore[arg-type]
             inputDiff=True,
         )
-        for key, path, kind in found
+        for key, path, kind in found.changes
     }
+    has_changed = bool(found.changes)
     return provider_pb2.DiffResponse(
         changes=(
-            provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE
+            provider_pb2.DiffResponse.DIFF_SOME
+            if has_changed
+            else provider_pb2.DiffResponse.DIFF_NONE
         ),
-        diffs=sorted({key for key, _, _ in found}),
-        replaces=replaces,
-        deleteBeforeReplace=delete_first,
+        diffs=sorted({key for key, _, _ in found.changes}),
+        replaces=found.replaces,
+        deleteBeforeReplace=found.deletes_first,
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )
 
 
 def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with a provider's arguments: (property, reason)."""
-    import os
-
+    """Returns what is wrong with a provider's arguments: (property, reason)."""
     failures = [
         (key, f"provider argument {key!r} is not supported by the lab's provider")
         for key in args
@@ -333,7 +308,7 @@ def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _parsed(value: Any) -> Any:
-    """A provider argument that Pulumi sends as JSON in a string."""
+    """Returns a provider argument that Pulumi sends as JSON in a string."""
     if isinstance(value, str) and value[:1] in "[{":
         return json.loads(value)
     return value
@@ -348,7 +323,7 @@ def _endpoints(value: Any) -> dict[str, str]:
 
 
 def configured(args: Mapping[str, Any]) -> Aws:
-    """The state of a configured provider."""
+    """Returns the state of a configured provider."""
     tags = _parsed(args.get("defaultTags")) or {}
     return Aws(
         region=str(args["region"]),

@@ -28,13 +28,13 @@ class UnmappedError(Exception):
 
 @lru_cache(maxsize=8192)
 def normal(name: str) -> str:
-    """A name without case and separators."""
+    """Returns a name without case and separators."""
     return "".join(char for char in name.lower() if char.isalnum())
 
 
 @lru_cache(maxsize=8192)
 def spellings(name: str) -> tuple[str, ...]:
-    """Singular and plural spellings of a normal name, nearest first."""
+    """Returns singular and plural spellings of a normal name, nearest first."""
     found = [name]
     if name.endswith("ies"):
         found.append(name[:-3] + "y")
@@ -49,7 +49,7 @@ def spellings(name: str) -> tuple[str, ...]:
 
 
 def member(shape: Any, name: str) -> str | None:
-    """The member of a structure that a Pulumi name means, or None."""
+    """Returns the member of a structure that a Pulumi name means, or None."""
     table = _members(shape)
     for spelling in spellings(normal(name)):
         if spelling in table:
@@ -69,7 +69,7 @@ def _members(shape: Any) -> dict[str, str]:
 
 
 def follow(shape: Any, path: str) -> Any | None:
-    """The shape at a dotted path of members (``Rules[0].Filter``), or None."""
+    """Returns the shape at a dotted path of members (``Rules[0].Filter``), or None."""
     for step in filter(None, path.split(".")):
         name, _, index = step.partition("[")
         if getattr(shape, "type_name", "") != "structure" or name not in shape.members:
@@ -81,7 +81,7 @@ def follow(shape: Any, path: str) -> Any | None:
 
 
 def locate(shape: Any, name: str, names: Names) -> str | None:
-    """The dotted member path that a top-level property has in ``shape``, or None."""
+    """Returns the dotted member path that a top-level property has in ``shape``, or None."""
     if shape is None:
         return None
     if name in names:
@@ -91,7 +91,7 @@ def locate(shape: Any, name: str, names: Names) -> str | None:
 
 
 def put(target: dict[str, Any], path: str, value: Any) -> None:
-    """Set a value at a dotted path."""
+    """Sets a value at a dotted path."""
     *parents, last = path.split(".")
     for step in parents:
         target = target.setdefault(step, {})
@@ -99,7 +99,7 @@ def put(target: dict[str, Any], path: str, value: Any) -> None:
 
 
 def get(source: Any, path: str) -> Any:
-    """The value at a dotted path (``A.B[0].C``), or None."""
+    """Returns the value at a dotted path (``A.B[0].C``), or None."""
     for step in filter(None, path.split(".")):
         name, _, index = step.partition("[")
         source = source.get(name) if isinstance(source, Mapping) else None
@@ -109,7 +109,7 @@ def get(source: Any, path: str) -> Any:
 
 
 def to_aws(value: Any, shape: Any, names: Names, path: str) -> Any:  # noqa: PLR0912
-    """A Pulumi value as AWS's ``shape`` has it.
+    """Returns a Pulumi value as AWS's ``shape`` has it.
 
     ``path`` is the property's path without indexes, for ``names`` (``rules.filter``) and errors.
     """
@@ -170,9 +170,9 @@ def _structure_to_aws(value: Mapping[str, Any], shape: Any, names: Names, path: 
 
 
 def from_aws(value: Any, shape: Any, names: Names, path: str, like: Any = None) -> Any:
-    """An AWS value as Pulumi has it, guided by ``like``, the value that was written.
+    """Returns an AWS value as Pulumi has it, guided by ``like``, the value that was written.
 
-    Only keys that ``like`` has are answered; what AWS doesn't tell is answered as ``like`` has it.
+    Only keys that ``like`` has are answered; what AWS leaves out is answered as ``like`` has it.
     Without ``like`` every member is answered in camelCase.
     """
     if value is None:
@@ -245,8 +245,8 @@ def _list_from_aws(value: list[Any], shape: Any, names: Names, path: str, like: 
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality as a user means it: numbers and booleans as text, JSON documents by content,
-    assets and archives by hash."""
+    """Returns whether two values are equal as a user means it: numbers and booleans as text, JSON
+    documents by content, assets and archives by hash."""
     one, other = wire.plain(one), wire.plain(other)
     if one == other:
         return True
@@ -273,8 +273,8 @@ def _text(value: Any) -> str:
 
 
 def _json(text: str) -> Any:
-    """The document with one-element lists unwrapped and lists of strings sorted, as IAM compares
-    policies; None when ``text`` is no JSON."""
+    """Returns the document with one-element lists unwrapped and lists of strings sorted, as IAM
+    compares policies; None when ``text`` is no JSON."""
     try:
         return _policy(json.loads(text))
     except ValueError:

@@ -1,6 +1,6 @@
 """What one environment has in AWS, asked of AWS's APIs and not of any engine's state.
 
-One environment is told from another by the tags ``Project`` and ``EnvironmentSuffix``. The tagging
+Environments are distinguished by the tags ``Project`` and ``EnvironmentSuffix``. The tagging
 API lists most of it in each region; what it doesn't list (IAM, Route 53's health checks, global
 clusters, what is waiting to be deleted) is asked of its own service.
 """
@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.printing import make_console, print_json, rows_table
 from tapstack.naming import physical_name
-
-PROJECT = "warm-standby"
+from tapstack.well_known import PROJECT, SUFFIX_TAG
 
 
 @dataclass(frozen=True, order=True)
@@ -37,14 +37,14 @@ class Found:
 
 def belongs(tags: Mapping[str, str], suffix: str) -> bool:
     """Whether these are the tags of this environment."""
-    return tags.get("Project") == PROJECT and tags.get("EnvironmentSuffix") == suffix
+    return tags.get("Project") == PROJECT and tags.get(SUFFIX_TAG) == suffix
 
 
 def environment_filters(suffix: str) -> list[dict[str, Any]]:
     """The same, as EC2's API filters by it."""
     return [
         {"Name": "tag:Project", "Values": [PROJECT]},
-        {"Name": "tag:EnvironmentSuffix", "Values": [suffix]},
+        {"Name": f"tag:{SUFFIX_TAG}", "Values": [suffix]},
     ]
 
 
@@ -81,7 +81,7 @@ def _tagged(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
     tagging = clients.get("resourcegroupstaggingapi", region)
     filters = [
         {"Key": "Project", "Values": [PROJECT]},
-        {"Key": "EnvironmentSuffix", "Values": [suffix]},
+        {"Key": SUFFIX_TAG, "Values": [suffix]},
     ]
     for page in tagging.get_paginator("get_resources").paginate(TagFilters=filters):
         for entry in page["ResourceTagMappingList"]:
@@ -190,6 +190,19 @@ def _route53(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
                 answer = route53.list_tags_for_resource(ResourceType=kind, ResourceId=identity)
                 if belongs(_tags(answer["ResourceTagSet"]["Tags"]), suffix):
                     yield Found("global", "route53", f"arn:aws:route53:::{kind}/{identity}")
+
+
+def show(clients: Clients, suffix: str, as_json: bool) -> None:
+    """Prints everything that carries the environment's tags."""
+    found = take(clients, suffix)
+    if as_json:
+        print_json([thing.as_dict() for thing in found])
+        return
+    console = make_console()
+    console.print(
+        rows_table(("region", "service", "arn"), ((x.region, x.service, x.arn) for x in found))
+    )
+    console.print(f"{len(found)} resources of {suffix}")
 
 
 def _state(entry: Mapping[str, Any]) -> str:

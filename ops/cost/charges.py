@@ -44,6 +44,9 @@ class Context:
         return self.book.price[key] * self.book.hours * count
 
 
+REQUEST_HANDLER = "index.handler"
+"""The entry point of the function that serves requests (``lambda_src/api``)."""
+
 Pricer = Callable[[Declared, Context], Iterator[Charge]]
 
 
@@ -169,14 +172,9 @@ def _global_cluster(resource: Declared, context: Context) -> Iterator[Charge]:
     yield _used(resource, context, group, "to the other region", "region-transfer.gb", gb)
 
 
-def _bucket(resource: Declared, context: Context) -> Iterator[Charge]:
-    # Access logs are small beside the content.
-    if "content" in resource.name:
-        gb = context.book.assumption["content_gb"]
-        yield _used(resource, context, "S3", "storage", "s3.gb", gb)
-
-
 def _replication(resource: Declared, context: Context) -> Iterator[Charge]:
+    # A bucket that is replicated holds the content; the others hold access logs.
+    yield _used(resource, context, "S3", "storage", "s3.gb", context.book.assumption["content_gb"])
     gb = context.book.assumption["content_gb_changed"]
     # What returns during a failover is what went out before, so one direction counts.
     if resource.region == "us-east-1":
@@ -253,8 +251,8 @@ def _log_group(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 def _function(resource: Declared, context: Context) -> Iterator[Charge]:
-    # Functions that aren't the application's run once a minute or once a deployment.
-    if "function-api" not in resource.name:
+    # Functions that don't serve requests run once a minute or once a deployment.
+    if resource.inputs["handler"] != REQUEST_HANDLER:
         return
     assumption = context.book.assumption
     millions = assumption["requests_millions"]
@@ -290,7 +288,6 @@ PRICED: dict[str, Pricer] = {
     "aws:rds/globalCluster:GlobalCluster": _global_cluster,
     "aws:route53/healthCheck:HealthCheck": _health_check,
     "aws:route53/zone:Zone": _zone,
-    "aws:s3/bucket:Bucket": _bucket,
     "aws:s3/bucketReplicationConfig:BucketReplicationConfig": _replication,
     "aws:secretsmanager/secret:Secret": _secret,
 }
@@ -342,6 +339,8 @@ FREE = frozenset(
         "aws:ssm/parameter:Parameter",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        # Without a replication, that is of access logs only: small beside the content.
+        "aws:s3/bucket:Bucket",
         # Cents at the assumed load, within AWS's free allowances.
         "aws:cloudwatch/eventArchive:EventArchive",
         "aws:scheduler/schedule:Schedule",

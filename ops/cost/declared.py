@@ -24,9 +24,8 @@ from pulumi.runtime import settings as runtime
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2
 
+from pulumi_protocol.urns import is_provider_type
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
-
-PROVIDER_PREFIX = "pulumi:providers:"
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ class _Monitor(mocks.MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = json_format.MessageToDict(request.object)
         with self.lock:
-            if request.type.startswith(PROVIDER_PREFIX):
+            if is_provider_type(request.type):
                 self.regions[urn] = inputs["region"]
             elif request.custom:
                 region = self.regions[request.provider.rpartition("::")[0]]

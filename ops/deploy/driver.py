@@ -8,30 +8,32 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from lab.engine.events import EngineError, Event, Summary
-from lab.engine.lock import locked
-from ops import lab
 from ops.deploy import outputs, sequence
 from ops.deploy.sequence import Graph, LayerResult, Outcome
-from ops.deploy.view import View, error_lines, make_console, results_table
-from ops.engines.engine import Engine
+from ops.deploy.view import View, error_lines, results_table
+from ops.engines.engine import Engine, OnEvent
 from ops.errors import ExitCode, OperatorError, bad_input
+from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.lock import locked
 from tapstack import contracts
 from tapstack.errors import ContractError
 
-Tell = Callable[[str], None]
-"""Says a line to the operator."""
+Report = Callable[[str], None]
+"""Prints a line for the operator."""
 Pause = Callable[[float], None]
 """Waits so many seconds; an interruption ends it by an :class:`EngineError`."""
-Prepare = Callable[[Tell, Pause], None]
+Prepare = Callable[[Report, Pause], None]
+Work = Callable[[str, OnEvent], Summary]
+"""Moves the layer of that name, and reports its events."""
 
 NEVER = "isn't deployed"
 LEAVE_AT = 3
@@ -78,14 +80,14 @@ class Driver:
         deployment would come first.
         """
 
-        def work(layer: str) -> Summary:
+        def work(layer: str, on_event: OnEvent) -> Summary:
             missing = {
                 upstream
                 for upstream in self.graph[layer]
                 if (fault := self._fault(upstream, layer)) is not None
                 and (upstream in layers or fault == NEVER)
             }
-            return self.engine.preview(layer, self._teller(layer), frozenset(missing))
+            return self.engine.preview(layer, on_event, frozenset(missing))
 
         results = self._run("preview", layers, work, planned=True)
         changed = sum(result.summary.changed for result in results)
@@ -102,9 +104,7 @@ class Driver:
         self.permit()
         self._check_upstreams(layers)
         with self._alone("deploy-all"):
-            results = self._run(
-                "deploy", layers, lambda layer: self.engine.up(layer, self._teller(layer))
-            )
+            results = self._run("deploy", layers, self.engine.up)
             found = self.write_outputs()
         self._explain(results, "deploy-all", layers)
         if all(result.outcome is Outcome.DONE for result in results):
@@ -114,8 +114,8 @@ class Driver:
     def refresh(self, layers: Sequence[str], *, preview: bool = False) -> list[LayerResult]:
         """Takes into the state what changed in the cloud behind its back (``preview``: says so)."""
 
-        def work(layer: str) -> Summary:
-            return self.engine.refresh(layer, self._teller(layer), preview)
+        def work(layer: str, on_event: OnEvent) -> Summary:
+            return self.engine.refresh(layer, on_event, preview)
 
         if preview:
             return self._run("drift", layers, work, planned=True)
@@ -128,11 +128,11 @@ class Driver:
     def destroy(self, layers: Sequence[str]) -> list[LayerResult]:
         """Takes the layers down, consumers first; an upstream that is gone doesn't matter."""
 
-        def work(layer: str) -> Summary:
+        def work(layer: str, on_event: OnEvent) -> Summary:
             prepare = self.before_destroy.get(layer)
             if prepare and self.engine.resources(layer):
                 prepare(lambda line: self.console.print(f"{layer}: {line}", markup=False), pause)
-            return self.engine.destroy(layer, self._teller(layer))
+            return self.engine.destroy(layer, on_event)
 
         def pause(seconds: float) -> None:
             if self._interrupted.wait(seconds):
@@ -158,6 +158,17 @@ class Driver:
         outputs.write(self.workspace.flat_outputs, found)
         return found
 
+    def show_outputs(self, as_json: bool) -> None:
+        """Prints all layers' outputs, and writes the file."""
+        found = self.write_outputs()
+        if as_json:
+            print_json(found)
+            return
+        for line in flat_lines(found):
+            self.console.print(line, markup=False)
+        if len(found) == 1:
+            self.errors.print(f"nothing is deployed: run ./inv deploy-all{self.flags}")
+
     def show_endpoints(self, found: dict[str, Any]) -> None:
         """The endpoints, and one command a region that asks for its health."""
         commands = outputs.health_commands(found, self.lab_endpoint)
@@ -169,35 +180,26 @@ class Driver:
 
     # Inside
 
-    def _teller(self, layer: str) -> Any:
-        view = self._view
-
-        def tell(event: Event) -> None:
-            view.event(layer, event)
-
-        return tell
-
     def _run(
         self,
         verb: str,
         layers: Sequence[str],
-        work: Any,
+        work: Work,
         *,
         planned: bool = False,
         reverse: bool = False,
     ) -> list[LayerResult]:
         title = f"{verb} {self.stack} with the {self.engine.name} engine"
         with View(self.console, title) as view:
-            self._view = view
 
-            def announced(layer: str) -> Summary:
+            def turn(layer: str) -> Summary:
                 view.begin(layer)
-                return work(layer)
+                return work(layer, partial(view.event, layer))
 
             results = sequence.run(
                 self.graph,
                 layers,
-                announced,
+                turn,
                 reverse=reverse,
                 interrupt=self._interrupt,
                 finished=view.finished,
@@ -292,8 +294,3 @@ def exit_code(results: Sequence[LayerResult]) -> ExitCode:
     if Outcome.INTERRUPTED in outcomes:
         return ExitCode.INTERRUPTED
     return ExitCode.OK if outcomes <= {Outcome.DONE} else ExitCode.FAILED
-
-
-def lab_environment(endpoint: str) -> dict[str, str]:
-    """What programs and plugins of a lab stack are told."""
-    return {lab.ENDPOINT_VARIABLE: endpoint}

@@ -14,8 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from lab.engine.events import Summary
 from ops.errors import bad_input
+from pulumi_protocol.events import Summary
 
 Graph = Mapping[str, tuple[str, ...]]
 """layer → the layers that it reads"""
@@ -61,6 +61,11 @@ def order(graph: Graph) -> list[str]:
     return done
 
 
+def chosen(graph: Graph, layer: str | None, first: str = "", last: str = "") -> list[str]:
+    """That layer alone; ``None``: all, or those from ``first`` to ``last``, in their order."""
+    return between(graph, first or None, last or None) if layer is None else [known(graph, layer)]
+
+
 def between(graph: Graph, first: str | None = None, last: str | None = None) -> list[str]:
     """The layers from ``first`` to ``last`` of the order, both included."""
     layers = order(graph)
@@ -98,7 +103,7 @@ def run(
     """Runs ``work`` over the layers in their order (``reverse``: consumers first).
 
     ``work`` runs in a thread of its own for each layer. ``interrupt`` is called with 1, 2, … at
-    each Ctrl-C: it tells the running work to end. Answers one result a layer, in the order of
+    each Ctrl-C: it asks the running work to end. Returns one result a layer, in the order of
     running.
     """
     waits = _prerequisites(graph, layers, reverse)
@@ -110,10 +115,10 @@ def run(
     interrupted = 0
     with ThreadPoolExecutor(max_workers=max(len(sequence), 1)) as threads:
         while True:
-            # A Ctrl-C may come at any step, also while a result is told; it must reach the work.
+            # A Ctrl-C may come at any step, even in `finished`: it must reach the work.
             try:
-                well = not interrupted and all(r.error is None for r in results.values())
-                for layer in sequence if well else ():
+                going = not interrupted and all(r.error is None for r in results.values())
+                for layer in sequence if going else ():
                     begun = layer in results or layer in running.values()
                     if not begun and waits[layer] <= set(results):
                         running[threads.submit(_timed, layer, work)] = layer

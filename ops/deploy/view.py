@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,8 +18,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from lab.engine.events import EngineError, Event, LogEvent, Operation, ResourceEvent
 from ops.deploy.sequence import LayerResult, Outcome
+from pulumi_protocol.events import EngineError, Event, LogEvent, Operation, ResourceEvent
 
 SIGNS = {
     Operation.CREATE: "+",
@@ -31,16 +31,6 @@ SIGNS = {
 """The operations that change something; all others are shown as counts only."""
 
 LONGEST_VALUE = 60
-PLAIN_WIDTH = 160
-"""Columns where there is no terminal to ask."""
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """A console that keeps its lines whole where no terminal limits them."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
-    return console
 
 
 def change_lines(event: ResourceEvent) -> list[str]:
@@ -92,16 +82,6 @@ def results_table(results: Sequence[LayerResult], *, planned: bool) -> Table:
         )  # fmt: skip
         seconds = sum(result.seconds for result in results)
         table.add_row("all", *map(str, totals), f"{seconds:.1f}", "", style="bold")
-    return table
-
-
-def rows_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A plain table of texts."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
     return table
 
 
@@ -219,15 +199,6 @@ class View(AbstractContextManager["View"]):
             clock = f"{seconds:.0f} s" if not progress.ended else ""
             table.add_row(mark, layer, clock, progress.line())
         return table
-
-
-def flat_lines(values: Mapping[str, Any]) -> list[str]:
-    """``key  value``, lists joined, in the order given."""
-    width = max((len(key) for key in values), default=0)
-    return [
-        f"{key:{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for key, value in values.items()
-    ]
 
 
 def _shown(value: Any) -> str:

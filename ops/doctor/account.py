@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud import account, inventory
 from ops.cloud.clients import Clients
-from ops.doctor.finding import Finding, advice, missing, well
+from ops.doctor.finding import Finding, advice, missing, ok
 from ops.errors import OperatorError
 from tapstack.naming import physical_name
 from tapstack.settings import Settings
+from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET
 
-BUCKETS = ("content", "access-logs")
+BUCKETS = (CONTENT_BUCKET, ACCESS_LOG_BUCKET)
 """Purposes of the buckets that the data layer makes in each region."""
 
 
@@ -69,7 +70,7 @@ def examine(clients: Clients, settings: Settings) -> Iterator[Finding]:
         yield missing("account", f"{found}, and the stack's is {wanted}", "set AWS_PROFILE")
         return
     if wanted:
-        yield well("account", found)
+        yield ok("account", found)
     else:
         yield advice(
             "account",
@@ -122,7 +123,7 @@ def _zones(clients: Clients, settings: Settings, region: str) -> Iterator[Findin
             f"choose three of {', '.join(sorted(open_))} for {key}",
         )
     else:
-        yield well(f"zones of {region}", ", ".join(wanted))
+        yield ok(f"zones of {region}", ", ".join(wanted))
 
 
 def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -> Iterator[Finding]:
@@ -151,7 +152,7 @@ def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -
             f"--service-code {quota.service} --quota-code {quota.code} --desired-value {primary}",
         )
     elif not short:
-        yield well(quota.name, f"{primary} and {standby}")
+        yield ok(quota.name, f"{primary} and {standby}")
 
 
 def _limit(clients: Clients, region: str, quota: Quota) -> int:
@@ -174,7 +175,7 @@ def _class(clients: Clients, settings: Settings, region: str) -> Iterator[Findin
         Engine="aurora-postgresql", EngineVersion=version, DBInstanceClass=name
     )
     if answer["OrderableDBInstanceOptions"]:
-        yield well(f"classes in {region}", f"{name} with Aurora PostgreSQL {version}")
+        yield ok(f"classes in {region}", f"{name} with Aurora PostgreSQL {version}")
     else:
         yield missing(
             f"classes in {region}",
@@ -194,7 +195,7 @@ def _backup(clients: Clients) -> Iterator[Finding]:
     region = clients.regions[0]
     answer = clients.get("backup", region).describe_region_settings()
     if answer.get("ResourceTypeOptInPreference", {}).get("Aurora", True):
-        yield well("AWS Backup", f"takes Aurora in {region}")
+        yield ok("AWS Backup", f"takes Aurora in {region}")
     else:
         yield advice(
             "AWS Backup",
@@ -210,7 +211,7 @@ def _bucket(clients: Clients, name: str, region: str) -> Iterator[Finding]:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("404", "NoSuchBucket"):
-            yield well(name, "free")
+            yield ok(name, "free")
         elif code in ("301", "403"):
             yield missing(
                 name,
@@ -220,4 +221,4 @@ def _bucket(clients: Clients, name: str, region: str) -> Iterator[Finding]:
         else:
             raise
     else:
-        yield well(name, "this account's")
+        yield ok(name, "this account's")

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
-from ops.doctor.finding import Finding, advice, missing, well
-from ops.engines.pulumi_cli.adapter import secrets_provider
+from ops.doctor.finding import Finding, advice, missing, ok
+from ops.stack_file import secrets_provider
 
 WHAT = "state backend"
 SECRETS = "secrets in the state"
@@ -52,11 +52,11 @@ def encryption(stack_file: Path, environment: Mapping[str, str] = os.environ) ->
     """What encrypts the secrets in the state: a key, the service, or a passphrase."""
     provider = secrets_provider(stack_file)
     if provider not in (None, "passphrase"):
-        return well(SECRETS, str(provider))
+        return ok(SECRETS, str(provider))
     if urlsplit(chosen(environment)).scheme in ("http", "https") and provider is None:
-        return well(SECRETS, "encrypted by the backend's service")
+        return ok(SECRETS, "encrypted by the backend's service")
     if environment.get("PULUMI_CONFIG_PASSPHRASE") or environment.get(PASSPHRASE_FILE):
-        return well(SECRETS, "encrypted with a passphrase")
+        return ok(SECRETS, "encrypted with a passphrase")
     return missing(
         SECRETS,
         "nothing would encrypt them but an empty passphrase",
@@ -94,7 +94,7 @@ def _bucket(name: str, clients: Clients) -> Finding:
             f"bucket {name} is in {primary}: nobody can deploy while that region is lost",
             f"keep the state in {standby}",
         )
-    return well(WHAT, f"bucket {name} in {region}")
+    return ok(WHAT, f"bucket {name} in {region}")
 
 
 def _service(url: str) -> Finding:
@@ -107,4 +107,4 @@ def _service(url: str) -> Finding:
         return missing(WHAT, f"{url} doesn't answer ({error})", "check the network and HTTPS_PROXY")
     if status >= 500:
         return missing(WHAT, f"{url} answers {status}", "look at the service's status page")
-    return well(WHAT, f"{url} answers")
+    return ok(WHAT, f"{url} answers")

@@ -5,44 +5,41 @@ It changes nothing, starts nothing, and goes on after each thing that is wrong.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from rich.text import Text
 
 from ops import lab, workspace
-from ops import stack_file as settings_file
 from ops.cloud.clients import Clients
-from ops.deploy.view import make_console
-from ops.doctor import account as doctor_account
-from ops.doctor import backend as doctor_backend
-from ops.doctor import machine as doctor_machine
-from ops.doctor.finding import Finding, State, missing, well
+from ops.doctor import account, backend, machine
+from ops.doctor.finding import Finding, State, missing, ok
 from ops.errors import ExitCode, OperatorError
+from ops.printing import make_console, print_json
+from ops.stack_file import load
 from ops.workspace import Workspace
 
-SIGNS = {State.WELL: ("✓", "green"), State.ADVICE: ("!", "yellow"), State.MISSING: ("✗", "red")}
+SIGNS = {State.OK: ("✓", "green"), State.ADVICE: ("!", "yellow"), State.MISSING: ("✗", "red")}
 
 
 def examine(space: Workspace, stack: str) -> Iterator[Finding]:
     """All findings for one stack, as they are made."""
-    yield from doctor_machine.examine(space)
+    yield from machine.examine(space)
     try:
-        stack_file = settings_file.load(space, stack)
+        stack_file = load(space, stack)
     except OperatorError as error:
         yield missing("configuration", str(error), f"edit Pulumi.{stack}.yaml, or ./inv init")
         return
     settings = stack_file.settings
     warnings = settings.warnings()
-    yield well("configuration", "; ".join(warnings) or f"Pulumi.{stack}.yaml is valid")
+    yield ok("configuration", "; ".join(warnings) or f"Pulumi.{stack}.yaml is valid")
     if settings.is_lab:
-        yield from doctor_machine.lab(space, lab.endpoint(stack_file))
+        yield from machine.lab(space, lab.endpoint(stack_file))
         return
     clients = Clients(stack_file)
-    yield from doctor_machine.cli()
-    yield doctor_backend.examine(clients)
-    yield doctor_backend.encryption(space.stack_file(stack))
-    yield from doctor_account.examine(clients, settings)
+    yield from machine.cli()
+    yield backend.examine(clients)
+    yield backend.encryption(space.stack_file(stack))
+    yield from account.examine(clients, settings)
 
 
 def show(stack: str, as_json: bool) -> None:
@@ -58,7 +55,7 @@ def show(stack: str, as_json: bool) -> None:
         if finding.remedy:
             console.print(Text(f"    {finding.remedy}"))
     if as_json:
-        print(json.dumps([finding.as_dict() for finding in found], indent=2))
+        print_json([finding.as_dict() for finding in found])
     lacking = [finding.what for finding in found if finding.state is State.MISSING]
     if lacking:
         raise OperatorError(

@@ -9,7 +9,7 @@ from enum import StrEnum
 class State(StrEnum):
     """How bad it is."""
 
-    WELL = "well"
+    OK = "ok"
     ADVICE = "advice"
     """Works, and will hurt some day."""
     MISSING = "missing"
@@ -30,9 +30,9 @@ class Finding:
         return asdict(self)
 
 
-def well(what: str, detail: str) -> Finding:
+def ok(what: str, detail: str) -> Finding:
     """Nothing to do."""
-    return Finding(what, State.WELL, detail)
+    return Finding(what, State.OK, detail)
 
 
 def advice(what: str, detail: str, remedy: str) -> Finding:

@@ -15,9 +15,10 @@ from packaging.requirements import Requirement
 
 from lab import client
 from ops import bootstrap, node
-from ops.doctor.finding import Finding, advice, missing, well
-from ops.engines.pulumi_cli import command as pulumi_cli_command
+from ops.doctor.finding import Finding, advice, missing, ok
+from ops.engines.pulumi_cli import command
 from ops.errors import OperatorError
+from ops.lab import ENDPOINT_VARIABLE
 from ops.workspace import Workspace
 
 LEAST_FREE_BYTES = 1 << 30
@@ -27,14 +28,14 @@ LAB_PORTS = ("API", "DNS", "front door")
 
 def examine(workspace: Workspace) -> Iterator[Finding]:
     """What every stack needs."""
-    yield well("Python", platform.python_version())
+    yield ok("Python", platform.python_version())
     yield _packages(workspace)
     try:
-        yield well("Node.js", node.ensure())
+        yield ok("Node.js", node.ensure())
     except OperatorError as error:
         yield missing("Node.js", str(error), "install Node.js 20 or newer")
     try:
-        yield well("npm", node.npm())
+        yield ok("npm", node.npm())
     except OperatorError as error:
         yield missing("npm", str(error), "install npm, or the one that your Node.js came with")
     free = shutil.disk_usage(workspace.directory).free
@@ -42,7 +43,7 @@ def examine(workspace: Workspace) -> Iterator[Finding]:
     if free < LEAST_FREE_BYTES:
         yield missing("disk", shown, "free at least 1 GiB")
     else:
-        yield well("disk", shown)
+        yield ok("disk", shown)
 
 
 def _packages(workspace: Workspace) -> Finding:
@@ -60,18 +61,18 @@ def _packages(workspace: Workspace) -> Finding:
             wrong.append(f"{wanted.name} is {found}, {wanted.specifier} is pinned")
     if wrong:
         return missing("packages", "; ".join(wrong), "run ./inv, which completes .venv")
-    return well("packages", "as pinned in requirements.txt")
+    return ok("packages", "as pinned in requirements.txt")
 
 
 def lab(workspace: Workspace, endpoint: str) -> Iterator[Finding]:
     """The lab, if it runs; otherwise whether its ports are free."""
     status = client.status(workspace.lab_state)
     if status.running and status.endpoint == endpoint:
-        ill = [name for name, part in status.parts.items() if not part["healthy"]]
-        if ill:
-            yield advice("lab", f"not well: {', '.join(ill)}", "./inv lab.status says why")
+        unhealthy = [name for name, part in status.parts.items() if not part["healthy"]]
+        if unhealthy:
+            yield advice("lab", f"unhealthy: {', '.join(unhealthy)}", "./inv lab.status says why")
         else:
-            yield well("lab", f"runs at {endpoint}, all {len(status.parts)} parts well")
+            yield ok("lab", f"runs at {endpoint}, all {len(status.parts)} parts healthy")
         return
     first = urlsplit(endpoint).port or client.DEFAULT_PORT
     for name, port in zip(LAB_PORTS, range(first, first + 3), strict=True):
@@ -79,16 +80,10 @@ def lab(workspace: Workspace, endpoint: str) -> Iterator[Finding]:
             yield missing(
                 f"port {port}",
                 f"the lab's {name} needs it, and something else listens there",
-                f"stop that, or set TapStack:endpoint or {_variable()} to another port",
+                f"stop that, or set TapStack:endpoint or {ENDPOINT_VARIABLE} to another port",
             )
         else:
-            yield well(f"port {port}", f"free for the lab's {name}")
-
-
-def _variable() -> str:
-    from ops.lab import ENDPOINT_VARIABLE
-
-    return ENDPOINT_VARIABLE
+            yield ok(f"port {port}", f"free for the lab's {name}")
 
 
 def _taken(port: int) -> bool:
@@ -104,8 +99,8 @@ def _taken(port: int) -> bool:
 def cli(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Pulumi's CLI with what it needs beside it."""
     try:
-        executable = pulumi_cli_command.find(environment)
-        yield well("Pulumi's CLI", f"{pulumi_cli_command.version_of(executable)}, {executable}")
+        executable = command.find(environment)
+        yield ok("Pulumi's CLI", f"{command.version_of(executable)}, {executable}")
     except OperatorError as error:
         yield missing("Pulumi's CLI", str(error), "./inv setup")
         return
@@ -117,7 +112,7 @@ def cli(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     wanted = version("pulumi-aws")
     home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if (home / "plugins" / f"resource-aws-v{wanted}").exists():
-        yield well("AWS plugin", wanted)
+        yield ok("AWS plugin", wanted)
     else:
         yield advice(
             "AWS plugin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.engines import state as pulumi_cli_state
+from ops.engines import state
 from ops.engines.engine import Options
 from ops.errors import bad_input
 from ops.stack_file import StackFile
@@ -35,7 +35,7 @@ def choose(name: str | None, stack_file: StackFile) -> str:
     return name
 
 
-def make(
+def engine_for(
     name: str,
     workspace: Workspace,
     stack_file: StackFile,
@@ -47,18 +47,18 @@ def make(
     Refused when the other engine holds the stack's state: it would make everything twice.
     """
     if stack_file.settings.is_lab:
-        pulumi_cli_state.refuse_other(workspace, stack_file.stack, name)
-    return any_of(name, workspace, stack_file, environment, options)
+        state.refuse_other(workspace, stack_file.stack, name)
+    return movable(name, workspace, stack_file, environment, options)
 
 
-def any_of(
+def movable(
     name: str,
     workspace: Workspace,
     stack_file: StackFile,
     environment: dict[str, str],
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> PulumiCli | Embedded:
-    """The same, whoever holds the state."""
+    """The same whoever holds the state, as the engine that a state leaves or comes to."""
     if name == "pulumi":
         from ops.engines.pulumi_cli import adapter as pulumi_cli
 

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.embedded import EmbeddedEngine
-from lab.engine.events import Summary
 from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
+from pulumi_protocol.events import Summary
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
 PARALLEL = 32
-"""Resources moved at a time unless told otherwise."""
+"""Resources moved at a time unless the options say otherwise."""
 
 
 class Embedded:
-    """One stack's four projects, each moved by an engine in this process."""
+    """An engine in this process: the lab's, one for each of the stack's four projects."""
 
     name = "embedded"
 
@@ -44,56 +44,56 @@ class Embedded:
         # Programs and plugins find the packages of this copy, whatever is installed.
         self._environment = {"PYTHONPATH": str(workspace.repository), **environment}
         self._options = options
-        self._engines: dict[str, EmbeddedEngine] = {}
+        self._projects: dict[str, EmbeddedEngine] = {}
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
         variables = {UNDEPLOYED_VARIABLE: ",".join(sorted(undeployed))} if undeployed else None
         if not self._options.refresh:
-            return self._engine(layer).preview(on_event, environment=variables)
+            return self._project(layer).preview(on_event, environment=variables)
         with self._copy() as copy:
-            engine = self._make(layer, copy)
-            engine.refresh(on_event)
-            return engine.preview(on_event, environment=variables)
+            project = self._make(layer, copy)
+            project.refresh(on_event)
+            return project.preview(on_event, environment=variables)
 
     def up(self, layer: str, on_event: OnEvent) -> Summary:
         """Makes the lab what the program says."""
-        engine = self._engine(layer)
+        project = self._project(layer)
         if self._options.refresh:
-            engine.refresh(on_event)
-        return engine.up(on_event)
+            project.refresh(on_event)
+        return project.up(on_event)
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
         """Reads every resource anew; a preview does so on a copy of the state."""
         if not preview:
-            return self._engine(layer).refresh(on_event)
+            return self._project(layer).refresh(on_event)
         with self._copy() as copy:
             return self._make(layer, copy).refresh(on_event)
 
     def destroy(self, layer: str, on_event: OnEvent) -> Summary:
         """Removes all that the layer made."""
-        return self._engine(layer).destroy(on_event)
+        return self._project(layer).destroy(on_event)
 
     def outputs(self, layer: str) -> dict[str, Any] | None:
         """A layer's outputs, secrets masked."""
-        return self._engine(layer).outputs()
+        return self._project(layer).outputs()
 
     def resources(self, layer: str) -> list[dict[str, Any]]:
         """The resources in the layer's state."""
-        return self._engine(layer).resources()
+        return self._project(layer).resources()
 
     def interrupt(self) -> None:
         """Lets the calls under way end, in every layer that works."""
-        for engine in self._engines.values():
-            engine.interrupt()
+        for project in self._projects.values():
+            project.interrupt()
 
     def export(self, layer: str) -> dict[str, Any] | None:
         """The layer's state, secrets readable; None when nothing is deployed."""
-        return self._engine(layer).export() if self._engine(layer).resources() else None
+        return self._project(layer).export() if self._project(layer).resources() else None
 
     def import_state(self, layer: str, deployment: dict[str, Any]) -> None:
         """Replaces the layer's state."""
-        self._engine(layer).import_state(deployment)
+        self._project(layer).import_state(deployment)
 
     def forget(self, layer: str) -> None:
         """Drops the layer's state, and nothing in the lab."""
@@ -108,10 +108,10 @@ class Embedded:
                 shutil.copytree(self._workspace.checkpoints, copy)
             yield copy
 
-    def _engine(self, layer: str) -> EmbeddedEngine:
-        if layer not in self._engines:
-            self._engines[layer] = self._make(layer, self._workspace.checkpoints)
-        return self._engines[layer]
+    def _project(self, layer: str) -> EmbeddedEngine:
+        if layer not in self._projects:
+            self._projects[layer] = self._make(layer, self._workspace.checkpoints)
+        return self._projects[layer]
 
     def _make(self, layer: str, state_dir: Path) -> EmbeddedEngine:
         return EmbeddedEngine(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lab.engine.events import Event, Summary
+from pulumi_protocol.events import Event, Summary
 
 OnEvent = Callable[[Event], None]
 
@@ -24,8 +24,8 @@ class Options:
 
 
 class Engine(Protocol):
-    """Moves one layer of one stack. Every method may raise
-    :class:`~lab.engine.events.EngineError`."""
+    """Moves the layers of one stack, each when it is asked to. Every method may raise
+    :class:`~pulumi_protocol.events.EngineError`."""
 
     name: str
     """``embedded`` or ``pulumi``"""

@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from lab.engine.events import EngineError
-from ops.engines.pulumi_cli import home as pulumi_cli_home
+from ops.engines.pulumi_cli import home
 from ops.errors import bad_input
 from ops.workspace import Workspace
+from pulumi_protocol.checkpoint import holds_resources
+from pulumi_protocol.events import EngineError
 from tapstack.contracts import LAYERS
 
 
@@ -39,7 +40,7 @@ def held(workspace: Workspace, stack: str) -> dict[str, list[str]]:
     """engine → the layers of the lab stack that it has deployed."""
     files = {
         "embedded": lambda layer: workspace.checkpoints / layer / f"{stack}.json",
-        "pulumi": lambda layer: pulumi_cli_home.state_file(workspace, layer, stack),
+        "pulumi": lambda layer: home.state_file(workspace, layer, stack),
     }
     return {
         name: [layer for layer in LAYERS if _has_resources(path(layer))]
@@ -93,5 +94,4 @@ def _has_resources(path: Any) -> bool:
         return False
     except ValueError:
         return True  # half of something; the engine that wrote it says more
-    deployment = document.get("deployment") or document.get("checkpoint", {}).get("latest") or {}
-    return bool(deployment.get("resources") or deployment.get("pending_operations"))
+    return holds_resources(document)

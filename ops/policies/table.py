@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from invoke.exceptions import Exit
-
-from ops import session
-from ops.deploy.view import rows_table
+from ops.deploy.driver import Driver
 from ops.errors import ExitCode, OperatorError
+from ops.exits import end_with
 from ops.policies.catalogue import verdicts
 from ops.policies.graph import Graph
 from ops.policies.rule import Verdict
+from ops.printing import print_json, rows_table
 
 
-def show(stack: str, engine: str | None, *, as_json: bool, markdown: bool) -> None:
+def show(driver: Driver, *, as_json: bool, markdown: bool) -> None:
     """Prints the table (or JSON, or the table of docs/hipaa.md); a broken rule is exit code 5."""
-    driver = session.driver_for(stack, engine)
     missing = [layer for layer in driver.graph if driver.engine.outputs(layer) is None]
     if missing:
         raise OperatorError(
-            f"{', '.join(missing)} isn't deployed in {stack}: the rules look at the whole stack; "
-            f"run: ./inv deploy-all{driver.flags}",
+            f"{', '.join(missing)} isn't deployed in {driver.stack}: the rules look at the whole "
+            f"stack; run: ./inv deploy-all{driver.flags}",
             ExitCode.BAD_INPUT,
         )
     resources = [item for layer in driver.graph for item in driver.engine.resources(layer)]
     found = verdicts(Graph.of_checkpoint(resources))
     if as_json:
-        print(json.dumps([as_dict(verdict) for verdict in found], indent=2))
+        print_json([as_dict(verdict) for verdict in found])
     elif markdown:
         print(markdown_table(found))
     else:
@@ -39,7 +36,7 @@ def show(stack: str, engine: str | None, *, as_json: bool, markdown: bool) -> No
             counts[verdict.outcome] += 1
         driver.console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     if any(verdict.outcome == "fail" for verdict in found):
-        raise Exit(code=ExitCode.DIFFERENCE)
+        end_with(ExitCode.DIFFERENCE)
 
 
 def as_dict(verdict: Verdict) -> dict[str, object]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ops.cloud import account, inventory
 from ops.cloud.clients import Clients
-from ops.deploy.driver import Driver, Pause, Prepare, Tell, exit_code
+from ops.deploy.driver import Driver, Pause, Prepare, Report, exit_code
 from ops.deploy.sequence import LayerResult
-from ops.deploy.view import rows_table
 from ops.errors import ExitCode, OperatorError, bad_input
+from ops.printing import rows_table
 from ops.teardown.detach import detach_demoted
 from ops.teardown.function_interfaces import wait_until_gone
 from tapstack.settings import Settings
@@ -25,12 +25,12 @@ POLL_SECONDS = 10
 def preparations(clients: Clients, settings: Settings) -> Mapping[str, Prepare]:
     """What has to be done outside Pulumi before a layer can be destroyed."""
 
-    def data(tell: Tell, pause: Pause) -> None:
+    def data(report: Report, pause: Pause) -> None:
         if done := detach_demoted(clients, settings, pause):
-            tell(done)
+            report(done)
 
-    def network(tell: Tell, pause: Pause) -> None:
-        wait_until_gone(clients, settings, tell, pause)
+    def network(report: Report, pause: Pause) -> None:
+        wait_until_gone(clients, settings, report, pause)
 
     return {"data": data, "network": network}
 

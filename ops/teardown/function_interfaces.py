@@ -2,7 +2,7 @@
 
 Lambda reaps the network interfaces of functions in a VPC long after the functions are gone, 18
 minutes to over an hour (pulumi-aws #2642, tf-aws #32130), and until then AWS refuses to delete the
-subnets and security groups. Nothing but waiting helps; the operator is told what for.
+subnets and security groups. Nothing but waiting helps; the operator sees what for.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ DESCRIPTION = "AWS Lambda VPC ENI*"
 def wait_until_gone(
     clients: Clients,
     settings: Settings,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     pause: Callable[[float], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Returns when no function's interface is left in the environment's networks.
 
-    Tells whenever their number changes. Raises :class:`OperatorError` after ``WAIT_SECONDS``, and
+    Reports whenever their number changes. Raises :class:`OperatorError` after ``WAIT_SECONDS``, and
     what ``pause`` raises.
     """
     started = clock()
-    told = 0
+    reported = 0
     while left := [name for region in clients.regions for name in _left(clients, settings, region)]:
         seconds = clock() - started
         if seconds > WAIT_SECONDS:
@@ -45,11 +45,11 @@ def wait_until_gone(
                 f"network: Lambda still holds the network interfaces {', '.join(left)} after "
                 f"{WAIT_SECONDS // 60} min; run ./inv destroy-all again later"
             )
-        if len(left) != told:
-            told = len(left)
-            tell(
-                f"waiting for Lambda to give back {told} network interfaces; AWS takes 20 min to "
-                f"over an hour ({seconds / 60:.0f} min so far; Ctrl-C is safe)"
+        if len(left) != reported:
+            reported = len(left)
+            report(
+                f"waiting for Lambda to give back {reported} network interfaces; AWS takes 20 min "
+                f"to over an hour ({seconds / 60:.0f} min so far; Ctrl-C is safe)"
             )
         pause(POLL_SECONDS)
 

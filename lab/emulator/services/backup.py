@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import account_of, scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 LOCK_FIELDS = ("MinRetentionDays", "MaxRetentionDays", "ChangeableForDays")
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend AWS Backup."""
-    mends = Backup(emulator)
-    mend = emulator.gateway.mend
+    mends = Backup(mending)
+    mend = mending.mend
     mend(
         "backup",
         "PutBackupVaultAccessPolicy GetBackupVaultAccessPolicy DeleteBackupVaultAccessPolicy",
@@ -39,10 +35,10 @@ def install(emulator: Emulator) -> None:
 class Backup:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.policies = emulator.gateway.memory.store("backup.policies")
-        self.locks = emulator.gateway.memory.store("backup.locks")
-        self.kept = emulator.gateway.memory.store("backup.settings")
+    def __init__(self, mending: Mending) -> None:
+        self.policies = mending.store("backup.policies")
+        self.locks = mending.store("backup.locks")
+        self.kept = mending.store("backup.settings")
 
     async def access_policy(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """A vault's access policy."""

@@ -4,13 +4,11 @@ matter, so the emulator's own evaluation, which ignores dimensions, is switched 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 OPTIONAL = (
     "MetricName",
@@ -29,13 +27,13 @@ OPTIONAL = (
 """Fields of a metric alarm that read back only when they were given."""
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend CloudWatch."""
     from ministack.services import cloudwatch
 
     cloudwatch._evaluate_alarm = lambda _: None
-    mends = CloudWatch(emulator)
-    mend = emulator.gateway.mend
+    mends = CloudWatch(mending)
+    mend = mending.mend
     mend("cloudwatch", "PutMetricAlarm PutCompositeAlarm", mends.put)
     mend("cloudwatch", "DescribeAlarms DescribeAlarmsForMetric", mends.describe)
 
@@ -43,8 +41,8 @@ def install(emulator: Emulator) -> None:
 class CloudWatch:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.memory = emulator.gateway.memory.store("cloudwatch.alarms")
+    def __init__(self, mending: Mending) -> None:
+        self.memory = mending.store("cloudwatch.alarms")
 
     async def put(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Metric math kept; tags at creation; a composite alarm keeps its state when changed."""

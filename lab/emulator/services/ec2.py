@@ -1,19 +1,15 @@
-"""EC2 and VPC: what was given is read back, tags and filters work, peering has its options."""
+"""EC2 and VPC: what was given is read back, tags and filters work."""
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.network_interfaces import Interface, service_interfaces
 from lab.emulator.scope import account_of, scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 LISTED = {
     "DescribeAddresses": (
@@ -75,32 +71,19 @@ FLOW_LOG_FIELDS = (
     "MaxAggregationInterval",
     "DestinationOptions",
 )
-FULL_ACCESS = json.dumps(
-    {
-        "Version": "2008-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
-    }
-)
 DEFAULT_FLOW_LOG_FORMAT = (
     "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} "
     "${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}"
 )
 
 
-def install(emulator: Emulator) -> None:
-    """Mend EC2. Hooks put in place later run outside of those before them."""
-    mends = Ec2(emulator)
-    mend = emulator.gateway.mend
+def install(mending: Mending) -> None:
+    """Mend EC2. What is listed and tagged runs outside of the endpoints' and peerings' mends."""
+    mends = Ec2(mending)
+    mend = mending.mend
     mend("ec2", "CreateFlowLogs DescribeFlowLogs", mends.flow_logs)
     mend("ec2", "CreateNatGateway DescribeNatGateways DeleteNatGateway", mends.nat_gateways)
     mend("ec2", "DescribeAddresses ReleaseAddress", mends.addresses)
-    mend("ec2", "CreateVpcEndpoint ModifyVpcEndpoint DescribeVpcEndpoints", mends.endpoints)
-    mend("ec2", "ModifyVpcPeeringConnectionOptions", mends.peering_options)
-    mend(
-        "ec2",
-        "CreateVpcPeeringConnection AcceptVpcPeeringConnection DescribeVpcPeeringConnections",
-        mends.peering,
-    )
     mend("ec2", "DescribeNetworkInterfaces", mends.interfaces)
     mend("ec2", "DescribeSecurityGroups", mends.groups)
     mend("ec2", " ".join(LISTED), mends.listed)
@@ -115,8 +98,8 @@ def install(emulator: Emulator) -> None:
 class Ec2:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.memory = emulator.gateway.memory.store("ec2")
+    def __init__(self, mending: Mending) -> None:
+        self.memory = mending.store("ec2")
 
     async def tags(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Tags given at creation stay."""
@@ -242,93 +225,6 @@ class Ec2:
                             item[name] = address[name]
         return response
 
-    async def endpoints(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """An endpoint's groups, policy, private DNS, interfaces and DNS entries."""
-        from ministack.services import ec2
-
-        given = request.parameters
-        response = await call_next(request)
-        if not response.ok:
-            return response
-        with scope(request):
-            if request.operation == "ModifyVpcEndpoint":
-                _modify_endpoint(ec2._vpc_endpoints[given["VpcEndpointId"]], given)
-                return response
-            if request.operation == "CreateVpcEndpoint":
-                record = ec2._vpc_endpoints[response.result["VpcEndpoint"]["VpcEndpointId"]]
-                record["SecurityGroupIds"] = list(given.get("SecurityGroupIds") or [])
-                record["PolicyDocument"] = given.get("PolicyDocument") or FULL_ACCESS
-                record["PrivateDnsEnabled"] = bool(given.get("PrivateDnsEnabled", False))
-                record["CreationTimestamp"] = time.time()
-                if record["VpcEndpointType"] == "Interface" and "PrivateDnsEnabled" not in given:
-                    record["PrivateDnsEnabled"] = True
-            items = response.result.get("VpcEndpoints")
-            for item in [response.result["VpcEndpoint"]] if items is None else items:
-                _describe_endpoint(item, ec2, request.region)
-        return response
-
-    async def peering_options(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """DNS resolution across the peering: each side sets its own, once it is active."""
-        from ministack.services import ec2
-
-        given = request.parameters
-        name = given["VpcPeeringConnectionId"]
-        records = [r for key, r in ec2._vpc_peering._data.items() if key[-1] == name]
-        if not records:
-            raise ApiRefusal(
-                "InvalidVpcPeeringConnectionID.NotFound",
-                f"The vpcPeeringConnection ID '{name}' does not exist",
-            )
-        if records[0]["Status"]["Code"] != "active":
-            raise ApiRefusal(
-                "OperationNotPermitted",
-                f"Peering {name} is not active. "
-                "Peering options can be added only to active peerings.",
-            )
-        result = {}
-        for side, info in (
-            ("RequesterPeeringConnectionOptions", "RequesterVpcInfo"),
-            ("AccepterPeeringConnectionOptions", "AccepterVpcInfo"),
-        ):
-            if side not in given:
-                continue
-            if records[0][info]["Region"] != request.region:
-                raise ApiRefusal(
-                    "OperationNotPermitted",
-                    f"{side} of {name} can only be modified from {records[0][info]['Region']}",
-                )
-            for record in records:
-                record[info]["PeeringOptions"] = dict(given[side])
-            result[side] = given[side]
-        return ApiResponse(result)
-
-    async def peering(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """The CIDR blocks and options of both sides."""
-        from ministack.services import ec2
-
-        response = await call_next(request)
-        if not response.ok:
-            return response
-        vpcs = {key[-1]: vpc for key, vpc in ec2._vpcs._data.items()}
-        items = response.result.get("VpcPeeringConnections")
-        if items is None:
-            items = [response.result["VpcPeeringConnection"]]
-        for item in items:
-            name = item["VpcPeeringConnectionId"]
-            record = next(r for key, r in ec2._vpc_peering._data.items() if key[-1] == name)
-            for side in ("RequesterVpcInfo", "AccepterVpcInfo"):
-                info = item[side]
-                if vpc := vpcs.get(info["VpcId"]):
-                    info["CidrBlock"] = vpc["CidrBlock"]
-                    info["CidrBlockSet"] = [{"CidrBlock": vpc["CidrBlock"]}]
-                if record["Status"]["Code"] == "active":
-                    info["PeeringOptions"] = {
-                        "AllowDnsResolutionFromRemoteVpc": False,
-                        "AllowEgressFromLocalClassicLinkToRemoteVpc": False,
-                        "AllowEgressFromLocalVpcToRemoteClassicLink": False,
-                    } | record[side].get("PeeringOptions", {})
-        return response
-
     async def interfaces(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The interfaces of services stand among the others."""
         from ministack.services import ec2
@@ -408,44 +304,3 @@ def _passes(item: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
             }:
                 return False
     return True
-
-
-def _modify_endpoint(record: dict[str, Any], given: dict[str, Any]) -> None:
-    groups = record.setdefault("SecurityGroupIds", [])
-    groups += [g for g in given.get("AddSecurityGroupIds") or [] if g not in groups]
-    record["SecurityGroupIds"] = [
-        g for g in groups if g not in (given.get("RemoveSecurityGroupIds") or [])
-    ]
-    if "PrivateDnsEnabled" in given:
-        record["PrivateDnsEnabled"] = given["PrivateDnsEnabled"]
-    if given.get("ResetPolicy"):
-        record["PolicyDocument"] = FULL_ACCESS
-    elif "PolicyDocument" in given:
-        record["PolicyDocument"] = given["PolicyDocument"]
-
-
-def _describe_endpoint(item: dict[str, Any], ec2: Any, region: str) -> None:
-    record = ec2._vpc_endpoints[item["VpcEndpointId"]]
-    item["PolicyDocument"] = record.get("PolicyDocument", FULL_ACCESS)
-    item["PrivateDnsEnabled"] = record.get("PrivateDnsEnabled", False)
-    item["RequesterManaged"] = False
-    item["CreationTimestamp"] = record.get("CreationTimestamp", time.time())
-    item["SubnetIds"] = sorted(item.get("SubnetIds") or [])
-    item["RouteTableIds"] = sorted(item.get("RouteTableIds") or [])
-    if record["VpcEndpointType"] != "Interface":
-        return
-    item["IpAddressType"] = "ipv4"
-    item["DnsOptions"] = {"DnsRecordIpType": "ipv4"}
-    item["Groups"] = [
-        {"GroupId": group, "GroupName": ec2._security_groups.get(group, {}).get("GroupName", "")}
-        for group in record.get("SecurityGroupIds", [])
-    ]
-    item["NetworkInterfaceIds"] = [
-        Interface(item["VpcEndpointId"], subnet, (), "").interface_id
-        for subnet in item["SubnetIds"]
-    ]
-    short = record["ServiceName"].rpartition(".")[2]
-    names = [f"{item['VpcEndpointId']}.{short}.{region}.vpce.amazonaws.com"]
-    if item["PrivateDnsEnabled"]:
-        names.append(f"{short}.{region}.amazonaws.com")
-    item["DnsEntries"] = [{"DnsName": name, "HostedZoneId": "Z7HUB22UULQXV"} for name in names]

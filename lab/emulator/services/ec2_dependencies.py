@@ -3,19 +3,17 @@ matters."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.network_interfaces import service_interfaces
 from lab.emulator.scope import account_of, scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend EC2's deletes."""
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend("ec2", "DeleteSecurityGroup", security_group)
     mend("ec2", "DeleteSubnet", subnet)
     mend("ec2", "CreateSubnet CreateSecurityGroup CreateRouteTable CreateVpcEndpoint", in_vpc)

@@ -4,41 +4,37 @@ refusals the deployed system must meet."""
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
-from lab.emulator.load_balancers import deployed_function, may_invoke
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.lambda_targets import deployed_function, may_invoke
+from lab.emulator.mending import Mending
 
 CANONICAL_ZONES = {"us-east-1": "Z35SXDOTRQ7X7K", "us-west-2": "Z1H1FL5HABSF5"}
 """Elastic Load Balancing endpoints (AWS General Reference): hosted zone ids of ALBs."""
 LONGEST_NAME = 32
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend elbv2."""
-    mends = Elbv2(emulator)
-    gateway = emulator.gateway
-    gateway.mend("elbv2", "CreateListener ModifyListener DescribeListeners", mends.listeners)
-    gateway.mend("elbv2", "CreateRule ModifyRule DescribeRules SetRulePriorities", mends.rules)
-    gateway.mend("elbv2", "CreateLoadBalancer DescribeLoadBalancers", mends.load_balancers)
-    gateway.mend("elbv2", "DeleteLoadBalancer", mends.delete_load_balancer)
-    gateway.mend(
-        "elbv2", "CreateTargetGroup ModifyTargetGroup DescribeTargetGroups", mends.target_groups
-    )
-    gateway.mend("elbv2", "DeleteTargetGroup", mends.delete_target_group)
-    gateway.mend("elbv2", "RegisterTargets", mends.register)
-    gateway.mend("elbv2", "DescribeTargetHealth", mends.health)
+    mends = Elbv2(mending)
+    mend = mending.mend
+    mend("elbv2", "CreateListener ModifyListener DescribeListeners", mends.listeners)
+    mend("elbv2", "CreateRule ModifyRule DescribeRules SetRulePriorities", mends.rules)
+    mend("elbv2", "CreateLoadBalancer DescribeLoadBalancers", mends.load_balancers)
+    mend("elbv2", "DeleteLoadBalancer", mends.delete_load_balancer)
+    mend("elbv2", "CreateTargetGroup ModifyTargetGroup DescribeTargetGroups", mends.target_groups)
+    mend("elbv2", "DeleteTargetGroup", mends.delete_target_group)
+    mend("elbv2", "RegisterTargets", mends.register)
+    mend("elbv2", "DescribeTargetHealth", mends.health)
 
 
 class Elbv2:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.memory = emulator.gateway.memory.store("elbv2")
+    def __init__(self, mending: Mending) -> None:
+        self.lab, self.target_state = mending.lab, mending.target_state
+        self.memory = mending.store("elbv2")
 
     async def listeners(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Actions whole; certificates, SSL policy and ALPN kept; one listener a port."""
@@ -249,10 +245,10 @@ class Elbv2:
         group = request.parameters["TargetGroupArn"]
         for description in response.result.get("TargetHealthDescriptions", []):
             target = description["Target"]["Id"]
-            provider = self.emulator.lab.target_health
+            provider = self.lab.target_health
             state = provider(group, target) if provider else None
             if state is None:
-                state = self.emulator.target_health.state(group, target)
+                state = self.target_state(group, target)
             description["TargetHealth"] = dict(state)
             if target.startswith("arn:"):
                 description["Target"].pop("Port", None)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend EventBridge."""
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend("events", "PutPermission", put_permission)
     mend("events", "PutTargets", put_targets)
     mend("events", "DeleteRule", delete_rule)

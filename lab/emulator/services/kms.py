@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import account_of, scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend KMS."""
-    mends = Kms(emulator)
-    mend = emulator.gateway.mend
+    mends = Kms(mending)
+    mend = mending.mend
     mend("kms", "CreateKey", mends.create)
     mend("kms", "DescribeKey", mends.describe)
     mend("kms", "ReplicateKey", mends.replicate)
@@ -26,8 +24,8 @@ class Kms:
     """The hooks. A multi-Region key's id begins with ``mrk-``; its replicas share id and key
     material."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.keys = emulator.gateway.memory.store("kms.multi_region")
+    def __init__(self, mending: Mending) -> None:
+        self.keys = mending.store("kms.multi_region")
         """key id → {"primary": region, "replicas": [region, …]}"""
 
     async def create(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.emulator.functions import Function
+from lab.emulator.mending import Mending
 from lab.emulator.worker import Outcome
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Take the place of the emulator's executors; they are called from its threads."""
     from ministack.services import lambda_svc
 
@@ -23,13 +21,13 @@ def install(emulator: Emulator) -> None:
         function = _function(record)
         if function is None:
             return {"body": {"errorMessage": "no code deployed"}, "error": True}
-        invocation = emulator.functions.invoke(function, event)
+        invocation = mending.invoke(function, event)
         return _as_emulator(asyncio.run_coroutine_threadsafe(invocation, loop).result())
 
     def execute_later(record: Mapping[str, Any], event: Any) -> None:
         if function := _function(record):
             loop.call_soon_threadsafe(
-                emulator.asynchronous.submit, function, invoke_settings(record), event
+                mending.invoke_later, function, invoke_settings(record), event
             )
 
     lambda_svc._execute_function = execute

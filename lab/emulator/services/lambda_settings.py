@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.identities import role_allows, trusts
+from lab.emulator.mending import Mending
 from lab.emulator.policies import Access
 from lab.emulator.scope import account_of, scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 LONGEST_NAME = 64
 CONFIGURATIONS = (
@@ -19,9 +17,9 @@ CONFIGURATIONS = (
 )
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend Lambda's settings."""
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend("lambda", CONFIGURATIONS, configurations)
     mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_role)
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import account_of, scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 MOST_POLICIES = 10
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend CloudWatch Logs."""
-    mends = Logs(emulator)
-    mend = emulator.gateway.mend
+    mends = Logs(mending)
+    mend = mending.mend
     mend(
         "logs",
         "PutResourcePolicy DescribeResourcePolicies DeleteResourcePolicy",
@@ -34,9 +31,9 @@ def install(emulator: Emulator) -> None:
 class Logs:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.policies = emulator.gateway.memory.store("logs.resource_policies")
-        self.keys = emulator.gateway.memory.store("logs.keys")
+    def __init__(self, mending: Mending) -> None:
+        self.policies = mending.store("logs.resource_policies")
+        self.keys = mending.store("logs.keys")
 
     async def resource_policies(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """A region's resource policies; the emulator knows none."""

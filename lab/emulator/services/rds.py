@@ -1,4 +1,4 @@
-"""RDS: Aurora clusters read back what was given, and refuse what AWS refuses.
+"""RDS: Aurora clusters read back what was given; what AWS refuses is in ``rds_refusals``.
 
 Who is the writer, what replicates and what the endpoints lead to is the database part's matter.
 """
@@ -6,14 +6,14 @@ Who is the writer, what replicates and what the endpoints lead to is the databas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
-from lab.database import endpoints
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator import database_endpoints as endpoints
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.emulator.services import rds_refusals
+from lab.emulator.services.rds_refusals import global_of, readers_of, writer_of
 
 SUBORDINATE_FIELDS = (
     "KmsKeyId",
@@ -26,10 +26,10 @@ SUBORDINATE_FIELDS = (
 """What an Aurora instance has from its cluster."""
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend RDS."""
     mends = Rds()
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend(
         "rds", "CreateDBCluster ModifyDBCluster DescribeDBClusters DeleteDBCluster", mends.clusters
     )
@@ -59,9 +59,9 @@ class Rds:
         given = request.parameters
         with scope(request):
             if request.operation == "CreateDBCluster":
-                _check_secondary(given, request.region)
+                rds_refusals.check_secondary(given, request.region)
             elif request.operation == "DeleteDBCluster":
-                _check_delete(rds._clusters.get(given["DBClusterIdentifier"]) or {})
+                rds_refusals.check_delete_cluster(given)
         response = await call_next(request)
         if not response.ok:
             return response
@@ -81,7 +81,7 @@ class Rds:
         given = request.parameters
         with scope(request):
             if request.operation in ("CreateDBInstance", "ModifyDBInstance"):
-                _check_class(given)
+                rds_refusals.check_class(given)
         response = await call_next(request)
         if not response.ok:
             return response
@@ -95,17 +95,8 @@ class Rds:
 
     async def delete_instance(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The primary's last instance stays while a secondary replicates from it."""
-        from ministack.services import rds
-
         with scope(request):
-            instance = rds._instances.get(request.parameters["DBInstanceIdentifier"]) or {}
-            cluster = rds._clusters.get(instance.get("DBClusterIdentifier", "")) or {}
-        if len(cluster.get("DBClusterMembers", [])) == 1 and len(_readers_of(cluster)) > 0:
-            raise ApiRefusal(
-                "InvalidDBClusterStateFault",
-                "Cannot delete the last instance of the master cluster. Delete the replica "
-                "cluster before deleting the last master cluster instance.",
-            )
+            rds_refusals.check_delete_instance(request.parameters)
         return await call_next(request)
 
     async def global_clusters(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -195,7 +186,7 @@ class Rds:
                     "EngineVersion": given.get("EngineVersion", "16.8"),
                     "DBInstanceClass": name,
                     "Vpc": True,
-                    "SupportsGlobalDatabases": not name.startswith("db.t"),
+                    "SupportsGlobalDatabases": not rds_refusals.is_burstable(name),
                     "SupportsStorageEncryption": True,
                     "AvailabilityZones": [
                         {"Name": f"{request.region}{letter}"} for letter in "abc"
@@ -207,115 +198,6 @@ class Rds:
 
 def _name(identifier: str) -> str:
     return identifier.rpartition(":")[2]
-
-
-def _global_of(cluster: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The global cluster a cluster is a member of, by the membership."""
-    from ministack.services import rds
-
-    return next(
-        (
-            record
-            for record in rds._global_clusters._data.values()
-            for member in record["GlobalClusterMembers"]
-            if member["DBClusterArn"] == cluster.get("DBClusterArn")
-        ),
-        {},
-    )
-
-
-def _writer_of(cluster: Mapping[str, Any]) -> str:
-    """ARN of the writer of the cluster's global cluster; empty outside one."""
-    members = _global_of(cluster).get("GlobalClusterMembers", [])
-    return next((m["DBClusterArn"] for m in members if m["IsWriter"]), "")
-
-
-def _readers_of(cluster: Mapping[str, Any]) -> list[str]:
-    """ARNs of the secondaries, when the cluster is the writer."""
-    if not cluster or _writer_of(cluster) != cluster["DBClusterArn"]:
-        return []
-    members = _global_of(cluster)["GlobalClusterMembers"]
-    return [member["DBClusterArn"] for member in members if not member["IsWriter"]]
-
-
-def _check_secondary(given: Mapping[str, Any], region: str) -> None:
-    from ministack.services import rds
-
-    record = rds._global_clusters.get(given.get("GlobalClusterIdentifier", "")) or {}
-    writer_arn = next(
-        (m["DBClusterArn"] for m in record.get("GlobalClusterMembers", []) if m["IsWriter"]), ""
-    )
-    if not writer_arn:
-        return
-    for name, what in (
-        ("MasterUsername", "user name"),
-        ("MasterUserPassword", "password"),
-        ("DatabaseName", "database name"),
-    ):
-        if given.get(name):
-            raise ApiRefusal(
-                "InvalidParameterCombination",
-                f"Cannot specify {what} for cross region replication cluster",
-            )
-    writer = next((c for c in rds._clusters._data.values() if c["DBClusterArn"] == writer_arn), {})
-    if not writer.get("DBClusterMembers"):
-        raise ApiRefusal(
-            "InvalidDBClusterStateFault",
-            "Source cluster is in a state which is not valid for physical replication",
-        )
-    key = str(given.get("KmsKeyId", ""))
-    if writer.get("StorageEncrypted") and not key:
-        raise ApiRefusal(
-            "InvalidParameterCombination",
-            f"Source cluster {writer_arn} is encrypted; pass a valid KMS key of {region}",
-        )
-    if key.startswith("arn:") and key.split(":")[3] != region:
-        raise ApiRefusal(
-            "KMSKeyNotAccessibleFault",
-            f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
-            "permissions to access it.",
-        )
-
-
-def _check_delete(cluster: Mapping[str, Any]) -> None:
-    if not cluster:
-        return
-    if cluster.get("DBClusterMembers"):
-        raise ApiRefusal(
-            "InvalidDBClusterStateFault",
-            "Cluster cannot be deleted, it still contains DB instances in non-deleting state.",
-        )
-    if _readers_of(cluster):
-        raise ApiRefusal(
-            "InvalidGlobalClusterStateFault",
-            "Unable to delete cluster that is a primary member of global cluster while there are "
-            "other global cluster members",
-        )
-    if _global_of(cluster):
-        raise ApiRefusal(
-            "InvalidDBClusterStateFault",
-            "This cluster is a part of a global cluster, please remove it from globalcluster first",
-        )
-
-
-def _check_class(given: Mapping[str, Any]) -> None:
-    from ministack.services import rds
-
-    name = str(given.get("DBInstanceClass", ""))
-    instance = rds._instances.get(given["DBInstanceIdentifier"]) or {}
-    cluster_name = given.get("DBClusterIdentifier") or instance.get("DBClusterIdentifier", "")
-    cluster = rds._clusters.get(cluster_name) or {}
-    if name.startswith("db.t") and _global_of(cluster):
-        raise ApiRefusal(
-            "InvalidParameterCombination",
-            f"The requested instance class is not supported by global databases: {name}",
-        )
-    if name == "db.serverless" and cluster and not cluster.get("ServerlessV2ScalingConfiguration"):
-        raise ApiRefusal(
-            "InvalidParameterCombination",
-            "Set the Serverless v2 scaling configuration on the parent DB cluster before creating "
-            "a Serverless v2 DB instance.",
-        )
 
 
 def _keep_cluster(record: dict[str, Any], given: Mapping[str, Any]) -> None:
@@ -356,12 +238,12 @@ def _describe_cluster(item: dict[str, Any], record: dict[str, Any]) -> None:
     # Aurora's standard storage reads back as no type; so does serverless capacity without limits.
     if record.get("StorageType") not in (None, "aurora"):
         item["StorageType"] = record["StorageType"]
-    if not (group := _global_of(record)):
+    if not (group := global_of(record)):
         return
     item["GlobalClusterIdentifier"] = group["GlobalClusterIdentifier"]
-    writer = _writer_of(record)
+    writer = writer_of(record)
     if writer == record["DBClusterArn"]:
-        item["ReadReplicaIdentifiers"] = _readers_of(record)
+        item["ReadReplicaIdentifiers"] = readers_of(record)
         return
     item["ReplicationSourceIdentifier"] = writer
     # A secondary has no writer endpoint (terraform-provider-aws #14219).

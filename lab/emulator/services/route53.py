@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 
 CHECKER_REGIONS = [
     "ap-northeast-1",
@@ -24,10 +22,10 @@ RESERVED = ("example.com.", "example.net.", "example.org.", "amazonaws.com.")
 """Names Route 53 refuses (InvalidDomainName, reserved by AWS), their subdomains excepted."""
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend Route 53."""
-    mends = Route53(emulator)
-    mend = emulator.gateway.mend
+    mends = Route53(mending)
+    mend = mending.mend
     mend(
         "route53",
         "CreateHealthCheck UpdateHealthCheck GetHealthCheck ListHealthChecks DeleteHealthCheck",
@@ -42,10 +40,10 @@ def install(emulator: Emulator) -> None:
 class Route53:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.lab = emulator.lab
-        self.configs = emulator.gateway.memory.store("route53.health_checks")
-        self.zones = emulator.gateway.memory.store("route53.zones")
+    def __init__(self, mending: Mending) -> None:
+        self.lab = mending.lab
+        self.configs = mending.store("route53.health_checks")
+        self.zones = mending.store("route53.zones")
 
     async def health_checks(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Regions, children, inversion, threshold, alarm: the whole configuration."""

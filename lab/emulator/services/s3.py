@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend S3."""
-    mends = S3(emulator)
-    mend = emulator.gateway.mend
+    mends = S3(mending)
+    mend = mending.mend
     mend(
         "s3",
         "PutBucketReplication GetBucketReplication DeleteBucketReplication DeleteBucket",
@@ -34,9 +31,9 @@ def install(emulator: Emulator) -> None:
 class S3:
     """The hooks."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.replications = emulator.gateway.memory.store("s3.replication")
-        self.measured = emulator.gateway.memory.store("s3.metrics")
+    def __init__(self, mending: Mending) -> None:
+        self.replications = mending.store("s3.replication")
+        self.measured = mending.store("s3.metrics")
 
     async def replication(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """The replication configuration as given; versioning first (trap 22)."""

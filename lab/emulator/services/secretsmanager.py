@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import account_of, scope
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
-
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend Secrets Manager."""
 
     async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
         regions = request.parameters.get("AddReplicaRegions") or []
         if response.ok and regions:
-            client = emulator.lab.client("secretsmanager", request.region)
-            replicated = await asyncio.to_thread(
-                client.replicate_secret_to_regions,
+            replicated = await mending.lab.aws.call(
+                "secretsmanager",
+                request.region,
+                "ReplicateSecretToRegions",
                 SecretId=response.result["ARN"],
                 AddReplicaRegions=regions,
                 ForceOverwriteReplicaSecret=bool(
@@ -32,7 +30,7 @@ def install(emulator: Emulator) -> None:
             response.result["ReplicationStatus"] = replicated["ReplicationStatus"]
         return response
 
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend("secretsmanager", "CreateSecret", create)
     mend("secretsmanager", "DeleteSecret", delete)
     mend("secretsmanager", "PutResourcePolicy", put_policy)

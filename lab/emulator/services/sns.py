@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.context import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 PENDING = "PendingConfirmation"
 CONFIRMED_BY_PEOPLE = ("email", "email-json", "sms")
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend SNS."""
-    mend = emulator.gateway.mend
+    mend = mending.mend
     mend("sns", "CreateTopic", create)
     mend("sns", "Subscribe", subscribe)
     mend("sns", "Unsubscribe", unsubscribe)

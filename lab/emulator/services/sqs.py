@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lab.context import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
-
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
 
 REMOVABLE = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend SQS."""
-    emulator.gateway.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
+    mending.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
 
 
 async def attributes(request: ApiRequest, call_next: CallNext) -> ApiResponse:

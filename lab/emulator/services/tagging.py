@@ -9,10 +9,9 @@ scheduled, and a NAT gateway that was deleted, are no longer listed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lab.emulator.application import Emulator
+from lab.emulator.mending import Mending
 
 Tagged = Iterator[tuple[str, list[dict[str, str]]]]
 
@@ -35,7 +34,7 @@ EC2_KINDS = {
 """Prefix of an id → (the kind in its ARN, the emulator's store)."""
 
 
-def install(emulator: Emulator) -> None:
+def install(mending: Mending) -> None:
     """Mend the tagging API: its collectors are called in the request's scope."""
     from ministack.services import tagging
 

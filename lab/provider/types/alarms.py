@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from lab.provider import shapes
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 ARN = "arn:aws:cloudwatch:{region}:{account}:alarm:{id}"
 TAGGING = Tagging(
@@ -18,14 +19,14 @@ TAGGING = Tagging(
 
 
 def pairs(dimensions: Any) -> Any:
-    """Dimensions as AWS has them: pulumi-aws has a map."""
+    """Returns dimensions as AWS has them: pulumi-aws has a map."""
     if not isinstance(dimensions, Mapping):
         return dimensions
     return [{"name": key, "value": str(dimensions[key])} for key in sorted(dimensions)]
 
 
 def covers(seen: Any, wanted: Any) -> bool:
-    """Whether everything in ``wanted`` is in ``seen`` (lists as sets)."""
+    """Returns whether everything in ``wanted`` is in ``seen`` (lists as sets)."""
     if isinstance(wanted, Mapping):
         return isinstance(seen, Mapping) and all(
             covers(seen.get(key), item) for key, item in wanted.items()
@@ -62,11 +63,11 @@ class MetricAlarm(ResourceType):
     autoname = "name"
     identity = ("name",)
     replace = "name"
-    create = op("PutMetricAlarm")
+    creation = op("PutMetricAlarm")
     updates = (op("PutMetricAlarm", put=True),)
     id = "{name}"
-    read = op("DescribeAlarms", "MetricAlarms[0]", AlarmNames=["{id}"])
-    remove = op("DeleteAlarms", AlarmNames=["{id}"])
+    reading = op("DescribeAlarms", "MetricAlarms[0]", AlarmNames=["{id}"])
+    deletion = op("DeleteAlarms", AlarmNames=["{id}"])
     tagging = TAGGING
     outputs: ClassVar = {"arn": "AlarmArn"}
 
@@ -85,15 +86,15 @@ class MetricAlarm(ResourceType):
             ]  # fmt: skip
         return made
 
-    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
-        return super()._check_nested(aws, key, self._listed({key: value})[key])
+    def check_nested(self, key: str, value: Any) -> Failures:
+        return super().check_nested(key, self._listed({key: value})[key])
 
     def parameters(
         self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
     ) -> Properties:
         return super().parameters(aws, call, ident, self._listed(props), only, state)
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,
@@ -114,7 +115,7 @@ class MetricAlarm(ResourceType):
                 return written
             if key == "dimensions":
                 return {item["Name"]: item["Value"] for item in seen}
-            shape = shapes.follow(self.read_shape(aws), member)
+            shape = shapes.follow(self.read_shape(), member)
             return shapes.from_aws(seen, shape, self.names, key)
         return super().drift(aws, raw, key, written)
 
@@ -131,17 +132,17 @@ class CompositeAlarm(ResourceType):
     autoname = "alarmName"
     identity = ("alarmName",)
     replace = "alarmName actionsEnabled"
-    create = op("PutCompositeAlarm")
+    creation = op("PutCompositeAlarm")
     updates = (op("PutCompositeAlarm", put=True),)
     id = "{alarmName}"
-    read = op(
+    reading = op(
         "DescribeAlarms", "CompositeAlarms[0]", AlarmNames=["{id}"], AlarmTypes=["CompositeAlarm"]
     )
-    remove = op("DeleteAlarms", AlarmNames=["{id}"])
+    deletion = op("DeleteAlarms", AlarmNames=["{id}"])
     tagging = TAGGING
     outputs: ClassVar = {"arn": "AlarmArn"}
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,
@@ -162,9 +163,9 @@ class Dashboard(ResourceType):
     inputs = "dashboardName dashboardBody"
     autoname = "dashboardName"
     identity = ("dashboardName",)
-    create = op("PutDashboard")
+    creation = op("PutDashboard")
     updates = (op("PutDashboard", only="dashboardBody", DashboardName="{id}"),)
     id = "{dashboardName}"
-    read = op("GetDashboard", DashboardName="{id}")
-    remove = op("DeleteDashboards", DashboardNames=["{id}"])
+    reading = op("GetDashboard", DashboardName="{id}")
+    deletion = op("DeleteDashboards", DashboardNames=["{id}"])
     outputs: ClassVar = {"dashboardArn": "arn:aws:cloudwatch::{account}:dashboard/{id}"}

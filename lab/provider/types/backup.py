@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from lab.provider import wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 
 def backup_tagging(arn: str) -> Tagging:
-    """Backup's tags, by the ARN's template."""
+    """Returns Backup's tagging by the ARN's template."""
     return Tagging(
         tag=op("TagResource", ResourceArn=arn),
         untag=op("UntagResource", ResourceArn=arn),
@@ -29,24 +30,24 @@ class Vault(ResourceType):
     names: ClassVar = {"name": "BackupVaultName", "kmsKeyArn": "EncryptionKeyArn"}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateBackupVault")
+    creation = op("CreateBackupVault")
     id = "{name}"
-    read = op("DescribeBackupVault", BackupVaultName="{id}")
-    remove = op("DeleteBackupVault", BackupVaultName="{id}")
+    reading = op("DescribeBackupVault", BackupVaultName="{id}")
+    deletion = op("DeleteBackupVault", BackupVaultName="{id}")
     tagging = backup_tagging("arn:aws:backup:{region}:{account}:backup-vault:{id}")
     outputs: ClassVar = {"arn": "BackupVaultArn", "recoveryPoints": "NumberOfRecoveryPoints"}
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         if props.get("forceDestroy"):
             read = op("ListRecoveryPointsByBackupVault", BackupVaultName=ident)
-            found = self._described(aws, read, ident, {})
+            found = self.ask(aws, read, ident, {})
             for item in (found or {}).get("RecoveryPoints") or []:
                 aws.call(
                     "backup",
                     "DeleteRecoveryPoint",
                     {"BackupVaultName": ident, "RecoveryPointArn": item["RecoveryPointArn"]},
                 )
-        super().do_delete(aws, ident, props)
+        super().delete(aws, ident, props)
 
 
 RULE_NAMES = {
@@ -77,11 +78,11 @@ class Plan(ResourceType):
     }
     autoname = "name"
     identity = ("name",)
-    create = op("CreateBackupPlan")
+    creation = op("CreateBackupPlan")
     updates = (op("UpdateBackupPlan", put=True, BackupPlanId="{id}"),)
     id = "BackupPlanId"
-    read = op("GetBackupPlan", BackupPlanId="{id}")
-    remove = op("DeleteBackupPlan", BackupPlanId="{id}")
+    reading = op("GetBackupPlan", BackupPlanId="{id}")
+    deletion = op("DeleteBackupPlan", BackupPlanId="{id}")
     tagging = backup_tagging("arn:aws:backup:{region}:{account}:backup-plan:{id}")
     volatile = frozenset({"version"})
     outputs: ClassVar = {"arn": "BackupPlanArn", "version": "VersionId"}
@@ -125,16 +126,16 @@ class Selection(ResourceType):
         "conditions.stringNotLikes": "StringNotLike",
     }
     identity = ("planId", "name")
-    create = op("CreateBackupSelection")
+    creation = op("CreateBackupSelection")
     id = "SelectionId"
-    read = op("GetBackupSelection", BackupPlanId="{planId}", SelectionId="{id}")
-    remove = op("DeleteBackupSelection", BackupPlanId="{planId}", SelectionId="{id}")
+    reading = op("GetBackupSelection", BackupPlanId="{planId}", SelectionId="{id}")
+    deletion = op("DeleteBackupSelection", BackupPlanId="{planId}", SelectionId="{id}")
     create_retry = ("InvalidParameterValueException",)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         props: Mapping[str, Any] = wire.plain(inputs)
         read = op("ListBackupSelections", BackupPlanId=props["planId"])
-        found = self._described(aws, read, None, props)
+        found = self.ask(aws, read, None, props)
         for item in (found or {}).get("BackupSelectionsList") or []:
             if item["SelectionName"] == props["name"]:
                 return item["SelectionId"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import models, shapes, wire
 from lab.provider.aws import Aws, is_not_found
-from lab.provider.resource import Properties, ResourceType, Tagging, op, tags_from_aws
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.identity import Candidate, find_created
+from lab.provider.resource import ResourceType
+from lab.provider.tags import tags_from_aws
 
 EC2_TAGGING = Tagging(
     tag=op("CreateTags", Resources=["{id}"]),
@@ -14,42 +17,35 @@ EC2_TAGGING = Tagging(
     path="Tags",
 )
 
-FINDING_TAGS = ("Name", "EnvironmentSuffix")
-"""What nameless resources are found by again after an interruption."""
-
 
 class Ec2Type(ResourceType):
-    """What EC2's resources share: tags, and being found again by them."""
+    """What EC2's resources share: tags, and being found again by what they were created with."""
 
     service = "ec2"
     tagging = EC2_TAGGING
     find_keys: ClassVar[dict[str, str]] = {}
-    """Further filters of ``find``: AWS filter name → input."""
+    """Further filters of ``search``: AWS filter name → input."""
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
-        if self.find is None:
+        if self.search is None:
             return super().look_up(aws, inputs)
-        tags = props.get("tagsAll") or props.get("tags") or {}
-        filters = [
-            {"Name": f"tag:{key}", "Values": [tags[key]]} for key in FINDING_TAGS if key in tags
-        ]
-        if not filters:
-            return None  # without a tag of its own, nothing tells it from another
+        props = wire.plain(inputs)
+        wanted = props.get("tagsAll") or {}
+        if not wanted:
+            return None  # without a tag, nothing tells it from another that is like it
+        filters = [{"Name": f"tag:{key}", "Values": [str(wanted[key])]} for key in sorted(wanted)]
         for name, key in self.find_keys.items():
             filters.append({"Name": name, "Values": [str(props[key])]})
-        parameter = "Filter" if "Flow" in self.find.name else "Filters"
-        if self.find.name == "DescribeNatGateways":
-            parameter = "Filter"
-        answer = aws.call("ec2", self.find.name, {parameter: filters})
-        for found in answer.get(self.find.result) or []:
-            state = shapes.get(found, self.ready[0]) if self.ready else None
-            carried = tags_from_aws(found.get("Tags") or [])
-            if state not in self.gone_states and all(
-                carried.get(key) == tags[key] for key in FINDING_TAGS if key in tags
-            ):
-                return str(found[self.found_id])
-        return None
+        shape = models.input_shape("ec2", self.search.name)
+        name = shapes.member(shape, "filters")
+        assert name is not None, self.search.name  # noqa: S101 - a describe call takes filters
+        answer = aws.call("ec2", self.search.name, {name: filters})
+        candidates = (
+            Candidate(str(found[self.found_id]), found, tags_from_aws(found.get("Tags") or []))
+            for found in answer.get(self.search.result) or []
+            if not self.is_gone(found)
+        )
+        return find_created(self, aws, inputs, candidates)
 
 
 class Vpc(Ec2Type):
@@ -57,14 +53,14 @@ class Vpc(Ec2Type):
 
     pulumi_type = "aws:ec2/vpc:Vpc"
     inputs = "cidrBlock enableDnsHostnames enableDnsSupport instanceTenancy"
-    create = op("CreateVpc")
+    creation = op("CreateVpc")
     tag_resource = "vpc"
     id = "Vpc.VpcId"
-    read = op("DescribeVpcs", "Vpcs[0]", VpcIds=["{id}"])
-    find, found_id = op("DescribeVpcs", "Vpcs"), "VpcId"
+    reading = op("DescribeVpcs", "Vpcs[0]", VpcIds=["{id}"])
+    search, found_id = op("DescribeVpcs", "Vpcs"), "VpcId"
     find_keys: ClassVar = {"cidr": "cidrBlock"}
     updates = (op("ModifyVpcAttribute", one_by_one=True, VpcId="{id}"),)
-    remove = op("DeleteVpc", VpcId="{id}")
+    deletion = op("DeleteVpc", VpcId="{id}")
     resets: ClassVar = {"enableDnsSupport": True, "enableDnsHostnames": False}
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:vpc/{id}",
@@ -124,14 +120,14 @@ class Subnet(Ec2Type):
 
     pulumi_type = "aws:ec2/subnet:Subnet"
     inputs = "vpcId cidrBlock availabilityZone mapPublicIpOnLaunch assignIpv6AddressOnCreation"
-    create = op("CreateSubnet")
+    creation = op("CreateSubnet")
     tag_resource = "subnet"
     id = "Subnet.SubnetId"
-    read = op("DescribeSubnets", "Subnets[0]", SubnetIds=["{id}"])
-    find, found_id = op("DescribeSubnets", "Subnets"), "SubnetId"
+    reading = op("DescribeSubnets", "Subnets[0]", SubnetIds=["{id}"])
+    search, found_id = op("DescribeSubnets", "Subnets"), "SubnetId"
     find_keys: ClassVar = {"vpc-id": "vpcId"}
     updates = (op("ModifySubnetAttribute", one_by_one=True, SubnetId="{id}"),)
-    remove = op("DeleteSubnet", SubnetId="{id}")
+    deletion = op("DeleteSubnet", SubnetId="{id}")
     resets: ClassVar = {"mapPublicIpOnLaunch": False, "assignIpv6AddressOnCreation": False}
     identity = ("vpcId", "cidrBlock")
     outputs: ClassVar = {
@@ -148,12 +144,12 @@ class InternetGateway(Ec2Type):
     pulumi_type = "aws:ec2/internetGateway:InternetGateway"
     inputs = "vpcId"
     in_place = "vpcId"
-    create = op("CreateInternetGateway")
+    creation = op("CreateInternetGateway")
     tag_resource = "internet-gateway"
     id = "InternetGateway.InternetGatewayId"
-    read = op("DescribeInternetGateways", "InternetGateways[0]", InternetGatewayIds=["{id}"])
-    find, found_id = op("DescribeInternetGateways", "InternetGateways"), "InternetGatewayId"
-    remove = op("DeleteInternetGateway", InternetGatewayId="{id}")
+    reading = op("DescribeInternetGateways", "InternetGateways[0]", InternetGatewayIds=["{id}"])
+    search, found_id = op("DescribeInternetGateways", "InternetGateways"), "InternetGatewayId"
+    deletion = op("DeleteInternetGateway", InternetGatewayId="{id}")
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:internet-gateway/{id}",
         "ownerId": "{account}",
@@ -169,7 +165,7 @@ class InternetGateway(Ec2Type):
         if wanted and wanted not in attached:
             aws.call("ec2", "AttachInternetGateway", {"InternetGatewayId": ident, "VpcId": wanted})
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         if "vpcId" in changed:
@@ -179,11 +175,11 @@ class InternetGateway(Ec2Type):
         attached = [item["VpcId"] for item in raw.get("Attachments") or []]
         return attached[0] if attached else None
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props) or {}
         for item in raw.get("Attachments") or []:
             self._detach(aws, ident, item["VpcId"])
-        super().do_delete(aws, ident, props)
+        super().delete(aws, ident, props)
 
     @staticmethod
     def _detach(aws: Aws, ident: str, vpc: str) -> None:
@@ -199,12 +195,12 @@ class Eip(Ec2Type):
 
     pulumi_type = "aws:ec2/eip:Eip"
     inputs = "domain"
-    create = op("AllocateAddress")
+    creation = op("AllocateAddress")
     tag_resource = "elastic-ip"
     id = "AllocationId"
-    read = op("DescribeAddresses", "Addresses[0]", AllocationIds=["{id}"])
-    find, found_id = op("DescribeAddresses", "Addresses"), "AllocationId"
-    remove = op("ReleaseAddress", AllocationId="{id}")
+    reading = op("DescribeAddresses", "Addresses[0]", AllocationIds=["{id}"])
+    search, found_id = op("DescribeAddresses", "Addresses"), "AllocationId"
+    deletion = op("ReleaseAddress", AllocationId="{id}")
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:elastic-ip/{id}",
         "allocationId": "{id}",
@@ -223,13 +219,13 @@ class NatGateway(Ec2Type):
 
     pulumi_type = "aws:ec2/natGateway:NatGateway"
     inputs = "allocationId subnetId connectivityType privateIp"
-    create = op("CreateNatGateway")
+    creation = op("CreateNatGateway")
     tag_resource = "natgateway"
     id = "NatGateway.NatGatewayId"
-    read = op("DescribeNatGateways", "NatGateways[0]", NatGatewayIds=["{id}"])
-    find, found_id = op("DescribeNatGateways", "NatGateways"), "NatGatewayId"
+    reading = op("DescribeNatGateways", "NatGateways[0]", NatGatewayIds=["{id}"])
+    search, found_id = op("DescribeNatGateways", "NatGateways"), "NatGatewayId"
     find_keys: ClassVar = {"subnet-id": "subnetId"}
-    remove = op("DeleteNatGateway", NatGatewayId="{id}")
+    deletion = op("DeleteNatGateway", NatGatewayId="{id}")
     ready = ("State", frozenset({"available"}), frozenset({"failed"}))
     gone_states = frozenset({"deleted"})
     waits_gone = True
@@ -258,11 +254,11 @@ class VpcEndpoint(Ec2Type):
         "privateDnsEnabled policy ipAddressType dnsOptions"
     )
     names: ClassVar = {"policy": "PolicyDocument"}
-    create = op("CreateVpcEndpoint")
+    creation = op("CreateVpcEndpoint")
     tag_resource = "vpc-endpoint"
     id = "VpcEndpoint.VpcEndpointId"
-    read = op("DescribeVpcEndpoints", "VpcEndpoints[0]", VpcEndpointIds=["{id}"])
-    find, found_id = op("DescribeVpcEndpoints", "VpcEndpoints"), "VpcEndpointId"
+    reading = op("DescribeVpcEndpoints", "VpcEndpoints[0]", VpcEndpointIds=["{id}"])
+    search, found_id = op("DescribeVpcEndpoints", "VpcEndpoints"), "VpcEndpointId"
     find_keys: ClassVar = {"vpc-id": "vpcId"}
     updates = (
         op(
@@ -272,7 +268,7 @@ class VpcEndpoint(Ec2Type):
         ),
     )
     in_place = "routeTableIds subnetIds securityGroupIds"
-    remove = op("DeleteVpcEndpoints", VpcEndpointIds=["{id}"])
+    deletion = op("DeleteVpcEndpoints", VpcEndpointIds=["{id}"])
     # AWS's API reference writes states in capitals, its answers don't.
     ready = ("State", frozenset({"available", "Available"}), frozenset({"failed", "rejected"}))
     gone_states = frozenset({"deleted"})
@@ -295,10 +291,10 @@ class VpcEndpoint(Ec2Type):
             return written if not found or sorted(found) == sorted(written) else found
         return super().drift(aws, raw, key, written)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Any, changed: list[str], state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         parameters: Properties = {}
         for key, name in (
             ("routeTableIds", "RouteTableIds"),
@@ -330,11 +326,11 @@ class FlowLog(Ec2Type):
         "eniId": "NetworkInterface",
         "transitGatewayId": "TransitGateway",
     }
-    create = op("CreateFlowLogs")
+    creation = op("CreateFlowLogs")
     tag_resource = "vpc-flow-log"
-    read = op("DescribeFlowLogs", "FlowLogs[0]", FlowLogIds=["{id}"])
-    find, found_id = op("DescribeFlowLogs", "FlowLogs"), "FlowLogId"
-    remove = op("DeleteFlowLogs", FlowLogIds=["{id}"])
+    reading = op("DescribeFlowLogs", "FlowLogs[0]", FlowLogIds=["{id}"])
+    search, found_id = op("DescribeFlowLogs", "FlowLogs"), "FlowLogId"
+    deletion = op("DeleteFlowLogs", FlowLogIds=["{id}"])
     identity = ("vpcId", "subnetId", "eniId", "logDestination", "trafficType")
     outputs: ClassVar = {"arn": "arn:aws:ec2:{region}:{account}:vpc-flow-log/{id}"}
 
@@ -342,163 +338,14 @@ class FlowLog(Ec2Type):
     def known(self) -> frozenset[str]:
         return super().known | set(self.sources)
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        create = self.create
-        assert create is not None  # noqa: S101 - declared above
-        parameters = self.parameters(aws, create, None, props)
+    def create(self, aws: Aws, props: Properties) -> str:
+        call = op("CreateFlowLogs")
+        parameters = self.parameters(aws, call, None, props)
         for key, kind in self.sources.items():
             if key in props:
                 parameters["ResourceIds"], parameters["ResourceType"] = [props[key]], kind
-        self.add_tags(aws, create, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         answer = aws.call("ec2", "CreateFlowLogs", parameters)
         if answer.get("Unsuccessful"):
             raise RuntimeError(f"CreateFlowLogs: {answer['Unsuccessful'][0].get('Error')}")
         return answer["FlowLogIds"][0]
-
-
-class VpcPeeringConnection(Ec2Type):
-    """The requester's side of a peering."""
-
-    pulumi_type = "aws:ec2/vpcPeeringConnection:VpcPeeringConnection"
-    inputs = "vpcId peerVpcId peerRegion peerOwnerId"
-    settings = "autoAccept"
-    create = op("CreateVpcPeeringConnection")
-    tag_resource = "vpc-peering-connection"
-    id = "VpcPeeringConnection.VpcPeeringConnectionId"
-    read = op(
-        "DescribeVpcPeeringConnections",
-        "VpcPeeringConnections[0]",
-        names={
-            "vpcId": "RequesterVpcInfo.VpcId",
-            "peerVpcId": "AccepterVpcInfo.VpcId",
-            "peerRegion": "AccepterVpcInfo.Region",
-            "peerOwnerId": "AccepterVpcInfo.OwnerId",
-        },
-        VpcPeeringConnectionIds=["{id}"],
-    )
-    find = op("DescribeVpcPeeringConnections", "VpcPeeringConnections")
-    found_id = "VpcPeeringConnectionId"
-    find_keys: ClassVar = {"requester-vpc-info.vpc-id": "vpcId"}
-    remove = op("DeleteVpcPeeringConnection", VpcPeeringConnectionId="{id}")
-    ready = (
-        "Status.Code",
-        frozenset({"pending-acceptance", "active"}),
-        frozenset({"failed", "rejected", "expired"}),
-    )
-    gone_states = frozenset({"deleted", "failed", "rejected", "expired", "deleting"})
-    waits_gone = True
-    identity = ("vpcId", "peerVpcId")
-    outputs: ClassVar = {"acceptStatus": "Status.Code", "peerOwnerId": "AccepterVpcInfo.OwnerId"}
-
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
-        if props.get("autoAccept") and props.get("peerRegion"):
-            return [("autoAccept", "AWS accepts no peering by itself across regions")]
-        return []
-
-    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        super().finish(aws, ident, props)
-        if props.get("autoAccept"):
-            aws.call("ec2", "AcceptVpcPeeringConnection", {"VpcPeeringConnectionId": ident})
-
-
-class VpcPeeringConnectionAccepter(Ec2Type):
-    """The accepter's side of a peering. Deleting it leaves the peering to the requester."""
-
-    pulumi_type = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter"
-    settings = "autoAccept"
-    inputs = "vpcPeeringConnectionId"
-    create = op("AcceptVpcPeeringConnection")
-    id = "{vpcPeeringConnectionId}"
-    identity = ("vpcPeeringConnectionId",)
-    read = op(
-        "DescribeVpcPeeringConnections",
-        "VpcPeeringConnections[0]",
-        VpcPeeringConnectionIds=["{id}"],
-    )
-    gone_states = VpcPeeringConnection.gone_states
-    ready = ("Status.Code", frozenset({"active", "pending-acceptance"}), frozenset({"failed"}))
-    outputs: ClassVar = {
-        "acceptStatus": "Status.Code",
-        "vpcId": "AccepterVpcInfo.VpcId",
-        "peerVpcId": "RequesterVpcInfo.VpcId",
-        "peerRegion": "RequesterVpcInfo.Region",
-        "peerOwnerId": "RequesterVpcInfo.OwnerId",
-    }
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        ident = props["vpcPeeringConnectionId"]
-        # The request may reach the accepter's region a moment later.
-        aws.until(f"peering {ident} arriving", 60, lambda: self.describe(aws, ident, props))
-        return ident
-
-    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        raw = self.require(aws, ident, props)
-        if props.get("autoAccept") and shapes.get(raw, "Status.Code") == "pending-acceptance":
-            aws.call("ec2", "AcceptVpcPeeringConnection", {"VpcPeeringConnectionId": ident})
-            aws.until(
-                f"peering {ident} becoming active",
-                60,
-                lambda: (
-                    True
-                    if shapes.get(self.describe(aws, ident, props) or {}, "Status.Code") == "active"
-                    else None
-                ),
-            )
-        self.retag(aws, ident, {}, props, {})
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        ident = wire.plain(inputs).get("vpcPeeringConnectionId")
-        raw = self.describe(aws, ident, {}) if ident else None
-        # Only an accepted peering shows that this resource was made.
-        return ident if raw and shapes.get(raw, "Status.Code") == "active" else None
-
-    def do_update(
-        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
-    ) -> None:
-        if "autoAccept" in changed:
-            self.finish(aws, ident, after)
-
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: AWS knows no un-accepting; the requester deletes the peering."""
-
-
-class PeeringConnectionOptions(Ec2Type):
-    """DNS resolution over a peering, one side's."""
-
-    pulumi_type = "aws:ec2/peeringConnectionOptions:PeeringConnectionOptions"
-    tagging = None
-    inputs = "vpcPeeringConnectionId accepter requester"
-    in_place = "accepter requester"
-    names: ClassVar = {
-        "accepter": "AccepterPeeringConnectionOptions",
-        "requester": "RequesterPeeringConnectionOptions",
-        "accepter.allowRemoteVpcDnsResolution": "AllowDnsResolutionFromRemoteVpc",
-        "requester.allowRemoteVpcDnsResolution": "AllowDnsResolutionFromRemoteVpc",
-    }
-    create = op(
-        "ModifyVpcPeeringConnectionOptions", VpcPeeringConnectionId="{vpcPeeringConnectionId}"
-    )
-    updates = (
-        op(
-            "ModifyVpcPeeringConnectionOptions",
-            only="accepter requester",
-            VpcPeeringConnectionId="{id}",
-        ),
-    )
-    id = "{vpcPeeringConnectionId}"
-    identity = ("vpcPeeringConnectionId",)
-    read = op(
-        "DescribeVpcPeeringConnections",
-        "VpcPeeringConnections[0]",
-        names={
-            "accepter": "AccepterVpcInfo.PeeringOptions",
-            "requester": "RequesterVpcInfo.PeeringOptions",
-        },
-        VpcPeeringConnectionIds=["{id}"],
-    )
-    gone_states = VpcPeeringConnection.gone_states
-    ready = ("Status.Code", frozenset({"active"}), frozenset({"failed"}))
-    resets: ClassVar = {
-        "accepter": {"allowRemoteVpcDnsResolution": False},
-        "requester": {"allowRemoteVpcDnsResolution": False},
-    }

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from lab.provider import wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, op
+from lab.provider.declaration import Properties, op
+from lab.provider.resource import ResourceType
 from lab.provider.types.ec2 import Ec2Type
 
 DESTINATIONS = {
@@ -22,13 +23,13 @@ class RouteTable(Ec2Type):
 
     pulumi_type = "aws:ec2/routeTable:RouteTable"
     inputs = "vpcId"
-    create = op("CreateRouteTable")
+    creation = op("CreateRouteTable")
     tag_resource = "route-table"
     id = "RouteTable.RouteTableId"
-    read = op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=["{id}"])
-    find, found_id = op("DescribeRouteTables", "RouteTables"), "RouteTableId"
+    reading = op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=["{id}"])
+    search, found_id = op("DescribeRouteTables", "RouteTables"), "RouteTableId"
     find_keys: ClassVar = {"vpc-id": "vpcId"}
-    remove = op("DeleteRouteTable", RouteTableId="{id}")
+    deletion = op("DeleteRouteTable", RouteTableId="{id}")
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:route-table/{id}",
         "ownerId": "{account}",
@@ -46,12 +47,14 @@ class Route(ResourceType):
     )
     inputs = f"routeTableId {' '.join(DESTINATIONS)} {targets}"
     names: ClassVar = {"egressOnlyGatewayId": "EgressOnlyInternetGatewayId"}
-    create = op("CreateRoute")
+    creation = op("CreateRoute")
     updates = (op("ReplaceRoute", only=targets),)
     in_place = targets
     id = "{routeTableId}|{destination}"
     identity = ("routeTableId", *DESTINATIONS)
-    read = op("DescribeRouteTables", "RouteTables[0].Routes[0]", RouteTableIds=["{routeTableId}"])
+    reading = op(
+        "DescribeRouteTables", "RouteTables[0].Routes[0]", RouteTableIds=["{routeTableId}"]
+    )
     create_retry = ("InvalidParameterException", "InvalidVpcPeeringConnectionID.NotFound")
     outputs: ClassVar = {"origin": "Origin", "state": "State"}
 
@@ -62,7 +65,7 @@ class Route(ResourceType):
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         table, _, destination = ident.partition("|")
-        found = self._described(
+        found = self.ask(
             aws, op("DescribeRouteTables", "RouteTables[0]", RouteTableIds=[table]), ident, props
         )
         for route in (found or {}).get("Routes") or []:
@@ -70,12 +73,12 @@ class Route(ResourceType):
                 return route
         return None
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         self.call(aws, op("ReplaceRoute"), ident, after)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         parameters = {"RouteTableId": ident.partition("|")[0]}
         for key, name in DESTINATIONS.items():
             if props.get(key):
@@ -89,11 +92,11 @@ class RouteTableAssociation(ResourceType):
     pulumi_type = "aws:ec2/routeTableAssociation:RouteTableAssociation"
     service = "ec2"
     inputs = "routeTableId subnetId gatewayId"
-    create = op("AssociateRouteTable")
+    creation = op("AssociateRouteTable")
     id = "AssociationId"
     identity = ("subnetId", "gatewayId")
-    read = op("DescribeRouteTables", "RouteTables[0].Associations[0]")
-    remove = op("DisassociateRouteTable", AssociationId="{id}")
+    reading = op("DescribeRouteTables", "RouteTables[0].Associations[0]")
+    deletion = op("DisassociateRouteTable", AssociationId="{id}")
 
     def _association(self, aws: Aws, name: str, value: str) -> Properties | None:
         found = aws.call(
@@ -118,7 +121,7 @@ class RouteTableAssociation(ResourceType):
             return None
         return found["RouteTableAssociationId"]
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         # pulumi-aws moves an association in place and keeps the new id that AWS gives it; an
         # update of this plugin's can't change an id.
         return True

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from lab.provider import shapes, wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, op
+from lab.provider.declaration import Failures, Properties, op
+from lab.provider.resource import ResourceType
 from lab.provider.types.ec2 import EC2_TAGGING, Ec2Type
 
 
 def permission(rule: Mapping[str, Any], own_group: str = "") -> Properties:
-    """A rule of pulumi-aws (inline, or a rule resource) as an IpPermission."""
+    """Returns a rule of pulumi-aws (inline, or a rule resource) as an IpPermission."""
     protocol = str(rule.get("ipProtocol", rule.get("protocol", "-1")))
     protocol = "-1" if protocol == "all" else protocol
     made: Properties = {"IpProtocol": protocol}
@@ -56,11 +57,11 @@ class SecurityGroup(Ec2Type):
     names: ClassVar = {"name": "GroupName", "ingress": "", "egress": ""}
     autoname = "name"
     identity = ("name", "vpcId")
-    create = op("CreateSecurityGroup")
+    creation = op("CreateSecurityGroup")
     tag_resource = "security-group"
     id = "GroupId"
-    read = op("DescribeSecurityGroups", "SecurityGroups[0]", GroupIds=["{id}"])
-    remove = op("DeleteSecurityGroup", GroupId="{id}")
+    reading = op("DescribeSecurityGroups", "SecurityGroups[0]", GroupIds=["{id}"])
+    deletion = op("DeleteSecurityGroup", GroupId="{id}")
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:security-group/{id}",
         "ownerId": "{account}",
@@ -69,7 +70,7 @@ class SecurityGroup(Ec2Type):
     }
     default_description = "Managed by Pulumi"
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+    def validate(self, props: Properties, region: str) -> Failures:
         found = [
             (f"{side}.{key}", f"{side}.{key} of {self.pulumi_type} is not supported")
             for side in ("ingress", "egress")
@@ -82,8 +83,8 @@ class SecurityGroup(Ec2Type):
             found.append(("name", "AWS refuses security-group names that begin with sg-"))
         return found
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        return super().do_create(aws, {"description": self.default_description, **props})
+    def create(self, aws: Aws, props: Properties) -> str:
+        return super().create(aws, {"description": self.default_description, **props})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         props = wire.plain(inputs)
@@ -103,7 +104,7 @@ class SecurityGroup(Ec2Type):
             if props.get(side):
                 self._sync(aws, ident, side, props[side])
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         for side in ("ingress", "egress"):
@@ -111,7 +112,7 @@ class SecurityGroup(Ec2Type):
                 self._sync(aws, ident, side, after.get(side) or [])
 
     def _sync(self, aws: Aws, ident: str, side: str, rules: list[Any]) -> None:
-        """Make one side's rules exactly those declared."""
+        """Makes one side's rules exactly those declared."""
         raw = self.require(aws, ident, {})
         current = atoms(raw.get("IpPermissions" if side == "ingress" else "IpPermissionsEgress"))
         wanted = atoms([permission(rule, ident) for rule in rules])
@@ -139,7 +140,7 @@ class SecurityGroup(Ec2Type):
 
 
 def atoms(permissions: Any) -> dict[str, Properties]:
-    """Permissions split into one source each, by a key that ignores descriptions' order."""
+    """Returns permissions split into one source each, by a key that ignores descriptions' order."""
     made: dict[str, Properties] = {}
     for rule in permissions or []:
         head = {k: rule[k] for k in ("IpProtocol", "FromPort", "ToPort") if k in rule}
@@ -191,7 +192,7 @@ class DefaultSecurityGroup(SecurityGroup):
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         return super().look_up(aws, {**inputs, "name": "default"})
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         ident = self.look_up(aws, props)
         if ident is None:
             raise RuntimeError(f"VPC {props.get('vpcId')} has no default security group")
@@ -202,8 +203,8 @@ class DefaultSecurityGroup(SecurityGroup):
         for side in ("ingress", "egress"):
             self._sync(aws, ident, side, props.get(side) or [])
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: it goes with its VPC."""
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Does nothing: it goes with its VPC."""
 
 
 class _Rule(ResourceType):
@@ -223,7 +224,9 @@ class _Rule(ResourceType):
         "securityGroupId": "GroupId",
         "referencedSecurityGroupId": "ReferencedGroupInfo.GroupId",
     }
-    read = op("DescribeSecurityGroupRules", "SecurityGroupRules[0]", SecurityGroupRuleIds=["{id}"])
+    reading = op(
+        "DescribeSecurityGroupRules", "SecurityGroupRules[0]", SecurityGroupRuleIds=["{id}"]
+    )
     identity = ("securityGroupId", "ipProtocol", "fromPort", "toPort", "cidrIpv4")
     outputs: ClassVar = {
         "arn": "arn:aws:ec2:{region}:{account}:security-group-rule/{id}",
@@ -231,13 +234,13 @@ class _Rule(ResourceType):
     }
     create_retry = ("InvalidGroup.NotFound",)
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         name = f"AuthorizeSecurityGroup{self.side}"
         parameters = {
             "GroupId": props["securityGroupId"],
             "IpPermissions": [permission(props)],
         }
-        self.add_tags(aws, op(name), parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(op(name), props)
         answer = aws.call("ec2", name, parameters)
         found = answer.get("SecurityGroupRules") or []
         ident = found[0].get("SecurityGroupRuleId") if found else self.look_up(aws, props)
@@ -274,7 +277,7 @@ class _Rule(ResourceType):
             if not path.endswith("Port") or props.get(key) is not None
         )
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         if not set(changed) & set(self.in_place.split()):
@@ -304,7 +307,7 @@ class _Rule(ResourceType):
             return written
         return super().drift(aws, raw, key, written)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         aws.call(
             "ec2",
             f"RevokeSecurityGroup{self.side}",

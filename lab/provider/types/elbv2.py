@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: load balancers, target groups, listeners and their rules."""
+"""Elastic Load Balancing: load balancers, target groups and their targets."""
 
 from __future__ import annotations
 
@@ -7,25 +7,14 @@ from typing import Any, ClassVar
 
 from lab.provider import shapes, wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 TAGGING = Tagging(
     tag=op("AddTags", ResourceArns=["{id}"]),
     untag=op("RemoveTags", ResourceArns=["{id}"]),
     list=op("DescribeTags", "TagDescriptions[0].Tags", ResourceArns=["{id}"]),
 )
-
-ACTION_NAMES = {
-    "forward": "ForwardConfig",
-    "redirect": "RedirectConfig",
-    "fixedResponse": "FixedResponseConfig",
-    "authenticateCognito": "AuthenticateCognitoConfig",
-    "authenticateOidc": "AuthenticateOidcConfig",
-    "jwtValidation": "JwtValidationConfig",
-    "forward.targetGroups.arn": "TargetGroupArn",
-    "forward.stickiness": "TargetGroupStickinessConfig",
-    "forward.stickiness.duration": "DurationSeconds",
-}
 
 
 class WithAttributes(ResourceType):
@@ -45,12 +34,12 @@ class WithAttributes(ResourceType):
     def known(self) -> frozenset[str]:
         return super().known | {key.partition(".")[0] for key in self.attributes}
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         if prop in {key.partition(".")[0] for key in self.attributes}:
             return False
-        return super().replaces(aws, prop)
+        return super().replaces(prop)
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+    def validate(self, props: Properties, region: str) -> Failures:
         found = []
         nested = {key.partition(".")[0] for key in self.attributes if "." in key}
         for key in nested & props.keys():
@@ -81,10 +70,10 @@ class WithAttributes(ResourceType):
         super().finish(aws, ident, props)
         self._send_attributes(aws, ident, self._attributes(props))
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         had, wanted = self._attributes(before), self._attributes(after)
         new = {key: value for key, value in wanted.items() if had.get(key) != value}
         for key in had.keys() - wanted.keys():
@@ -134,7 +123,7 @@ class LoadBalancer(WithAttributes):
     names: ClassVar = {"loadBalancerType": "Type", "internal": ""}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateLoadBalancer")
+    creation = op("CreateLoadBalancer")
     updates = (
         op("SetSecurityGroups", only="securityGroups", LoadBalancerArn="{id}"),
         op("SetSubnets", only="subnets subnetMappings", LoadBalancerArn="{id}"),
@@ -142,15 +131,15 @@ class LoadBalancer(WithAttributes):
     )
     replace = "internal"
     id = "LoadBalancers[0].LoadBalancerArn"
-    read = op(
+    reading = op(
         "DescribeLoadBalancers",
         "LoadBalancers[0]",
         names={"name": "LoadBalancerName"},
         LoadBalancerArns=["{id}"],
     )
-    find = op("DescribeLoadBalancers", "LoadBalancers[0]", Names=["{name}"])
+    search = op("DescribeLoadBalancers", "LoadBalancers[0]", Names=["{name}"])
     found_id = "LoadBalancerArn"
-    remove = op("DeleteLoadBalancer", LoadBalancerArn="{id}")
+    deletion = op("DeleteLoadBalancer", LoadBalancerArn="{id}")
     ready = ("State.Code", frozenset({"active", "active_impaired"}), frozenset({"failed"}))
     waits_gone = True
     set_attributes = "ModifyLoadBalancerAttributes"
@@ -203,14 +192,14 @@ class LoadBalancer(WithAttributes):
         "vpcId": "VpcId",
     }
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
-        return [*super().validate(aws, props), *name_limits(props)]
+    def validate(self, props: Properties, region: str) -> Failures:
+        return [*super().validate(props, region), *name_limits(props)]
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateLoadBalancer")
         parameters = self.parameters(aws, call, None, props)
         parameters["Scheme"] = "internal" if props.get("internal") else "internet-facing"
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
@@ -222,8 +211,8 @@ class LoadBalancer(WithAttributes):
         return super().drift(aws, raw, key, written)
 
 
-def name_limits(props: Properties) -> list[tuple[str, str]]:
-    """AWS's limits of load balancers' and target groups' names."""
+def name_limits(props: Properties) -> Failures:
+    """Returns what breaks AWS's limits of load balancers' and target groups' names."""
     name = props.get("name")
     if not isinstance(name, str) or name == wire.UNKNOWN:
         return []
@@ -256,17 +245,17 @@ class TargetGroup(WithAttributes):
     names: ClassVar = {"healthCheck": ""}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateTargetGroup")
+    creation = op("CreateTargetGroup")
     id = "TargetGroups[0].TargetGroupArn"
-    read = op(
+    reading = op(
         "DescribeTargetGroups",
         "TargetGroups[0]",
         names={"name": "TargetGroupName"},
         TargetGroupArns=["{id}"],
     )
-    find = op("DescribeTargetGroups", "TargetGroups[0]", Names=["{name}"])
+    search = op("DescribeTargetGroups", "TargetGroups[0]", Names=["{name}"])
     found_id = "TargetGroupArn"
-    remove = op("DeleteTargetGroup", TargetGroupArn="{id}")
+    deletion = op("DeleteTargetGroup", TargetGroupArn="{id}")
     set_attributes = "ModifyTargetGroupAttributes"
     get_attributes = "DescribeTargetGroupAttributes"
     arn_parameter = "TargetGroupArn"
@@ -295,8 +284,8 @@ class TargetGroup(WithAttributes):
         "loadBalancerArns": "LoadBalancerArns",
     }
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
-        found = [*super().validate(aws, props), *name_limits(props)]
+    def validate(self, props: Properties, region: str) -> Failures:
+        found = [*super().validate(props, region), *name_limits(props)]
         check = props.get("healthCheck")
         if isinstance(check, Mapping):
             found += [
@@ -329,16 +318,16 @@ class TargetGroup(WithAttributes):
             shapes.put(made, name, int(value) if key in numbers else kind(value))
         return made
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateTargetGroup")
         parameters = self.parameters(aws, call, None, props) | self._health(props)
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         if "healthCheck" in changed:
             parameters = {"TargetGroupArn": ident, **self._health(after)}
             aws.call(self.service, "ModifyTargetGroup", parameters)
@@ -376,148 +365,19 @@ class TargetGroupAttachment(ResourceType):
             "Targets": [{"Id": props["targetId"]}],
         }
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         aws.call(self.service, "RegisterTargets", self._targets(props))
         return self.ident_of(aws, {}, props)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         group, _, target = ident.partition("|")
         read = op("DescribeTargetHealth", TargetGroupArn=group)
-        found = self._described(aws, read, ident, {})
+        found = self.ask(aws, read, ident, {})
         for item in (found or {}).get("TargetHealthDescriptions") or []:
             if item["Target"]["Id"] == target:
                 state = shapes.get(item, "TargetHealth.State")
                 return None if state == "draining" else item
         return None
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         aws.call(self.service, "DeregisterTargets", self._targets(props))
-
-
-class Listener(ResourceType):
-    """A port of a load balancer."""
-
-    pulumi_type = "aws:lb/listener:Listener"
-    service = "elbv2"
-    tagging = TAGGING
-    inputs = "loadBalancerArn port protocol sslPolicy certificateArn alpnPolicy defaultActions"
-    names: ClassVar = {
-        "certificateArn": "Certificates",
-        "certificateArn.certificateArn": "CertificateArn",
-        **{f"defaultActions.{key}": value for key, value in ACTION_NAMES.items()},
-    }
-    create = op("CreateListener")
-    updates = (op("ModifyListener", without="loadBalancerArn", ListenerArn="{id}"),)
-    id = "Listeners[0].ListenerArn"
-    identity = ("loadBalancerArn", "port")
-    read = op("DescribeListeners", "Listeners[0]", ListenerArns=["{id}"])
-    remove = op("DeleteListener", ListenerArn="{id}")
-    outputs: ClassVar = {"arn": "ListenerArn"}
-
-    def parameters(
-        self, aws: Aws, call: Any, ident: Any, props: Any, only: Any = None, state: Any = None
-    ) -> Properties:
-        if "certificateArn" in props:
-            arn = props["certificateArn"]
-            props = {**props, "certificateArn": [{"certificateArn": arn}] if arn else []}
-        return super().parameters(aws, call, ident, props, only, state)
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
-        read = op("DescribeListeners", LoadBalancerArn="{loadBalancerArn}")
-        found = self._described(aws, read, None, props)
-        for item in (found or {}).get("Listeners") or []:
-            if item.get("Port") == props.get("port"):
-                return item["ListenerArn"]
-        return None
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "certificateArn":
-            return shapes.get(raw, "Certificates[0].CertificateArn") or written
-        return super().drift(aws, raw, key, written)
-
-
-CONDITIONS = {
-    "hostHeader": ("host-header", "HostHeaderConfig"),
-    "httpHeader": ("http-header", "HttpHeaderConfig"),
-    "httpRequestMethod": ("http-request-method", "HttpRequestMethodConfig"),
-    "pathPattern": ("path-pattern", "PathPatternConfig"),
-    "sourceIp": ("source-ip", "SourceIpConfig"),
-}
-
-
-class ListenerRule(ResourceType):
-    """A rule of a listener."""
-
-    pulumi_type = "aws:lb/listenerRule:ListenerRule"
-    service = "elbv2"
-    tagging = TAGGING
-    inputs = "listenerArn priority conditions actions"
-    names: ClassVar = {
-        "conditions": "",
-        **{f"actions.{key}": value for key, value in ACTION_NAMES.items()},
-    }
-    create = op("CreateRule")
-    updates = (op("ModifyRule", only="actions", RuleArn="{id}"),)
-    in_place = "priority conditions"
-    id = "Rules[0].RuleArn"
-    identity = ("listenerArn", "priority")
-    read = op("DescribeRules", "Rules[0]", names={"listenerArn": ""}, RuleArns=["{id}"])
-    remove = op("DeleteRule", RuleArn="{id}")
-    outputs: ClassVar = {"arn": "RuleArn"}
-
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
-        return [
-            (f"conditions.{key}", f"conditions.{key} of {self.pulumi_type} is not supported")
-            for item in props.get("conditions") or []
-            if isinstance(item, Mapping)
-            for key in item
-            if key not in CONDITIONS
-        ]
-
-    @staticmethod
-    def _conditions(props: Properties) -> list[Properties]:
-        made = []
-        for item in props.get("conditions") or []:
-            for key, value in item.items():
-                name, config = CONDITIONS[key]
-                body = {f"{k[:1].upper()}{k[1:]}": v for k, v in value.items()}
-                made.append({"Field": name, config: body})
-        return made
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        call = op("CreateRule")
-        if "priority" not in props:
-            rules = aws.call(self.service, "DescribeRules", {"ListenerArn": props["listenerArn"]})
-            taken = [int(r["Priority"]) for r in rules["Rules"] if r["Priority"].isdigit()]
-            props = {**props, "priority": max(taken, default=0) + 1}
-        parameters = self.parameters(aws, call, None, props)
-        parameters["Conditions"] = self._conditions(props)
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
-        return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
-
-    def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
-        read = op("DescribeRules", ListenerArn="{listenerArn}")
-        found = self._described(aws, read, None, props)
-        for item in (found or {}).get("Rules") or []:
-            if item.get("Priority") == str(props.get("priority")):
-                return item["RuleArn"]
-        return None
-
-    def do_update(
-        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
-    ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
-        if "conditions" in changed:
-            parameters = {"RuleArn": ident, "Conditions": self._conditions(after)}
-            aws.call(self.service, "ModifyRule", parameters)
-        if "priority" in changed and "priority" in after:
-            pairs = [{"RuleArn": ident, "Priority": int(after["priority"])}]
-            aws.call(self.service, "SetRulePriorities", {"RulePriorities": pairs})
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key == "priority":
-            seen = str(raw.get("Priority", written))
-            return written if seen == str(written) else int(seen) if seen.isdigit() else seen
-        return super().drift(aws, raw, key, written)

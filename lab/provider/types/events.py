@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import models, shapes, wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 DEFAULT_BUS = "default"
 
 
 def events_tagging(arn: str) -> Tagging:
-    """EventBridge's tags, by the ARN's template."""
+    """Returns EventBridge's tagging by the ARN's template."""
     return Tagging(
         tag=op("TagResource", ResourceARN=arn),
         untag=op("UntagResource", ResourceARN=arn),
@@ -29,7 +30,7 @@ class EventBus(ResourceType):
     inputs = "name description kmsKeyIdentifier deadLetterConfig logConfig eventSourceName"
     autoname = "name"
     identity = ("name",)
-    create = op("CreateEventBus")
+    creation = op("CreateEventBus")
     updates = (
         op(
             "UpdateEventBus",
@@ -39,8 +40,8 @@ class EventBus(ResourceType):
         ),
     )
     id = "{name}"
-    read = op("DescribeEventBus", Name="{id}")
-    remove = op("DeleteEventBus", Name="{id}")
+    reading = op("DescribeEventBus", Name="{id}")
+    deletion = op("DeleteEventBus", Name="{id}")
     tagging = events_tagging("arn:aws:events:{region}:{account}:event-bus/{id}")
     outputs: ClassVar = {"arn": "Arn"}
 
@@ -52,10 +53,10 @@ class EventBusPolicy(ResourceType):
     service = "events"
     inputs = "eventBusName policy"
     identity = ("eventBusName",)
-    create = op("PutPermission")
+    creation = op("PutPermission")
     updates = (op("PutPermission", only="policy", EventBusName="{id}"),)
-    read = op("DescribeEventBus", names={"eventBusName": "Name"}, Name="{id}")
-    remove = op("RemovePermission", EventBusName="{id}", RemoveAllPermissions=True)
+    reading = op("DescribeEventBus", names={"eventBusName": "Name"}, Name="{id}")
+    deletion = op("RemovePermission", EventBusName="{id}", RemoveAllPermissions=True)
 
     def ident_of(self, aws: Aws, answer: Any, props: Mapping[str, Any]) -> str:
         return str(props.get("eventBusName") or DEFAULT_BUS)
@@ -79,9 +80,9 @@ class EventRule(ResourceType):
     autoname = "name"
     identity = ("name", "eventBusName")
     replace = "name eventBusName"
-    create = op("PutRule")
+    creation = op("PutRule")
     updates = (op("PutRule", put=True, Name="{name}", EventBusName="{eventBusName}"),)
-    read = op("DescribeRule", Name="{name}", EventBusName="{eventBusName}")
+    reading = op("DescribeRule", Name="{name}", EventBusName="{eventBusName}")
     tagging = events_tagging("{arn}")
     outputs: ClassVar = {"arn": "Arn"}
 
@@ -94,7 +95,7 @@ class EventRule(ResourceType):
                 made["arn"] = props.get("Arn")
         return made
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,
@@ -115,7 +116,7 @@ class EventRule(ResourceType):
         ident = self.ident_of(aws, {}, props)
         return ident if self.describe(aws, ident, props) else None
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         names = self.values(aws, ident, props)
         aws.call(
             "events",
@@ -150,14 +151,14 @@ class EventTarget(ResourceType):
         "inputTransformer.inputPaths": "InputPathsMap",
     }
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         return prop in (*self.replace.split(), "region")
 
-    def _shape(self, aws: Aws) -> Any:
-        return aws.operation("events", "PutTargets").input_shape.members["Targets"].member
+    def _shape(self) -> Any:
+        return models.input_shape("events", "PutTargets").members["Targets"].member
 
-    def _target(self, aws: Aws, props: Mapping[str, Any]) -> Properties:
-        shape, made = self._shape(aws), {}
+    def _target(self, props: Mapping[str, Any]) -> Properties:
+        shape, made = self._shape(), {}
         for key in self.target_inputs.split():
             if props.get(key) is not None:
                 place = shapes.locate(shape, key, self.names) or ""
@@ -168,49 +169,49 @@ class EventTarget(ResourceType):
                 )
         return made
 
-    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+    def check_nested(self, key: str, value: Any) -> Failures:
         try:
-            self._target(aws, {key: value})
+            self._target({key: value})
         except shapes.UnmappedError as error:
             return [(error.path, str(error))]
         return []
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+    def validate(self, props: Properties, region: str) -> Failures:
         arn = str(props.get("arn", ""))
         parts = arn.split(":")
         if (
             len(parts) > 5
             and parts[2] == "events"
             and parts[5].startswith("event-bus/")
-            and parts[3] != aws.region
+            and parts[3] != region
             and not props.get("roleArn")
         ):
             return [("roleArn", f"RoleArn is required for target {arn}: it is in another region")]
         return []
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         bus = props.get("eventBusName") or DEFAULT_BUS
         answer = aws.call(
             "events",
             "PutTargets",
-            {"Rule": props["rule"], "EventBusName": bus, "Targets": [self._target(aws, props)]},
+            {"Rule": props["rule"], "EventBusName": bus, "Targets": [self._target(props)]},
         )
         for failed in answer.get("FailedEntries") or []:
             raise RuntimeError(f"PutTargets: {failed.get('ErrorCode')}: {failed['ErrorMessage']}")
         return f"{bus}/{props['rule']}/{props['targetId']}"
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        self.do_create(aws, after)
+        self.create(aws, after)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         bus, rule, target = ident.rsplit("/", 2)
         read = op("ListTargetsByRule", Rule=rule, EventBusName=bus)
-        found = self._described(aws, read, ident, {})
+        found = self.ask(aws, read, ident, {})
         for item in (found or {}).get("Targets") or []:
             if item["Id"] == target:
                 return item
@@ -222,10 +223,10 @@ class EventTarget(ResourceType):
         ident = f"{bus}/{props['rule']}/{props['targetId']}"
         return ident if self.describe(aws, ident, {}) else None
 
-    def read_shape(self, aws: Aws) -> Any:
-        return self._shape(aws)
+    def read_shape(self) -> Any:
+        return self._shape()
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         bus, rule, target = ident.rsplit("/", 2)
         aws.call(
             "events",
@@ -248,7 +249,7 @@ class EventArchive(ResourceType):
     names: ClassVar = {"name": "ArchiveName"}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateArchive")
+    creation = op("CreateArchive")
     updates = (
         op(
             "UpdateArchive",
@@ -258,6 +259,6 @@ class EventArchive(ResourceType):
         ),
     )
     id = "{name}"
-    read = op("DescribeArchive", ArchiveName="{id}")
-    remove = op("DeleteArchive", ArchiveName="{id}")
+    reading = op("DescribeArchive", ArchiveName="{id}")
+    deletion = op("DeleteArchive", ArchiveName="{id}")
     outputs: ClassVar = {"arn": "ArchiveArn"}

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from lab.provider import wire
 from lab.provider.archive import zipped
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 CODE = "code architectures"
 ROLE_SECONDS = 10.0
@@ -36,7 +37,7 @@ class Function(ResourceType):
     }
     autoname = "name"
     identity = ("name",)
-    create = op("CreateFunction")
+    creation = op("CreateFunction")
     updates = (
         op(
             "UpdateFunctionConfiguration",
@@ -60,13 +61,13 @@ class Function(ResourceType):
         "snapStart": {"applyOn": "None"},
     }
     id = "{name}"
-    read = op(
+    reading = op(
         "GetFunction",
         "Configuration",
         names={"name": "FunctionName", "code": ""},
         FunctionName="{id}",
     )
-    remove = op("DeleteFunction", FunctionName="{id}")
+    deletion = op("DeleteFunction", FunctionName="{id}")
     tagging = Tagging(
         tag=op("TagResource", Resource="arn:aws:lambda:{region}:{account}:function:{id}"),
         untag=op("UntagResource", Resource="arn:aws:lambda:{region}:{account}:function:{id}"),
@@ -91,11 +92,11 @@ class Function(ResourceType):
         "sourceCodeSize": "CodeSize",
     }
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateFunction")
         parameters = self.parameters(aws, call, None, props)
         parameters["Code"] = {"ZipFile": zipped(props["code"])}
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         aws.retry(
             ROLE_SECONDS,
             ("InvalidParameterValueException", "KMSAccessDeniedException"),
@@ -115,7 +116,7 @@ class Function(ResourceType):
             )
 
     def _settled(self, aws: Aws, ident: str) -> None:
-        """Wait until creation or the last update has ended."""
+        """Waits until creation or the last update has ended."""
 
         def probe() -> bool | None:
             raw = self.require(aws, ident, {})
@@ -127,7 +128,7 @@ class Function(ResourceType):
 
         aws.until(f"function {ident} becoming active", self.wait_seconds, probe)
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,
@@ -139,7 +140,7 @@ class Function(ResourceType):
         if "loggingConfig" in changed and "loggingConfig" not in after:
             usual = {"logFormat": "Text", "logGroup": f"/aws/lambda/{ident}"}
             after = {**after, "loggingConfig": usual}
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         self._settled(aws, ident)
         if set(CODE.split()) & set(changed):
             self._send_code(aws, ident, after)
@@ -181,9 +182,9 @@ class Permission(ResourceType):
     names: ClassVar = {"function": "FunctionName"}
     autoname = "statementId"
     identity = ("function", "statementId", "qualifier")
-    create = op("AddPermission")
+    creation = op("AddPermission")
     id = "{statementId}"
-    remove = op(
+    deletion = op(
         "RemovePermission",
         FunctionName="{function}",
         StatementId="{id}",
@@ -192,7 +193,7 @@ class Permission(ResourceType):
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         read = op("GetPolicy", FunctionName="{function}", Qualifier="{qualifier}")
-        found = self._described(aws, read, ident, props)
+        found = self.ask(aws, read, ident, props)
         for statement in json.loads((found or {}).get("Policy") or "{}").get("Statement", []):
             if statement.get("Sid") == ident:
                 return statement
@@ -225,7 +226,7 @@ class Invocation(ResourceType):
     outputs: ClassVar = {"result": "result"}
     volatile = frozenset({"result"})
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         return prop in ("functionName", "region", "input", "triggers")
 
     def _invoke(self, aws: Aws, props: Properties) -> str:
@@ -242,12 +243,10 @@ class Invocation(ResourceType):
             )
         return result
 
-    def create_resource(self, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
-        props = wire.plain(inputs)
+    def create_with_outputs(self, aws: Aws, props: Properties) -> tuple[str, Properties]:
         result = self._invoke(aws, props)
         digest = hashlib.sha256(props["input"].encode()).hexdigest()[:32]
-        ident = f"{props['functionName']}_$LATEST_{digest}"
-        return ident, {**inputs, "result": result}
+        return f"{props['functionName']}_$LATEST_{digest}", {"result": result}
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         return None  # a call leaves nothing behind to be found; it is made again
@@ -255,8 +254,8 @@ class Invocation(ResourceType):
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         return {}
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: a call can't be taken back."""
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        """Does nothing: a call can't be taken back."""
 
 
 class FunctionEventInvokeConfig(ResourceType):
@@ -267,7 +266,7 @@ class FunctionEventInvokeConfig(ResourceType):
     inputs = (
         "functionName qualifier maximumEventAgeInSeconds maximumRetryAttempts destinationConfig"
     )
-    create = op("PutFunctionEventInvokeConfig")
+    creation = op("PutFunctionEventInvokeConfig")
     updates = (
         op(
             "PutFunctionEventInvokeConfig",
@@ -278,13 +277,13 @@ class FunctionEventInvokeConfig(ResourceType):
         ),
     )
     identity = ("functionName", "qualifier")
-    read = op(
+    reading = op(
         "GetFunctionEventInvokeConfig",
         names={"functionName": "", "qualifier": ""},
         FunctionName="{functionName}",
         Qualifier="{qualifier}",
     )
-    remove = op(
+    deletion = op(
         "DeleteFunctionEventInvokeConfig", FunctionName="{functionName}", Qualifier="{qualifier}"
     )
 
@@ -312,16 +311,16 @@ class Alias(ResourceType):
     inputs = "functionName name functionVersion description routingConfig"
     autoname = "name"
     identity = ("functionName", "name")
-    create = op("CreateAlias")
+    creation = op("CreateAlias")
     updates = (
         op("UpdateAlias", only="functionVersion description routingConfig",
            FunctionName="{functionName}", Name="{name}"),
     )  # fmt: skip
     resets: ClassVar = {"routingConfig": {"additionalVersionWeights": {}}}
     id = "AliasArn"
-    read = op("GetAlias", FunctionName="{functionName}", Name="{name}")
-    find, found_id = read, "AliasArn"
-    remove = op("DeleteAlias", FunctionName="{functionName}", Name="{name}")
+    reading = op("GetAlias", FunctionName="{functionName}", Name="{name}")
+    search, found_id = reading, "AliasArn"
+    deletion = op("DeleteAlias", FunctionName="{functionName}", Name="{name}")
     outputs: ClassVar = {
         "arn": "AliasArn",
         "invokeArn": (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import wire
+from lab.provider import shapes, wire
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 VERSIONS_KEPT = 5
 """AWS keeps at most five versions of a managed policy."""
@@ -25,7 +26,7 @@ class Role(ResourceType):
     }
     autoname = "name"
     identity = ("name",)
-    create = op("CreateRole")
+    creation = op("CreateRole")
     updates = (
         op("UpdateRole", only="description maxSessionDuration", put=True, RoleName="{id}"),
         op(
@@ -37,13 +38,13 @@ class Role(ResourceType):
     )
     in_place = "permissionsBoundary"
     id = "{name}"
-    read = op(
+    reading = op(
         "GetRole",
         "Role",
         names={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
         RoleName="{id}",
     )
-    remove = op("DeleteRole", RoleName="{id}")
+    deletion = op("DeleteRole", RoleName="{id}")
     tagging = Tagging(
         tag=op("TagRole", RoleName="{id}"),
         untag=op("UntagRole", RoleName="{id}"),
@@ -51,10 +52,10 @@ class Role(ResourceType):
     )
     outputs: ClassVar = {"arn": "Arn", "uniqueId": "RoleId", "createDate": "CreateDate"}
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         if "permissionsBoundary" in changed:
             if after.get("permissionsBoundary"):
                 parameters = {
@@ -65,7 +66,7 @@ class Role(ResourceType):
             else:
                 aws.call("iam", "DeleteRolePermissionsBoundary", {"RoleName": ident})
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         if props.get("forceDetachPolicies"):
             attached = aws.call("iam", "ListAttachedRolePolicies", {"RoleName": ident})
             for item in attached["AttachedPolicies"]:
@@ -73,7 +74,7 @@ class Role(ResourceType):
                 aws.call("iam", "DetachRolePolicy", parameters)
             for name in aws.call("iam", "ListRolePolicies", {"RoleName": ident})["PolicyNames"]:
                 aws.call("iam", "DeleteRolePolicy", {"RoleName": ident, "PolicyName": name})
-        super().do_delete(aws, ident, props)
+        super().delete(aws, ident, props)
 
 
 class Policy(ResourceType):
@@ -87,9 +88,9 @@ class Policy(ResourceType):
     autoname = "name"
     identity = ("name", "path")
     in_place = "policy"
-    create = op("CreatePolicy")
+    creation = op("CreatePolicy")
     id = "Policy.Arn"
-    read = op("GetPolicy", "Policy", PolicyArn="{id}")
+    reading = op("GetPolicy", "Policy", PolicyArn="{id}")
     tagging = Tagging(
         tag=op("TagPolicy", PolicyArn="{id}"),
         untag=op("UntagPolicy", PolicyArn="{id}"),
@@ -107,10 +108,10 @@ class Policy(ResourceType):
             return super().drift(aws, raw, key, written)
         parameters = {"PolicyArn": raw["Arn"], "VersionId": raw["DefaultVersionId"]}
         version = aws.call("iam", "GetPolicyVersion", parameters)["PolicyVersion"]
-        from lab.provider import shapes
+        from lab.provider import models
 
         shape = shapes.follow(
-            aws.operation("iam", "GetPolicyVersion").output_shape, "PolicyVersion.Document"
+            models.output_shape("iam", "GetPolicyVersion"), "PolicyVersion.Document"
         )
         return shapes.from_aws(version.get("Document"), shape, {}, key, written)
 
@@ -125,7 +126,7 @@ class Policy(ResourceType):
             parameters = {"PolicyArn": ident, "VersionId": item["VersionId"]}
             aws.call("iam", "DeletePolicyVersion", parameters)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         if "policy" in changed:
@@ -137,7 +138,7 @@ class Policy(ResourceType):
                 {"PolicyArn": ident, "PolicyDocument": after["policy"], "SetAsDefault": True},
             )
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         self._drop(aws, ident, self._versions(aws, ident))
         aws.call("iam", "DeletePolicy", {"PolicyArn": ident})
 
@@ -150,13 +151,13 @@ class RolePolicyAttachment(ResourceType):
     inputs = "role policyArn"
     names: ClassVar = {"role": "RoleName"}
     identity = ("role", "policyArn")
-    create = op("AttachRolePolicy")
+    creation = op("AttachRolePolicy")
     id = "{role}/{policyArn}"
-    remove = op("DetachRolePolicy", RoleName="{role}", PolicyArn="{policyArn}")
+    deletion = op("DetachRolePolicy", RoleName="{role}", PolicyArn="{policyArn}")
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         role, _, arn = ident.partition("/")
-        found = self._described(aws, op("ListAttachedRolePolicies", RoleName=role), ident, props)
+        found = self.ask(aws, op("ListAttachedRolePolicies", RoleName=role), ident, props)
         for item in (found or {}).get("AttachedPolicies") or []:
             if item["PolicyArn"] == arn:
                 return item

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from lab.provider import shapes, wire
 from lab.provider.aws import Aws, error_code
-from lab.provider.resource import Properties, ResourceType, Tagging, op, tags_from_aws
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.identity import Candidate, carries, find_created
+from lab.provider.resource import ResourceType
 
 GONE = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 DEFAULT_DELETION_DAYS = 30
@@ -20,13 +23,13 @@ class Key(ResourceType):
     inputs = "description keyUsage customerMasterKeySpec policy multiRegion"
     settings = "deletionWindowInDays enableKeyRotation rotationPeriodInDays isEnabled"
     names: ClassVar = {"customerMasterKeySpec": "KeySpec"}
-    create = op("CreateKey")
+    creation = op("CreateKey")
     updates = (
         op("UpdateKeyDescription", only="description", KeyId="{id}"),
         op("PutKeyPolicy", only="policy", KeyId="{id}", PolicyName="default"),
     )
     id = "KeyMetadata.KeyId"
-    read = op("DescribeKey", "KeyMetadata", KeyId="{id}")
+    reading = op("DescribeKey", "KeyMetadata", KeyId="{id}")
     ready = ("KeyState", frozenset({"Enabled", "Disabled"}), frozenset())
     gone_states = GONE
     tagging = Tagging(
@@ -37,28 +40,29 @@ class Key(ResourceType):
     outputs: ClassVar = {"arn": "Arn", "keyId": "KeyId"}
     enabled_input: ClassVar = "isEnabled"
 
-    def sent_with(self, call: Any, changed: list[str]) -> list[str]:
+    def carried(self, call: Any, changed: list[str]) -> list[str]:
         return [*(call.only or ())]
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
+        return find_created(self, aws, inputs, self._candidates(aws, inputs))
+
+    def _candidates(self, aws: Aws, inputs: Properties) -> Iterator[Candidate]:
         wanted = wire.plain(inputs).get("tagsAll") or {}
-        if "Name" not in wanted:
-            return None
         for page in aws.client("kms").get_paginator("list_keys").paginate():
-            for item in page["Keys"]:
-                try:
-                    answer = aws.call("kms", "ListResourceTags", {"KeyId": item["KeyId"]})
-                except Exception as error:
-                    if error_code(error) == "AccessDeniedException":
-                        continue  # a key of AWS's own
-                    raise
-                tags = tags_from_aws(answer.get("Tags") or [])
-                same = all(
-                    tags.get(key) == wanted.get(key) for key in ("Name", "EnvironmentSuffix")
-                )
-                if same and self.describe(aws, item["KeyId"], {}):
-                    return item["KeyId"]
-        return None
+            for ident in (item["KeyId"] for item in page["Keys"]):
+                carried = self._tags_of_own(aws, ident)
+                raw = self.describe(aws, ident, {}) if carries(carried, wanted) else None
+                if raw is not None:
+                    yield Candidate(ident, raw, carried)
+
+    def _tags_of_own(self, aws: Aws, ident: str) -> dict[str, str]:
+        """Returns the tags of a key; none for a key of AWS's own, whose tags no one may read."""
+        try:
+            return self.current_tags(aws, ident, {}, {})
+        except Exception as error:
+            if error_code(error) != "AccessDeniedException":
+                raise
+            return {}
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
         self._rotate(aws, ident, props)
@@ -72,10 +76,10 @@ class Key(ResourceType):
                 parameters["RotationPeriodInDays"] = int(props["rotationPeriodInDays"])
             aws.call("kms", "EnableKeyRotation", parameters)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         if {"enableKeyRotation", "rotationPeriodInDays"} & set(changed):
             if after.get("enableKeyRotation"):
                 self._rotate(aws, ident, after)
@@ -98,7 +102,7 @@ class Key(ResourceType):
             return bool(raw.get("Enabled", written))
         return super().drift(aws, raw, key, written)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         if self.describe(aws, ident, props) is None:
             return
         days = int(props.get("deletionWindowInDays") or DEFAULT_DELETION_DAYS)
@@ -114,20 +118,18 @@ class Alias(ResourceType):
     names: ClassVar = {"name": "AliasName"}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateAlias")
+    creation = op("CreateAlias")
     updates = (op("UpdateAlias", only="targetKeyId", AliasName="{id}"),)
     id = "{name}"
-    read = op("ListAliases", "Aliases[0]")
-    remove = op("DeleteAlias", AliasName="{id}")
+    reading = op("ListAliases", "Aliases[0]")
+    deletion = op("DeleteAlias", AliasName="{id}")
     outputs: ClassVar = {
         "arn": "AliasArn",
         "targetKeyArn": "arn:aws:kms:{region}:{account}:key/{targetKeyId}",
     }
 
-    def assign_name(self, news: Properties, olds: Properties, urn: str, seed: bytes) -> None:
-        super().assign_name(news, olds, urn, seed)
-        if not str(news["name"]).startswith("alias/") and not wire.has_unknown(news["name"]):
-            news["name"] = f"alias/{news['name']}"
+    def named(self, name: str) -> str:
+        return name if name.startswith("alias/") else f"alias/{name}"
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         for page in aws.client("kms").get_paginator("list_aliases").paginate():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 ARN = "arn:aws:logs:{region}:{account}:log-group:{id}"
 
@@ -19,11 +20,11 @@ class LogGroup(ResourceType):
     names: ClassVar = {"name": "logGroupName"}
     autoname = "name"
     identity = ("name",)
-    create = op("CreateLogGroup")
+    creation = op("CreateLogGroup")
     in_place = "retentionInDays kmsKeyId"
     id = "{name}"
-    read = op("DescribeLogGroups", "logGroups[0]", logGroupNamePrefix="{id}")
-    remove = op("DeleteLogGroup", logGroupName="{id}")
+    reading = op("DescribeLogGroups", "logGroups[0]", logGroupNamePrefix="{id}")
+    deletion = op("DeleteLogGroup", logGroupName="{id}")
     tagging = Tagging(
         tag=op("TagResource", resourceArn=ARN),
         untag=op("UntagResource", resourceArn=ARN),
@@ -44,7 +45,7 @@ class LogGroup(ResourceType):
             parameters = {"logGroupName": ident, "retentionInDays": int(days)}
             aws.call("logs", "PutRetentionPolicy", parameters)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         if "retentionInDays" in changed:

@@ -1,20 +1,16 @@
-"""RDS: Aurora clusters, their instances, the global cluster, parameter and subnet groups."""
+"""RDS: Aurora clusters, their instances, the global cluster."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes
 from lab.provider.aws import Aws, is_not_found
-from lab.provider.resource import Properties, ResourceType, Tagging, op
-
-MANAGED = "Managed by Pulumi"
-PARAMETERS_A_CALL = 20
-"""AWS takes at most 20 parameters in one ModifyDBParameterGroup."""
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 
 def tagging(arn: str) -> Tagging:
-    """RDS's tags, by the ARN's template."""
+    """Returns RDS's tagging by the ARN's template."""
     return Tagging(
         tag=op("AddTagsToResource", ResourceName=arn),
         untag=op("RemoveTagsFromResource", ResourceName=arn),
@@ -45,7 +41,7 @@ class GlobalCluster(RdsType):
         "deletionProtection sourceDbClusterIdentifier engineLifecycleSupport"
     )
     settings = "forceDestroy"
-    create = op("CreateGlobalCluster")
+    creation = op("CreateGlobalCluster")
     updates = (
         op(
             "ModifyGlobalCluster",
@@ -57,8 +53,8 @@ class GlobalCluster(RdsType):
     id = "{globalClusterIdentifier}"
     identity = ("globalClusterIdentifier",)
     autoname = "globalClusterIdentifier"
-    read = op("DescribeGlobalClusters", "GlobalClusters[0]", GlobalClusterIdentifier="{id}")
-    remove = op("DeleteGlobalCluster", GlobalClusterIdentifier="{id}")
+    reading = op("DescribeGlobalClusters", "GlobalClusters[0]", GlobalClusterIdentifier="{id}")
+    deletion = op("DeleteGlobalCluster", GlobalClusterIdentifier="{id}")
     tagging = tagging("arn:aws:rds::{account}:global-cluster:{id}")
     ready = ("Status", frozenset({"available"}), frozenset({"failed"}))
     waits_gone = True
@@ -74,17 +70,17 @@ class GlobalCluster(RdsType):
         ],
     }
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         if props.get("forceDestroy"):
             raw = self.describe(aws, ident, props) or {}
             members = raw.get("GlobalClusterMembers") or []
             for member in sorted(members, key=lambda item: bool(item.get("IsWriter"))):
                 leave_global_cluster(aws, ident, member["DBClusterArn"])
-        super().do_delete(aws, ident, props)
+        super().delete(aws, ident, props)
 
 
 def leave_global_cluster(aws: Aws, global_cluster: str, cluster: str) -> None:
-    """Detach a member; that it's no member any more is success."""
+    """Detaches a member; that it's no member any more is success."""
     try:
         aws.call(
             "rds",
@@ -129,7 +125,7 @@ class Cluster(RdsType):
         "caCertificateIdentifier": "CACertificateIdentifier",
         "serverlessv2ScalingConfiguration": "ServerlessV2ScalingConfiguration",
     }
-    create = op("CreateDBCluster", without="allowMajorVersionUpgrade")
+    creation = op("CreateDBCluster", without="allowMajorVersionUpgrade")
     updates = (
         op(
             "ModifyDBCluster",
@@ -155,7 +151,7 @@ class Cluster(RdsType):
     id = "{clusterIdentifier}"
     identity = ("clusterIdentifier",)
     autoname = "clusterIdentifier"
-    read = op(
+    reading = op(
         "DescribeDBClusters",
         "DBClusters[0]",
         names={
@@ -196,7 +192,7 @@ class Cluster(RdsType):
         ],
     }
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+    def validate(self, props: Properties, region: str) -> Failures:
         if not props.get("skipFinalSnapshot") and not props.get("finalSnapshotIdentifier"):
             return [
                 (
@@ -206,7 +202,7 @@ class Cluster(RdsType):
             ]
         return []
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,
@@ -217,7 +213,7 @@ class Cluster(RdsType):
     ) -> None:
         special = {*self.in_place.split()}
         for call in self.updates:
-            mine = [k for k in changed if k not in special and self.location(aws, call, k)]
+            mine = [k for k in changed if k not in special and self.location(call, k)]
             self.send_update(aws, call, ident, after, mine, {"applyImmediately": True, **state})
         modified: Properties = {}
         if "enabledCloudwatchLogsExports" in changed:
@@ -256,7 +252,7 @@ class Cluster(RdsType):
             return written
         return super().drift(aws, raw, key, written)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props)
         if raw is None:
             return
@@ -294,7 +290,7 @@ class ClusterInstance(RdsType):
         "performanceInsightsEnabled": "EnablePerformanceInsights",
         "performanceInsightsKmsKeyId": "PerformanceInsightsKMSKeyId",
     }
-    create = op("CreateDBInstance")
+    creation = op("CreateDBInstance")
     updates = (
         op(
             "ModifyDBInstance",
@@ -315,7 +311,7 @@ class ClusterInstance(RdsType):
     id = "{identifier}"
     identity = ("identifier",)
     autoname = "identifier"
-    read = op(
+    reading = op(
         "DescribeDBInstances",
         "DBInstances[0]",
         names={
@@ -347,7 +343,7 @@ class ClusterInstance(RdsType):
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         raw = super().describe(aws, ident, props)
         if raw and raw.get("DBClusterIdentifier"):
-            clusters = self._described(
+            clusters = self.ask(
                 aws,
                 op("DescribeDBClusters", "DBClusters[0]",
                    DBClusterIdentifier=raw["DBClusterIdentifier"]),
@@ -373,144 +369,8 @@ class ClusterInstance(RdsType):
         state = {**state, "applyImmediately": props.get("applyImmediately", False)}
         super().send_update(aws, call, ident, props, changed, state)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props)
         if raw is None or raw.get("DBInstanceStatus") == "deleting":
             return
         aws.call("rds", "DeleteDBInstance", {"DBInstanceIdentifier": ident})
-
-
-class _Parameters(RdsType):
-    """A parameter group; ``kind`` is the middle of its operations' names."""
-
-    kind: ClassVar[str]
-    listing: ClassVar[str]
-    inputs = "name family description parameters"
-    in_place = "parameters"
-    autoname = "name"
-    identity = ("name",)
-    id = "{name}"
-    names: ClassVar = {
-        "family": "DBParameterGroupFamily",
-        "parameters.name": "ParameterName",
-        "parameters.value": "ParameterValue",
-    }
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        return super().do_create(aws, {"description": MANAGED, **props})
-
-    def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        self._modify(aws, ident, props.get("parameters") or [])
-
-    def _modify(self, aws: Aws, ident: str, parameters: list[Any]) -> None:
-        self._send(aws, f"Modify{self.kind}", ident, parameters)
-
-    def _send(self, aws: Aws, operation: str, ident: str, parameters: list[Any]) -> None:
-        for start in range(0, len(parameters), PARAMETERS_A_CALL):
-            made = [
-                {
-                    "ParameterName": item["name"],
-                    "ParameterValue": str(item["value"]),
-                    "ApplyMethod": item.get("applyMethod", "immediate"),
-                }
-                for item in parameters[start : start + PARAMETERS_A_CALL]
-            ]
-            aws.call("rds", operation, {f"{self.kind}Name": ident, "Parameters": made})
-
-    def do_update(
-        self,
-        aws: Aws,
-        ident: str,
-        before: Properties,
-        after: Properties,
-        changed: list[str],
-        state: Properties,
-    ) -> None:
-        if "parameters" not in changed:
-            return
-        wanted = after.get("parameters") or []
-        names = {item["name"] for item in wanted}
-        gone = [item for item in before.get("parameters") or [] if item["name"] not in names]
-        if gone:
-            self._send(aws, f"Reset{self.kind}", ident, gone)
-        self._modify(aws, ident, wanted)
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key != "parameters":
-            return super().drift(aws, raw, key, written)
-        answer = aws.call(
-            "rds", self.listing, {f"{self.kind}Name": raw[f"{self.kind}Name"], "Source": "user"}
-        )
-        seen = {item["ParameterName"]: item for item in answer.get("Parameters") or []}
-        made: list[Any] = []
-        for item in written:
-            found = seen.get(item["name"])
-            if found and found.get("ParameterValue") is not None:
-                value = found["ParameterValue"]
-                made.append(item if shapes.same(value, item["value"]) else {**item, "value": value})
-        return made
-
-
-class ClusterParameterGroup(_Parameters):
-    """Parameters of clusters."""
-
-    pulumi_type = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
-    kind, listing = "DBClusterParameterGroup", "DescribeDBClusterParameters"
-    names: ClassVar = {**_Parameters.names, "name": "DBClusterParameterGroupName"}
-    create = op("CreateDBClusterParameterGroup")
-    read = op(
-        "DescribeDBClusterParameterGroups",
-        "DBClusterParameterGroups[0]",
-        DBClusterParameterGroupName="{id}",
-    )
-    remove = op("DeleteDBClusterParameterGroup", DBClusterParameterGroupName="{id}")
-    tagging = Tagging(
-        tag=op("AddTagsToResource", ResourceName="arn:aws:rds:{region}:{account}:cluster-pg:{id}"),
-        untag=op(
-            "RemoveTagsFromResource", ResourceName="arn:aws:rds:{region}:{account}:cluster-pg:{id}"
-        ),
-        list=op(
-            "ListTagsForResource", ResourceName="arn:aws:rds:{region}:{account}:cluster-pg:{id}"
-        ),
-    )
-    outputs: ClassVar = {"arn": "arn:aws:rds:{region}:{account}:cluster-pg:{id}"}
-
-
-class SubnetGroup(RdsType):
-    """The subnets of a cluster."""
-
-    pulumi_type = "aws:rds/subnetGroup:SubnetGroup"
-    inputs = "name description subnetIds"
-    names: ClassVar = {"name": "DBSubnetGroupName", "description": "DBSubnetGroupDescription"}
-    autoname = "name"
-    identity = ("name",)
-    id = "{name}"
-    create = op("CreateDBSubnetGroup")
-    updates = (op("ModifyDBSubnetGroup", only="description subnetIds", DBSubnetGroupName="{id}"),)
-    resets: ClassVar = {"description": MANAGED}
-    read = op("DescribeDBSubnetGroups", "DBSubnetGroups[0]", DBSubnetGroupName="{id}")
-    remove = op("DeleteDBSubnetGroup", DBSubnetGroupName="{id}")
-    tagging = Tagging(
-        tag=op("AddTagsToResource", ResourceName="arn:aws:rds:{region}:{account}:subgrp:{id}"),
-        untag=op(
-            "RemoveTagsFromResource", ResourceName="arn:aws:rds:{region}:{account}:subgrp:{id}"
-        ),
-        list=op("ListTagsForResource", ResourceName="arn:aws:rds:{region}:{account}:subgrp:{id}"),
-    )
-    outputs: ClassVar = {
-        "arn": "arn:aws:rds:{region}:{account}:subgrp:{id}",
-        "vpcId": "VpcId",
-        "description": "DBSubnetGroupDescription",
-    }
-
-    def do_create(self, aws: Aws, props: Properties) -> str:
-        return super().do_create(aws, {"description": MANAGED, **props})
-
-    def sent_with(self, call: Any, changed: list[str]) -> list[str]:
-        return ["description", "subnetIds"]  # AWS wants the subnets in every call
-
-    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
-        if key != "subnetIds":
-            return super().drift(aws, raw, key, written)
-        found = [item["SubnetIdentifier"] for item in raw.get("Subnets") or []]
-        return written if not found or sorted(found) == sorted(written) else found

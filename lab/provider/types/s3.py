@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from lab.provider import models
 from lab.provider.aws import Aws, error_code, is_not_found
-from lab.provider.resource import Properties, ResourceType, Tagging, op, tags_from_aws
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
+from lab.provider.tags import tags_from_aws
 
 HOME_REGION = "us-east-1"
 """The one region that isn't named when a bucket is made."""
@@ -16,7 +19,7 @@ HOSTED_ZONES = {"us-east-1": "Z3AQBSTGFYJSTF", "us-west-2": "Z3BJ6K6RIION7M"}
 
 
 def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
-    """Delete every version and delete marker under ``prefix``."""
+    """Deletes every version and delete marker under ``prefix``."""
     while True:
         parameters = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS_A_CALL}
         page = aws.call("s3", "ListObjectVersions", parameters)
@@ -44,10 +47,10 @@ class Bucket(ResourceType):
     names: ClassVar = {"objectLockEnabled": "ObjectLockEnabledForBucket"}
     autoname = "bucket"
     identity = ("bucket",)
-    create = op("CreateBucket")
+    creation = op("CreateBucket")
     id = "{bucket}"
-    read = op("GetBucketLocation", Bucket="{id}")
-    remove = op("DeleteBucket", Bucket="{id}")
+    reading = op("GetBucketLocation", Bucket="{id}")
+    deletion = op("DeleteBucket", Bucket="{id}")
     tagging = Tagging(
         tag=op("PutBucketTagging", Bucket="{id}"),
         untag=op("DeleteBucketTagging", Bucket="{id}"),
@@ -61,7 +64,7 @@ class Bucket(ResourceType):
         "hostedZoneId": "zone",
     }
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         parameters = self.parameters(aws, op("CreateBucket"), None, props)
         if aws.region != HOME_REGION:
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": aws.region}
@@ -99,8 +102,8 @@ class Bucket(ResourceType):
         # Bucket names are global: one of another region is not this one.
         return ident if (place or HOME_REGION) == aws.region else None
 
-    def read_shape(self, aws: Aws) -> Any:
-        return aws.operation("s3", "CreateBucket").input_shape
+    def read_shape(self) -> Any:
+        return models.input_shape("s3", "CreateBucket")
 
     def current_tags(
         self, aws: Aws, ident: str, raw: Properties, props: Properties
@@ -113,11 +116,11 @@ class Bucket(ResourceType):
             raise
         return tags_from_aws(answer.get("TagSet") or [])
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         try:
-            super().do_delete(aws, ident, props)
+            super().delete(aws, ident, props)
         except Exception as error:
             if error_code(error) != "BucketNotEmpty" or not props.get("forceDestroy"):
                 raise
             empty(aws, ident)
-            super().do_delete(aws, ident, props)
+            super().delete(aws, ident, props)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes
+from lab.provider import models, shapes
 from lab.provider.aws import Aws
-from lab.provider.resource import Op, Properties, ResourceType, fill, op
+from lab.provider.declaration import Failures, Op, Properties, op
+from lab.provider.resource import ResourceType
+from lab.provider.templates import fill
 
 
 class BucketSetting(ResourceType):
@@ -24,11 +26,11 @@ class BucketSetting(ResourceType):
     create_retry = ("OperationAborted", "NoSuchBucket")
     in_place = ""
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         return prop in ("bucket", "region", "expectedBucketOwner", *self.replace.split())
 
     def document(self, props: Properties) -> Properties:
-        """Inputs as they are put."""
+        """Returns the inputs as they are put."""
         return props
 
     def _put(self, aws: Aws, props: Properties) -> None:
@@ -37,27 +39,23 @@ class BucketSetting(ResourceType):
         parameters.setdefault(self.wrapper, {})
         aws.call("s3", self.put.name, parameters)
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         self._put(aws, props)
         return str(fill(self.id, props))
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         self._put(aws, after)
 
-    def update_resource(
-        self, aws: Aws, ident: str, old: Properties, old_inputs: Properties, inputs: Properties
-    ) -> Properties:
-        if old_inputs == inputs:  # completing a creation that AWS didn't finish
-            self._put(aws, inputs)
-        return super().update_resource(aws, ident, old, old_inputs, inputs)
+    def complete(self, aws: Aws, ident: str, props: Properties) -> None:
+        self._put(aws, props)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        found = self._described(aws, self.get, ident, props)
+        found = self.ask(aws, self.get, ident, props)
         if found is None:
             return None
         content = shapes.get(found, self.content) if self.content else found
@@ -65,11 +63,11 @@ class BucketSetting(ResourceType):
             return None
         return {"Bucket": ident, self.wrapper: content}
 
-    def read_shape(self, aws: Aws) -> Any:
-        return aws.operation("s3", self.put.name).input_shape
+    def read_shape(self) -> Any:
+        return models.input_shape("s3", self.put.name)
 
-    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
-        shape = aws.operation("s3", self.put.name).input_shape
+    def check_nested(self, key: str, value: Any) -> Failures:
+        shape = models.input_shape("s3", self.put.name)
         target = shapes.locate(shape, key, self.names) or ""
         try:
             shapes.to_aws(value, shapes.follow(shape, target), self.names, key)
@@ -87,13 +85,13 @@ class BucketVersioning(BucketSetting):
     wrapper = "VersioningConfiguration"
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        found = self._described(aws, self.get, ident, props)
+        found = self.ask(aws, self.get, ident, props)
         if found is None or not found.get("Status"):
             return None
         return {"Bucket": ident, self.wrapper: found}
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
-        found = self._described(aws, self.get, ident, props) or {}
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        found = self.ask(aws, self.get, ident, props) or {}
         if found.get("Status") == "Enabled":
             # Versioning can't be taken away, only suspended.
             parameters = {"Bucket": ident, self.wrapper: {"Status": "Suspended"}}
@@ -111,7 +109,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
     put = op("PutBucketEncryption")
     get = op("GetBucketEncryption", Bucket="{id}")
     wrapper = content = "ServerSideEncryptionConfiguration"
-    remove = op("DeleteBucketEncryption", Bucket="{id}")
+    deletion = op("DeleteBucketEncryption", Bucket="{id}")
 
 
 class BucketReplicationConfig(BucketSetting):
@@ -126,7 +124,7 @@ class BucketReplicationConfig(BucketSetting):
     put = op("PutBucketReplication")
     get = op("GetBucketReplication", Bucket="{id}")
     wrapper = content = "ReplicationConfiguration"
-    remove = op("DeleteBucketReplication", Bucket="{id}")
+    deletion = op("DeleteBucketReplication", Bucket="{id}")
 
 
 class BucketLifecycleConfiguration(BucketSetting):
@@ -138,7 +136,7 @@ class BucketLifecycleConfiguration(BucketSetting):
     put = op("PutBucketLifecycleConfiguration")
     get = op("GetBucketLifecycleConfiguration", Bucket="{id}")
     wrapper = "LifecycleConfiguration"
-    remove = op("DeleteBucketLifecycle", Bucket="{id}")
+    deletion = op("DeleteBucketLifecycle", Bucket="{id}")
 
 
 class BucketPublicAccessBlock(BucketSetting):
@@ -154,7 +152,7 @@ class BucketPublicAccessBlock(BucketSetting):
     put = op("PutPublicAccessBlock")
     get = op("GetPublicAccessBlock", Bucket="{id}")
     wrapper = content = "PublicAccessBlockConfiguration"
-    remove = op("DeletePublicAccessBlock", Bucket="{id}")
+    deletion = op("DeletePublicAccessBlock", Bucket="{id}")
 
 
 class BucketOwnershipControls(BucketSetting):
@@ -166,7 +164,7 @@ class BucketOwnershipControls(BucketSetting):
     put = op("PutBucketOwnershipControls")
     get = op("GetBucketOwnershipControls", Bucket="{id}")
     wrapper = content = "OwnershipControls"
-    remove = op("DeleteBucketOwnershipControls", Bucket="{id}")
+    deletion = op("DeleteBucketOwnershipControls", Bucket="{id}")
 
 
 class BucketPolicy(BucketSetting):
@@ -177,7 +175,7 @@ class BucketPolicy(BucketSetting):
     put = op("PutBucketPolicy")
     get = op("GetBucketPolicy", Bucket="{id}")
     wrapper = content = "Policy"
-    remove = op("DeleteBucketPolicy", Bucket="{id}")
+    deletion = op("DeleteBucketPolicy", Bucket="{id}")
 
 
 class BucketLogging(BucketSetting):
@@ -194,10 +192,10 @@ class BucketLogging(BucketSetting):
     wrapper = "BucketLoggingStatus"
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
-        found = self._described(aws, self.get, ident, props)
+        found = self.ask(aws, self.get, ident, props)
         if not found or not found.get("LoggingEnabled"):
             return None
         return {"Bucket": ident, self.wrapper: {"LoggingEnabled": found["LoggingEnabled"]}}
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         aws.call("s3", "PutBucketLogging", {"Bucket": ident, self.wrapper: {}})

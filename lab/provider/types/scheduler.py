@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, op
+from lab.provider.declaration import Properties, op
+from lab.provider.resource import ResourceType
 
 DEFAULT_GROUP = "default"
 
@@ -23,11 +24,11 @@ class Schedule(ResourceType):
     autoname = "name"
     identity = ("name", "groupName")
     replace = "name groupName"
-    create = op("CreateSchedule")
+    creation = op("CreateSchedule")
     updates = (op("UpdateSchedule", put=True, Name="{name}", GroupName="{groupName}"),)
     id = "{groupName}/{name}"
-    read = op("GetSchedule", Name="{name}", GroupName="{groupName}")
-    remove = op("DeleteSchedule", Name="{name}", GroupName="{groupName}")
+    reading = op("GetSchedule", Name="{name}", GroupName="{groupName}")
+    deletion = op("DeleteSchedule", Name="{name}", GroupName="{groupName}")
     outputs: ClassVar = {"arn": "Arn", "groupName": "GroupName"}
 
     def values(self, aws: Aws, ident: str | None, props: Any) -> Properties:
@@ -38,10 +39,10 @@ class Schedule(ResourceType):
             made["groupName"] = DEFAULT_GROUP
         return made
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         return aws.retry(
             10,  # a role made a moment ago can't be assumed yet
             ("ValidationException",),
-            lambda: super(Schedule, self).do_create(aws, props),
+            lambda: super(Schedule, self).create(aws, props),
             says="assume",
         )

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from lab.provider import shapes, wire
 from lab.provider.aws import Aws, error_code, is_not_found
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 DEFAULT_RECOVERY_DAYS = 30
 
@@ -20,11 +21,11 @@ class Secret(ResourceType):
     settings = "recoveryWindowInDays forceOverwriteReplicaSecret replicas policy"
     autoname = "name"
     identity = ("name",)
-    create = op("CreateSecret")
+    creation = op("CreateSecret")
     updates = (op("UpdateSecret", only="description kmsKeyId type", SecretId="{id}"),)
     id = "ARN"
-    read = op("DescribeSecret", SecretId="{id}")
-    find, found_id = op("DescribeSecret", SecretId="{name}"), "ARN"
+    reading = op("DescribeSecret", SecretId="{id}")
+    search, found_id = op("DescribeSecret", SecretId="{name}"), "ARN"
     tagging = Tagging(
         tag=op("TagResource", SecretId="{id}"),
         untag=op("UntagResource", SecretId="{id}"),
@@ -35,7 +36,7 @@ class Secret(ResourceType):
         {"region", "kmsKeyId", "lastAccessedDate", "status", "statusMessage"}
     )
 
-    def validate(self, aws: Aws, props: Properties) -> list[tuple[str, str]]:
+    def validate(self, props: Properties, region: str) -> Failures:
         found = [
             (f"replicas.{key}", f"replicas.{key} of {self.pulumi_type} is not supported")
             for replica in props.get("replicas") or []
@@ -48,16 +49,16 @@ class Secret(ResourceType):
             found.append(("recoveryWindowInDays", f"AWS takes 0, or 7 to 30 days, got {days}"))
         return found
 
-    def _described(self, aws: Aws, call: Any, ident: str | None, props: Any) -> Properties | None:
-        found = super()._described(aws, call, ident, props)
+    def ask(self, aws: Aws, call: Any, ident: str | None, props: Any) -> Properties | None:
+        found = super().ask(aws, call, ident, props)
         return None if found and found.get("DeletedDate") else found
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         # A secret deleted a moment ago holds its name for a while.
         return aws.retry(
             30,
             ("InvalidRequestException",),
-            lambda: super(Secret, self).do_create(aws, props),
+            lambda: super(Secret, self).create(aws, props),
             says="scheduled for deletion",
         )
 
@@ -70,7 +71,7 @@ class Secret(ResourceType):
             )  # fmt: skip
 
     def _replicate(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Make the replicas exactly those declared."""
+        """Makes the replicas exactly those declared."""
         raw = self.require(aws, ident, props)
         current = {item["Region"]: item for item in raw.get("ReplicationStatus") or []}
         wanted = {item["region"]: item for item in props.get("replicas") or []}
@@ -107,10 +108,10 @@ class Secret(ResourceType):
 
         aws.until(f"replicas of {ident} going away", 60, gone)
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        super().do_update(aws, ident, before, after, changed, state)
+        super().update(aws, ident, before, after, changed, state)
         if "replicas" in changed:
             had = {item["region"]: item for item in before.get("replicas") or []}
             moved = [
@@ -139,7 +140,7 @@ class Secret(ResourceType):
             return written if not seen or shapes.same(seen, written) else seen
         return super().drift(aws, raw, key, written)
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props)
         if raw is None:
             return
@@ -160,14 +161,14 @@ class SecretVersion(ResourceType):
     service = "secretsmanager"
     inputs = "secretId secretString"
     replace = "secretId secretString"
-    create = op("PutSecretValue")
+    creation = op("PutSecretValue")
     id = "{secretId}|{versionId}"
     outputs: ClassVar = {"arn": "ARN", "secretArn": "ARN", "versionId": "VersionId"}
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         return True
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("PutSecretValue")
         answer = self.call(aws, call, None, props)
         return f"{props['secretId']}|{answer['VersionId']}"
@@ -202,7 +203,7 @@ class SecretVersion(ResourceType):
             {"SecretId": secret, "VersionStage": stage, **move},
         )
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props)
         secret, _, version = ident.partition("|")
         for stage in (raw or {}).get("VersionStages") or []:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from lab.provider import wire
 from lab.provider.attributes import AttributesType
 from lab.provider.aws import Aws, error_code
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 TOPIC_ATTRIBUTES = {
     "displayName": "DisplayName",
@@ -35,7 +36,7 @@ TOPIC_ATTRIBUTES = {
 
 
 def default_policy(arn: str, account: str) -> str:
-    """The policy that SNS gives to a topic that has no other."""
+    """Returns the policy that SNS gives to a topic that has no other."""
     return json.dumps(
         {
             "Version": "2008-10-17",
@@ -66,12 +67,12 @@ class Topic(AttributesType):
     inputs = "name"
     autoname = "name"
     identity = ("name",)
-    create = op("CreateTopic")
+    creation = op("CreateTopic")
     attributes: ClassVar = TOPIC_ATTRIBUTES
     fixed_attributes = "fifoTopic"
     id = "TopicArn"
     get_attributes = op("GetTopicAttributes", TopicArn="{id}")
-    remove = op("DeleteTopic", TopicArn="{id}")
+    deletion = op("DeleteTopic", TopicArn="{id}")
     tagging = Tagging(
         tag=op("TagResource", ResourceArn="{id}"),
         untag=op("UntagResource", ResourceArn="{id}"),
@@ -83,10 +84,10 @@ class Topic(AttributesType):
         "policy": "Attributes.Policy",
     }
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateTopic")
         parameters: Properties = {"Name": props["name"], "Attributes": self.wanted(props)}
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         return aws.call("sns", call.name, parameters)["TopicArn"]
 
     def set_attribute(self, aws: Aws, ident: str, values: Any) -> None:
@@ -112,7 +113,7 @@ class TopicPolicy(ResourceType):
     in_place = "policy"
     identity = ("arn",)
     id = "{arn}"
-    read = op("GetTopicAttributes", TopicArn="{id}",
+    reading = op("GetTopicAttributes", TopicArn="{id}",
               names={"arn": "", "policy": "Attributes"})  # fmt: skip
     outputs: ClassVar = {"owner": "Attributes.Owner"}
 
@@ -123,11 +124,11 @@ class TopicPolicy(ResourceType):
             {"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": policy},
         )
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         self._put(aws, props["arn"], props["policy"])
         return props["arn"]
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
         self._put(aws, ident, after["policy"])
@@ -135,7 +136,7 @@ class TopicPolicy(ResourceType):
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         return raw["Attributes"].get("Policy") or written if key == "policy" else written
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         self._put(aws, ident, default_policy(ident, aws.account_id))
 
 
@@ -148,7 +149,7 @@ class TopicSubscription(AttributesType):
     settings = "confirmationTimeoutInMinutes endpointAutoConfirms"
     names: ClassVar = {"topic": "TopicArn"}
     identity = ("topic", "protocol", "endpoint")
-    create = op("Subscribe")
+    creation = op("Subscribe")
     attributes: ClassVar = {
         "rawMessageDelivery": "RawMessageDelivery",
         "filterPolicy": "FilterPolicy",
@@ -169,7 +170,7 @@ class TopicSubscription(AttributesType):
         ),
     }
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         parameters: Properties = {
             "TopicArn": props["topic"],
             "Protocol": props["protocol"],
@@ -189,16 +190,14 @@ class TopicSubscription(AttributesType):
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         props = wire.plain(inputs)
-        found = self._described(
-            aws, op("ListSubscriptionsByTopic", TopicArn=props["topic"]), None, props
-        )
+        found = self.ask(aws, op("ListSubscriptionsByTopic", TopicArn=props["topic"]), None, props)
         for item in (found or {}).get("Subscriptions") or []:
             same = (item["Protocol"], item["Endpoint"]) == (props["protocol"], props["endpoint"])
             if same and item["SubscriptionArn"].startswith("arn:"):
                 return item["SubscriptionArn"]
         return None
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         raw = self.describe(aws, ident, props)
         if raw is None or raw["Attributes"].get("PendingConfirmation") == "true":
             return  # AWS refuses to end what was never confirmed; it forgets it by itself

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from lab.provider import shapes, wire
 from lab.provider.attributes import AttributesType
 from lab.provider.aws import Aws, is_not_found
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Failures, Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 QUEUE_ATTRIBUTES = {
     "delaySeconds": "DelaySeconds",
@@ -29,7 +30,7 @@ QUEUE_ATTRIBUTES = {
 
 
 def set_attributes(aws: Aws, url: str, values: Any) -> None:
-    """Write attributes of a queue."""
+    """Writes attributes of a queue."""
     aws.call("sqs", "SetQueueAttributes", {"QueueUrl": url, "Attributes": dict(values)})
 
 
@@ -41,7 +42,7 @@ class Queue(AttributesType):
     inputs = "name"
     autoname = "name"
     identity = ("name",)
-    create = op("CreateQueue")
+    creation = op("CreateQueue")
     attributes: ClassVar = QUEUE_ATTRIBUTES
     fixed_attributes = "fifoQueue"
     clear: ClassVar = {
@@ -55,7 +56,7 @@ class Queue(AttributesType):
     }
     id = "QueueUrl"
     get_attributes = op("GetQueueAttributes", QueueUrl="{id}", AttributeNames=["All"])
-    remove = op("DeleteQueue", QueueUrl="{id}")
+    deletion = op("DeleteQueue", QueueUrl="{id}")
     create_retry = ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
     tagging = Tagging(
         tag=op("TagQueue", QueueUrl="{id}"),
@@ -64,10 +65,10 @@ class Queue(AttributesType):
     )
     outputs: ClassVar = {"arn": "Attributes.QueueArn", "url": "{id}"}
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateQueue")
         parameters: Properties = {"QueueName": props["name"], "Attributes": self.wanted(props)}
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         return aws.call("sqs", call.name, parameters)["QueueUrl"]
 
     def set_attribute(self, aws: Aws, ident: str, values: Any) -> None:
@@ -91,22 +92,22 @@ class _QueueAttribute(ResourceType):
     attribute: ClassVar[str]
     id = "{queueUrl}"
     identity = ("queueUrl",)
-    read = op("GetQueueAttributes", QueueUrl="{id}", AttributeNames=["All"])
+    reading = op("GetQueueAttributes", QueueUrl="{id}", AttributeNames=["All"])
 
-    def replaces(self, aws: Aws, prop: str) -> bool:
+    def replaces(self, prop: str) -> bool:
         return prop in ("queueUrl", "region")
 
-    def _check_nested(self, aws: Aws, key: str, value: Any) -> list[tuple[str, str]]:
+    def check_nested(self, key: str, value: Any) -> Failures:
         return [(key, f"{key} is a JSON text")]
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         set_attributes(aws, props["queueUrl"], {self.attribute: props[self.key]})
         return props["queueUrl"]
 
-    def do_update(
+    def update(
         self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
     ) -> None:
-        self.do_create(aws, after)
+        self.create(aws, after)
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
         raw = super().describe(aws, ident, props)
@@ -118,7 +119,7 @@ class _QueueAttribute(ResourceType):
         seen = raw["Attributes"].get(self.attribute)
         return written if not seen or shapes.same(seen, written) else seen
 
-    def do_delete(self, aws: Aws, ident: str, props: Properties) -> None:
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         set_attributes(aws, ident, {self.attribute: ""})
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lab.provider.aws import Aws
-from lab.provider.resource import Properties, ResourceType, Tagging, op
+from lab.provider.declaration import Properties, Tagging, op
+from lab.provider.resource import ResourceType
 
 
 class Parameter(ResourceType):
@@ -18,12 +19,12 @@ class Parameter(ResourceType):
     autoname = "name"
     identity = ("name",)
     replace = "name dataType"
-    create = op("PutParameter")
+    creation = op("PutParameter")
     updates = (op("PutParameter", without="dataType", put=True, Overwrite=True),)
     id = "{name}"
-    read = op("GetParameter", "Parameter", names={"insecureValue": "Value"},
+    reading = op("GetParameter", "Parameter", names={"insecureValue": "Value"},
               Name="{id}", WithDecryption=True)  # fmt: skip
-    remove = op("DeleteParameter", Name="{id}")
+    deletion = op("DeleteParameter", Name="{id}")
     tagging = Tagging(
         tag=op("AddTagsToResource", ResourceType="Parameter", ResourceId="{id}"),
         untag=op("RemoveTagsFromResource", ResourceType="Parameter", ResourceId="{id}"),
@@ -41,17 +42,17 @@ class Parameter(ResourceType):
             made["path"] = ident if ident.startswith("/") else f"/{ident}"
         return made
 
-    def do_create(self, aws: Aws, props: Properties) -> str:
+    def create(self, aws: Aws, props: Properties) -> str:
         call = op("PutParameter")
         parameters = self.parameters(aws, call, None, props)
-        self.add_tags(aws, call, parameters, props.get("tagsAll") or {})
+        parameters |= self.tags_of(call, props)
         aws.call("ssm", call.name, parameters)
         return props["name"]
 
     def finish(self, aws: Aws, ident: str, props: Properties) -> None:
-        """Nothing: one call makes it whole."""
+        """Does nothing: one call makes it whole."""
 
-    def do_update(
+    def update(
         self,
         aws: Aws,
         ident: str,

@@ -13,23 +13,20 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
-from lab.engine.events import EngineError, Summary
-from lab.engine.state import STACK_TYPE
-from lab.engine.values import masked
 from ops.engines.engine import OnEvent, Options
-from ops.engines.pulumi_cli import command as pulumi_cli_command
-from ops.engines.pulumi_cli import home as pulumi_cli_home
+from ops.engines.pulumi_cli import command, home
 from ops.engines.pulumi_cli.command import Command
 from ops.engines.pulumi_cli.events import Fault, Translator, one_line
-from ops.stack_file import StackFile
+from ops.stack_file import StackFile, secrets_provider
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.masking import masked
+from pulumi_protocol.urns import STACK_TYPE
 from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 LAST_EVENT_SECONDS = 5.0
@@ -39,7 +36,7 @@ Operate = Callable[[automation.Stack, Translator], Any]
 
 
 class PulumiCli:
-    """One stack's four projects, each moved by Pulumi's CLI."""
+    """An engine that runs Pulumi's CLI in each of the stack's four projects."""
 
     name = "pulumi"
 
@@ -304,27 +301,19 @@ _REMEDIES = {
 """What the CLI says when something is missing → what to do."""
 
 
-def secrets_provider(stack_file: Path) -> str | None:
-    """The secrets provider that a stack file names, or implies by its salt (trap 38)."""
-    document = yaml.safe_load(stack_file.read_text(encoding="utf-8")) or {}
-    if named := document.get("secretsprovider"):
-        return str(named)
-    return "passphrase" if document.get("encryptionsalt") else None
-
-
 def make(
     workspace: Workspace,
     stack_file: StackFile,
     environment: Mapping[str, str],
     options: Options = Options(),  # noqa: B008 - frozen
 ) -> PulumiCli:
-    """The engine for a stack; ``environment`` is what programs and plugins are told besides."""
-    executable = pulumi_cli_command.find()
+    """The engine for a stack; ``environment`` holds what programs and plugins need besides."""
+    executable = command.find()
     if not stack_file.settings.is_lab:
-        variables = {**pulumi_cli_home.operator_environment(workspace), **environment}
+        variables = {**home.operator_environment(workspace), **environment}
         return PulumiCli(workspace, stack_file, Command(executable, variables), options)
-    pulumi_cli_home.prepare(workspace)
-    variables = pulumi_cli_home.lab_environment(workspace, environment)
+    home.prepare(workspace)
+    variables = home.lab_environment(workspace, environment)
     shown = ("PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
     return PulumiCli(
         workspace,

@@ -159,8 +159,8 @@ class Command(PulumiCommand):
 
 
 def _signal(process: subprocess.Popen[Any], number: signal.Signals) -> None:
-    """The first signal is for the CLI alone, which tells its program and plugins; the last one is
-    for all of its group."""
+    """The first signal is for the CLI alone, which passes it to its program and plugins; the last
+    one is for all of its group."""
     try:
         if number == signal.SIGKILL:
             os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""The CLI's engine events as those of ``lab.engine.events``, so that both engines look the same."""
+"""The CLI's events as those of ``pulumi_protocol.events``, so that both engines look the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from pulumi.automation import (
     StepEventStateMetadata,
 )
 
-from lab.engine.events import (
+from ops.engines.engine import OnEvent
+from pulumi_protocol.events import (
     LogEvent,
     Operation,
     Phase,
@@ -29,12 +30,9 @@ from lab.engine.events import (
     Severity,
     Summary,
 )
-from lab.engine.paths import parse, property_diffs
-from lab.engine.values import MASK, masked
-from ops.engines.engine import OnEvent
-
-PROVIDER_PREFIX = "pulumi:providers:"
-STACK_REFERENCE_TYPE = "pulumi:pulumi:StackReference"
+from pulumi_protocol.masking import MASK, masked
+from pulumi_protocol.paths import parse, property_diffs
+from pulumi_protocol.urns import STACK_REFERENCE_TYPE, is_provider_type, name_of
 
 _OPERATIONS = {
     OpType.SAME: Operation.SAME,
@@ -46,7 +44,7 @@ _OPERATIONS = {
     OpType.READ: Operation.READ,
     OpType.READ_REPLACEMENT: Operation.READ,
 }
-"""What is told of; steps that aren't here are parts of one that is."""
+"""What is reported; steps that aren't here are parts of one that is."""
 
 _REPLACING = (DiffKind.ADD_REPLACE, DiffKind.DELETE_REPLACE, DiffKind.UPDATE_REPLACE)
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*[A-Za-z]")
@@ -57,7 +55,7 @@ _GENERIC = re.compile(r"^(update|preview|destroy|refresh|deletion) (failed|cance
 
 @dataclass(frozen=True)
 class Fault:
-    """An error that the CLI told of; ``name`` is empty when it concerns no one resource."""
+    """An error that the CLI reported; ``name`` is empty when it concerns no one resource."""
 
     name: str
     message: str
@@ -69,9 +67,9 @@ class Fault:
 
 
 class Translator:
-    """Takes the events of one operation of one layer, tells them on and counts. Thread-safe.
+    """Takes the events of one operation of one layer, passes them on and counts. Thread-safe.
 
-    ``interrupted`` tells whether the operator pressed Ctrl-C: the CLI then ends the program by a
+    ``interrupted`` returns whether the operator pressed Ctrl-C: the CLI then ends the program by a
     signal, and the traceback that it prints is nobody's fault.
     """
 
@@ -118,14 +116,7 @@ class Translator:
     def summary(self, *, refresh: bool = False) -> Summary:
         """What was done or planned; of a ``refresh``, what had drifted (updated) or was gone."""
         counts = self._refreshed if refresh else self._counts
-        return Summary(
-            created=counts[Operation.CREATE],
-            updated=counts[Operation.UPDATE],
-            replaced=counts[Operation.REPLACE],
-            deleted=counts[Operation.DELETE],
-            same=counts[Operation.SAME],
-            seconds=round(time.monotonic() - self._begun, 3),
-        )
+        return Summary.of(counts, time.monotonic() - self._begun)
 
     # Steps
 
@@ -228,11 +219,6 @@ class Translator:
             self._on_event(LogEvent("warning", urn, message))
 
 
-def name_of(urn: str) -> str:
-    """The resource's name in its program."""
-    return urn.rpartition("::")[2]
-
-
 def cleaned(message: str) -> str:
     """A message without colours and surrounding space."""
     return _COLOUR.sub("", message).strip()
@@ -267,7 +253,7 @@ def _managed(step: StepEventMetadata) -> bool:
     state = _state(step)
     custom = state is not None and bool(state.custom)
     reading = step.op in (OpType.READ, OpType.READ_REPLACEMENT)
-    special = step.type.startswith(PROVIDER_PREFIX) or step.type == STACK_REFERENCE_TYPE
+    special = is_provider_type(step.type) or step.type == STACK_REFERENCE_TYPE
     return custom and not special and not reading
 
 

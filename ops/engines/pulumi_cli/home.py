@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from lab.engine.environment import isolated
-from lab.engine.state import private_directory
 from ops.workspace import Workspace
+from pulumi_protocol.environment import isolated
+from pulumi_protocol.files import private_directory
 
 PLUGIN = "pulumi-resource-aws"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.engine.events import EngineError, Operation, ResourceEvent, Summary
 from ops.engines.engine import OnEvent
+from pulumi_protocol.events import EngineError, Operation, ResourceEvent, Summary
 from tapstack.contracts import LAYERS, field_paths
 
 

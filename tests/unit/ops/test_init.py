@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops import init
-from ops import stack_file as settings_file
+from ops import init, stack_file
 from ops.errors import OperatorError
 from ops.workspace import Workspace
 from tapstack.errors import SettingsError
@@ -29,7 +28,7 @@ def test_the_file_holds_what_was_given_and_is_accepted(space):
     file = init.write("pr-7", VALUES)
     assert file == space.stack_file("pr-7")
     assert "global:domain" not in yaml.safe_load(file.read_text())["config"]
-    assert settings_file.load(space, "pr-7").settings.suffix == "pr7"
+    assert stack_file.load(space, "pr-7").settings.suffix == "pr7"
 
 
 def test_an_existing_file_is_never_overwritten(space):
@@ -63,8 +62,8 @@ def test_the_shipped_production_file_is_refused_until_it_is_filled_in(space):
     destroy."""
     text = (ROOT / "Pulumi.prod.yaml").read_text()
     with pytest.raises(SettingsError, match=r"certificateArns .* or app:allowPlainHttp true"):
-        settings_file.parse("prod", text)
-    settings = settings_file.parse(
+        stack_file.parse("prod", text)
+    settings = stack_file.parse(
         "prod", text.replace("# app:allowPlainHttp", "app:allowPlainHttp")
     ).settings
     assert settings.environment == "prod"

@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
-from invoke.exceptions import Exit
 from watched_driver import LAB
 
 from lab import client
-from lab.engine.events import EngineError
-from lab.errors import LabError, LabInputError
+from lab.errors import LabError
 from ops import lab, session
-from ops.engines import choice as engines
+from ops.engines import choice
 from ops.errors import ExitCode, OperatorError
-from ops.stack_file import parse
-from ops.teardown import destroy as teardown
+from ops.teardown import destroy
 from ops.workspace import Workspace
-from tapstack.errors import SettingsError
+from pulumi_protocol.events import EngineError
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ def test_the_data_layer_is_prepared_before_it_is_destroyed(
     """Trap 2: after a role swap the demoted member is detached first, or AWS refuses."""
     asked: list[Any] = []
     monkeypatch.setattr(
-        teardown, "detach_demoted", lambda clients, settings, pause: asked.append(settings.suffix)
+        destroy, "detach_demoted", lambda clients, settings, pause: asked.append(settings.suffix)
     )
     session.driver_for("lab").before_destroy["data"](asked.append, asked.append)
     assert asked == ["lab"]
@@ -78,7 +75,7 @@ def test_only_stacks_on_aws_have_an_account_to_check(
     monkeypatch.setattr(
         session.account, "check", lambda clients, settings: checked.append(settings.stack_name)
     )
-    monkeypatch.setattr(engines, "make", lambda *given: FakeEngine())
+    monkeypatch.setattr(choice, "engine_for", lambda *given: FakeEngine())
     session.driver_for("lab").permit()
     assert checked == []
     session.driver_for("dev").permit()
@@ -91,7 +88,7 @@ def test_a_stack_on_aws_starts_no_lab(
     """The lab is for lab stacks; programs elsewhere are told of none."""
     given: list[dict[str, str]] = []
     monkeypatch.setattr(
-        session.engines, "make", lambda *arguments: given.append(arguments[3]) or FakeEngine()
+        choice, "engine_for", lambda *arguments: given.append(arguments[3]) or FakeEngine()
     )
     driver = session.driver_for("dev")
     assert started == []
@@ -116,8 +113,8 @@ def test_state_is_moved_between_the_lab_s_engines(
         moved.append((source.name, target.name))
         return dict.fromkeys(layers, 1)
 
-    monkeypatch.setattr(session.engines, "any_of", lambda name, *_: Held(name))
-    monkeypatch.setattr(session.pulumi_cli_state, "move", move)
+    monkeypatch.setattr(choice, "movable", lambda name, *_: Held(name))
+    monkeypatch.setattr(session.state, "move", move)
     assert session.move_state("lab", "pulumi")["network"] == 1
     session.move_state("lab", "embedded")
     assert moved == [("embedded", "pulumi"), ("pulumi", "embedded")]
@@ -125,7 +122,7 @@ def test_state_is_moved_between_the_lab_s_engines(
     def refuse(*_: object) -> None:
         raise EngineError("both hold a state")
 
-    monkeypatch.setattr(session.pulumi_cli_state, "move", refuse)
+    monkeypatch.setattr(session.state, "move", refuse)
     with pytest.raises(OperatorError, match="both hold a state"):
         session.move_state("lab", "embedded")
 
@@ -139,13 +136,6 @@ def test_advice_is_printed_before_the_work(
     )
     session.driver_for("lab")
     assert "warning: data:minCapacity is 2.0 ACU" in capsys.readouterr().err
-
-
-def test_only_lab_stacks_have_a_lab(space: Workspace) -> None:
-    """lab.up of a stack on AWS would start something nobody uses."""
-    assert session.lab_stack("lab").stack == "lab"
-    with pytest.raises(OperatorError, match="the lab is for stacks of environment lab only"):
-        session.lab_stack("dev")
 
 
 @pytest.mark.parametrize(
@@ -163,43 +153,3 @@ def test_a_lab_that_does_not_start_is_one_line(
     with pytest.raises(OperatorError, match=message) as caught:
         session.driver_for("lab")
     assert caught.value.code is code
-
-
-def test_the_lab_s_address_may_be_overridden_but_not_beyond_this_machine() -> None:
-    """First light: in the lab nothing calls beyond 127.0.0.1."""
-    stack_file = parse("lab", LAB)
-    assert lab.endpoint(stack_file, {}) == "http://127.0.0.1:1"
-    assert lab.endpoint(stack_file, {lab.ENDPOINT_VARIABLE: "http://localhost:2/"}) == (
-        "http://localhost:2"
-    )
-    with pytest.raises(OperatorError, match="on this machine only"):
-        lab.endpoint(stack_file, {lab.ENDPOINT_VARIABLE: "http://example.com:2"})
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (OperatorError("x", ExitCode.BUSY), 4),
-        (SettingsError("x"), 2),
-        (EngineError("x"), 1),
-        (LabError("x"), 1),
-        (LabInputError("x"), 2),
-        (KeyboardInterrupt(), 130),
-    ],
-)
-def test_every_fault_is_one_line_and_an_exit_code(fault: BaseException, code: int) -> None:
-    """STYLE: never a traceback."""
-
-    @session.reported
-    def body() -> None:
-        raise fault
-
-    with pytest.raises(Exit) as caught:
-        body()
-    assert caught.value.code == code
-    assert caught.value.message in ("x", "interrupted")
-
-
-def test_a_task_s_answer_is_passed_on() -> None:
-    """The wrapper changes nothing where nothing fails."""
-    assert session.reported(lambda value: value + 1)(1) == 2

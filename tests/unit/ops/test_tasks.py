@@ -17,18 +17,22 @@ from invoke.exceptions import Exit
 from watched_driver import Watched, watched
 
 import tasks
-from lab.engine.events import EngineError
-from ops import init, session, show
-from ops.cloud import inventory
-from ops.deploy import drift
+from ops import init, lab, session
+from ops.cloud import inventory, redrive
+from ops.deploy import drift, status
+from ops.deploy.driver import Driver
 from ops.doctor import examination as doctor
 from ops.errors import OperatorError
 from ops.policies import table as policy
 from ops.quality import benches, checks
+from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}
 """Words that follow `./inv` in sentences."""
+CLIENTS = object()
+DRIVER = Watched.__new__(Watched)
+"""What tasks hand on without looking into it."""
 ALL = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 
 
@@ -108,16 +112,18 @@ def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
 @pytest.mark.parametrize(
     ("call", "module", "function", "given"),
     [
-        (lambda: tasks.outputs(Context(), json=True), show, "outputs", ("lab", None, True)),
-        (lambda: tasks.inventory(Context()), show, "inventory", ("lab", False)),
-        (lambda: tasks.status(Context()), show, "status", ("lab", None, False)),
+        (lambda: tasks.outputs(Context(), json=True), Driver, "show_outputs", (DRIVER, True)),
+        (lambda: tasks.inventory(Context()), inventory, "show", (CLIENTS, "lab", False)),
+        (lambda: tasks.status(Context()), status, "show", (DRIVER, False)),
+        (lambda: tasks.drift(Context(), json=True), drift, "show", (DRIVER, True)),
+        (lambda: tasks.events_redrive(Context()), redrive, "show", (CLIENTS, "lab", False)),
         (lambda: tasks.doctor(Context(), json=True), doctor, "show", ("lab", True)),
-        (lambda: tasks.lab_up(Context(), clock=2.0), show, "lab_up", ("lab", 2.0)),
-        (lambda: tasks.lab_down(Context()), show, "lab_down", ()),
-        (lambda: tasks.lab_status(Context()), show, "lab_status", (False,)),
-        (lambda: tasks.lab_outage(Context(), "r"), show, "lab_outage", ("r", None)),
-        (lambda: tasks.lab_restore(Context(), "r"), show, "lab_restore", ("r",)),
-        (lambda: tasks.lab_clock(Context(), 3.0), show, "lab_clock", (3.0,)),
+        (lambda: tasks.lab_up(Context(), clock=2.0), lab, "up", ("lab", 2.0)),
+        (lambda: tasks.lab_down(Context()), lab, "down", ()),
+        (lambda: tasks.lab_status(Context()), lab, "status", (False,)),
+        (lambda: tasks.lab_outage(Context(), "r"), lab, "outage", ("r", None)),
+        (lambda: tasks.lab_restore(Context(), "r"), lab, "restore", ("r",)),
+        (lambda: tasks.lab_clock(Context(), 3.0), lab, "clock", (3.0,)),
         (lambda: tasks.bench(Context(), "kills"), benches, "run", ("kills",)),
     ],
 )
@@ -126,6 +132,8 @@ def test_looking_tasks_pass_their_flags_on(
 ) -> None:
     """STYLE: tasks are thin; a fault of what they call is one line."""
     asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(session, "driver_for", lambda stack, engine: DRIVER)
+    monkeypatch.setattr(session, "clients_for", lambda stack: (CLIENTS, stack))
     monkeypatch.setattr(module, function, lambda *arguments: asked.append(arguments))
     call()
     assert asked == [given]
@@ -144,9 +152,10 @@ def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> Non
     from ops.policies import table as policy
 
     asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(session, "driver_for", lambda *given: given)
     monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
     tasks.policy(Context(), markdown=True)
-    assert asked == [(("lab", None), {"as_json": False, "markdown": True})]
+    assert asked == [((("lab", None),), {"as_json": False, "markdown": True})]
 
 
 def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +225,7 @@ def test_listing_the_tasks_imports_neither_pulumi_nor_boto() -> None:
 def test_every_error_that_names_a_command_names_one_that_exists() -> None:
     """N7: a next command that doesn't exist would be worse than none."""
     names = set(ALL)
-    for path in (*(ROOT / "ops").glob("*.py"), ROOT / "tasks.py"):
+    for path in (*(ROOT / "ops").glob("**/*.py"), ROOT / "tasks.py"):
         for command in re.findall(r"\./inv ([a-z][a-z.-]*[a-z])", path.read_text()):
             assert command in names | PROSE, f"{path.name}: ./inv {command}"
 
@@ -224,9 +233,10 @@ def test_every_error_that_names_a_command_names_one_that_exists() -> None:
 def test_policy_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """N8: as a table, as JSON, or as the document's table."""
     asked: list[Any] = []
+    monkeypatch.setattr(session, "driver_for", lambda *given: given)
     monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
     tasks.policy(Context(), markdown=True)
-    assert asked == [(("lab", None), {"as_json": False, "markdown": True})]
+    assert asked == [((("lab", None),), {"as_json": False, "markdown": True})]
 
 
 def test_a_part_of_the_chain(driver: Watched) -> None:
@@ -254,9 +264,10 @@ def test_flags_are_named_as_people_write_them() -> None:
 def test_drift_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """NAMES: drift."""
     asked: list[Any] = []
+    monkeypatch.setattr(session, "driver_for", lambda *given: given)
     monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
     tasks.drift(Context(), json=True)
-    assert asked == [("lab", None, True)]
+    assert asked == [(("lab", None), True)]
 
 
 def test_init_says_what_to_run_next(

@@ -30,7 +30,7 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2, source_pb2
 
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE, Number, Texts, check, field_paths
-from tapstack.regions import PROJECT_TAG
+from tapstack.well_known import PROJECT
 
 ROOT = Path(__file__).parents[3]
 ORGANIZATION = "organization"
@@ -280,6 +280,7 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     "key_arn": lambda region: (
         f"arn:aws:kms:{region}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
     ),
+    "database_name": lambda _: "app",
     "global_cluster_id": lambda region: f"aurora-global-{region}-{SUFFIX}",
     "global_writer_endpoint": lambda region: (
         f"aurora-global-{region}-{SUFFIX}.global-x.global.rds.amazonaws.com"
@@ -296,8 +297,8 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     ),
     "log_group_name": lambda region: f"/aws/lambda/function-api-{region}-{SUFFIX}",
     "zone_id": lambda _: "Z0123456789ABCDEFGHIJ",
-    "domain": lambda _: f"{PROJECT_TAG}-{SUFFIX}.net",
-    "fqdn": lambda _: f"app.{PROJECT_TAG}-{SUFFIX}.net",
+    "domain": lambda _: f"{PROJECT}-{SUFFIX}.net",
+    "fqdn": lambda _: f"app.{PROJECT}-{SUFFIX}.net",
     "topic_arn": lambda region: f"arn:aws:sns:{region}:{ACCOUNT}:topic-alarms-{region}-{SUFFIX}",
     "bus_arn": lambda region: (
         f"arn:aws:events:{region}:{ACCOUNT}:event-bus/bus-app-{region}-{SUFFIX}"

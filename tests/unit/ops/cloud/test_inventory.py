@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from fake_clients import FakeClients, refusal, tags
+from invoke.context import Context
+from lab_answers import RUNNING
+from watched_driver import LAB
 
+import tasks
+from lab import client
+from ops import session
 from ops.cloud import inventory
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.workspace import Workspace
 
 EMPTY: dict[tuple[str, str], dict[str, Any]] = {
     ("resourcegroupstaggingapi", ""): {"get_resources": {"ResourceTagMappingList": []}},
@@ -211,3 +220,28 @@ def test_found_things_print_as_json() -> None:
         "service": "s3",
         "arn": "arn",
     }
+
+
+@pytest.mark.parametrize("stack", ["lab", "dev"])
+def test_the_inventory_is_a_table_or_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str
+) -> None:
+    """`inventory` asks the lab that runs, or the account."""
+    asked: list[str | None] = []
+    space = Workspace(tmp_path, tmp_path)
+    (tmp_path / "Pulumi.lab.yaml").write_text(LAB)
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
+    )
+    monkeypatch.setattr(session.workspace, "find", lambda: space)
+    monkeypatch.setattr(client, "start", lambda *_, **__: RUNNING)
+    monkeypatch.setattr(session, "Clients", lambda _file, endpoint: asked.append(endpoint))
+    found = [inventory.Found("us-east-1", "s3", "arn:aws:s3:::b")]
+    monkeypatch.setattr(inventory, "take", lambda _clients, suffix: found)
+    tasks.inventory(Context(), stack, json=True)
+    assert json.loads(capsys.readouterr().out)[0]["arn"] == "arn:aws:s3:::b"
+    tasks.inventory(Context(), stack)
+    printed = capsys.readouterr().out
+    assert "arn:aws:s3:::b" in printed
+    assert f"1 resources of {stack}" in printed
+    assert asked == [RUNNING.endpoint if stack == "lab" else None] * 2

@@ -15,7 +15,7 @@ from watched_driver import LAB
 
 import tasks
 from lab import client
-from ops import session, show
+from ops import session
 from ops.cloud import redrive as redrives
 from ops.cloud.redrive import Redriven, redrive
 from ops.errors import OperatorError
@@ -188,9 +188,8 @@ def test_the_task_prints_a_table_or_json(
         "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
     )
     monkeypatch.setattr(session.workspace, "find", lambda: space)
-    monkeypatch.setattr(show.workspace, "find", lambda: space)
     monkeypatch.setattr(client, "start", lambda *_, **__: RUNNING)
-    monkeypatch.setattr(show, "Clients", lambda _file, endpoint: asked.append(endpoint))
+    monkeypatch.setattr(session, "Clients", lambda _file, endpoint: asked.append(endpoint))
     monkeypatch.setattr(
         redrives, "redrive", lambda _clients, suffix: [Redriven("us-east-1", f"q-{suffix}", 3)]
     )

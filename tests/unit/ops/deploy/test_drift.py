@@ -7,9 +7,8 @@ from fake_engine import FakeEngine
 from invoke.exceptions import Exit
 from watched_driver import watched
 
-from lab.engine.events import EngineError, Summary
-from ops import session
 from ops.deploy import drift
+from pulumi_protocol.events import EngineError, Summary
 
 
 @pytest.fixture
@@ -17,7 +16,6 @@ def drifted(tmp_path, monkeypatch):
     """A driver over two deployed layers, and a way to say what a refresh finds."""
     engine = FakeEngine("network", "data")
     driver = watched(tmp_path, engine)
-    monkeypatch.setattr(session, "driver_for", lambda *_: driver)
 
     def finds(layer: str, summary: Summary) -> None:
         found[layer] = summary
@@ -35,7 +33,7 @@ def drifted(tmp_path, monkeypatch):
 def test_without_drift_only_deployed_layers_are_looked_at(drifted):
     """NAMES: drift; nothing is refreshed for real."""
     driver, _ = drifted
-    drift.show("lab", None, False)
+    drift.show(driver, False)
     assert driver.engine.calls == [("drift", "network"), ("drift", "data")]
     assert "no drift" in driver.out
 
@@ -45,7 +43,7 @@ def test_drift_ends_with_its_own_code_and_names_the_next_commands(drifted):
     driver, finds = drifted
     finds("data", Summary(updated=2))
     with pytest.raises(Exit) as ended:
-        drift.show("lab", None, False)
+        drift.show(driver, False)
     assert ended.value.code == 5
     assert "./inv preview-all" in driver.err
 
@@ -56,7 +54,7 @@ def test_json_stands_alone_on_standard_output(drifted, capsys):
     finds("data", Summary(deleted=1))
     standard = driver.console.file
     with pytest.raises(Exit):
-        drift.show("lab", None, True)
+        drift.show(driver, True)
     assert json.loads(capsys.readouterr().out)["changed"] == {"network": 0, "data": 1}
     assert standard.getvalue() == ""
 
@@ -66,13 +64,12 @@ def test_a_failed_look_is_no_drift(drifted):
     driver, _ = drifted
     driver.engine.fails["drift", "network"] = EngineError("network: no")
     with pytest.raises(Exit) as ended:
-        drift.show("lab", None, False)
+        drift.show(driver, False)
     assert ended.value.code == 1
 
 
-def test_nothing_deployed(tmp_path, monkeypatch):
+def test_nothing_deployed(tmp_path):
     """N5: no layer, no drift."""
     driver = watched(tmp_path, FakeEngine())
-    monkeypatch.setattr(session, "driver_for", lambda *_: driver)
-    drift.show("lab", None, False)
+    drift.show(driver, False)
     assert "nothing is deployed" in driver.out

@@ -10,11 +10,11 @@ import pytest
 from fake_engine import FakeEngine
 from watched_driver import watched
 
-from lab.engine.events import EngineError
-from lab.engine.lock import locked
 from ops.deploy import driver as drivers
 from ops.deploy.sequence import LayerResult, Outcome
 from ops.errors import ExitCode, OperatorError
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
 
 LAYERS = ["network", "data", "app", "global"]
 
@@ -242,8 +242,21 @@ def test_an_interrupted_sequence_has_its_own_exit_code() -> None:
     assert drivers.exit_code(results) is ExitCode.INTERRUPTED
 
 
-def test_programs_of_the_lab_are_told_its_address() -> None:
-    """NAMES: the lab's address comes from an environment variable over what the state says."""
-    assert drivers.lab_environment("http://127.0.0.1:1") == {
-        "WARM_STANDBY_LAB_ENDPOINT": "http://127.0.0.1:1"
-    }
+def test_outputs_are_printed_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R8: as lines for people, as JSON for pipelines, and always into the file."""
+    driver = watched(tmp_path, FakeEngine("network", "app"))
+    driver.show_outputs(as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(driver.workspace.flat_outputs.read_text())
+    driver.show_outputs(as_json=False)
+    assert "VpcPeeringConnectionId" in driver.out
+    assert driver.err == ""
+
+
+def test_outputs_of_nothing_name_the_command_that_deploys(tmp_path: Path) -> None:
+    """N7: the next command."""
+    driver = watched(tmp_path, FakeEngine())
+    driver.show_outputs(as_json=False)
+    assert "nothing is deployed: run ./inv deploy-all" in driver.err

@@ -7,10 +7,10 @@ from concurrent.futures import Future, wait
 
 import pytest
 
-from lab.engine.events import EngineError, Summary
 from ops.deploy import sequence
 from ops.deploy.sequence import Outcome
 from ops.errors import OperatorError
+from pulumi_protocol.events import EngineError, Summary
 
 CHAIN = {"network": (), "data": ("network",), "app": ("network", "data"), "global": ("data", "app")}
 DIAMOND = {"base": (), "left": ("base",), "right": ("base",), "top": ("left", "right")}

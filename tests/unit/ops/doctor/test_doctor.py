@@ -21,7 +21,7 @@ from ops.doctor import account as doctor_account
 from ops.doctor import backend as doctor_backend
 from ops.doctor import examination as doctor
 from ops.doctor import machine as doctor_machine
-from ops.doctor.finding import Finding, State, missing, well
+from ops.doctor.finding import Finding, State, missing, ok
 from ops.engines.pulumi_cli import command as pulumi_cli_command
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
@@ -37,9 +37,9 @@ def states(findings: Iterator[Finding] | list[Finding]) -> dict[str, State]:
     order = list(State)
     worst: dict[str, State] = {}
     for finding in findings:
-        before = worst.get(finding.what, State.WELL)
+        before = worst.get(finding.what, State.OK)
         worst[finding.what] = max(before, finding.state, key=order.index)
-        assert bool(finding.remedy) == (finding.state is not State.WELL), finding
+        assert bool(finding.remedy) == (finding.state is not State.OK), finding
     return worst
 
 
@@ -63,7 +63,7 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def test_a_machine_that_has_everything(space: Workspace) -> None:
     """Python, packages, Node and disk, each with what was found."""
-    assert set(states(doctor_machine.examine(space)).values()) == {State.WELL}
+    assert set(states(doctor_machine.examine(space)).values()) == {State.OK}
 
 
 def test_packages_other_than_pinned_are_named(space: Workspace) -> None:
@@ -98,7 +98,7 @@ def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
         found = states(doctor_machine.lab(space, f"http://127.0.0.1:{port}"))
         assert found[f"port {port}"] is State.MISSING
     found = states(doctor_machine.lab(space, f"http://127.0.0.1:{port}"))
-    assert found[f"port {port}"] is State.WELL
+    assert found[f"port {port}"] is State.OK
     assert len(found) == 3
 
 
@@ -106,10 +106,10 @@ def test_a_running_lab_needs_no_ports(space: Workspace, monkeypatch: pytest.Monk
     """Its own parts are told instead."""
     monkeypatch.setattr(client, "status", lambda _: RUNNING)
     (found,) = doctor_machine.lab(space, RUNNING.endpoint)
-    assert (found.state, found.detail) == (State.ADVICE, "not well: database")
+    assert (found.state, found.detail) == (State.ADVICE, "unhealthy: database")
     monkeypatch.setitem(RUNNING.parts["database"], "healthy", True)
     (found,) = doctor_machine.lab(space, RUNNING.endpoint)
-    assert (found.what, found.state) == ("lab", State.WELL)
+    assert (found.what, found.state) == ("lab", State.OK)
 
 
 def test_the_cli_with_language_host_and_plugin(
@@ -128,8 +128,8 @@ def test_the_cli_with_language_host_and_plugin(
     plugin = tmp_path / "plugins" / f"resource-aws-v{doctor_machine.version('pulumi-aws')}"
     plugin.mkdir(parents=True)
     assert states(doctor_machine.cli(environment)) == {
-        "Pulumi's CLI": State.WELL,
-        "AWS plugin": State.WELL,
+        "Pulumi's CLI": State.OK,
+        "AWS plugin": State.OK,
     }
 
 
@@ -150,7 +150,7 @@ def bucket_in(answer: Any) -> Clients:
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        ({"LocationConstraint": "us-west-2"}, State.WELL),
+        ({"LocationConstraint": "us-west-2"}, State.OK),
         ({"LocationConstraint": None}, State.ADVICE),
         (refusal("NoSuchBucket"), State.MISSING),
     ],
@@ -181,7 +181,7 @@ def test_other_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert doctor_backend.chosen(token) == "https://api.pulumi.com"
 
 
-@pytest.mark.parametrize(("status", "state"), [(404, State.WELL), (503, State.MISSING)])
+@pytest.mark.parametrize(("status", "state"), [(404, State.OK), (503, State.MISSING)])
 def test_a_service_that_answers(status: int, state: State) -> None:
     """Whether it is reached is the question, not what its first page says."""
     import http.server
@@ -220,16 +220,16 @@ def test_a_service_that_doesn_t_answer() -> None:
                 """Closed."""
 
         patch.setattr(doctor_backend.urllib.request, "urlopen", lambda *_, **__: Answer())
-        assert doctor_backend.examine(bucket_in({}), environment).state is State.WELL
+        assert doctor_backend.examine(bucket_in({}), environment).state is State.OK
 
 
 @pytest.mark.parametrize(
     ("file", "environment", "state"),
     [
-        ("secretsprovider: awskms://alias/states", {}, State.WELL),
-        ("config: {}", {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}, State.WELL),
-        ("config: {}", {"PULUMI_CONFIG_PASSPHRASE": "long and odd"}, State.WELL),
-        ("encryptionsalt: v1", {"PULUMI_CONFIG_PASSPHRASE_FILE": "/run/secret"}, State.WELL),
+        ("secretsprovider: awskms://alias/states", {}, State.OK),
+        ("config: {}", {"PULUMI_BACKEND_URL": "https://api.pulumi.com"}, State.OK),
+        ("config: {}", {"PULUMI_CONFIG_PASSPHRASE": "long and odd"}, State.OK),
+        ("encryptionsalt: v1", {"PULUMI_CONFIG_PASSPHRASE_FILE": "/run/secret"}, State.OK),
         ("encryptionsalt: v1", {"PULUMI_CONFIG_PASSPHRASE": ""}, State.MISSING),
         ("config: {}", {"PULUMI_BACKEND_URL": "s3://states"}, State.MISSING),
     ],
@@ -306,12 +306,12 @@ def test_an_account_that_has_everything() -> None:
     """Zones, quotas, classes and names in both regions; only the account's number is advised."""
     found = examined()
     assert found.pop("account") is State.ADVICE
-    assert set(found.values()) == {State.WELL}
+    assert set(found.values()) == {State.OK}
     assert {"zones of us-east-1", "zones of us-west-2", "VPCs", "classes in us-west-2"} <= set(
         found
     )
     bound = parse("dev", DEV.replace("}", f", TapStack:accountId: '{ACCOUNT}'}}")).settings
-    assert examined(bound)["account"] is State.WELL
+    assert examined(bound)["account"] is State.OK
 
 
 def test_without_credentials_nothing_else_is_asked() -> None:
@@ -335,13 +335,13 @@ def test_three_nat_gateways_need_three_addresses() -> None:
     """What is needed follows from the configuration."""
     assert examined(quotas={"L-0263D0A3": 2.0})["Elastic IPs"] is State.MISSING
     none = parse("dev", DEV.replace("natGateways: 3", "natGateways: 1")).settings
-    assert examined(none, quotas={"L-0263D0A3": 2.0})["Elastic IPs"] is State.WELL
+    assert examined(none, quotas={"L-0263D0A3": 2.0})["Elastic IPs"] is State.OK
 
 
 def test_what_is_deployed_needs_nothing_more() -> None:
     """A doctor's visit to a deployed environment finds no quota exceeded by itself."""
     found = examined(vpcs=[{}] * 5, quotas={"L-F678F1CE": 5.0}, deployed=[{}])
-    assert found["VPCs"] is State.WELL
+    assert found["VPCs"] is State.OK
 
 
 def test_a_standby_with_smaller_quotas_is_advised() -> None:
@@ -353,7 +353,7 @@ def test_a_standby_with_smaller_quotas_is_advised() -> None:
 def test_a_quota_that_was_never_raised_is_aws_s_default() -> None:
     """GetServiceQuota has no applied value of some quotas; the default may be too small as well."""
     unset = {"L-53DA6B97": refusal("NoSuchResourceException")}
-    assert examined(quotas=unset)["load balancers"] is State.WELL
+    assert examined(quotas=unset)["load balancers"] is State.OK
     assert examined(quotas=unset, default=0.0)["load balancers"] is State.MISSING
 
 
@@ -362,7 +362,7 @@ def test_what_aws_refuses_to_tell_is_advised() -> None:
     found = examined(quotas={"L-53DA6B97": refusal()}, bucket=refusal("500"))
     assert found["load balancers"] is State.ADVICE
     assert found["bucket-content-us-east-1-dev"] is State.ADVICE
-    assert found["VPCs"] is State.WELL
+    assert found["VPCs"] is State.OK
     blind = account()
     fakes = cast(Any, blind)
     fakes._table["ec2", "us-west-2"]["describe_vpcs"] = refusal()
@@ -374,7 +374,7 @@ def test_zones_and_classes_that_aren_t_there() -> None:
     few = {"AvailabilityZones": [{"ZoneName": "us-west-2d", "State": "available"}]}
     found = examined(zones={"us-west-2": few}, classes=[])
     assert found["zones of us-west-2"] is State.MISSING
-    assert found["zones of us-east-1"] is State.WELL
+    assert found["zones of us-east-1"] is State.OK
     assert found["classes in us-east-1"] is State.MISSING
 
 
@@ -382,8 +382,8 @@ def test_zones_and_classes_that_aren_t_there() -> None:
     ("preference", "state"),
     [
         ({"Aurora": False, "RDS": True}, State.ADVICE),
-        ({"Aurora": True}, State.WELL),
-        ({}, State.WELL),
+        ({"Aurora": True}, State.OK),
+        ({}, State.OK),
     ],
 )
 def test_aws_backup_must_be_let_at_aurora(preference: dict[str, bool], state: State) -> None:
@@ -392,7 +392,7 @@ def test_aws_backup_must_be_let_at_aurora(preference: dict[str, bool], state: St
     assert examined(backup=preference)["AWS Backup"] is state
 
 
-@pytest.mark.parametrize(("answer", "state"), [(refusal("403"), State.MISSING), ({}, State.WELL)])
+@pytest.mark.parametrize(("answer", "state"), [(refusal("403"), State.MISSING), ({}, State.OK)])
 def test_names_of_buckets_are_the_world_s(answer: Any, state: State) -> None:
     """A name that somebody else has can't be had."""
     assert examined(bucket=answer)["bucket-access-logs-us-west-2-dev"] is state
@@ -427,9 +427,9 @@ def test_a_stack_on_aws_is_examined_to_the_end(
 ) -> None:
     """Each finding has its remedy below it; the last line and the code say that it won't work."""
     monkeypatch.setattr(doctor_machine, "cli", lambda: iter([missing("CLI", "none", "get one")]))
-    monkeypatch.setattr(doctor_backend, "examine", lambda _: well("state backend", "there"))
-    monkeypatch.setattr(doctor_backend, "encryption", lambda _: well("secrets", "a key"))
-    monkeypatch.setattr(doctor_account, "examine", lambda *_: iter([well("account", ACCOUNT)]))
+    monkeypatch.setattr(doctor_backend, "examine", lambda _: ok("state backend", "there"))
+    monkeypatch.setattr(doctor_backend, "encryption", lambda _: ok("secrets", "a key"))
+    monkeypatch.setattr(doctor_account, "examine", lambda *_: iter([ok("account", ACCOUNT)]))
     with pytest.raises(OperatorError, match="stack dev can't be deployed from here: CLI") as caught:
         doctor.show("dev", as_json=False)
     assert caught.value.code is ExitCode.ENVIRONMENT

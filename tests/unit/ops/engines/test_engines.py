@@ -8,22 +8,21 @@ from typing import Any
 import pytest
 from watched_driver import stack_file
 
-from lab.engine.events import Summary
-from ops.engines import choice as engines
-from ops.engines import embedded
+from ops.engines import choice, embedded
 from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.workspace import WORKSPACE_VARIABLE, Workspace, find
+from pulumi_protocol.events import Summary
 
 DEV = "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
 
 
 def test_the_lab_is_embedded_and_everything_else_is_pulumi_s() -> None:
     """DESIGN, engines: nobody must ask for the right one."""
-    assert engines.choose(None, stack_file()) == "embedded"
-    assert engines.choose("", parse("dev", DEV)) == "pulumi"
-    assert engines.choose("pulumi", stack_file()) == "pulumi"
+    assert choice.choose(None, stack_file()) == "embedded"
+    assert choice.choose("", parse("dev", DEV)) == "pulumi"
+    assert choice.choose("pulumi", stack_file()) == "pulumi"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def test_the_lab_is_embedded_and_everything_else_is_pulumi_s() -> None:
 def test_the_embedded_engine_is_refused_for_anything_but_the_lab(name: str, line: str) -> None:
     """First light: a local test engine never touches an account."""
     with pytest.raises(OperatorError, match=line) as caught:
-        engines.choose(name, parse("dev", DEV))
+        choice.choose(name, parse("dev", DEV))
     assert caught.value.code is ExitCode.BAD_INPUT
 
 
@@ -43,12 +42,12 @@ def test_the_engine_of_a_lab_stack_is_made(tmp_path: Path, monkeypatch: pytest.M
     space = Workspace(tmp_path, tmp_path)
     asked: list[str] = []
     monkeypatch.setattr(
-        engines.pulumi_cli_state, "refuse_other", lambda _space, stack, name: asked.append(name)
+        choice.state, "refuse_other", lambda _space, stack, name: asked.append(name)
     )
-    assert engines.make("embedded", space, stack_file(), {}).name == "embedded"
+    assert choice.engine_for("embedded", space, stack_file(), {}).name == "embedded"
     assert asked == ["embedded"]
-    monkeypatch.setattr(engines, "any_of", lambda name, *_: name)
-    assert str(engines.make("pulumi", space, parse("dev", DEV), {})) == "pulumi"
+    monkeypatch.setattr(choice, "movable", lambda name, *_: name)
+    assert str(choice.engine_for("pulumi", space, parse("dev", DEV), {})) == "pulumi"
     assert asked == ["embedded"]
 
 

@@ -114,13 +114,13 @@ def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
 def test_a_failed_suite_fails_the_run(functions: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run with failed tests, or with coverage below its line, ends with exit code 5."""
     commands = Commands({"-m pytest": (1, ""), "npm test": (1, "# pass 4\n# fail 1\n")})
-    with pytest.raises(OperatorError, match="not well: unit, functions"):
+    with pytest.raises(OperatorError, match="failed: unit, functions"):
         checks.test(commands, unit=True, integration=False, match="")
     # 15 of 20 passed, 2 failed and 3 were skipped; the functions had 4 and 1.
     assert capsys.readouterr().out.splitlines()[-1] == "19 passed, 3 failed"
     covered = Commands({"coverage report": (2, "")})
     object.__setattr__(covered, "passed", 1)
-    with pytest.raises(OperatorError, match="not well: unit"):
+    with pytest.raises(OperatorError, match="failed: unit"):
         checks.test(covered, unit=True, integration=False, match="")
     assert capsys.readouterr().out.splitlines()[-1] == "17 passed, 1 failed"
 
@@ -131,7 +131,7 @@ def test_coverage_of_the_lab_that_was_never_measured_fails_the_run(
     """R9.5: with no data of the lab's processes there is nothing to hold against the line."""
     commands = Commands({"coverage combine": (1, ""), "npm test": (0, "# pass 5\n# fail 0\n")})
     object.__setattr__(commands, "passed", 1)
-    with pytest.raises(OperatorError, match="not well: coverage of lab"):
+    with pytest.raises(OperatorError, match="failed: coverage of lab"):
         checks.test(commands, unit=False, integration=False, match="")
     assert capsys.readouterr().out.splitlines()[-1] == "39 passed, 1 failed"
 

@@ -5,11 +5,11 @@ from typing import Any, cast
 import pytest
 from fake_clients import FakeClients, refusal
 
-from lab.engine.events import EngineError
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
 from ops.stack_file import parse
 from ops.teardown.function_interfaces import WAIT_SECONDS, wait_until_gone
+from pulumi_protocol.events import EngineError
 
 SETTINGS = parse("dev", "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}").settings
 VPC = {"describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1"}]}}

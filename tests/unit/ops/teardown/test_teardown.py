@@ -10,13 +10,13 @@ import pytest
 from fake_engine import FakeEngine
 from watched_driver import Watched, watched
 
-from lab.engine.events import EngineError
 from ops.cloud import account, inventory
 from ops.cloud.inventory import Found
 from ops.deploy.driver import exit_code
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.teardown import destroy as teardown
+from pulumi_protocol.events import EngineError
 
 LAYERS = ["network", "data", "app", "global"]
 DEV = parse("dev", "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}")

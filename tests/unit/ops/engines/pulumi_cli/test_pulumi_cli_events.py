@@ -9,8 +9,8 @@ import pytest
 from fake_cli import URN, metadata
 from pulumi.automation import EngineEvent
 
-from lab.engine.events import Event, LogEvent, Operation, PropertyDiff, ResourceEvent, Summary
 from ops.engines.pulumi_cli.events import Translator, cleaned, one_line
+from pulumi_protocol.events import Event, LogEvent, Operation, PropertyDiff, ResourceEvent, Summary
 
 SECRET = {
     "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",

@@ -11,17 +11,15 @@ from invoke.exceptions import Exit
 from watched_driver import LAB, stack_file
 
 import tasks
-from lab.engine.events import EngineError, Summary
-from lab.engine.lock import locked
 from ops import session, setup
-from ops.engines import choice as engines
-from ops.engines import embedded
-from ops.engines import state as pulumi_cli_state
+from ops.engines import choice, embedded, state
 from ops.engines.embedded import Embedded
 from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError, Summary
+from pulumi_protocol.lock import locked
 
 
 class Recording:
@@ -88,7 +86,7 @@ def test_the_embedded_engine_reads_anew_first_when_asked(workspace: Workspace) -
 def test_the_embedded_engine_refuses_targets(workspace: Workspace) -> None:
     """It moves whole layers; silently moving more than was asked for would be worse."""
     with pytest.raises(OperatorError, match="--target needs --engine pulumi"):
-        engines.make("embedded", workspace, stack_file(), {}, Options(targets=("urn",)))
+        choice.engine_for("embedded", workspace, stack_file(), {}, Options(targets=("urn",)))
 
 
 def test_the_embedded_engine_s_state_comes_and_goes(workspace: Workspace) -> None:
@@ -114,10 +112,10 @@ def test_who_holds_the_state_matters_in_the_lab_alone(
     def refused(*_: object) -> None:
         raise AssertionError("asked for a stack that isn't the lab")
 
-    monkeypatch.setattr(pulumi_cli_state, "refuse_other", refused)
-    monkeypatch.setattr(engines, "any_of", lambda *given: given[0])
+    monkeypatch.setattr(state, "refuse_other", refused)
+    monkeypatch.setattr(choice, "movable", lambda *given: given[0])
     dev = parse("dev", "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}")
-    assert engines.make("pulumi", workspace, dev, {}) == "pulumi"
+    assert choice.engine_for("pulumi", workspace, dev, {}) == "pulumi"
 
 
 @pytest.fixture
@@ -130,8 +128,8 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         calls.append((source, target))
         return {"network": 134}
 
-    monkeypatch.setattr(pulumi_cli_state, "move", move)
-    monkeypatch.setattr(engines, "any_of", lambda name, *_: name)
+    monkeypatch.setattr(state, "move", move)
+    monkeypatch.setattr(choice, "movable", lambda name, *_: name)
     return calls
 
 
@@ -165,7 +163,7 @@ def test_a_move_that_fails_is_one_line(
     def failing(*_: object) -> dict[str, int]:
         raise EngineError("network: took 1 of 2")
 
-    monkeypatch.setattr(pulumi_cli_state, "move", failing)
+    monkeypatch.setattr(state, "move", failing)
     with pytest.raises(Exit, match="network: took 1 of 2") as caught:
         tasks.state_move(Context(), to="pulumi")
     assert caught.value.code == ExitCode.FAILED
@@ -196,7 +194,7 @@ def test_a_stack_that_isn_t_the_lab_starts_none(
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(session.lab, "start", started)
     monkeypatch.setattr(session.node, "ensure", lambda: "v20.0.0")
-    monkeypatch.setattr(engines, "make", lambda *given: asked.append(given) or made)
+    monkeypatch.setattr(choice, "engine_for", lambda *given: asked.append(given) or made)
     driver = session.driver_for("dev")
     assert driver.lab_endpoint is None
     ((name, _, _, environment, _),) = asked

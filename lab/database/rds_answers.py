@@ -1,0 +1,65 @@
+"""What RDS answers about clusters, instances and global databases, by the topology."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.database.topology import AVAILABLE, Cluster, Topology
+
+
+def amend(topology: Topology, region: str, result: dict[str, Any]) -> None:
+    """Show roles, endpoints, ports and states as the topology has them."""
+    for key, amend_item in (
+        ("DBCluster", _amend_cluster),
+        ("DBInstance", _amend_instance),
+        ("GlobalCluster", _amend_global),
+    ):
+        if isinstance(result.get(key), dict):
+            amend_item(topology, region, result[key])
+        for item in result.get(f"{key}s") or ():
+            amend_item(topology, region, item)
+
+
+def _amend_cluster(topology: Topology, _region: str, item: dict[str, Any]) -> None:
+    cluster = topology.clusters.get(item.get("DBClusterArn", ""))
+    if cluster is None:
+        return
+    item["Endpoint"] = cluster.cluster_endpoint
+    item["Port"] = cluster.port
+    if (writer := topology.writer_of(cluster)) is not None:
+        # Inactive, and left out of AWS's answer (terraform-provider-aws issue 14219).
+        del item["Endpoint"]
+        item["ReplicationSourceIdentifier"] = writer.arn
+    if item.get("Status") == AVAILABLE and not _serves(cluster):
+        item["Status"] = "creating"
+
+
+def _amend_instance(topology: Topology, region: str, item: dict[str, Any]) -> None:
+    name = item.get("DBInstanceIdentifier", "")
+    cluster = topology.cluster_of_instance(region, name)
+    if cluster is None:
+        return
+    item["Endpoint"]["Port"] = cluster.port
+    if item.get("DBInstanceStatus") == AVAILABLE and not _serves(cluster):
+        item["DBInstanceStatus"] = "creating"
+
+
+def _serves(cluster: Cluster) -> bool:
+    # A server that was there and is away (an outage) doesn't make RDS's status "creating".
+    return cluster.provisioned
+
+
+def _amend_global(topology: Topology, _region: str, item: dict[str, Any]) -> None:
+    database = topology.globals.get(item.get("GlobalClusterIdentifier", ""))
+    if database is None:
+        return
+    if item.get("Status") != "deleting":
+        item["Status"] = database.status
+    item.pop("FailoverState", None)
+    if database.failover_state:
+        item["FailoverState"] = dict(database.failover_state)
+    readers = [arn for arn in database.members if arn != database.writer]
+    for member in item.get("GlobalClusterMembers") or ():
+        arn = member["DBClusterArn"]
+        member["IsWriter"] = arn == database.writer
+        member["Readers"] = readers if member["IsWriter"] else []

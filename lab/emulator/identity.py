@@ -1,0 +1,56 @@
+"""Who has signed a request, for which service, region and operation."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+
+from lab.call import Answer, Call
+from lab.context import INTERNAL_HEADER, LabContext
+from lab.emulator.exchange import DEFAULT_REGION, Exchange, Proceed
+from lab.emulator.protocol.operations import SIGNING_NAMES, Operation, read_operation
+
+logger = logging.getLogger("lab")
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/([^/]+)/([^/]+)/")
+
+
+class Identity:
+    """Reads the signature; what it finds is believed, since the lab knows no secrets."""
+
+    def __init__(self, lab: LabContext) -> None:
+        self.lab = lab
+
+    async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        """Pass the request on with its identity."""
+        call = exchange.call
+        exchange.principal, exchange.region, name = _credentials(call)
+        exchange.service = SIGNING_NAMES.get(name, name)
+        exchange.operation = _operation(exchange.service, call)
+        exchange.internal = hmac.compare_digest(
+            call.headers.get(INTERNAL_HEADER, "").encode(), self.lab.internal_token.encode()
+        )
+        return await proceed(exchange)
+
+
+def _credentials(call: Call) -> tuple[str, str, str]:
+    """(access key id, region, signing name) of a request; an unsigned one has no service."""
+    found = _CREDENTIAL.search(call.headers.get("authorization", ""))
+    if not found:
+        for name, value in call.query:
+            if name.lower() == "x-amz-credential":
+                parts = [*value.split("/"), "", "", ""]
+                return parts[0], parts[2] or DEFAULT_REGION, parts[3]
+        return "", DEFAULT_REGION, ""
+    return found[1], found[2], found[3]
+
+
+def _operation(service: str, call: Call) -> Operation | None:
+    if not service:
+        return None
+    try:
+        return read_operation(service, call)
+    except Exception as error:  # a service botocore doesn't know, or a malformed request
+        logger.debug("%s %s: %s", call.method, call.path, error)
+        return None

@@ -1,0 +1,102 @@
+"""The process that runs a Pulumi program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lab.engine.operation import OperationRun
+from pulumi_protocol.events import Severity
+
+FAREWELL = 5.0
+"""How long a program that is asked to end may take before it is killed (seconds)."""
+_PROGRAM = Path(__file__).with_name("program.py")
+
+
+class ProgramProcess:
+    """The program's process."""
+
+    def __init__(self, run: OperationRun, variables: Mapping[str, str]) -> None:
+        self._run = run
+        self.ended = threading.Event()
+        self.changed = threading.Event()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=run.project.directory,
+            env=dict(variables) | {"PULUMI_PYTHON_CMD": sys.executable},
+            start_new_session=True,
+        )
+        self._threads = [
+            threading.Thread(target=self._read, args=(self._process.stdout, "info"), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, "info"), daemon=True),
+            threading.Thread(target=self._wait, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @classmethod
+    @contextmanager
+    def started(cls, run: OperationRun, variables: Mapping[str, str]) -> Iterator[ProgramProcess]:
+        """The process, which is gone when the block ends."""
+        program = cls(run, variables)
+        try:
+            yield program
+        finally:
+            program.kill()
+            for thread in program._threads:
+                thread.join(timeout=2)
+            process = program._process
+            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+                with suppress(OSError):  # what a program that is gone never read
+                    stream.close()
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code; -1 while it runs."""
+        return self._process.returncode if self._process.returncode is not None else -1
+
+    def configure(self, address: str, parallel: int) -> None:
+        """Sends the program the engine's address and what it is run for."""
+        project = self._run.project
+        settings = {
+            "config": dict(project.config),
+            "secret_keys": list(project.secret_keys),
+            "monitor": address,
+            "engine": address,
+            "project": project.name,
+            "stack": project.stack,
+            "parallel": parallel,
+            "dry_run": self._run.preview,
+            "organization": "organization",
+            "root_directory": str(project.directory),
+        }
+        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        try:
+            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            self.ended.wait(FAREWELL)
+
+    def kill(self) -> None:
+        """Ends the process if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self.ended.set()
+        self.changed.set()
+
+    def _read(self, stream: Any, severity: Severity) -> None:
+        for line in stream:
+            self._run.log(severity, line.decode(errors="replace").rstrip())

@@ -1,0 +1,29 @@
+"""Files of a state: readable for their owner alone, and replaced in one step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def private_directory(path: Path) -> None:
+    """Makes the directory, and those above that are missing, readable for their owner alone."""
+    if not path.is_dir():
+        private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that its owner alone can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(content)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replaces the file in one step: a reader, or a kill, sees the old content or the new."""
+    # One writer holds the lock, so one name will do, and a kill leaves at most one draft.
+    draft = path.with_name(f".{path.name}.draft")
+    write_private(draft, text.encode())
+    draft.replace(path)

@@ -1,0 +1,56 @@
+"""Names that layers, code and operators agree on instead of passing them along (docs/names.md).
+
+What one layer makes and another uses has its name here, or is a field of a contract
+(:mod:`tapstack.contracts`). The Node.js application can't import this module: a test compares.
+"""
+
+PROJECT = "warm-standby"
+"""The ``Project`` tag, the first part of parameters' paths, of event sources and of the default
+domain."""
+
+SUFFIX_TAG = "EnvironmentSuffix"
+"""The tag, and the dimension of our own metrics, that tells environments of an account apart."""
+
+METRIC_NAMESPACE = "WarmStandby"
+"""Our own metrics, with the dimension :data:`SUFFIX_TAG`."""
+
+HEALTH_PATH = "/health"
+"""What load balancers, Route 53 and operators ask: 200 while the function runs."""
+
+FAILOVER_SWITCH_PATH = "/failover-switch"
+"""What Route 53 asks of the standby: 200 while the switch is engaged, else 404."""
+
+FAILOVER_SWITCH = "failover-switch"
+"""Key of the switch's parameter; the standby region has it, under ``local``."""
+
+SWITCH_RELEASED = "released"
+"""The switch's value while traffic may go to the primary."""
+
+DATABASE_PORT = 5432
+"""PostgreSQL's: security groups open it before there is a database."""
+
+API_FUNCTION = "api"
+"""Purpose of the function that serves requests and consumes events."""
+
+CONTENT_BUCKET = "content"
+"""Purpose of the replicated bucket."""
+
+ATTACHMENTS_PREFIX = "attachments/"
+"""Where the application puts files in the content bucket, and nowhere else."""
+
+ACCESS_LOG_BUCKET = "access-logs"
+"""Purpose of the bucket that receives access logs."""
+
+FAILED_EVENTS = "failed-events"
+"""Purpose of the queue with events that the function failed on, and of its alarm."""
+
+FORWARD_DEAD_LETTERS = "forward-dead-letters"
+"""Purpose of the queue with events that didn't reach the other region, and of its alarm."""
+
+CONSUME_DEAD_LETTERS = "consume-dead-letters"
+"""Purpose of the queue with events that didn't reach the function, and of its alarm."""
+
+
+def replication_rule_id(destination: str) -> str:
+    """Id of the S3 replication rule into a region, which the rule's metrics carry as ``RuleId``."""
+    return f"to-{destination}"

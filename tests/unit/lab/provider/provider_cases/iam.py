@@ -1,0 +1,33 @@
+"""IAM: what each resource is made with, and what it is changed to."""
+
+from __future__ import annotations
+
+from provider_cases.case import Case, named, policy, trust
+
+CASES = [
+    Case(
+        "role",
+        "aws:iam/role:Role",
+        lambda w: named("role", name="role-one", assumeRolePolicy=trust("lambda.amazonaws.com")),
+        lambda w: named(
+            "role",
+            name="role-one",
+            assumeRolePolicy=trust("lambda.amazonaws.com").replace(
+                '"lambda.amazonaws.com"',
+                '["lambda.amazonaws.com", "scheduler.amazonaws.com", "s3.amazonaws.com"]',
+            ),
+            maxSessionDuration=7200,
+        ),
+    ),
+    Case(
+        "policy",
+        "aws:iam/policy:Policy",
+        lambda w: named("policy", name="policy-one", policy=policy()),
+        lambda w: named("policy", name="policy-one", policy=policy(Sid="All")),
+    ),
+    Case(
+        "attachment",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        lambda w: {"role": w["role"].id, "policyArn": w["policy"].id},
+    ),
+]

@@ -1,0 +1,23 @@
+"""Secrets Manager: what each resource is made with, and what it is changed to."""
+
+from __future__ import annotations
+
+from lab.provider import wire
+from provider_cases.case import Case, named
+
+CASES = [
+    Case(
+        "secret",
+        "aws:secretsmanager/secret:Secret",
+        lambda w: named(
+            "secret", name="secret-one", recoveryWindowInDays=0, replicas=[{"region": "us-west-2"}]
+        ),
+        lambda w: named("secret", name="secret-one", recoveryWindowInDays=0, description="two"),
+    ),
+    Case(
+        "secret-version",
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        lambda w: {"secretId": w["secret"].id, "secretString": wire.secret('{"a": 1}')},
+        stays=True,
+    ),
+]
