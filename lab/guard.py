@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 
 from lab.call import Answer
 from lab.emulator.exchange import Exchange, Proceed
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
 async def refuse_pages(exchange: Exchange, proceed: Proceed) -> Answer | None:
@@ -37,6 +40,10 @@ async def want_signature(exchange: Exchange, proceed: Proceed) -> Answer | None:
         return _refusal("AccessDenied", f"AWS has no {path}")
     if not exchange.service:
         return _refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if not _REGION.fullmatch(exchange.region):
+        return _refusal(
+            "InvalidSignatureException", "Credential should be scoped to a valid region."
+        )
     answer = await proceed(exchange)
     if answer is not None:
         answer.headers[:] = [
