@@ -156,6 +156,13 @@ class Functions:
             return Outcome(
                 error={"errorType": "Runtime.ImportModuleError", "errorMessage": str(error)}
             )
+        except OSError as error:
+            return Outcome(
+                error={
+                    "errorType": "Runtime.ExitError",
+                    "errorMessage": f"The code could not be unpacked: {error.strerror}",
+                }
+            )
         pool.running += 1
         concurrent = pool.running
         try:
