@@ -8,11 +8,10 @@ balancers are served before: they are sites, by names of their own.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 
-from lab.call import Answer
+from lab.call import Answer, is_loopback
 from lab.emulator.exchange import Exchange, Proceed
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
@@ -52,18 +51,6 @@ async def want_signature(exchange: Exchange, proceed: Proceed) -> Answer | None:
             if not name.lower().startswith("access-control-")
         ]
     return answer
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine, with or without a port."""
-    name, bracket, _ = host.removeprefix("[").partition("]")
-    name = (name if bracket else host.partition(":")[0]).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _refusal(code: str, message: str) -> Answer:
