@@ -8,11 +8,13 @@ balancers are served before: they are sites, by names of their own.
 
 from __future__ import annotations
 
-import ipaddress
 import json
+import re
 
-from lab.call import Answer
+from lab.call import Answer, is_loopback
 from lab.emulator.exchange import Exchange, Proceed
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
 async def refuse_pages(exchange: Exchange, proceed: Proceed) -> Answer | None:
@@ -37,6 +39,10 @@ async def want_signature(exchange: Exchange, proceed: Proceed) -> Answer | None:
         return _refusal("AccessDenied", f"AWS has no {path}")
     if not exchange.service:
         return _refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if not _REGION.fullmatch(exchange.region):
+        return _refusal(
+            "InvalidSignatureException", "Credential should be scoped to a valid region."
+        )
     answer = await proceed(exchange)
     if answer is not None:
         answer.headers[:] = [
@@ -45,18 +51,6 @@ async def want_signature(exchange: Exchange, proceed: Proceed) -> Answer | None:
             if not name.lower().startswith("access-control-")
         ]
     return answer
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine, with or without a port."""
-    name, bracket, _ = host.removeprefix("[").partition("]")
-    name = (name if bracket else host.partition(":")[0]).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _refusal(code: str, message: str) -> Answer:

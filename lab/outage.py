@@ -68,10 +68,7 @@ class Outages:
 
     def _write(self, lost: dict[str, frozenset[OutageKind]]) -> None:
         text = json.dumps({region: sorted(kinds) for region, kinds in lost.items()})
-        try:
-            write_atomically(self._path, text)
-        except OSError as error:
-            raise LabError(f"the outage can't be kept in {self._path}: {error.strerror}") from None
+        write_atomically(self._path, text)
         self._lost = lost
 
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 
@@ -155,6 +156,13 @@ class Functions:
             return Outcome(
                 error={"errorType": "Runtime.ImportModuleError", "errorMessage": str(error)}
             )
+        except OSError as error:
+            return Outcome(
+                error={
+                    "errorType": "Runtime.ExitError",
+                    "errorMessage": f"The code could not be unpacked: {error.strerror}",
+                }
+            )
         pool.running += 1
         concurrent = pool.running
         try:
@@ -289,7 +297,9 @@ class Functions:
         return pool
 
     def _unpack(self, function: Function, code_hash: str) -> Path:
-        folder = self.directory / function.region / function.name
+        # Names of an older state were not checked: no name leads out of the folder.
+        name = quote(function.name, safe="").replace(".", "%2E")
+        folder = self.directory / function.region / name
         code = folder / code_hash
         if not code.exists():
             partial = folder / f"{code_hash}.partial"

@@ -8,6 +8,8 @@ from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
+LEAST_PART = 5 * 1024 * 1024
+
 
 def install(mending: Mending) -> None:
     """Mend S3."""
@@ -19,6 +21,7 @@ def install(mending: Mending) -> None:
         mends.replication,
     )
     mend("s3", "PutBucketVersioning", mends.versioning)
+    mend("s3", "CompleteMultipartUpload", complete)
     mend(
         "s3",
         "PutBucketMetricsConfiguration GetBucketMetricsConfiguration "
@@ -109,6 +112,24 @@ class S3:
                 409,
             )
         return await call_next(request)
+
+
+async def complete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """Every part but the last has 5 MiB at least (S3 API reference, CompleteMultipartUpload)."""
+    from ministack.services import s3
+
+    with scope(request):
+        upload = s3._multipart_uploads.get(request.parameters["UploadId"]) or {"parts": {}}
+    named = (request.parameters.get("MultipartUpload") or {}).get("Parts") or []
+    numbers = sorted(part["PartNumber"] for part in named)
+    for number in numbers[:-1]:
+        part = upload["parts"].get(number)
+        if part is not None and part["size"] < LEAST_PART:
+            raise ApiRefusal(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+            )
+    return await call_next(request)
 
 
 def _refuse_versions_left(s3: object, bucket: str) -> None:

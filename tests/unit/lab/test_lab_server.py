@@ -4,6 +4,7 @@ API; what its parts share."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import resource
@@ -15,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab import server
+from lab import outage, server
 from lab.api import ApiRequest
 from lab.clock import Clock
 from lab.context import LabContext
@@ -171,6 +172,25 @@ def test_a_command_that_is_refused_changes_nothing(
     assert answered == code
     assert message in error["error"]
     assert lab.control.status() == before
+
+
+def test_a_command_that_cannot_be_kept_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 15.7: an outage counts once it is on disk; 500 with the cause says that it doesn't."""
+
+    def full(_path: Path, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outage, "write_atomically", full)
+    lab = Lab(tmp_path)
+    answered, error = lab.ask("POST", "outage", {"region": "us-east-1"})
+    assert answered == 500
+    assert error == {"error": "the lab could not save the outage: No space left on device"}
+    assert lab.control.status()["outages"] == {}
+    assert lab.stopped == []
+    monkeypatch.undo()
+    assert lab.ask("POST", "outage", {"region": "us-east-1"})[0] == 200
 
 
 def test_registering_twice_is_registering_once(tmp_path: Path) -> None:

@@ -58,9 +58,11 @@ class World:
         self.failure = failure
         self.runner = Runner()
         self.emulated = Emulated()
+        self.seen = []
+        """The statuses while servers changed."""
         fleet = SimpleNamespace(
             switch_over=self.switch_over,
-            fence=lambda cluster: self.fenced.append(cluster.region),
+            fence=self.fence,
             server=lambda _cluster: SimpleNamespace(alive=True),
         )
         lab = SimpleNamespace(
@@ -70,7 +72,12 @@ class World:
         )
         self.rds = RdsSemantics(lab, self.topology, fleet, self.runner)  # type: ignore[arg-type]
 
+    def fence(self, cluster):
+        self.fenced.append(cluster.region)
+        self.seen.append(self.database.status)
+
     def switch_over(self, _writer, _target):
+        self.seen.append(self.database.status)
         if self.failure:
             raise self.failure
 
@@ -107,6 +114,7 @@ def test_a_switchover_that_breaks_leaves_the_roles_and_can_be_called_again(tmp_p
     world.failure = None
     world.call("SwitchoverGlobalCluster")
     assert (world.database.writer, world.database.status) == (ARNS[WEST], AVAILABLE)
+    assert world.seen == ["switching-over"] * 2
     assert world.emulated.writer == ARNS[WEST], "its rules go by its own record"
     assert world.fenced == []
 
@@ -117,6 +125,8 @@ def test_a_failover_fences_the_old_writer(tmp_path):
     world.call("FailoverGlobalCluster", AllowDataLoss=True)
     assert world.database.writer == world.emulated.writer == ARNS[WEST]
     assert world.fenced == [EAST]
+    assert world.seen == ["failing-over"], "issue 15.11: until the servers have their roles"
+    assert (world.database.status, world.database.failover_state) == (AVAILABLE, {})
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_a_request_goes_on_as_it_came_under_the_sites_name():
     ("change", "request_text", "status", "words"),
     [
         ({"default": ""}, "GET / HTTP/1.1\r\nHost: other\r\n\r\n", 503, "nothing is deployed"),
+        ({}, "GET / HTTP/1.1\r\nHost: evil.example:1\r\n\r\n", 421, "evil.example is no site"),
         ({"address": ""}, None, 503, "doesn't resolve to a load balancer"),
         ({"address": "127.9.9.9"}, None, 503, "doesn't resolve to a load balancer"),
         ({"reply": b""}, None, 502, "east.elb. doesn't answer"),

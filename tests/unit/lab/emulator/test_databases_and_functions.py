@@ -467,3 +467,90 @@ def test_a_roles_policies_are_its_own_and_those_attached(world: World) -> None:
     assert trusts(role, "lambda.amazonaws.com")
     assert not trusts(role, "s3.amazonaws.com")
     assert not trusts("no-arn", "lambda.amazonaws.com")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "../../../x", "a b", "n\u00e4me", "a.b", "$x"])
+def test_a_name_that_is_no_name_is_refused(world: World, name: str) -> None:
+    """Issue 15.2: Lambda's own pattern and message; nothing is written anywhere."""
+    before = sorted(world.lab.state_dir.rglob("*"))
+    client = world.client("lambda", EAST, parameter_validation=False)
+    said = refused(
+        "ValidationException",
+        client.create_function,
+        FunctionName=name,
+        Role="arn:aws:iam::000000000000:role/none",
+        Runtime="python3.12",
+        Handler="index.handler",
+        Code={"ZipFile": b"PK"},
+    )
+    assert said.startswith(f"1 validation error detected: Value '{name}' at 'functionName' failed")
+    assert "regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?" in said
+    assert sorted(world.lab.state_dir.rglob("*")) == before
+
+
+def test_a_long_and_wrong_name_has_both_errors(world: World) -> None:
+    """AWS counts its validation errors."""
+    client = world.client("lambda", EAST, parameter_validation=False)
+    said = refused(
+        "ValidationException",
+        client.update_function_configuration,
+        FunctionName="a b" * 30,
+        Timeout=3,
+    )
+    assert said.startswith("2 validation errors detected: ")
+    assert said.count("failed to satisfy constraint") == 2
+
+
+def test_a_killed_lab_leaves_no_function_pending(world: World) -> None:
+    """Issue 15.8: the thread that makes a function active dies with the lab; a deployment waited
+    ten minutes for it, each time. What failed stays failed."""
+    from ministack.services import lambda_svc
+
+    world.function("settled")
+    record = next(
+        record for key, record in lambda_svc._functions._data.items() if key[-1] == "settled"
+    )
+    version = {"config": {"State": "Pending", "LastUpdateStatus": "InProgress"}}
+    record["versions"]["9"] = version
+    time.sleep(0.2)
+    record["config"].update({"State": "Pending", "StateReasonCode": "Creating"})
+    record["config"]["LastUpdateStatus"] = "InProgress"
+    lambda_runtime.settle_transitions()
+    found = world.aws("lambda").get_function_configuration(FunctionName="settled")
+    assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
+    assert "StateReasonCode" not in found
+    assert version["config"]["State"] == "Active"
+    record["config"]["LastUpdateStatus"] = "Failed"
+    lambda_runtime.settle_transitions()
+    found = world.aws("lambda").get_function_configuration(FunctionName="settled")
+    assert found["LastUpdateStatus"] == "Failed"
+    del record["versions"]["9"]
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("short-7", " because it is shorter than 8 characters."),
+        ("p" * 100, " because it is longer than 99 characters."),
+        *(
+            (f"password{character}", ". Only printable ASCII characters besides")
+            for character in '/@"\u00e4 \t'
+        ),
+    ],
+)
+def test_a_password_that_aurora_refuses(world: World, password: str, reason: str) -> None:
+    """Issue 15.11: at creation and at a change; nothing is made or changed."""
+    rds = world.aws("rds")
+    said = f"The parameter MasterUserPassword is not a valid password{reason}"
+    given = {**MASTER, "MasterUserPassword": password}
+    wrong = {"DBClusterIdentifier": "wrong-password", **AURORA, **given}
+    assert refused("InvalidParameterValue", rds.create_db_cluster, **wrong).startswith(said)
+    refused(
+        "DBClusterNotFoundFault", rds.describe_db_clusters, DBClusterIdentifier="wrong-password"
+    )
+    assert refused(
+        "InvalidParameterValue",
+        rds.modify_db_cluster,
+        DBClusterIdentifier="wrong-password",
+        MasterUserPassword=password,
+    ).startswith(said)

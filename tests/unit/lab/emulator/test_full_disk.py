@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulator_world import EAST, World, refused
 
+from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator import saving
 
 
@@ -59,6 +62,40 @@ def test_a_change_counts_only_when_it_was_written(
     sqs.send_message(QueueUrl=url, MessageBody="m")
 
 
+def test_a_part_s_file_counts_too(world: World) -> None:
+    """Issue 15.7: a part keeps files of its own; its call is answered with the cause."""
+
+    async def full(_request: ApiRequest, _call_next: CallNext) -> ApiResponse:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.lab.on_api("sqs", ["ListQueues"], full)
+    try:
+        said = refused("InternalFailure", world.aws("sqs").list_queues)
+    finally:
+        world.lab.remove_hook(full)
+    assert said == "the lab could not save what ListQueues changes: No space left on device"
+
+
+def test_code_without_space_fails_its_call_and_works_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 15.7: a function's code is unpacked at its first call; the caller reads why it isn't,
+    and with space again it runs."""
+    functions = world.aws("lambda")
+    world.function("unpacked-later")
+
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    answer = functions.invoke(FunctionName="unpacked-later", Payload=b"{}")
+    said = json.loads(answer["Payload"].read())["errorMessage"]
+    assert said == "The code could not be unpacked: No space left on device"
+    monkeypatch.undo()
+    answer = functions.invoke(FunctionName="unpacked-later", Payload=b'{"a": 1}')
+    assert json.loads(answer["Payload"].read()) == {"a": 1}
+
+
 def test_what_is_saved_behind_an_answer_is_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,8 +118,6 @@ def test_what_is_saved_behind_an_answer_is_tried_again(
     monkeypatch.setattr(saving, "LARGEST_SHARE", 1.0)
 
     async def settle() -> None:
-        import asyncio
-
         async with asyncio.timeout(10):
             while saver._failed or attempts.count("sqs.json") < 2:
                 await asyncio.sleep(0.05)

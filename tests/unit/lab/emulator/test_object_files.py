@@ -168,3 +168,28 @@ def test_files_of_an_older_lab_are_taken_over(world: World, tmp_path: Path) -> N
     files.load(emulated)
     assert not left.exists()
     assert record["etag"]
+
+
+def test_every_part_but_the_last_has_five_mebibytes(world: World) -> None:
+    """Issue 15.11: S3 API reference, CompleteMultipartUpload, EntityTooSmall."""
+    s3 = world.aws("s3")
+    s3.create_bucket(Bucket="parts")
+    upload = {"Bucket": "parts", "Key": "k"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+
+    def part(number: int, body: bytes) -> dict[str, Any]:
+        answer = s3.upload_part(**upload, PartNumber=number, Body=body)
+        return {"PartNumber": number, "ETag": answer["ETag"]}
+
+    least = 5 * 1024 * 1024
+    small, last = part(1, b"x" * (least - 1)), part(2, b"y")
+    said = refused(
+        "EntityTooSmall",
+        s3.complete_multipart_upload,
+        **upload,
+        MultipartUpload={"Parts": [small, last]},
+    )
+    assert said == "Your proposed upload is smaller than the minimum allowed size"
+    enough = part(1, b"x" * least)
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [enough, last]})
+    assert contents(world, "parts") == {"k": b"x" * least + b"y"}

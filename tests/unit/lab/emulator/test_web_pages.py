@@ -97,6 +97,16 @@ def test_the_emulator_s_own_routes_are_closed(world: World, path: str) -> None:
     assert any(url.endswith("/survivor") for url in world.aws("sqs").list_queues()["QueueUrls"])
 
 
+@pytest.mark.parametrize("region", ["..", "us-east-1%2F..", "moon", "US-EAST-1"])
+def test_a_region_that_is_none_names_no_folder(world: World, region: str) -> None:
+    """Issue 15.2: the region of a signature becomes part of ARNs, and so of files' names."""
+    headers = {name: value.replace(EAST, region) for name, value in SIGNED.items()}
+    answer = world.request("POST", "/", headers, LIST_QUEUES)
+    assert answer is not None
+    assert answer[0] == 403
+    assert b"Credential should be scoped to a valid region." in answer[2]
+
+
 def test_presigned_addresses_of_s3_work(world: World) -> None:
     """Both of botocore's signatures count: SigV4, and SigV2 which it uses for us-east-1."""
     s3 = world.aws("s3")
