@@ -12,6 +12,7 @@ from pulumi.runtime.proto import resource_pb2
 from lab.engine.decision import Difference
 from lab.engine.deployment import Deployment
 from lab.engine.door import Door
+from lab.engine.embedded import EmbeddedEngine
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun
 from lab.engine.plugin import InitializationError, PluginError
@@ -22,7 +23,7 @@ from lab.engine.vault import Vault, read
 from pulumi_protocol.checkpoint import Checkpoint
 from pulumi_protocol.events import Event, ResourceEvent, Summary
 from pulumi_protocol.structs import from_struct, to_struct
-from pulumi_protocol.values import UNKNOWN, Properties, plain
+from pulumi_protocol.values import UNKNOWN, Properties, plain, secret
 
 PROVIDER = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
 
@@ -281,3 +282,78 @@ class Answer:
         self.urn: str = answer.urn
         self.id: str = answer.id
         self.outputs = from_struct(answer.object)
+
+
+def write_project(folder: Path, config: str, stack: str | None = "{}") -> Path:
+    layer = folder / "shop"
+    layer.mkdir(exist_ok=True)
+    (layer / "Pulumi.yaml").write_text(
+        f"name: shop\nruntime: python\nstackConfigDir: ..\nconfig: {config}\n"
+    )
+    if stack is not None:
+        (folder / "Pulumi.lab.yaml").write_text(f"config: {stack}\n")
+    return layer
+
+
+def embedded_engine(folder: Path) -> EmbeddedEngine:
+    return EmbeddedEngine(
+        project_dir=folder / "shop", stack="lab", state_dir=folder / "state", plugin=["false"]
+    )
+
+
+def deployed(stage: Stage) -> EmbeddedEngine:
+    """A deployed stack with a secret, a component, a provider and a stack reference."""
+    write_project(stage.folder, "{}")
+    stage.stacks["network", "lab"] = {"id": "vpc-1"}
+
+    def program(act: Act) -> None:
+        act.door.register(
+            resource_pb2.RegisterResourceRequest(type="pulumi:pulumi:Stack", name="shop-lab")
+        )
+        root = "urn:pulumi:lab::shop::pulumi:pulumi:Stack::shop-lab"
+        east = act.provider()
+        a = act.thing("a", east, password=secret("correct-horse"), options={"parent": root})
+        act.thing("b", east, after=a, options={"customTimeouts": {"create": "3m"}})
+        act.door.read(
+            resource_pb2.ReadResourceRequest(
+                id="organization/network/lab",
+                type="pulumi:pulumi:StackReference",
+                name="network",
+                properties=to_struct({"name": "organization/network/lab"}),
+            )
+        )
+        act.outputs(root, {"arn": a.outputs["arn"], "token": secret("hidden")})
+
+    stage.run(program)
+    return embedded_engine(stage.folder)
+
+
+def operation(tmp_path: Path, events: list[Event] | None = None) -> OperationRun:
+    project = Project("shop", tmp_path, "lab", {})
+    on_event = (lambda _: None) if events is None else events.append
+    return OperationRun(project, on_event, preview=False, parallel=1)
+
+
+def single(size: int = 1, **options: Any):
+    """One thing."""
+    return lambda act: act.thing("a", act.provider(), size=size, **options) and None
+
+
+def only_provider(act: Act) -> None:
+    act.provider()
+
+
+def without_providers(resources: list[dict[str, Any]]) -> None:
+    resources[:] = [one for one in resources if not one["type"].startswith("pulumi:providers:")]
+
+
+def pair(act: Act) -> None:
+    """a and b, which don't need each other."""
+    east = act.provider()
+    act.thing("a", east, password=secret("correct-horse"))
+    act.thing("b", east)
+
+
+def reading(act: Act, **fields: Any) -> Any:
+    request = {"id": "given-1", "type": "fake:index:Thing", "name": "given", **fields}
+    return act.door.read(resource_pb2.ReadResourceRequest(**request))

@@ -6,51 +6,18 @@ import json
 from typing import Any
 
 import pytest
-from pulumi.runtime.proto import alias_pb2, resource_pb2
-from stage import Act, MemoryPlugin, Stage
+from pulumi.runtime.proto import alias_pb2
+from stage import Act, MemoryPlugin, Stage, only_provider, single, without_providers
 
 from lab.engine.decision import Difference
 from lab.engine.failure import StepFailedError
 from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
-from pulumi_protocol.events import Operation, ResourceEvent
-from pulumi_protocol.structs import from_struct, to_struct
-from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, secret
-
-
-def single(size: int = 1, **options: Any):
-    """One thing."""
-    return lambda act: act.thing("a", act.provider(), size=size, **options) and None
-
-
-def chain(act: Act) -> None:
-    """a ← b ← c: each names the one before; c goes with b."""
-    east = act.provider()
-    a = act.thing("a", east)
-    b = act.thing("b", east, after=a)
-    act.thing("c", east, after=b, options={"deletedWith": b.urn})
-
-
-def pair(act: Act) -> None:
-    """a and b, which don't need each other."""
-    east = act.provider()
-    act.thing("a", east, password=secret("correct-horse"))
-    act.thing("b", east)
-
-
-def only_provider(act: Act) -> None:
-    act.provider()
+from pulumi_protocol.values import ASSET, SIGNATURE
 
 
 def pending(stage: Stage) -> list[str]:
     operations = json.loads(stage.path.read_text())["deployment"]["pending_operations"]
     return [one["type"] for one in operations]
-
-
-def without_providers(resources: list[dict[str, Any]]) -> None:
-    resources[:] = [one for one in resources if not one["type"].startswith("pulumi:providers:")]
-
-
-# Deploying
 
 
 def test_a_provider_that_nobody_registered_is_named(stage: Stage) -> None:
@@ -247,163 +214,3 @@ def test_an_interrupted_creation_that_cannot_be_cleared_up_stays_on_record(
     assert raised.value.doing == doing
     assert pending(stage) == ["creating"]
     assert set(stage.plugin.cloud) == {"kept-1", "a-9"}
-
-
-def test_resources_that_need_each_other_are_named(stage: Stage) -> None:
-    """A state that was edited by hand: one line instead of a wait without end."""
-    stage.run(pair)
-
-    def knot(resources: list[dict[str, Any]]) -> None:
-        a, b = (one for one in resources if one["type"] == "fake:index:Thing")
-        a["dependencies"], b["dependencies"] = [b["urn"]], [a["urn"]]
-
-    stage.damage(knot)
-    with pytest.raises(StepFailedError, match=r"they need each other: a, b$"):
-        stage.run(only_provider)
-    assert len(stage.plugin.cloud) == 2
-
-
-def test_a_fault_of_the_engine_in_a_deletion_is_no_success(stage: Stage) -> None:
-    """Its kind and text are reported, and the resource stays recorded."""
-    stage.run(single())
-    stage.plugin.faults["delete a-1"] = RuntimeError("odd")
-    with pytest.raises(StepFailedError, match=r"^RuntimeError: odd$"):
-        stage.run(only_provider)
-    assert "a" in stage.states()
-
-
-# Reading and invoking
-
-
-def reading(act: Act, **fields: Any) -> Any:
-    request = {"id": "given-1", "type": "fake:index:Thing", "name": "given", **fields}
-    return act.door.read(resource_pb2.ReadResourceRequest(**request))
-
-
-def test_a_read_that_fails_names_the_resource_without_secrets(stage: Stage) -> None:
-    """The plugin's message, masked; a second read under the same name is refused."""
-    stage.plugin.cloud["given-1"] = {"name": "given", "arn": "arn:given"}
-
-    def twice(act: Act) -> None:
-        east = act.provider()
-        reading(act, provider=east)
-        reading(act, provider=east)
-
-    with pytest.raises(StepFailedError, match="registered twice"):
-        stage.run(twice)
-    stage.plugin.faults["read given-1"] = PluginError("denied for correct-horse")
-    given = to_struct({"password": secret("correct-horse")})
-    with pytest.raises(StepFailedError, match=r"^denied for \[secret\]$") as raised:
-        stage.run(lambda act: reading(act, provider=act.provider(), properties=given))
-    assert raised.value.doing == "reading"
-
-
-def test_reading_what_is_not_known_yet(stage: Stage) -> None:
-    """In a preview the id may come late: the answer has none, and the plugin isn't asked. A stack
-    reference must be known."""
-    answers: list[Any] = []
-    stage.run(
-        lambda act: answers.append(reading(act, id=UNKNOWN, provider=act.provider())), preview=True
-    )
-    assert answers[0].id == ""
-    assert stage.plugin.made("read") == []
-    with pytest.raises(StepFailedError, match="referenced stack's name isn't known"):
-        stage.run(lambda act: reading(act, type="pulumi:pulumi:StackReference", id=UNKNOWN))
-
-
-def test_the_sdk_may_ask_for_a_registered_resource(stage: Stage) -> None:
-    """`getResource`, by which the SDK follows references: URN, id and outputs of what this run has
-    registered; in a preview without an id; anything else is refused."""
-    answers: list[Any] = []
-
-    def asking(urn: str = ""):
-        def program(act: Act) -> None:
-            made = act.thing("a", act.provider())
-            request = resource_pb2.ResourceInvokeRequest(
-                tok="pulumi:pulumi:getResource", args=to_struct({"urn": urn or made.urn})
-            )
-            answer = act.door.invoke(request)
-            answers.append((made.urn, from_struct(getattr(answer, "return"))))
-
-        return program
-
-    stage.run(asking(), preview=True)
-    stage.run(asking())
-    for (urn, answer), id in zip(answers, ("", "a-1"), strict=True):
-        assert (answer["urn"], answer["id"], answer["state"]["name"]) == (urn, id, "a")
-    with pytest.raises(StepFailedError, match="a resource it hasn't registered"):
-        stage.run(asking("urn:other"))
-
-
-def test_an_invoke_that_fails_names_the_function(stage: Stage) -> None:
-    """The plugin's message under the function's token, secrets masked."""
-    stage.plugin.faults["invoke fake:index:lookup"] = PluginError("no such correct-horse")
-
-    def program(act: Act) -> None:
-        arguments = to_struct({"word": secret("correct-horse")})
-        request = resource_pb2.ResourceInvokeRequest(
-            tok="fake:index:lookup", provider=act.provider(), args=arguments
-        )
-        act.door.invoke(request)
-
-    with pytest.raises(StepFailedError, match=r"^no such \[secret\]$") as raised:
-        stage.run(program)
-    assert (raised.value.urn, raised.value.doing) == ("fake:index:lookup", "invoking")
-
-
-# Refreshing
-
-
-def test_a_refresh_that_finds_nothing_new_writes_nothing(stage: Stage) -> None:
-    """What is as recorded counts as the same; a resource that was only read isn't counted."""
-    stage.plugin.cloud["given-1"] = {"name": "given", "arn": "arn:given"}
-
-    def program(act: Act) -> None:
-        chain(act)
-        reading(act, provider=act.provider("west"))
-
-    stage.run(program)
-    before = stage.path.read_bytes()
-    assert stage.refresh().same == 3
-    assert stage.path.read_bytes() == before
-    stage.plugin.cloud["given-1"]["arn"] = "arn:moved"
-    assert stage.refresh().same == 3
-    assert stage.states()["given"].outputs["arn"] == "arn:moved"
-
-
-def test_what_a_refresh_finds_gone_is_named_by_nothing_any_more(stage: Stage) -> None:
-    """Trap 34: the state stays importable; the next run makes again what is gone."""
-    stage.run(chain)
-    urn = stage.states()["b"].urn
-    del stage.plugin.cloud["b-2"]
-    summary = stage.refresh()
-    assert (summary.deleted, summary.same) == (1, 2)
-    assert urn not in stage.path.read_text()
-    left = stage.states()["c"]
-    assert (left.dependencies, left.property_dependencies["after"], left.deleted_with) == (
-        (),
-        (),
-        "",
-    )
-    assert stage.run(chain).created == 1
-
-
-def test_a_refresh_that_fails_begins_nothing_new(stage: Stage) -> None:
-    """What can't be read is reported, masked, and stays as it was; the rest isn't read."""
-    stage.run(pair)
-    stage.plugin.calls.clear()
-    stage.plugin.faults["read a-1"] = PluginError("throttled: correct-horse")
-    with pytest.raises(StepFailedError, match=r"^throttled: \[secret\]$"):
-        stage.refresh(parallel=1)
-    assert stage.plugin.made("read") == [("read", "a-1")]
-    [event] = [one for one in stage.events if isinstance(one, ResourceEvent)]
-    assert (event.operation, event.name, event.phase) == (Operation.REFRESH, "a", "failed")
-    assert set(stage.states()) == {"a", "b", "east"}
-
-
-def test_a_refresh_needs_the_provider_of_each_resource(stage: Stage) -> None:
-    """A state without it names it in one line."""
-    stage.run(single())
-    stage.damage(without_providers)
-    with pytest.raises(StepFailedError, match=r"its provider .*::east::.* isn't in the state"):
-        stage.refresh()
