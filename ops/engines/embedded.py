@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.embedded import EmbeddedEngine
+from lab.engine.kept import Kept
 from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
@@ -19,6 +20,8 @@ from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
+IMPORTED = ("pulumi", "pulumi_aws", "tapstack.settings", "tapstack.contracts", "tapstack.regions")
+"""What every program imports, for all of them at once."""
 PARALLEL = 32
 """Resources moved at a time unless the options say otherwise."""
 
@@ -45,6 +48,7 @@ class Embedded:
         self._environment = {"PYTHONPATH": str(workspace.repository), **environment}
         self._options = options
         self._projects: dict[str, EmbeddedEngine] = {}
+        self._kept = Kept(IMPORTED)
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
@@ -122,4 +126,5 @@ class Embedded:
             environment=self._environment,
             parallel=self._options.parallel or PARALLEL,
             required_config={"TapStack:environment": "lab"},
+            kept=self._kept,
         )
