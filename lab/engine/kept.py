@@ -24,10 +24,13 @@ def start_of(command: Sequence[str], environment: Mapping[str, str]) -> Start:
 
 
 class Kept:
-    """Idle processes between operations. Ended by ``close``, at the latest with this process."""
+    """Idle processes between operations. Ended by ``close``, at the latest with this process.
 
-    def __init__(self, modules: Sequence[str] = ("pulumi",)) -> None:
-        self._modules = tuple(modules)
+    ``names``: what programs to come will use, and is imported ahead.
+    """
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names = tuple(names)
         self._lock = threading.Lock()
         self._plugins: list[tuple[Start, PluginProcess]] = []
         self._runners: dict[tuple[tuple[str, str], ...], Runner] = {}
@@ -38,7 +41,7 @@ class Kept:
         key = tuple(sorted(environment.items()))
         with self._lock:
             if key not in self._runners:
-                self._runners[key] = Runner(environment, self._modules)
+                self._runners[key] = Runner(environment, self._names)
             return self._runners[key]
 
     def take(self, start: Start) -> list[PluginProcess]:

@@ -4,10 +4,11 @@ Importing the SDK and a provider's package takes longer than most programs do. S
 runner, imports them once and forks for each program. It does nothing else: a process with threads
 or with open gRPC channels can't be forked safely.
 
-The first argument is the descriptor of a socket, the others are modules to import. Messages are
-JSON lines: ``{"cwd", "environment"}`` asks for a program and brings the descriptors of its standard
-input, output and error; ``{"pid"}`` answers that it runs, ``{"pid", "code"}`` that it has ended.
-The end of the socket ends the runner.
+The first argument is the descriptor of a socket, the others are names that programs will use
+(``pulumi_aws.ec2.Vpc``), imported one after the other while nothing is asked. Messages are JSON
+lines: ``{"cwd", "environment", "names"}`` asks for a program, for which these names are imported
+before it begins, and brings the descriptors of its standard input, output and error; ``{"pid"}``
+answers that it runs, ``{"pid", "code"}`` that it has ended. The end of the socket ends the runner.
 
 A program gets its settings as one JSON line on its standard input, which then stays open: its end
 means that the engine is gone, and the program goes with it.
@@ -17,10 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import json
 import logging
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -38,13 +39,9 @@ _MESSAGE_BYTES = 1 << 16
 # The runner
 
 
-def main(descriptor: int, modules: list[str]) -> int:
+def main(descriptor: int, names: list[str]) -> int:
     """Serves requests until the socket ends; in a fork, returns the program's exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # one at the terminal is the engine's to deal with
-    for name in modules:
-        # One that can't be imported is left to the program that wants it, which says so.
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
     ended, waking = socket.socketpair()
     for end in (ended, waking):
         end.setblocking(False)
@@ -55,7 +52,10 @@ def main(descriptor: int, modules: list[str]) -> int:
         selector.register(engine, selectors.EVENT_READ)
         selector.register(ended, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            ready = selector.select(0 if names else None)
+            if not ready:
+                _load(names.pop(0))
+            for key, _ in ready:
                 if key.fileobj is ended:
                     ended.recv(_MESSAGE_BYTES)
                     _report_ended(engine)
@@ -63,6 +63,8 @@ def main(descriptor: int, modules: list[str]) -> int:
                 request, streams = _receive(engine)
                 if request is None:
                     return 0
+                for name in request["names"]:
+                    _load(name)
                 pid = os.fork()
                 if pid == 0:
                     engine.close()
@@ -71,6 +73,12 @@ def main(descriptor: int, modules: list[str]) -> int:
                 for stream in streams:
                     os.close(stream)
                 _send(engine, {"pid": pid})
+
+
+def _load(name: str) -> None:
+    # What can't be imported is left to the program that wants it, which says so.
+    with contextlib.suppress(Exception):
+        pkgutil.resolve_name(name)
 
 
 def _wake(*_: Any) -> None:

@@ -54,13 +54,11 @@ class Fork:
 class Runner:
     """A process that has imported what programs need, and forks for each (see ``program.py``)."""
 
-    def __init__(
-        self, environment: Mapping[str, str], modules: Sequence[str] = ("pulumi",)
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str], names: Sequence[str] = ()) -> None:
         self._socket, there = socket.socketpair()
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_RUNNER), str(there.fileno()), *modules],
+                [sys.executable, "-P", str(_RUNNER), str(there.fileno()), *names],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -75,12 +73,18 @@ class Runner:
         self._gone = False
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def start(self, directory: Path, environment: Mapping[str, str]) -> Fork:
-        """Starts a program in ``directory``. Returns at once, also while the runner imports."""
+    def start(
+        self, directory: Path, environment: Mapping[str, str], names: Sequence[str] = ()
+    ) -> Fork:
+        """Starts a program in ``directory`` that uses ``names``. Returns at once, also
+        while the runner imports."""
         fork = Fork()
-        threading.Thread(
-            target=self._ask, args=(fork, directory, dict(environment)), daemon=True
-        ).start()
+        request = {
+            "cwd": str(directory),
+            "environment": {**environment, "PULUMI_PYTHON_CMD": sys.executable},
+            "names": list(names),
+        }
+        threading.Thread(target=self._ask, args=(fork, request), daemon=True).start()
         return fork
 
     def close(self) -> None:
@@ -90,11 +94,7 @@ class Runner:
         self._process.kill()
         self._process.wait()
 
-    def _ask(self, fork: Fork, directory: Path, environment: dict[str, str]) -> None:
-        request = {
-            "cwd": str(directory),
-            "environment": {**environment, "PULUMI_PYTHON_CMD": sys.executable},
-        }
+    def _ask(self, fork: Fork, request: Mapping[str, object]) -> None:
         with self._asking:  # one at a time: an answer names no request
             with self._lock:
                 self._asked = fork
