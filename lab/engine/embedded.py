@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from lab.engine.door import Door
 from lab.engine.exporting import exported, imported
 from lab.engine.interruption import Interruption
 from lab.engine.journal import Journal
+from lab.engine.kept import Kept
 from lab.engine.monitor import Engine, Monitor
 from lab.engine.operation import OperationRun
 from lab.engine.plugin import CHANNEL_OPTIONS
@@ -49,6 +50,7 @@ class EmbeddedEngine:
     ``plugin`` is the provider plugin's command; the engine's address is added as its last argument.
     The state is ``state_dir/{project}/{stack}.json``. ``required_config`` guards: a key that is
     configured with another value than given here makes every operation fail before it begins.
+    ``kept`` hands processes on from one operation to the next; without it each starts its own.
     Operations raise EngineError (one line, with ``details``), and call ``on_event`` from several
     threads, one call at a time.
     """
@@ -63,6 +65,7 @@ class EmbeddedEngine:
         environment: Mapping[str, str] | None = None,
         parallel: int = 32,
         required_config: Mapping[str, str] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._directory = project_dir.resolve()
         self._stack = stack
@@ -71,6 +74,7 @@ class EmbeddedEngine:
         self._environment = dict(environment or {})
         self._parallel = parallel
         self._required_config = dict(required_config or {})
+        self._kept = kept
         self._vault = Vault(self._state_dir)
         self._running: OperationRun | None = None
 
@@ -219,10 +223,13 @@ class EmbeddedEngine:
             run.learn(state)
         with ExitStack() as stack:
             stack.enter_context(self._interruptible(run))
-            program = stack.enter_context(ProgramProcess.started(run, variables))
+            own = isolated(self._environment)
+            kept = self._kept or stack.enter_context(closing(Kept()))
+            runner = kept.runner(own)
+            program = stack.enter_context(ProgramProcess.started(run, runner, variables))
             server, address = _server(self._parallel)
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, variables)
+            plugins = Plugins(run, self._plugin, address, own, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             known = sum(state.is_provider and bool(state.inputs) for state in before.resources)
@@ -269,7 +276,7 @@ class EmbeddedEngine:
             engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
             server.start()
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, variables)
+            plugins = Plugins(run, self._plugin, address, variables, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             stack.callback(journal.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,8 @@ class Plugin:
         self._accept_secrets = False
         self._accept_resources = False
         self.supports_preview = False
+        self.configuration: str | None = None
+        """The inputs it was configured with, as JSON; None before that."""
         answer = self._call(
             stub.Handshake,
             provider_pb2.ProviderHandshakeRequest(
@@ -113,6 +116,7 @@ class Plugin:
         self._accept_secrets = self._accept_secrets or answer.acceptSecrets
         self._accept_resources = self._accept_resources or answer.acceptResources
         self.supports_preview = answer.supportsPreview
+        self.configuration = configuration_of(inputs)
 
     # Resources
 
@@ -301,6 +305,11 @@ class Plugin:
             return method(request, **options)
         except grpc.RpcError as error:
             raise _failure(error) from None
+
+
+def configuration_of(inputs: Properties) -> str:
+    """Returns what two providers must have in common to be served by one process."""
+    return json.dumps(plain(inputs), sort_keys=True)
 
 
 def _difference(answer: Any) -> Difference:

@@ -22,7 +22,10 @@ Log = Callable[[Severity, str], None]
 
 
 class PluginProcess:
-    """One running plugin, not yet configured. Started at once, connected when first needed."""
+    """One running plugin. Started at once, connected when first needed.
+
+    ``log`` takes the lines that it prints; whoever takes the process over puts another there.
+    """
 
     def __init__(
         self,
@@ -33,9 +36,11 @@ class PluginProcess:
         environment: Mapping[str, str],
         log: Log,
     ) -> None:
-        self._log = log
+        self.log = log
         self._engine_address = engine_address
+        self._plugin: Plugin | None = None
         self._port: queue.Queue[str] = queue.Queue()
+        self._connecting = threading.Lock()
         self._channel: grpc.Channel | None = None
         # Its own session: an interrupt at the terminal is the engine's to deal with.
         self._process = subprocess.Popen(
@@ -54,8 +59,19 @@ class PluginProcess:
         for reader in self._readers:
             reader.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def connect(self) -> Plugin:
-        """Waits for the plugin's port and shakes hands."""
+        """Waits for the plugin's port and shakes hands, the first time."""
+        with self._connecting:
+            if self._plugin is None:
+                self._plugin = self._connected()
+            return self._plugin
+
+    def _connected(self) -> Plugin:
         try:
             port = self._port.get(timeout=_START_SECONDS)
         except queue.Empty:
@@ -94,10 +110,10 @@ class PluginProcess:
         assert stream is not None  # noqa: S101 - a pipe, see Popen
         self._port.put(stream.readline().decode(errors="replace").strip())
         for line in stream:
-            self._log("info", line.decode(errors="replace").rstrip())
+            self.log("info", line.decode(errors="replace").rstrip())
 
     def _read_errors(self) -> None:
         stream = self._process.stderr
         assert stream is not None  # noqa: S101 - a pipe, see Popen
         for line in stream:
-            self._log("info", line.decode(errors="replace").rstrip())
+            self.log("info", line.decode(errors="replace").rstrip())

@@ -7,20 +7,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from lab.engine.failure import StepFailedError
+from lab.engine.kept import Kept, start_of
 from lab.engine.operation import OperationRun
-from lab.engine.plugin import Plugin, PluginError
+from lab.engine.plugin import Plugin, PluginError, configuration_of
 from lab.engine.plugin_process import PluginProcess
 from lab.engine.provider_inputs import check_endpoints, own_inputs
 from pulumi_protocol import urns
 from pulumi_protocol.checkpoint import ResourceState
 from pulumi_protocol.events import EngineError
+from pulumi_protocol.values import Properties
 
 
 class Plugins:
     """The plugin processes of one operation: one for each provider resource.
 
     Processes may be started before anybody knows what for (``start_ahead``): starting takes most of
-    a second, and all are alike until they are configured.
+    a second, and all are alike until they are configured. With ``kept``, processes of operations
+    before serve again, whose configuration is the same.
     """
 
     def __init__(
@@ -29,19 +32,29 @@ class Plugins:
         command: Sequence[str],
         engine_address: str,
         environment: Mapping[str, str],
+        kept: Kept | None = None,
     ) -> None:
         self._run = run
         self._command = command
         self._engine_address = engine_address
-        self._environment = environment
+        package_config = {
+            key.partition(":")[2]: value
+            for key, value in run.project.config.items()
+            if key.startswith("aws:")
+        }
+        self._environment = {**environment, "PULUMI_CONFIG": json.dumps(package_config)}
+        self._start_key = start_of(command, self._environment)
+        self._kept = kept
         self._lock = threading.Lock()
-        self._idle: list[PluginProcess] = []
-        self._processes: list[PluginProcess] = []
+        self._processes: list[PluginProcess] = kept.take(self._start_key) if kept else []
+        for process in self._processes:
+            process.log = run.log
+        self._idle = list(self._processes)
         self._configured: dict[str, Plugin] = {}
 
     def start_ahead(self, count: int) -> None:
-        """Starts processes for providers that are to come."""
-        for _ in range(count):
+        """Starts processes for providers that are to come, as far as none are idle."""
+        for _ in range(count - len(self._idle)):
             try:
                 process = self._start()
             except PluginError as error:
@@ -50,15 +63,33 @@ class Plugins:
                 self._idle.append(process)
 
     def connect(self) -> Plugin:
-        """A plugin that isn't configured yet."""
+        """Returns a plugin to ask about configurations; which one doesn't matter."""
         with self._lock:
-            process = self._idle.pop() if self._idle else None
-        return (process or self._start()).connect()
+            if not self._idle:
+                self._idle.append(self._start())
+            process = self._idle[0]
+        return process.connect()
 
-    def put(self, reference: str, plugin: Plugin) -> None:
-        """The plugin serves this provider reference (``urn::id``) from now on."""
+    def configure(self, urn: str, id: str, inputs: Properties) -> Plugin:
+        """Returns the plugin that serves the provider ``urn::id`` from now on.
+
+        It is one that is configured so already, or one that isn't configured at all, and then is.
+        """
+        plugin = self._taken(configuration_of(inputs)).connect()
+        if plugin.configuration is None:
+            plugin.configure(urn, id, inputs)
         with self._lock:
-            self._configured[reference] = plugin
+            self._configured[urns.reference(urn, id)] = plugin
+        return plugin
+
+    def _taken(self, configuration: str) -> PluginProcess:
+        with self._lock:
+            for wanted in (configuration, None):
+                for process in self._idle:
+                    if process.connect().configuration == wanted:
+                        self._idle.remove(process)
+                        return process
+            return self._start()
 
     def get(self, reference: str) -> Plugin | None:
         """The plugin of a provider reference, if it is configured."""
@@ -80,34 +111,31 @@ class Plugins:
             process.kill()
 
     def stop(self) -> None:
-        """Ends all processes and waits for them."""
+        """Hands the processes on, or ends them and waits for them."""
         with self._lock:
             processes, self._processes = self._processes, []
+        if self._kept is not None and not self._run.interrupted.is_set():
+            self._kept.give(self._start_key, processes)
+            return
         for process in processes:
             process.stop()
         for process in processes:
             process.wait()
 
     def _start(self) -> PluginProcess:
-        package_config = {
-            key.partition(":")[2]: value
-            for key, value in self._run.project.config.items()
-            if key.startswith("aws:")
-        }
         try:
             process = PluginProcess(
                 self._command,
                 self._engine_address,
                 directory=self._run.project.directory,
-                environment={**self._environment, "PULUMI_CONFIG": json.dumps(package_config)},
+                environment=self._environment,
                 log=self._run.log,
             )
         except OSError as error:
             raise PluginError(
                 f"the plugin {self._command[0]} can't be started: {error.strerror}"
             ) from None
-        with self._lock:
-            self._processes.append(process)
+        self._processes.append(process)
         return process
 
 
@@ -137,7 +165,4 @@ class ProviderSource:
         else:
             raise StepFailedError(state.urn, f"its provider {state.provider} isn't in the state")
         check_endpoints(candidate.urn, candidate.type, candidate.inputs)
-        plugin = self._plugins.connect()
-        plugin.configure(candidate.urn, candidate.id, own_inputs(candidate.inputs))
-        self._plugins.put(state.provider, plugin)
-        return plugin
+        return self._plugins.configure(candidate.urn, candidate.id, own_inputs(candidate.inputs))

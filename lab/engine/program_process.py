@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,29 +11,37 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.operation import OperationRun
+from lab.engine.runner import Runner
 from pulumi_protocol.events import Severity
 
+_PACKAGE = re.compile(r"^import (pulumi_\w+) as (\w+)", re.MULTILINE)
 FAREWELL = 5.0
 """How long a program that is asked to end may take before it is killed (seconds)."""
-_PROGRAM = Path(__file__).with_name("program.py")
+
+
+def used_names(directory: Path) -> list[str]:
+    """Returns what a project's programs use of Pulumi's packages (``pulumi_aws.ec2.Vpc``).
+
+    The packages import their modules when a name in them is first used, so the uses count.
+    """
+    source = "\n".join(file.read_text(errors="replace") for file in sorted(directory.glob("*.py")))
+    wanted = ["pulumi"]
+    for package, name in sorted(set(_PACKAGE.findall(source))):
+        wanted.append(package)
+        used = sorted(set(re.findall(rf"\b{name}\.([a-z0-9_]+\.\w+)", source)))
+        wanted += [f"{package}.{used_name}" for used_name in used]
+    return wanted
 
 
 class ProgramProcess:
-    """The program's process."""
+    """The program's process: a fork of the runner."""
 
-    def __init__(self, run: OperationRun, variables: Mapping[str, str]) -> None:
+    def __init__(self, run: OperationRun, runner: Runner, variables: Mapping[str, str]) -> None:
         self._run = run
-        self.ended = threading.Event()
         self.changed = threading.Event()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=run.project.directory,
-            env=dict(variables) | {"PULUMI_PYTHON_CMD": sys.executable},
-            start_new_session=True,
-        )
+        directory = run.project.directory
+        self._process = runner.start(directory, variables, used_names(directory))
+        self.ended = self._process.ended
         self._threads = [
             threading.Thread(target=self._read, args=(self._process.stdout, "info"), daemon=True),
             threading.Thread(target=self._read, args=(self._process.stderr, "info"), daemon=True),
@@ -45,9 +52,11 @@ class ProgramProcess:
 
     @classmethod
     @contextmanager
-    def started(cls, run: OperationRun, variables: Mapping[str, str]) -> Iterator[ProgramProcess]:
+    def started(
+        cls, run: OperationRun, runner: Runner, variables: Mapping[str, str]
+    ) -> Iterator[ProgramProcess]:
         """The process, which is gone when the block ends."""
-        program = cls(run, variables)
+        program = cls(run, runner, variables)
         try:
             yield program
         finally:
@@ -55,14 +64,14 @@ class ProgramProcess:
             for thread in program._threads:
                 thread.join(timeout=2)
             process = program._process
-            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            for stream in (process.stdin, process.stdout, process.stderr):
                 with suppress(OSError):  # what a program that is gone never read
                     stream.close()
 
     @property
     def exit_code(self) -> int:
         """The process's exit code; -1 while it runs."""
-        return self._process.returncode if self._process.returncode is not None else -1
+        return self._process.code if self._process.code is not None else -1
 
     def configure(self, address: str, parallel: int) -> None:
         """Sends the program the engine's address and what it is run for."""
@@ -79,7 +88,6 @@ class ProgramProcess:
             "organization": "organization",
             "root_directory": str(project.directory),
         }
-        assert self._process.stdin is not None  # noqa: S101 - a pipe
         try:
             self._process.stdin.write(json.dumps(settings).encode() + b"\n")
             self._process.stdin.flush()
@@ -88,13 +96,10 @@ class ProgramProcess:
 
     def kill(self) -> None:
         """Ends the process if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        self._process.kill()
 
     def _wait(self) -> None:
-        self._process.wait()
-        self.ended.set()
+        self.ended.wait()
         self.changed.set()
 
     def _read(self, stream: Any, severity: Severity) -> None:

@@ -12,7 +12,6 @@ from lab.engine.plugin import Plugin, PluginError
 from lab.engine.plugins import Plugins, ProviderSource
 from lab.engine.provider_inputs import check_endpoints, own_inputs, secretive
 from lab.engine.registration import Registration
-from pulumi_protocol import urns
 from pulumi_protocol.checkpoint import ResourceState, now
 from pulumi_protocol.values import UNKNOWN, Properties, plain
 
@@ -46,7 +45,7 @@ class Providers:
             checked = plugin.check_config(urn, olds, inputs)
             replaced = old is not None and _replaced(plugin, old, checked)
             id = old.id if old is not None and not replaced else self._new_id()
-            plugin.configure(urn, id, checked)
+            self._plugins.configure(urn, id, checked)
         except PluginError as error:
             raise StepFailedError(urn, str(error)) from None
         self._run.masker.learn(secretive(registration.type, checked))
@@ -57,7 +56,6 @@ class Providers:
             self._journal.supersede(old, goal)
         else:
             self._journal.confirm(goal)
-        self._plugins.put(urns.reference(urn, id), plugin)
         return goal
 
     def serving(self, reference: str, urn: str, what: str) -> Plugin:

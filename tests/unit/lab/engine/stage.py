@@ -134,8 +134,10 @@ class MemoryPlugins:
     def connect(self) -> MemoryPlugin:
         return self._plugin
 
-    def put(self, reference: str, plugin: MemoryPlugin) -> None:
-        self._configured[reference] = plugin
+    def configure(self, urn: str, id: str, inputs: Properties) -> MemoryPlugin:
+        self._plugin.configure(urn, id, inputs)
+        self._configured[f"{urn}::{id}"] = self._plugin
+        return self._plugin
 
     def get(self, reference: str) -> MemoryPlugin | None:
         return self._configured.get(reference)
