@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from recovery import journal
-from recovery.act import LEASE_SECONDS, Run, run
-from recovery.model import Lease, Stage, State
-from recovery.observation import Trigger
 from simulator.faults import DATABASE, REGION
 from simulator.play import SETTLED, Timeline, play, sides
 from simulator.ports import Side
 from simulator.truth import EAST, WEST, Truth
+
+from recovery import journal
+from recovery.act import LEASE_SECONDS, Run, run
+from recovery.model import Lease, Stage, State
+from recovery.observation import Trigger
 
 
 def world() -> tuple[Truth, Side]:

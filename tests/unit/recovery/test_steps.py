@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from watch import DATABASE_LOST, MEMBER, REGION_LOST, SETTINGS, WRITER, Watch, armed, calls
+
 from recovery import commands
 from recovery.model import (
     Answer,
-    CallFailover,
     Called,
+    CallFailover,
     Copied,
     CopySnapshot,
     Done,
@@ -29,7 +31,6 @@ from recovery.model import (
 )
 from recovery.observation import ALIVE, DEAD, Event, GlobalCluster, Reader, Switch
 from recovery.verify import recorded
-from watch import DATABASE_LOST, MEMBER, REGION_LOST, SETTINGS, WRITER, Watch, armed, calls
 
 FAILING = replace(MEMBER, failover_state="failing-over")
 BLIND = {**REGION_LOST, "own_load_balancer": DEAD}
@@ -141,7 +142,7 @@ def test_a_promotion_that_is_done_is_adopted(seen: dict[str, object]) -> None:
 
 
 def test_an_unclear_call_waits_for_describe() -> None:
-    """H11 with H29: unknown for three runs, then repeated; never while the own status is unknown."""
+    """H11 with H29: unknown for three runs, then repeated; never on an unknown own status."""
     watch = intending()
     for _ in range(2):
         decision = watch.run(**REGION_LOST, global_cluster=None)

@@ -6,6 +6,8 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from watch import DATABASE_LOST, MEMBER, READER, REGION_LOST, SETTINGS, VALID, WRITER, Watch, calls
+
 from recovery.decide import decide
 from recovery.model import (
     PROMOTES,
@@ -41,7 +43,6 @@ from recovery.observation import (
     Value,
     Witness,
 )
-from watch import DATABASE_LOST, MEMBER, READER, REGION_LOST, SETTINGS, VALID, WRITER, Watch, calls
 
 NOW = 2000
 MARKS = Reader(7, 7, 7, 2, 1)

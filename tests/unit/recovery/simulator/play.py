@@ -241,6 +241,6 @@ def _judge(played: Played) -> None:
             played.wrong.append(f"{truth.lost_seconds} s lost, the bound was {bound} s")
         if not incident.forced and truth.lost_seconds > played.timeline.settings.lag_limit_seconds:
             played.wrong.append(f"{truth.lost_seconds} s lost, above the limit")
-    if state.stage is Stage.FAILED and truth.moved < 0 and not truth.accepted:
-        if truth.switch == "engaged":
-            played.wrong.append("the switch is engaged though nothing was promoted")
+    refused = state.stage is Stage.FAILED and not truth.accepted
+    if refused and truth.switch == "engaged":
+        played.wrong.append("the switch is engaged though nothing was promoted")
