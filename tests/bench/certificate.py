@@ -1,9 +1,10 @@
 """``./inv bench certificate``: the real controllers against every single and every pair of faults.
 
-Each fault of the simulator begins in each minute around a loss (and where nothing is lost), alone and
-together with every other one. Over the truth there must be no wrong promotion at all, and for single
-faults no missed budget; each pair that isn't recovered in time is listed with its timeline and an
-argument. Stops after ``--minutes`` (10), continues where it stopped, and writes docs/certificate.md.
+Each fault of the simulator begins in each minute around a loss (and where nothing is lost), alone
+and together with every other one. Over the truth there must be no wrong promotion at all, and for
+single faults no missed budget; each pair that isn't recovered in time is listed with its timeline
+and an argument. Stops after ``--minutes`` (10), continues where it stopped, and writes
+docs/certificate.md.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def blocks() -> list[tuple[str, ...]]:
 
 
 def timelines(names: tuple[str, ...]) -> list[Timeline]:
-    """A block's timelines: each disaster × each minute in which its faults begin."""
+    """A block's timelines: each disaster and each minute in which its faults begin."""
     minutes = SINGLE_MINUTES if len(names) == 1 else PAIR_MINUTES
     return [
         Timeline(disaster, tuple((name, minute) for name in names))
@@ -147,27 +148,27 @@ def page(progress: Progress, total: int) -> str:
         "# The recovery certificate",
         "",
         "Written by `./inv bench certificate`: the real `decide` and `act` of both regions in the",
-        "simulator of `tests/unit/recovery/simulator`, against each fault alone (beginning in every",
-        f"minute from {SINGLE_MINUTES[0]} to +{SINGLE_MINUTES[-1]} around the loss) and each pair of",
-        f"faults (minutes {PAIR_MINUTES[0]} to +{PAIR_MINUTES[-1]}), where nothing is lost,",
-        "where the region is lost, where its database is lost and where it hangs. AWS takes 480 s for",
-        "each promotion. Judged over the truth, not over what a controller saw.",
+        "simulator of `tests/unit/recovery/simulator`, against each fault alone (beginning in each",
+        f"minute from {SINGLE_MINUTES[0]} to +{SINGLE_MINUTES[-1]} around the loss) and each",
+        f"pair (together in minute {', '.join(f'{m:+d}' for m in PAIR_MINUTES)}): where nothing",
+        "is lost, where the region is lost, where its database is lost and where it hangs. AWS",
+        "takes 480 s for each promotion. Judged over the truth, not over what a controller saw.",
         "",
         "| | |",
         "|---|---|",
         f"| sources | `{progress.sources}`, {state} |",
-        f"| timelines | {played} ({progress.singles} of single faults, {progress.pairs} of pairs) |",
+        f"| timelines | {played}: {progress.singles} of single faults, {progress.pairs} of pairs |",
         f"| wrong promotions | {wrong} |",
         f"| single faults that miss the budget | {singles} |",
-        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after its ground held |",
-        f"| rightly left to a person, who was paged | {progress.held} (with the pairs below) |",
+        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after the ground |",
+        f"| left to a person, who was paged | {progress.held}, with the pairs below |",
         f"| nothing lost, nothing promoted | {progress.quiet} |",
         f"| pairs' timelines that miss the budget | {len(progress.failures) - singles} |",
         "",
         "## Pairs that miss the budget",
         "",
-        "In each of them somebody was paged. One line a pair and loss: the minutes in which the pair",
-        "begins, what became of the first one, and why that is accepted.",
+        "In each of them somebody was paged. One line a pair and loss: the minutes in which the",
+        "pair begins, what became of the first one, and why that is accepted.",
         "",
         "| pair | loss | begins in minute | what happens | argument |",
         "|---|---|---|---|---|",

@@ -165,8 +165,8 @@ class _Acting:
                 case GrowEpoch(epoch):
                     outside.database.grow_epoch(epoch)
                     outside.parameters.grow_epoch(epoch)
-                case Send(notice):
-                    outside.notifier.send(notice)
+                case _:
+                    outside.notifier.send(action.notice)
         except ports.UnavailableError:
             return Copied("") if isinstance(action, CopySnapshot) else Done(ok=False)
         return Done(ok=True)

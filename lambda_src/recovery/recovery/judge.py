@@ -35,7 +35,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one path: ``proven`` where its own guards hold, and everything that refuses."""
+    """Of one path: ``proven`` where its own guards hold, and what refuses.
+
+    An unproven path names what isn't proven; a proven one everything else that refuses.
+    """
 
     case: Case
     proven: bool
@@ -54,9 +57,9 @@ def judge(state: State, observation: Observation, settings: Settings) -> Verdict
 
 
 def _verdict(case: Case) -> Verdict:
-    unproven = _refusals(PROOFS[case.path], case)
-    others = _refusals((*CONDITIONS[case.path], *SHARED), case)
-    return Verdict(case, not unproven, (*unproven, *others))
+    if unproven := _refusals(PROOFS[case.path], case):
+        return Verdict(case, False, unproven)
+    return Verdict(case, True, _refusals((*CONDITIONS[case.path], *SHARED), case))
 
 
 def _refusals(guards: tuple[Guard, ...], case: Case) -> tuple[Refusal, ...]:

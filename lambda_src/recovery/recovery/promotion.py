@@ -63,7 +63,7 @@ def intended(state: State, verdict: Verdict, intent: Intent) -> Decision:
 def failed(state: State, observation: Observation, settings: Settings) -> Decision:
     """Returns what a failed promotion still does: adopt one that succeeded after all (H33)."""
     if observation.own_cluster is not None and observation.own_cluster.writer:
-        if state.incident is None:
+        if state.incident is None and state.intent is not None:
             return adopted(state, observation, settings, state.intent)
         return awaited(state, observation, settings)
     state = page(state, observation.minute, "failed", "the promotion failed: a person must act")
@@ -101,19 +101,14 @@ def verifying(state: State, observation: Observation, settings: Settings) -> Dec
     return Decision(state, (*switched(observation, settings), Verify()), "verifying")
 
 
-def adopted(
-    state: State, observation: Observation, settings: Settings, intent: Intent | None
-) -> Decision:
+def adopted(state: State, observation: Observation, settings: Settings, intent: Intent) -> Decision:
     """Returns the state that follows Describe: the promotion has begun, by whomever (H10, H11)."""
-    accepted = incident_of(intent, observation.minute)
-    state = replace(state, stage=Stage.CALLED, incident=accepted, intent=None)
+    state = replace(state, stage=Stage.CALLED, incident=incident_of(intent), intent=None)
     return awaited(state, observation, settings)
 
 
-def incident_of(intent: Intent | None, minute: int) -> Incident:
+def incident_of(intent: Intent) -> Incident:
     """Returns the incident that an accepted call begins."""
-    if intent is None:
-        return Incident(began=minute, path=None, loss_bound_seconds=-1, called=minute)
     return Incident(
         began=intent.began,
         path=intent.path,

@@ -72,8 +72,7 @@ def _called(state: State, outcome: Called, settings: Settings) -> Decision:
     if intent is None or outcome.answer is not Answer.ACCEPTED:
         kept = intent and replace(intent, answer=outcome.answer, detail=outcome.detail)
         return Decision(replace(state, intent=kept), (), f"{outcome.answer}: {outcome.detail}")
-    accepted = incident_of(intent, intent.minute)
-    state = replace(state, stage=Stage.CALLED, intent=None, incident=accepted)
+    state = replace(state, stage=Stage.CALLED, intent=None, incident=incident_of(intent))
     return Decision(state, (SetSwitch(settings.switch),), f"accepted: {outcome.detail}")
 
 

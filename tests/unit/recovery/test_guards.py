@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from recovery import judge
-from recovery.case import Guard
-from recovery.model import Incident, Mode
-from recovery.observation import DEAD, OwnCluster
 from simulator.faults import NOTHING, REGION
 from simulator.play import Timeline, play
 from simulator.truth import EAST, WEST
 from watch import DATABASE_LOST, REGION_LOST, SETTINGS, WRITER, armed, calls
+
+from recovery import judge
+from recovery.case import Guard
+from recovery.model import Incident, Mode
+from recovery.observation import DEAD, OwnCluster
 
 SINGLE = replace(SETTINGS, instances=1)
 

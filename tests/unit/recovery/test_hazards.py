@@ -5,6 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from simulator.faults import DATABASE, NOTHING, REGION
+from simulator.play import Timeline, play, sides
+from simulator.ports import Crash, Killed
+from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
+from watch import (
+    DATABASE_LOST,
+    MEMBER,
+    READER,
+    REGION_LOST,
+    SETTINGS,
+    VALID,
+    WRITER,
+    Watch,
+    armed,
+    calls,
+)
+
 from recovery import commands
 from recovery.act import Run, run
 from recovery.model import (
@@ -34,22 +51,6 @@ from recovery.observation import (
     Trigger,
     Value,
     Witness,
-)
-from simulator.faults import DATABASE, NOTHING, REGION
-from simulator.play import Timeline, play, sides
-from simulator.ports import Crash, Killed
-from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
-from watch import (
-    DATABASE_LOST,
-    MEMBER,
-    READER,
-    REGION_LOST,
-    SETTINGS,
-    VALID,
-    WRITER,
-    Watch,
-    armed,
-    calls,
 )
 
 SWITCHING = replace(MEMBER, failover_state="switching-over")
@@ -298,7 +299,7 @@ def test_h18_clocks_and_frozen_processes_change_no_count() -> None:
     both[WEST].step = lambda name: (
         observed.append(truth.now) if name == "before observe" else None,
         look(name),
-    )[1]  # type: ignore[method-assign]  # noqa: E501
+    )[1]  # type: ignore[method-assign]
     run(both[WEST].ports(), SETTINGS, Run("a", truth.minute))
     assert len(observed) == 2
 

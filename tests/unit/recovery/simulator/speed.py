@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from recovery import codec, journal
+
 
 def quick_replace(value: Any, **changes: Any) -> Any:
     """``dataclasses.replace`` for frozen dataclasses without ``__post_init__``: a copied dict."""
@@ -18,7 +20,7 @@ def quick_replace(value: Any, **changes: Any) -> Any:
 
 @contextmanager
 def quick() -> Iterator[None]:
-    """Lets the recovery package and the simulator use ``quick_replace``."""
+    """Lets recovery and simulator use ``quick_replace``; the unread journal stays empty."""
     modules = [
         module
         for name, module in sys.modules.items()
@@ -26,8 +28,10 @@ def quick() -> Iterator[None]:
     ]
     for module in modules:
         module.replace = quick_replace  # type: ignore[attr-defined]
+    journal.to_json = lambda _: {}  # type: ignore[attr-defined]
     try:
         yield
     finally:
+        journal.to_json = codec.to_json  # type: ignore[attr-defined]
         for module in modules:
             module.replace = dataclasses.replace  # type: ignore[attr-defined]
