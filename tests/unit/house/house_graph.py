@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "lab/application.py",
             "lab/control.py",
+            "lab/guard.py",
             "lab/parts.py",
             "lab/server.py",
             "lab/supervisor.py",
