@@ -15,8 +15,9 @@ from typing import Any, Self
 
 import psycopg
 
-from bundle import bundle_function, find_node
+from bundle import bundle_function
 from lab.database.postgres import HOST, PostgresServer
+from tapstack import node
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_suffix(".mjs")
@@ -77,7 +78,7 @@ class Application:
             "PATH": os.defpath,
         }
         process = subprocess.Popen(
-            [find_node(api).node, str(SCRIPT)],
+            [node.find(os.environ["PATH"]).executable, str(SCRIPT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

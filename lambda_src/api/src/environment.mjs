@@ -7,6 +7,7 @@
  * @property {string | undefined} failoverSwitchParameter parameter name, in the standby region only
  * @property {{name: string, region?: string}[]} epochParameters where each region keeps the newest epoch
  *   that it knows; those that aren't configured are left out
+ * @property {string} peerRegion the other region, empty when it isn't configured
  * @property {string | undefined} readinessTokenSecretArn this region's secret, the token as its text
  * @property {string} eventBusName
  * @property {string} eventSource
@@ -34,14 +35,16 @@
 export function readEnvironment(variables) {
   const text = (name, fallback = "") => variables[name] || fallback;
   const serverNames = text("DATABASE_SERVER_NAMES").split(",").filter(Boolean);
+  const peerRegion = text("PEER_REGION");
   const databaseClusterEndpoint = text("DATABASE_CLUSTER_ENDPOINT");
   return Object.freeze({
     region: text("AWS_REGION", "unknown"),
     regionRole: text("REGION_ROLE") === "secondary" ? "secondary" : "primary",
     failoverSwitchParameter: variables.FAILOVER_SWITCH_PARAMETER || undefined,
+    peerRegion,
     epochParameters: [
       { name: text("EPOCH_PARAMETER") },
-      { name: text("PEER_EPOCH_PARAMETER"), region: text("PEER_REGION") },
+      { name: text("PEER_EPOCH_PARAMETER"), region: peerRegion },
     ].filter(({ name, region }) => name !== "" && region !== ""),
     readinessTokenSecretArn: variables.READINESS_TOKEN_SECRET_ARN || undefined,
     eventBusName: text("EVENT_BUS_NAME"),

@@ -7,6 +7,9 @@
  * SQLSTATE, TLS, a name or credentials are faults that the other region would have as well. Only a
  * committed row makes the writer alive (H7). A fault is data here, never an exception.
  *
+ * `{"action":"verify"}` commits on this region's own cluster and follows the global endpoint, as a
+ * promotion must be verified: `wrote`, and `endpoint`, the region that it leads to, or empty.
+ *
  * `{"action":"grow_epoch","epoch":2,"promoted_at":"…"}` makes a promotion known to the database,
  * idempotently: `promoted_at` is when the promotion was asked for.
  */
@@ -40,14 +43,29 @@ async function within(milliseconds, promise) {
 
 const isoTime = (value) => value?.toISOString() ?? null;
 
-async function commitHere(client, region) {
+async function commit(client, source) {
   const { rows } = await client.query(
     `INSERT INTO public.heartbeats (source) VALUES ($1)
-     ON CONFLICT (source) DO UPDATE SET beat_at = clock_timestamp() RETURNING beat_at`,
-    [`probe:${region}`],
+     ON CONFLICT (source) DO UPDATE SET beat_at = clock_timestamp() RETURNING beat_at, beat_at::text AS exactly`,
+    [source],
   );
+  return rows[0];
+}
+
+async function commitHere(client, region) {
+  const { beat_at: beatAt } = await commit(client, `probe:${region}`);
   const { rows: epochs } = await client.query("SELECT epoch FROM recovery.epoch");
-  return { committed_at: isoTime(rows[0].beat_at), epoch: Number(epochs[0].epoch) };
+  return { committed_at: isoTime(beatAt), epoch: Number(epochs[0].epoch) };
+}
+
+/** @returns {Promise<{writes: boolean, exactly: string | null}>} the commit of this source that is seen here */
+async function findCommit(client, source) {
+  const { rows } = await client.query(
+    `SELECT NOT pg_is_in_recovery() AS writes,
+       (SELECT beat_at::text FROM public.heartbeats WHERE source = $1) AS exactly`,
+    [source],
+  );
+  return rows[0];
 }
 
 async function askRole(client) {
@@ -75,7 +93,8 @@ async function askGlobalStatus(client) {
 /** Outside Aurora (the lab) replication is PostgreSQL's own. */
 async function askReplayedLsn(client) {
   const { rows } = await client.query(
-    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn",
+    `SELECT pg_wal_lsn_diff(
+       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, '0/0')::text AS lsn`,
   );
   return { primary_lsn: rows[0].lsn, global_status: [] };
 }
@@ -116,7 +135,7 @@ async function askReader(client) {
  * @param {(arn: string) => Promise<{username: string, password: string}>} options.readSecret
  * @param {import("./log.mjs").Logger} options.logger
  * @param {(options: object) => Promise<any>} [options.createClient] a `pg.Client`
- * @returns {(event: {action?: string, epoch?: number, promoted_at?: string}) => Promise<object>}
+ * @returns {(event: {action?: "observe" | "verify" | "grow_epoch", epoch?: number, promoted_at?: string}) => Promise<object>}
  */
 export function createProbe({ environment, readSecret, logger, createClient = createDriverClient }) {
   const { region } = environment;
@@ -207,6 +226,29 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     return observation;
   }
 
+  async function verify() {
+    const source = `verify:${region}`;
+    let wrote = false;
+    let endpoint = "";
+    let detail = "";
+    try {
+      const { exactly } = await attempt(environment.databaseClusterEndpoint, (client) => commit(client, source));
+      wrote = true;
+      const found = await attempt(environment.databaseWriterEndpoint, (client) => findCommit(client, source));
+      if (!found.writes) {
+        detail = "the global endpoint leads to a server that only reads";
+      } else {
+        // The very row: a demoted volume that still writes doesn't have it.
+        endpoint = found.exactly === exactly ? region : environment.peerRegion || "elsewhere";
+      }
+    } catch (error) {
+      detail = `${wrote ? "global endpoint" : "own cluster"}: ${reasonOf(error)}`;
+    }
+    const verified = { wrote, endpoint, detail };
+    logger.info("promotion verified", verified);
+    return verified;
+  }
+
   async function growEpoch({ epoch, promoted_at: promotedAt }) {
     if (!Number.isSafeInteger(epoch) || epoch < 1 || (promotedAt !== undefined && Number.isNaN(Date.parse(promotedAt)))) {
       throw new Error("probe: grow_epoch needs epoch, a whole number from 1, and at most promoted_at, a time");
@@ -229,9 +271,12 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     if (action === "observe") {
       return observe();
     }
+    if (action === "verify") {
+      return verify();
+    }
     if (action === "grow_epoch") {
       return growEpoch(event);
     }
-    throw new Error("probe: action must be observe or grow_epoch");
+    throw new Error("probe: action must be observe, verify or grow_epoch");
   };
 }

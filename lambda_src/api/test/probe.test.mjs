@@ -13,7 +13,7 @@ const READER = { now: at, epoch: "3", is_aurora: false, heartbeat_at: at, sequen
 /** What a healthy database answers to each of the probe's questions. */
 function healthy(text, host) {
   if (text.startsWith("INSERT INTO public.heartbeats")) {
-    return [{ beat_at: at }];
+    return [{ beat_at: at, exactly: "exactly" }];
   }
   if (text.startsWith("SELECT epoch")) {
     return [{ epoch: "3" }];
@@ -22,7 +22,7 @@ function healthy(text, host) {
     return [{ writes: host === "cluster.test", epoch: "3" }];
   }
   if (text.includes("pg_last_wal_replay_lsn")) {
-    return [{ lsn: "0/3000060" }];
+    return [{ lsn: "50331744" }];
   }
   return [READER];
 }
@@ -41,7 +41,7 @@ function probing({ connect = async () => {}, answer = healthy, variables = {}, a
       },
       query: async (text, values) => {
         seen.push([options.host, text, values]);
-        return { rows: await answer(text, options.host, values) };
+        return { rows: await answer(text, options.host) };
       },
       end: async () => {
         counts.ended += 1;
@@ -69,7 +69,7 @@ test("the probe commits on the writer, asks both clusters for their role, and re
       epoch: 3,
       heartbeat_at: at.toISOString(),
       newest_record: { sequence: "7", created_at: at.toISOString() },
-      primary_lsn: "0/3000060",
+      primary_lsn: "50331744",
       global_status: [],
     },
   });
@@ -221,6 +221,41 @@ test("H7: a database that accepts and never answers is dead after two tries of 5
   }
   assert.ok(elapsed < 12_000, `${elapsed} ms`);
 });
+
+/** What `verify` finds where the global endpoint shows this row, or throws. */
+async function verified({ own, global, variables }) {
+  const answer = (text, host, values) => {
+    if (text.startsWith("INSERT")) {
+      assert.deepEqual([host, values], ["cluster.test", ["verify:us-east-1"]]);
+      if (own !== undefined) {
+        throw own;
+      }
+      return healthy(text, host);
+    }
+    assert.deepEqual([host, values], ["writer.test", ["verify:us-east-1"]]);
+    if (global instanceof Error) {
+      throw global;
+    }
+    return [global];
+  };
+  const { probe, seen, counts } = probing({ answer: (text, host) => answer(text, host, seen.at(-1)[2]), variables });
+  const result = await probe({ action: "verify" });
+  assert.equal(counts.opened, counts.ended);
+  return result;
+}
+
+for (const [what, options, expected] of [
+  ["leads here", { global: { writes: true, exactly: "exactly" } }, { wrote: true, endpoint: "us-east-1", detail: "" }],
+  ["leads to a demoted volume that still writes", { global: { writes: true, exactly: "before" }, variables: { PEER_REGION: "us-west-2" } }, { wrote: true, endpoint: "us-west-2", detail: "" }],
+  ["leads to a server without the row", { global: { writes: true, exactly: null } }, { wrote: true, endpoint: "elsewhere", detail: "" }],
+  ["leads to a reader, which has the row by replication", { global: { writes: false, exactly: "exactly" } }, { wrote: true, endpoint: "", detail: "the global endpoint leads to a server that only reads" }],
+  ["leads nowhere", { global: refused() }, { wrote: true, endpoint: "", detail: "global endpoint: unreachable" }],
+  ["isn't asked where the own cluster only reads", { own: sqlError("25006") }, { wrote: false, endpoint: "", detail: "own cluster: read_only" }],
+]) {
+  test(`H22: a promotion is verified by writing here and by where the global endpoint leads: it ${what}`, async () => {
+    assert.deepEqual(await verified(options), expected);
+  });
+}
 
 test("the growth of the epoch is one call of the writer's function, with the time of the promotion when it is known", async () => {
   const answer = (text) => {

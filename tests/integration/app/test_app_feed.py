@@ -13,7 +13,8 @@ import psycopg
 import pytest
 from application_process import DATABASE, Application, everywhere, new_server, running
 
-from lab.database.postgres import PostgresServer, Upstream
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_settings import Upstream
 from lab.database.replication import create_standby, promote
 
 SEEDS = range(8)

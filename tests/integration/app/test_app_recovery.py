@@ -27,7 +27,8 @@ from application_process import (
     running,
 )
 
-from lab.database.postgres import PostgresServer, Upstream
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_settings import Upstream
 from lab.database.replication import create_standby, promote
 
 SCHEDULE = {"source": "warm-standby.schedule", "detail-type": "outbox.drain"}
@@ -207,7 +208,7 @@ def test_the_probe_sees_a_living_pair_and_each_of_its_ends(clean: Pair) -> None:
             return seen if seen["own_reader"]["heartbeat_at"] else None
 
         second = until(heartbeat_arrived)
-        assert second["own_reader"]["primary_lsn"] != first["own_reader"]["primary_lsn"]
+        assert int(second["own_reader"]["primary_lsn"]) > int(first["own_reader"]["primary_lsn"])
         assert second["own_reader"]["newest_record"] is None
         assert second["own_reader"]["epoch"] == 1
 
@@ -245,6 +246,22 @@ def test_the_probe_tells_a_dead_writer_from_a_refusing_one(clean: Pair) -> None:
     finally:
         with clean.east.connect() as connection:
             connection.execute("ALTER ROLE api LOGIN")
+
+
+def test_a_promotion_is_verified_by_the_row_that_it_wrote(clean: Pair) -> None:
+    """H22: us-east-1 writes and the global endpoint leads there; us-west-2's own cluster only
+    reads, and an endpoint that leads to the standby is no writer's."""
+    with running("us-east-1", clean.servers) as application:
+        assert application.call("probe", {"action": "verify"}) == {
+            "wrote": True, "endpoint": "us-east-1", "detail": "",
+        }  # fmt: skip
+    with running("us-west-2", clean.servers) as application:
+        seen = application.call("probe", {"action": "verify"})
+        assert seen == {"wrote": False, "endpoint": "", "detail": "own cluster: read_only"}
+    late = clean.servers | {"writer": clean.west.port}
+    with running("us-east-1", late) as application:
+        seen = application.call("probe", {"action": "verify"})
+        assert (seen["wrote"], seen["endpoint"]) == (True, "")
 
 
 # -- events -------------------------------------------------------------------------------------
