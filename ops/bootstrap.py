@@ -133,7 +133,14 @@ def install(root: Path, environment: Path, wanted: str, group: str = RUN) -> Non
     started = time.monotonic()
     if not _usable(environment):
         _say(f"making {environment.name} with Python {sys.version.split()[0]}")
-        venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(environment)
+        try:
+            venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(environment)
+        except (ImportError, subprocess.CalledProcessError):  # Debian packs ensurepip by itself
+            raise BootstrapError(
+                f"{sys.executable} can't make an environment with pip: install what it lacks "
+                "(Debian and Ubuntu: apt-get install python3-venv), or name another Python: "
+                "PYTHON=/path/to/python3.13 ./inv"
+            ) from None
     groups = groups_of((root / "requirements.txt").read_text())
     # With the groups before it, which are there already or belong to it, so that pip holds all
     # of them together.

@@ -179,6 +179,19 @@ def test_a_failed_pip_is_one_line(root: Path, output: str, line: str) -> None:
     assert "\n" not in explained
 
 
+def test_a_python_without_ensurepip_is_one_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 12: Debian's Python without python3-venv, as on a fresh machine."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise subprocess.CalledProcessError(1, "ensurepip")
+
+    monkeypatch.setattr(bootstrap.venv.EnvBuilder, "create", refuse)
+    with pytest.raises(BootstrapError, match=r"apt-get install python3-venv"):
+        bootstrap.ensure(root)
+
+
 def test_no_disk_while_making_the_environment_is_one_line(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
