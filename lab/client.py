@@ -269,6 +269,7 @@ def _last_line(state_dir: Path) -> str:
 @contextmanager
 def _one_starter(state_dir: Path) -> Iterator[None]:
     """Two starts at once make one lab: the second waits, and finds it running."""
-    with (state_dir / "start.lock").open("a") as lock:
+    descriptor = os.open(state_dir / "start.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

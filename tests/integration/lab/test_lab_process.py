@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,31 @@ def test_it_listens_on_loopback_only(world: World) -> None:
     }
     assert addresses
     assert all(address.startswith("127.") for address in addresses)
+
+
+def test_its_files_are_its_owner_s_alone(world: World) -> None:
+    """Issue 15.3: secrets lay in files that anybody could read, below a folder that they couldn't;
+    and a key with odd elements comes back after a kill."""
+    world.aws("secretsmanager").create_secret(Name="password", SecretString="confidential")
+    world.aws("s3").create_bucket(Bucket="private")
+    for key in ("/a//b/./c", "x" * 1000):
+        world.aws("s3").put_object(Bucket="private", Key=key, Body=b"content")
+    client.outage(world.state_dir, EAST, "network")
+    client.restore(world.state_dir, EAST)
+    os.kill(world.status.pid, signal.SIGKILL)
+    eventually(lambda: not psutil.pid_exists(world.status.pid))
+    world.restart()
+    listed = world.aws("s3").list_objects_v2(Bucket="private")["Contents"]
+    assert {item["Key"] for item in listed} == {"/a//b/./c", "x" * 1000}
+    readable = [
+        path.relative_to(world.state_dir)
+        for path in world.state_dir.rglob("*")
+        if path.is_file() and path.stat().st_mode & 0o077
+    ]
+    assert readable == []
+    if sys.platform == "linux":  # elsewhere psutil reads no limits of another process
+        limit = psutil.Process(world.status.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert limit[0] == min(limit[1], 65_536), "issue 15.13: descriptors"
 
 
 def test_a_taken_port_is_named_in_one_line(tmp_path: Path) -> None:
