@@ -36,6 +36,34 @@ def with_hashes(value: Any, directory: Path) -> Any:
     return transform(value, change)
 
 
+def rooted(value: Any, directory: Path) -> Any:
+    """The value with every relative path of an asset or archive counted from ``directory``: a
+    plugin that serves several projects is in the folder of none."""
+
+    def change(fields: dict[str, Any]) -> Any:
+        if is_asset(fields) and "path" in fields:
+            return {**fields, "path": str(directory / fields["path"])}
+        return fields
+
+    return transform(value, change)
+
+
+def as_given(outputs: Any, inputs: Any) -> Any:
+    """The outputs with assets as the inputs have them, whose content (``hash``) is the same."""
+    given: dict[str, Any] = {}
+
+    def note(fields: dict[str, Any]) -> Any:
+        if is_asset(fields) and fields.get("hash"):
+            given[fields["hash"]] = fields
+        return fields
+
+    def change(fields: dict[str, Any]) -> Any:
+        return given.get(str(fields.get("hash")), fields) if is_asset(fields) else fields
+
+    transform(inputs, note)
+    return transform(outputs, change)
+
+
 def _content(asset: dict[str, Any], directory: Path) -> bytes:
     if "text" in asset:
         return str(asset["text"]).encode()

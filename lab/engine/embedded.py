@@ -229,7 +229,7 @@ class EmbeddedEngine:
             program = stack.enter_context(ProgramProcess.started(run, runner, variables))
             server, address = _server(self._parallel)
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, own, self._kept)
+            plugins = Plugins(run, self._plugin, self._logs(run, address), own, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             known = sum(state.is_provider and bool(state.inputs) for state in before.resources)
@@ -244,6 +244,10 @@ class EmbeddedEngine:
             self._raise_failures(run, doing, program if not succeeded else None)
             deployment.finish()
             self._raise_failures(run, doing)
+
+    def _logs(self, run: OperationRun, address: str) -> str:
+        """The engine's address for plugins, which must hold as long as they do."""
+        return self._kept.logs_to(Engine(run)) if self._kept else address
 
     def _wait(
         self, run: OperationRun, monitor: Monitor, program: ProgramProcess, plugins: Plugins
@@ -276,7 +280,7 @@ class EmbeddedEngine:
             engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
             server.start()
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, variables, self._kept)
+            plugins = Plugins(run, self._plugin, self._logs(run, address), variables, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             stack.callback(journal.close)

@@ -10,7 +10,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import engine_pb2_grpc
+
+from lab.engine.plugin import CHANNEL_OPTIONS
 from lab.engine.plugin_process import PluginProcess
 from lab.engine.runner import Runner
 
@@ -21,6 +28,18 @@ Start = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 def start_of(command: Sequence[str], environment: Mapping[str, str]) -> Start:
     """Returns what tells apart processes that one can't stand in for the other."""
     return tuple(command), tuple(sorted(environment.items()))
+
+
+class _Logs(engine_pb2_grpc.EngineServicer):
+    """Passes what plugins log to the engine of the operation that began last."""
+
+    def __init__(self) -> None:
+        self.engine: engine_pb2_grpc.EngineServicer | None = None
+
+    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """One log line; between operations there is nobody to show it to."""
+        engine = self.engine
+        return empty_pb2.Empty() if engine is None else engine.Log(request, context)
 
 
 class Kept:
@@ -34,7 +53,19 @@ class Kept:
         self._lock = threading.Lock()
         self._plugins: list[tuple[Start, PluginProcess]] = []
         self._runners: dict[tuple[tuple[str, str], ...], Runner] = {}
-        self.close = weakref.finalize(self, _end, self._plugins, self._runners)
+        self._logs = _Logs()
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=2), options=CHANNEL_OPTIONS)
+        engine_pb2_grpc.add_EngineServicer_to_server(self._logs, self._server)
+        self._address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self.close = weakref.finalize(self, _end, self._plugins, self._runners, self._server)
+
+    def logs_to(self, engine: engine_pb2_grpc.EngineServicer) -> str:
+        """Returns the address at which plugins log; their lines go to ``engine`` from now on."""
+        with self._lock:
+            if self._logs.engine is None:
+                self._server.start()
+            self._logs.engine = engine
+        return self._address
 
     def runner(self, environment: Mapping[str, str]) -> Runner:
         """Returns the runner of an environment, started when it is first asked for."""
@@ -58,7 +89,9 @@ class Kept:
 
 
 def _end(
-    plugins: list[tuple[Start, PluginProcess]], runners: dict[tuple[tuple[str, str], ...], Runner]
+    plugins: list[tuple[Start, PluginProcess]],
+    runners: dict[tuple[tuple[str, str], ...], Runner],
+    server: grpc.Server,
 ) -> None:
     for _, plugin in plugins:
         plugin.stop()
@@ -66,5 +99,6 @@ def _end(
         plugin.wait()
     for runner in runners.values():
         runner.close()
+    server.stop(grace=None)
     plugins.clear()
     runners.clear()

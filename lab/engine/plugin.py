@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+from lab.engine.assets import as_given, rooted
 from lab.engine.decision import Difference
 from pulumi_protocol.structs import from_struct, to_struct
 from pulumi_protocol.values import Properties, plain, references_as_ids, without_asset_contents
@@ -52,6 +54,8 @@ class Plugin:
         self._accept_secrets = False
         self._accept_resources = False
         self.supports_preview = False
+        self.directory = Path()
+        """The folder of the project it serves, from which relative paths of assets count."""
         self.configuration: str | None = None
         """The inputs it was configured with, as JSON; None before that."""
         answer = self._call(
@@ -192,12 +196,12 @@ class Plugin:
                 urn=urn,
                 type=type,
                 name=urn.rpartition("::")[2],
-                properties=self._struct(inputs),
+                properties=self._struct(rooted(inputs, self.directory)),
                 timeout=timeout,
                 preview=preview,
             ),
         )
-        return answer.id, from_struct(answer.properties)
+        return answer.id, as_given(from_struct(answer.properties), inputs)
 
     def update(
         self,
@@ -221,14 +225,14 @@ class Plugin:
                 type=type,
                 name=urn.rpartition("::")[2],
                 olds=self._struct(without_asset_contents(old_outputs)),
-                news=self._struct(news),
+                news=self._struct(rooted(news, self.directory)),
                 old_inputs=self._struct(without_asset_contents(old_inputs)),
                 ignoreChanges=ignore_changes,
                 timeout=timeout,
                 preview=preview,
             ),
         )
-        return from_struct(answer.properties)
+        return as_given(from_struct(answer.properties), news)
 
     def read(
         self, urn: str, type: str, id: str, inputs: Properties, outputs: Properties

@@ -76,6 +76,7 @@ class Plugins:
         It is one that is configured so already, or one that isn't configured at all, and then is.
         """
         plugin = self._taken(configuration_of(inputs)).connect()
+        plugin.directory = self._run.project.directory
         if plugin.configuration is None:
             plugin.configure(urn, id, inputs)
         with self._lock:
