@@ -313,3 +313,12 @@ def test_a_server_is_asked_and_waited_for_no_longer_than_allowed() -> None:
         assert txt_query.ask("127.0.0.1", NAME, 9, 10, port) == ("primary",)
     with server(reply=False) as port, pytest.raises(txt_query.TxtError, match="doesn't answer"):
         txt_query.ask("127.0.0.1", NAME, 9, 0.2, port)
+
+
+def test_a_name_in_an_answer_may_be_written_out() -> None:
+    """A server needn't compress; a name that points elsewhere in the message is skipped as well."""
+    asked = txt_query.question(NAME, 9)
+    packed = answer(txt("secondary"))
+    start = len(asked)
+    written = asked[12:-4]
+    assert txt_query.texts(packed[:start] + written + packed[start + 2 :], asked) == ("secondary",)
