@@ -1,0 +1,65 @@
+"""``./inv bench recovery_timelines``: a million seeded random timelines without harm.
+
+Each seed makes a loss, up to five faults at any moments and a mode, and plays them with the real
+controllers of both regions. Stops after ``--minutes`` (10) and continues where it stopped; one
+harmful seed fails it, and is named: ``random_timelines.again(SEED)`` plays it with a log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [
+    str(REPOSITORY / "lambda_src" / "recovery"),
+    str(REPOSITORY / "tests" / "unit" / "recovery"),
+]
+
+from simulator.random_timelines import harms  # noqa: E402
+from simulator.sources import digest  # noqa: E402
+from simulator.speed import quick  # noqa: E402
+
+KEPT = REPOSITORY / "build" / "recovery_timelines.json"
+PROCESSES, BLOCK = 2, 500
+
+
+def play_block(first: int) -> list[tuple[int, list[str]]]:
+    """The harmful seeds of one block."""
+    with quick():
+        played = ((seed, harms(seed)) for seed in range(first, first + BLOCK))
+        return [(seed, found) for seed, found in played if found]
+
+
+def main() -> int:
+    """Returns 5 where a timeline does harm."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--count", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    end = time.monotonic() + arguments.minutes * 60
+    progress = {"sources": digest(), "done": 0, "harmful": []}
+    if KEPT.exists() and (kept := json.loads(KEPT.read_text()))["sources"] == progress["sources"]:
+        progress = kept
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        while progress["done"] < arguments.count and time.monotonic() < end:
+            firsts = [progress["done"] + n * BLOCK for n in range(2 * PROCESSES)]
+            for found in pool.map(play_block, firsts):
+                progress["harmful"] += found
+                progress["done"] += BLOCK
+            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.write_text(json.dumps(progress))
+    for seed, found in progress["harmful"]:
+        print(f"seed {seed}: {'; '.join(found)}")
+    print(f"{progress['done']} timelines, {len(progress['harmful'])} harmful")
+    if progress["done"] < arguments.count:
+        print("not finished: ./inv bench recovery_timelines continues here")
+    return 5 if progress["harmful"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
