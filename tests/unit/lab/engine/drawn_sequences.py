@@ -9,6 +9,7 @@ nothing. Everything of a sequence follows from its seed.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -135,6 +136,15 @@ class Driver:
     """One process that runs operations in children of its own."""
 
     def __init__(self) -> None:
+        self._directory = tempfile.mkdtemp(prefix="warm-standby-nursery-")
+        self._nursery = subprocess.Popen(
+            [sys.executable, str(FIXTURE / "nursery.py"), "serve", self._socket],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+        )
+        assert self._nursery.stdout
+        self._nursery.stdout.readline()
         self._process = subprocess.Popen(
             [sys.executable, str(FIXTURE / "driver.py")],
             stdin=subprocess.PIPE,
@@ -147,7 +157,11 @@ class Driver:
     ) -> tuple[int, str]:
         """Exit code and output of one operation."""
         assert self._process.stdin and self._process.stdout
-        variables = {"FAKE_CLOUD": str(place / "cloud"), **environment}
+        variables = {
+            "FAKE_CLOUD": str(place / "cloud"),
+            "FAKE_NURSERY": self._socket,
+            **environment,
+        }
         request = [layer, operation, str(place / "state"), variables]
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -155,11 +169,17 @@ class Driver:
         return code, output
 
     def close(self) -> None:
-        """Ends the process."""
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(timeout=10)
-        self._process.stdout.close()
+        """Ends the process, and the one that forks plugins for it."""
+        for process in (self._process, self._nursery):
+            assert process.stdin and process.stdout
+            process.stdin.close()
+            process.wait(timeout=10)
+            process.stdout.close()
+        shutil.rmtree(self._directory)
+
+    @property
+    def _socket(self) -> str:
+        return str(Path(self._directory) / "socket")
 
 
 def processes(place: Path) -> list[str]:
@@ -268,9 +288,7 @@ def _destroyed(driver: Driver, place: Path) -> str:
 
 
 def _cloud(place: Path) -> dict[str, dict[str, Any]]:
-    return {
-        path.stem: json.loads(path.read_text()) for path in (place / "cloud").glob("*.json")
-    }
+    return {path.stem: json.loads(path.read_text()) for path in (place / "cloud").glob("*.json")}
 
 
 def _state_file(place: Path) -> Path:
