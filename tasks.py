@@ -380,12 +380,15 @@ def test(
     checks.test(c, unit=unit, integration=integration, match=match, quick=quick)
 
 
-@command(name="lab (or deploy), kills, failover, outages or api")
-def bench(_c: Context, name: str) -> None:
+@command(
+    name="lab (or deploy), kills, failover, outages, api or sequences",
+    minutes="Stop after this many minutes (sequences; the next run goes on from there)",
+)
+def bench(_c: Context, name: str, minutes: float = 0.0) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
     from ops.quality import benches
 
-    benches.run(name)
+    benches.run(name, minutes or None)
 
 
 @command()

@@ -72,6 +72,11 @@ class ResourceState:
         return name_of(self.urn)
 
     @property
+    def key(self) -> tuple[str, str, bool]:
+        """What is different for any two resources of a state: URN, id, whether it was replaced."""
+        return (self.urn, self.id, self.delete)
+
+    @property
     def is_provider(self) -> bool:
         """Whether this is a provider resource."""
         return is_provider_type(self.type)
@@ -165,9 +170,9 @@ class PendingOperation:
     resource: ResourceState
 
     @property
-    def key(self) -> tuple[str, str, bool]:
+    def key(self) -> tuple[str, str, str, bool]:
         """What is different for any two pending operations."""
-        return (self.resource.urn, self.type, self.resource.delete)
+        return (self.type, *self.resource.key)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from lab.engine.decision import (
     decide,
 )
 from lab.engine.failure import StepFailedError
-from lab.engine.interruption import Interruption
 from lab.engine.journal import Journal
 from lab.engine.ledger import Ledger
 from lab.engine.operation import OperationRun
@@ -24,7 +23,6 @@ from lab.engine.registration import Registration
 from lab.engine.replacing import Replacing
 from lab.engine.steps import Steps, Work, checked
 from pulumi_protocol.checkpoint import ResourceState
-from pulumi_protocol.events import Operation
 
 
 class CustomResources:
@@ -37,9 +35,8 @@ class CustomResources:
         self._journal = journal
         self._ledger = ledger
         self._providers = providers
-        self._interruption = Interruption(run, journal, providers.source)
         self._steps = Steps(run, journal, ledger)
-        self._replacing = Replacing(run, journal, ledger, providers.source, self._steps)
+        self._replacing = Replacing(run, journal, ledger, providers, self._steps)
 
     def register(self, registration: Registration) -> ResourceState:
         """Returns the resource as it is then; StepFailedError says why not."""
@@ -48,7 +45,6 @@ class CustomResources:
         try:
             registration = registration.keeping(old)
             work = checked(self._run, registration, plugin, old.inputs if old else {})
-            old = old or self._interruption.adopted(work)
             return self._act(work, self._decided(work, old))
         except (PluginError, ValueError) as error:
             raise StepFailedError(registration.urn, self._run.masker.text(str(error))) from None
@@ -61,8 +57,8 @@ class CustomResources:
         )
         difference = UNDIFFERENT if old is None else self._difference(work, old)
         interrupted = Interrupted(
-            updating=self._journal.interrupted(work.urn, "updating") is not None,
-            deleting=self._journal.interrupted(work.urn, "deleting") is not None,
+            updating=old is not None and self._journal.interrupted(old, "updating"),
+            deleting=old is not None and self._journal.interrupted(old, "deleting"),
             cleared=self._ledger.cleared(work.urn),
         )
         return decide(goal, old, difference, interrupted)
@@ -82,8 +78,7 @@ class CustomResources:
     def _act(self, work: Work, decision: Decision) -> ResourceState:
         match decision:
             case Create(again):
-                # Deleted already, to make way for the replacement of something it needs.
-                return self._steps.create(work, Operation.REPLACE if again else Operation.CREATE)
+                return self._replacing.create(work, again=again)
             case Replace():
                 return self._replacing.replace(work, decision)
             case Update(old):

@@ -113,9 +113,5 @@ class Deletion:
                 self._journal.forget(state)
         else:
             self._journal.forget(state)
-        for kind in ("deleting", "updating"):
-            interrupted = self._journal.interrupted(state.urn, kind)
-            if interrupted is not None and interrupted.resource.delete == state.delete:
-                self._journal.resolve(interrupted)
         if state.managed:
             self._journal.commit()

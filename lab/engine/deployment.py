@@ -9,7 +9,7 @@ from lab.engine import aliases
 from lab.engine.custom import CustomResources
 from lab.engine.deletion import Deletion
 from lab.engine.failure import StepFailedError
-from lab.engine.interruption import Interruption
+from lab.engine.interruption import settle
 from lab.engine.invoking import invoke
 from lab.engine.journal import Journal
 from lab.engine.ledger import Ledger
@@ -44,6 +44,10 @@ class Deployment:
         self._reader = Reader(run, journal, self._providers, read_stack)
         self._renaming = threading.Lock()
         self._stack: ResourceState | None = None
+
+    def begin(self) -> None:
+        """Before the program asks for anything: looks for what a killed run has left behind."""
+        settle(self._run, self._journal, self._providers.source)
 
     def register(self, registration: Registration) -> ResourceState:
         """Brings one resource to what the program wants; StepFailedError says why not."""
@@ -92,9 +96,6 @@ class Deployment:
         """The program has succeeded: deletes what it no longer names and what was replaced."""
         if self._stack is not None:
             self._journal.confirm(self._stack)
-        Interruption(self._run, self._journal, self._providers.source).settle()
-        if self._run.stopped:
-            return
         doomed = [*self._journal.leftovers(), *self._journal.doomed()]
         if self._run.preview:
             for state in reversed(doomed):

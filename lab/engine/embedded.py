@@ -18,7 +18,7 @@ from lab.engine.deletion import Deletion
 from lab.engine.deployment import Deployment
 from lab.engine.door import Door
 from lab.engine.exporting import exported, imported
-from lab.engine.interruption import Interruption
+from lab.engine.interruption import settle
 from lab.engine.journal import Journal
 from lab.engine.kept import Kept
 from lab.engine.monitor import Engine, Monitor
@@ -113,6 +113,7 @@ class EmbeddedEngine:
             if before is None:
                 return run.summary()
             with self._without_program(run, before) as (journal, providers):
+                settle(run, journal, providers)
                 Refresh(run, journal, providers).refresh(journal.all())
             self._raise_failures(run, "refresh")
             return run.summary()
@@ -126,7 +127,7 @@ class EmbeddedEngine:
             if before is None:
                 return run.summary()
             with self._without_program(run, before) as (journal, providers):
-                Interruption(run, journal, providers).settle()
+                settle(run, journal, providers)
                 if not run.stopped:
                     Deletion(run, journal, providers).delete(
                         journal.all(), lambda state: None if state.delete else Operation.DELETE
@@ -239,6 +240,8 @@ class EmbeddedEngine:
             resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
             engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
             server.start()
+            deployment.begin()
+            self._raise_failures(run, doing)
             program.configure(address, self._parallel)
             succeeded = self._wait(run, monitor, program, plugins)
             self._raise_failures(run, doing, program if not succeeded else None)

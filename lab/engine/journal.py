@@ -25,11 +25,19 @@ class Journal:
         self._old = {state.urn: state for state in before.resources if not state.delete}
         self._doomed = [state for state in before.resources if state.delete]
         self._new: dict[str, ResourceState] = {}
-        self._pending = {operation.key: operation for operation in before.pending}
+        known = {state.key for state in before.resources}
+        # A deletion or update of what has left the state is over: only a creation of unknown end
+        # may have made something that the state doesn't hold.
+        self._pending = {
+            operation.key: operation
+            for operation in before.pending
+            if operation.type == "creating" or operation.resource.key in known
+        }
         self._path = path
         self._vault = vault
         self._changed = threading.Condition()
-        self._version = 0  # of the state in memory
+        # Of the state in memory; what is dropped at once is to be dropped from the file as well.
+        self._version = int(len(self._pending) < len(before.pending))
         self._written = 0  # the newest version known to be on disk
         self._failure: BaseException | None = None
         self._closing = False
@@ -62,24 +70,26 @@ class Journal:
         with self._changed:
             return self._resources()
 
-    def interrupted(self, urn: str, kind: str) -> PendingOperation | None:
-        """An operation of this kind that an earlier run began on the resource and never ended."""
+    def interrupted(self, state: ResourceState, kind: str) -> bool:
+        """Whether a call of this kind on this very resource began and nobody knows its end."""
         with self._changed:
-            for operation in self._pending.values():
-                if operation.resource.urn == urn and operation.type == kind:
-                    return operation
-            return None
+            return PendingOperation(kind, state).key in self._pending
 
-    def all_interrupted(self) -> list[PendingOperation]:
-        """Everything that was begun and never ended."""
+    def interrupted_creations(self) -> list[ResourceState]:
+        """Resources as they were to be made by calls whose end nobody knows."""
         with self._changed:
-            return list(self._pending.values())
+            pending = self._pending.values()
+            return [operation.resource for operation in pending if operation.type == "creating"]
 
     # What happens
 
     def confirm(self, state: ResourceState) -> None:
-        """The resource stands as given: new, changed or the same. Recorded with the next write."""
+        """The resource stands as given: new, changed or the same. Recorded with the next write.
+
+        What was under way on it has ended with that, in the same write.
+        """
         with self._changed:
+            self._settle(state.urn)
             old = self._old.pop(state.urn, None)
             known = old or self._new.get(state.urn)
             if known is not None and known.same_as(state):
@@ -99,56 +109,83 @@ class Journal:
             self._version += 1
 
     def rename(self, old_urn: str, state: ResourceState) -> None:
-        """A resource is known under a new URN from now on (an alias)."""
+        """A resource is known under a new URN from now on (an alias), with what is under way."""
         with self._changed:
-            if self._old.pop(old_urn, None) is not None:
-                self._old[state.urn] = state
-                self._version += 1
-
-    def adopt(self, state: ResourceState) -> None:
-        """A resource that an interrupted run had made becomes a known one."""
-        with self._changed:
+            if self._old.pop(old_urn, None) is None:
+                return
             self._old[state.urn] = state
-            self._pending = {
-                key: operation
-                for key, operation in self._pending.items()
-                if not (operation.resource.urn == state.urn and operation.type == "creating")
-            }
+            for operation in [*self._pending.values()]:
+                if operation.resource.key == (old_urn, state.id, False):
+                    del self._pending[operation.key]
+                    renamed = PendingOperation(operation.type, state)
+                    self._pending[renamed.key] = renamed
             self._version += 1
+
+    def adopt(self, begun: ResourceState, found: ResourceState | None) -> None:
+        """What a creation of unknown end has left behind: nothing (None), or a resource.
+
+        It becomes a known one as if the creation's end had been recorded: what it was to replace
+        waits for its deletion.
+        """
+        with self._changed:
+            del self._pending[PendingOperation("creating", begun).key]
+            self._version += 1
+            if found is not None:
+                self._doom(self._old.get(found.urn))
+                self._old[found.urn] = found
 
     def supersede(self, old: ResourceState, new: ResourceState) -> None:
         """A replacement stands; the old one waits for its deletion."""
         with self._changed:
+            self._settle(old.urn)
             self._old.pop(old.urn, None)
-            self._doomed.append(old.changed(delete=True))
+            self._doom(old)
             self._new[new.urn] = new
             self._version += 1
 
+    def revive(self, waiting: ResourceState) -> ResourceState:
+        """A replaced resource that waits for its deletion is wanted again; in its place waits the
+        one that replaced it, if there is one. Returns it as it is known from now on."""
+        with self._changed:
+            self._doomed.remove(waiting)
+            self._settle(waiting.urn)
+            self._doom(self._old.get(waiting.urn))
+            revived = waiting.changed(delete=False)
+            self._old[waiting.urn] = revived
+            self._version += 1
+            return revived
+
     def forget(self, state: ResourceState) -> None:
-        """The resource is gone."""
+        """The resource is gone, and with it what was under way on it."""
         with self._changed:
             if state.delete:
-                self._doomed = [
-                    one for one in self._doomed if (one.urn, one.id) != (state.urn, state.id)
-                ]
+                self._doomed = [one for one in self._doomed if one.key != state.key]
             else:
                 self._old.pop(state.urn, None)
                 self._new.pop(state.urn, None)
+            for kind in ("updating", "deleting"):
+                self._pending.pop(PendingOperation(kind, state).key, None)
             self._version += 1
 
-    def resolve(self, operation: PendingOperation) -> None:
-        """An interrupted operation of an earlier run has been cleared up."""
-        with self._changed:
-            if self._pending.pop(operation.key, None) is not None:
+    def _doom(self, state: ResourceState | None) -> None:
+        if state is not None:
+            self._doomed.append(state.changed(delete=True))
+
+    def _settle(self, urn: str) -> None:
+        """Nothing is under way any more on the resource that the program means by its URN."""
+        for operation in [*self._pending.values()]:
+            if operation.resource.urn == urn and not operation.resource.delete:
+                del self._pending[operation.key]
                 self._version += 1
 
     @contextmanager
     def pending(self, kind: str, state: ResourceState) -> Iterator[None]:
         """Records that a call begins, before it does; forgets it when the call has ended.
 
-        The caller records the result inside the block, so that both land in one write. A call
-        that raises is over too, as the plugin has said so itself; but when the plugin is gone
-        nobody knows, and the operation stays on record for the next run to clear up.
+        The caller records the result inside the block (``confirm``, ``supersede``, ``forget``),
+        which ends the operation in the same write. A call that raises is over too, as the plugin
+        has said so itself; but when the plugin is gone nobody knows, and the operation stays on
+        record for the next run to clear up.
         """
         operation = PendingOperation(kind, state)
         with self._changed:
@@ -162,7 +199,6 @@ class Journal:
         except BaseException:
             self._end(operation)
             raise
-        self._end(operation)
 
     def _end(self, operation: PendingOperation) -> None:
         with self._changed:

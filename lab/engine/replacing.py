@@ -7,11 +7,10 @@ import threading
 from lab.engine.decision import Replace
 from lab.engine.deletion import Deletion
 from lab.engine.failure import StepFailedError
-from lab.engine.interruption import Interruption
 from lab.engine.journal import Journal
 from lab.engine.ledger import Ledger
 from lab.engine.operation import OperationRun
-from lab.engine.plugins import ProviderSource
+from lab.engine.providers import Providers
 from lab.engine.steps import Steps, Work, checked
 from pulumi_protocol.checkpoint import ResourceState
 from pulumi_protocol.events import Operation
@@ -27,7 +26,7 @@ class Replacing:
         run: OperationRun,
         journal: Journal,
         ledger: Ledger,
-        providers: ProviderSource,
+        providers: Providers,
         steps: Steps,
     ) -> None:
         self._run = run
@@ -35,41 +34,75 @@ class Replacing:
         self._ledger = ledger
         self._providers = providers
         self._steps = steps
-        self._deletion = Deletion(run, journal, providers)
-        self._interruption = Interruption(run, journal, providers)
+        self._deletion = Deletion(run, journal, providers.source)
         self._clearing = threading.Lock()
+
+    def create(self, work: Work, *, again: bool) -> ResourceState:
+        """Creates what isn't there; ``again``: it was deleted to make way for another's
+        replacement."""
+        revived = self._revived(work)
+        if revived is not None:
+            return self._steps.update(work, revived)
+        self._make_room(work)
+        made = self._steps.create(work, Operation.REPLACE if again else Operation.CREATE)
+        self._ledger.replaced(work.urn)
+        return made
 
     def replace(self, work: Work, decision: Replace) -> ResourceState:
         """Returns the new resource; the old one is deleted before, or waits for the end."""
         # Nothing of the old one may live on in the new one's inputs.
         work = checked(self._run, work.registration, work.plugin, {})
-        if decision.delete_first:
-            return self._after_deletion(work, decision)
-        return self._before_deletion(work, decision)
-
-    def _before_deletion(self, work: Work, decision: Replace) -> ResourceState:
-        old = decision.old
-        found = self._interruption.found(work, known_id=old.id)
-        if found is not None:
-            self._journal.supersede(old, found)
-            return self._steps.update(work, found)
-        diff = property_diffs(old.inputs, work.goal.inputs, decision.forcing)
-        return self._steps.create(work, Operation.REPLACE, old=old, diff=diff)
-
-    def _after_deletion(self, work: Work, decision: Replace) -> ResourceState:
+        revived = self._revived(work)
+        if revived is not None:
+            return self._steps.update(work, revived)
+        diff = property_diffs(decision.old.inputs, work.goal.inputs, decision.forcing)
+        if not decision.delete_first:
+            self._make_room(work)
+            return self._steps.create(work, Operation.REPLACE, old=decision.old, diff=diff)
         # One at a time: what one takes along may be what the other is about to replace.
         with self._clearing:
             if self._journal.previous(work.urn) is not None:
                 self._clear_the_way(decision.old)
-        diff = property_diffs(decision.old.inputs, work.goal.inputs, decision.forcing)
+        self._make_room(work)
         made = self._steps.create(work, Operation.REPLACE, diff=diff)
         self._ledger.replaced(work.urn)
         return made
 
+    def _revived(self, work: Work) -> ResourceState | None:
+        """What an earlier run had replaced and not yet deleted, where it serves the goal again."""
+        for waiting in self._journal.doomed():
+            if waiting.urn != work.urn or self._journal.interrupted(waiting, "deleting"):
+                continue
+            if self._providers.moved(waiting, work.goal):
+                continue
+            difference = work.plugin.diff(
+                work.urn,
+                work.goal.type,
+                waiting.id,
+                old_inputs=waiting.inputs,
+                old_outputs=waiting.outputs,
+                news=work.goal.inputs,
+                ignore_changes=work.registration.ignore_changes,
+            )
+            if not difference.replaces:
+                return self._journal.revive(waiting)
+        return None
+
+    def _make_room(self, work: Work) -> None:
+        """Deletes what waits for its deletion under the name that the new resource needs."""
+        waiting = [state for state in self._journal.doomed() if state.type == work.goal.type]
+        if self._run.preview or not waiting:
+            return
+        id, _, _ = work.plugin.read(work.urn, work.goal.type, "", work.goal.inputs, {})
+        for state in waiting:
+            if id and state.id == id:
+                with self._clearing:
+                    self._clear_the_way(state)
+
     def _clear_the_way(self, old: ResourceState) -> None:
         """Deletes a resource, and before it those that its replacement will replace as well."""
         doomed = self._replaced_along(old)
-        self._ledger.clear(state.urn for state in doomed)
+        self._ledger.clear(state.urn for state in doomed if not state.delete)
         if self._run.preview:
             return
         self._deletion.delete(doomed, lambda _: None)
@@ -95,7 +128,7 @@ class Replacing:
 
     def _replaced_by_news_of(self, state: ResourceState, properties: set[str]) -> bool:
         news = {**state.inputs, **dict.fromkeys(properties & state.inputs.keys(), UNKNOWN)}
-        difference = self._providers.of(state).diff(
+        difference = self._providers.source.of(state).diff(
             state.urn,
             state.type,
             state.id,

@@ -92,7 +92,7 @@ def test_a_checkpoint_reads_back_as_it_was_written() -> None:
     read = checkpoint.parse(document, lambda entry: {**entry, "id": "data-1"})
     assert [one.to_json() for one in read.resources] == [FULL]
     assert [(one.type, one.resource.to_json()) for one in read.pending] == [("creating", FULL)]
-    assert read.pending[0].key == (THING, "creating", True)
+    assert read.pending[0].key == ("creating", THING, "data-1", True)
     empty = checkpoint.parse(json.loads(checkpoint.render(Checkpoint(), identity)), identity)
     assert empty == Checkpoint()
 

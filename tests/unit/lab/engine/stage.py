@@ -13,6 +13,7 @@ from lab.engine.decision import Difference
 from lab.engine.deployment import Deployment
 from lab.engine.door import Door
 from lab.engine.embedded import EmbeddedEngine
+from lab.engine.interruption import settle
 from lab.engine.journal import Journal
 from lab.engine.operation import OperationRun
 from lab.engine.plugin import InitializationError, PluginError
@@ -168,6 +169,9 @@ class Stage:
             run, journal, plugins, before.resources, lambda *name: self.stacks.get(name)
         )
         try:
+            deployment.begin()
+            if run.failures:
+                raise run.failures[0]
             program(Act(Door(project, deployment)))
             if ends:
                 deployment.finish()
@@ -189,6 +193,7 @@ class Stage:
         for state in before.resources:
             run.learn(state)
         try:
+            settle(run, journal, source)
             Refresh(run, journal, source).refresh(journal.all())
         finally:
             journal.close()

@@ -49,3 +49,20 @@ def test_the_labs_limits_are_those_of_deploying(monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     benches.run("lab")
     assert ran[0][1].endswith("tests/bench/deploy.py")
+
+
+def test_minutes_are_for_what_goes_on_where_it_stopped(monkeypatch):
+    """The random sequences stop after the minutes given; another benchmark refuses them in one
+    line instead of passing them over."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    benches.run("sequences", 2.5)
+    assert ran[0][2:] == ["--minutes", "2.5"]
+    with pytest.raises(OperatorError, match="--minutes is for sequences: deploy always runs"):
+        benches.run("deploy", 1.0)
+    assert len(ran) == 1

@@ -1,0 +1,115 @@
+"""`./inv bench sequences [--minutes N]`: random sequences of deploy, edit, kill, refresh, destroy.
+
+It goes on where it stopped: how many seeds were played is kept in the lab's folder, for as long as
+the engine is the same. What failed is kept for ever, and played again first, until it converges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "unit" / "lab" / "engine"))
+
+from bench import Measurements  # noqa: E402
+from drawn_sequences import Draw, Driver, play, report, smallest  # noqa: E402
+
+from ops import workspace  # noqa: E402
+
+ENOUGH = 400
+DRIVERS = 2
+SHRINKING_SECONDS = 120.0
+
+
+class Record:
+    """What was played up to now, in a file of the lab's; thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        self._engine = _engine()
+        self.failed: list[int] = kept.get("failed", [])
+        self._again = list(self.failed)
+        same = kept.get("engine") == self._engine
+        self._next: int = kept["next"] if same else 0
+        self.converged: int = kept["converged"] if same else 0
+
+    def draw(self) -> int:
+        """The next seed to play."""
+        with self._lock:
+            if self._again:
+                return self._again.pop(0)
+            self._next += 1
+            return self._next - 1
+
+    def note(self, seed: int, *, good: bool) -> None:
+        """Keeps the outcome."""
+        with self._lock:
+            self.failed = sorted({*self.failed, seed} - ({seed} if good else set()))
+            self.converged += good
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(
+                json.dumps(
+                    {
+                        "engine": self._engine,
+                        "next": self._next,
+                        "converged": self.converged,
+                        "failed": self.failed,
+                    }
+                )
+            )
+
+
+def _engine() -> str:
+    digest = hashlib.sha256()
+    for folder in ("pulumi_protocol", "lab/engine"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _play(record: Record, deadline: float) -> None:
+    driver = Driver()
+    try:
+        while time.monotonic() < deadline and record.converged + len(record.failed) < ENOUGH:
+            seed = record.draw()
+            actions = Draw(seed).sequence()
+            wrong = play(driver, actions)
+            record.note(seed, good=not wrong)
+            if wrong:
+                actions = smallest(driver, actions, SHRINKING_SECONDS)
+                print(report(seed, actions, play(driver, actions) or wrong), flush=True)
+    finally:
+        driver.close()
+
+
+def main() -> None:
+    """Plays until enough have converged, or the time is over."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    deadline = time.monotonic() + 60 * parser.parse_args().minutes
+    found = Measurements("sequences")
+    record = Record(workspace.find().lab_state / "bench" / "sequences.json")
+    threads = [threading.Thread(target=_play, args=(record, deadline)) for _ in range(DRIVERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found.hold(
+        f"{record.converged} of {ENOUGH} sequences converged",
+        not record.failed,
+        f"stuck: seeds {record.failed}" if record.failed else "",
+    )
+    if record.converged < ENOUGH and not record.failed:
+        print("run it again to go on from here")
+    found.end()
+
+
+main()
