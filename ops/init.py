@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
 
 from ops import stack_file, workspace
 from ops.errors import bad_input
@@ -24,8 +23,13 @@ def write(name: str, values: Mapping[str, str]) -> Path:
     file = workspace.find().stack_file(name)
     if file.exists():
         raise bad_input(f"{file.name} exists: edit it, or choose another name")
-    config = {key: value for key, value in values.items() if value}
-    text = HEADER + yaml.safe_dump({"config": config}, sort_keys=False)
+    text = HEADER + document({key: value for key, value in values.items() if value})
     stack_file.parse(name, text)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def document(config: Mapping[str, str]) -> str:
+    """A stack file's text; every value is in quotes, since YAML's readers agree on nothing else."""
+    lines = (f"  {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in config.items())
+    return f"config:\n{''.join(lines)}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ops.errors import bad_input
 from ops.workspace import Workspace
+from pulumi_protocol import yaml_files
+from pulumi_protocol.yaml_files import YamlFileError
 from tapstack.errors import SettingsError
 from tapstack.naming import physical_name
 from tapstack.settings import Settings, refuse_secrets
@@ -48,7 +47,7 @@ def load(workspace: Workspace, stack: str) -> StackFile:
         )
     try:
         return parse(stack, path.read_text(encoding="utf-8"))
-    except (SettingsError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (SettingsError, UnicodeDecodeError) as error:
         raise bad_input(f"{path.name}: {' '.join(str(error).split())}") from None
 
 
@@ -65,7 +64,7 @@ def load_lab(workspace: Workspace, stack: str) -> StackFile:
 
 def secrets_provider(path: Path) -> str | None:
     """The secrets provider that a stack file names, or implies by its salt (trap 38)."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    document = _document(path.read_text(encoding="utf-8"))
     if named := document.get("secretsprovider"):
         return str(named)
     return "passphrase" if document.get("encryptionsalt") else None
@@ -73,13 +72,14 @@ def secrets_provider(path: Path) -> str | None:
 
 def parse(stack: str, text: str) -> StackFile:
     """The settings that a stack file's text makes; raises :class:`SettingsError`."""
-    document = yaml.safe_load(text) or {}
-    given = document.get("config") if isinstance(document, dict) else None
+    given = _document(text).get("config")
     if not isinstance(given, dict):
         raise SettingsError("has no `config:` map")
     refuse_secrets({k for k, v in given.items() if isinstance(v, dict) and "secure" in v})
-    config = {str(key): as_text(value) for key, value in given.items()}
+    config = {key: yaml_files.as_text(value) for key, value in given.items()}
     for key in config:
+        if given[key] is None:
+            raise SettingsError(f"{key} has no value; give it one, or take the key away")
         namespace, colon, _ = key.partition(":")
         if not colon or namespace not in NAMESPACES:
             raise SettingsError(
@@ -91,9 +91,12 @@ def parse(stack: str, text: str) -> StackFile:
     return StackFile(stack, config, settings)
 
 
-def as_text(value: Any) -> str:
-    """A value as Pulumi hands it to a program: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _document(text: str) -> dict[str, Any]:
+    try:
+        document = yaml_files.read(text)
+    except YamlFileError as error:
+        raise SettingsError(str(error)) from None
+    return document if isinstance(document, dict) else {}
 
 
 def _check_names(settings: Settings) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from pulumi_protocol import yaml_files
 from pulumi_protocol.events import EngineError
+from pulumi_protocol.yaml_files import YamlFileError, as_text
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -65,19 +65,18 @@ def load(directory: Path, stack: str) -> Project:
         name,
         directory,
         stack,
-        {key: _as_text(value) for key, value in values.items()},
+        {key: as_text(value) for key, value in values.items()},
         encryption_salt=str(settings.get("encryptionsalt", "")),
     )
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml_files.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EngineError(f"{path} can't be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise EngineError(f"{path} is no valid YAML: {line}") from None
+    except (UnicodeDecodeError, YamlFileError) as error:
+        raise EngineError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise EngineError(f"{path} is no mapping of settings")
     return document
@@ -149,9 +148,3 @@ def _parsed(text: str) -> Any:
 
 def _full(key: str, project: str) -> str:
     return key if ":" in key else f"{project}:{key}"
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value) if not isinstance(value, float) else repr(value)

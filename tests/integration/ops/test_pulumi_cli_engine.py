@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 from deployed_lab import REPOSITORY, Lab, free_port, table
 
+from ops import init
 from ops.engines import choice
 from ops.engines.pulumi_cli import home as pulumi_cli_home
 from ops.lab import environment as lab_environment
+from pulumi_protocol import yaml_files
 from pulumi_protocol.values import UNKNOWN
 from tapstack.contracts import LAYERS
 
@@ -277,3 +279,29 @@ def test_destroy_with_the_cli_leaves_nothing(by_cli: Lab) -> None:
     assert [path for path in stacks.rglob("lab.json") if path.is_file()] == []
     assert (REPOSITORY / "Pulumi.lab.yaml").is_file()
     assert Path(by_cli.workspace.flat_outputs).is_file()
+
+
+@pytest.mark.parametrize("value", ["1e3", "16.10", "0755", "012345678901", "yes", "2026-01-02"])
+def test_the_cli_reads_what_init_wrote(tmp_path: Path, value: str) -> None:
+    """Trap 73: go-yaml v3 takes each of these for something else unless it is quoted."""
+    (tmp_path / "Pulumi.yaml").write_text("name: probe\nruntime: python\n")
+    stack_file = tmp_path / "Pulumi.pr7.yaml"
+    stack_file.write_text(init.document({"probe:key": value}))
+    (tmp_path / "backend").mkdir()
+    environment = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_CONFIG_PASSPHRASE": "",
+    }
+
+    def pulumi(*arguments: str) -> str:
+        command = [str(CLI), *arguments, "--non-interactive", "--cwd", str(tmp_path)]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    pulumi("stack", "init", "pr7")
+    assert json.loads(pulumi("config", "--stack", "pr7", "--json"))["probe:key"]["value"] == value
+    # The CLI has written the file anew (its salt), and the value is still the same.
+    assert yaml_files.read(stack_file.read_text())["config"] == {"probe:key": value}

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ops import init, stack_file
 from ops.errors import OperatorError
 from ops.workspace import Workspace
+from pulumi_protocol import yaml_files
+from pulumi_protocol.yaml_files import YamlFileError
 from tapstack.errors import SettingsError
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +33,30 @@ def test_the_file_holds_what_was_given_and_is_accepted(space):
     assert file == space.stack_file("pr-7")
     assert "global:domain" not in yaml.safe_load(file.read_text())["config"]
     assert stack_file.load(space, "pr-7").settings.suffix == "pr7"
+
+
+@pytest.mark.parametrize("suffix", ["1e3", "0755", "yes", "1-2", "2026-1-2", "null", "0x1f", "y"])
+def test_every_value_is_quoted(space, suffix):
+    """`--suffix 1e3` deployed `vpc-…-1000` with Pulumi's CLI: a text stays the text it is."""
+    account = "012345678901"
+    file = init.write(
+        "pr-7", {**VALUES, "TapStack:environmentSuffix": suffix, "TapStack:accountId": account}
+    )
+    assert f'  TapStack:environmentSuffix: "{suffix}"\n' in file.read_text()
+    settings = stack_file.load(space, "pr-7").settings
+    assert settings.suffix == suffix
+    assert settings.stack.account_id == account
+
+
+@given(st.dictionaries(st.sampled_from(["a:b", "c:d", "e:f"]), st.text(min_size=1), min_size=1))
+def test_what_is_written_is_read_as_the_same(values):
+    """Any text that a file can hold comes back as it was given; any other is refused."""
+    try:
+        found = yaml_files.read(init.document(values))
+    except YamlFileError as error:
+        assert not all(value.isprintable() for value in values.values()), error
+        return
+    assert found == {"config": values}
 
 
 def test_an_existing_file_is_never_overwritten(space):

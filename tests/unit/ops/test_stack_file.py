@@ -77,7 +77,7 @@ def test_a_stack_name_is_no_path(space: Workspace, stack: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("TapStack:environmentSuffix: lab", "TapStack:environment: lab", "Suffix is missing"),
+        ("TapStack:environmentSuffix: lab", "network:natGateways: 1", "Suffix is missing"),
         ("Suffix: lab", "Suffix: fifteen-letters", "longest suffix that fits has 14"),
         ("aws:region: us-east-1", "aws:region: eu-west-1", "must be us-east-1.*got eu-west-1"),
         ("aws:region", "network:natGateway: 1\n  aws:region", "network:natGateway is not a set"),
@@ -95,6 +95,35 @@ def test_a_wrong_value_is_one_line_before_anything_is_touched(
     import re
 
     assert re.search(line, refused(space, GOOD.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("data:engineVersion: 16.10", 'quote it: "16.10"'),
+        ("TapStack:accountId: 012345678901", 'quote it: "012345678901"'),
+        ("global:domain: yes", 'quote it: "yes"'),
+        ("global:domain: 2026-01-02", 'quote it: "2026-01-02"'),
+        ("network:natGateways: 1e0", 'quote it: "1e0"'),
+        ("aws:region: us-west-2", "aws:region is there twice, in lines 6 and 7"),
+        ("network:natGateways:", "network:natGateways has no value"),
+    ],
+)
+def test_a_value_that_readers_resolve_differently_is_refused(
+    space: Workspace, line: str, words: str
+) -> None:
+    """Trap 73: the CLI would deploy 16.1 for 16.10 and write it into the shared file; a key twice
+    is refused by the CLI and taken by a lenient parser."""
+    assert words in refused(space, f"{GOOD}  {line}\n")
+
+
+def test_quoted_values_are_taken_as_they_are(space: Workspace) -> None:
+    """The advice helps: quoted, the same values are the texts that were written."""
+    text = f'{GOOD}  data:engineVersion: "16.10"\n  TapStack:accountId: "012345678901"\n'
+    space.stack_file("lab").write_text(text)
+    settings = stack_file.load(space, "lab").settings
+    assert settings.data.engine_version == "16.10"
+    assert settings.stack.account_id == "012345678901"
 
 
 @pytest.mark.parametrize("text", ["", "config:\n", "- a\n", "config: [\n"])
