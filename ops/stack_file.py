@@ -48,7 +48,9 @@ def load(workspace: Workspace, stack: str) -> StackFile:
         )
     try:
         return parse(stack, path.read_text(encoding="utf-8"))
-    except (SettingsError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise bad_input(f"{path.name}: is nested too deeply") from None
+    except (SettingsError, yaml.YAMLError, ValueError) as error:  # a date that is none: ValueError
         raise bad_input(f"{path.name}: {' '.join(str(error).split())}") from None
 
 
@@ -78,7 +80,7 @@ def parse(stack: str, text: str) -> StackFile:
     if not isinstance(given, dict):
         raise SettingsError("has no `config:` map")
     refuse_secrets({k for k, v in given.items() if isinstance(v, dict) and "secure" in v})
-    config = {str(key): as_text(value) for key, value in given.items()}
+    config = {str(key): as_text(str(key), value) for key, value in given.items()}
     for key in config:
         namespace, colon, _ = key.partition(":")
         if not colon or namespace not in NAMESPACES:
@@ -91,9 +93,17 @@ def parse(stack: str, text: str) -> StackFile:
     return StackFile(stack, config, settings)
 
 
-def as_text(value: Any) -> str:
+def as_text(key: str, value: Any) -> str:
     """A value as Pulumi hands it to a program: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+        raise SettingsError(
+            f"{key} holds what isn't text, a number, a list or a map (a {kind} in YAML): quote it"
+        ) from None
 
 
 def _check_names(settings: Settings) -> None:

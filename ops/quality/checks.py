@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from invoke.context import Context
-from rich.text import Text
 
 from ops import node, workspace
 from ops.errors import ExitCode, OperatorError
@@ -155,11 +154,11 @@ def _report(results: Sequence[Result]) -> None:
     console = make_console()
     for result in results:
         state = "ok" if result.code == 0 else f"failed (exit code {result.code})"
-        console.print(Text(f"{result.name}: {state}"))
+        console.print(f"{result.name}: {state}")
     passed = sum(result.passed for result in results)
     # What failed without a failed test of its own (coverage, a runner that died) counts as one.
     failed = sum(max(result.failed, int(result.code != 0)) for result in results)
-    console.print(Text(f"{passed} passed, {failed} failed"))
+    console.print(f"{passed} passed, {failed} failed")
     if failed:
         names = ", ".join(result.name for result in results if result.code or result.failed)
         raise OperatorError(f"failed: {names}; see above", ExitCode.DIFFERENCE)
