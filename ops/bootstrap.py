@@ -1,4 +1,4 @@
-"""Makes ``.venv`` from ``requirements.txt`` when that file changed, then becomes invoke in it.
+"""Makes ``.venv`` from ``requirements.txt`` when that file changed, then becomes ``ops.program``.
 
 Runs before anything is installed, so it needs the standard library alone. A stamp inside the
 environment says for which requirements, at which place, it was completed; it is written last, so
@@ -57,7 +57,7 @@ class BootstrapError(Exception):
 
 
 def main(root: Path, arguments: list[str]) -> int:
-    """Completes the environment and replaces this process by invoke; returns only on a fault."""
+    """Completes the environment and becomes ``ops.program``; returns only on a fault."""
     try:
         ensure(root)
     except BootstrapError as error:
@@ -68,7 +68,7 @@ def main(root: Path, arguments: list[str]) -> int:
         return 130
     os.chdir(root)
     python = str(root / ".venv/bin/python")
-    os.execv(python, [python, str(root / ".venv/bin/inv"), *arguments])  # noqa: S606
+    os.execv(python, [python, "-m", "ops.program", *arguments])  # noqa: S606
     raise AssertionError("execv returned")
 
 

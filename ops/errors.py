@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -33,3 +36,23 @@ class OperatorError(Exception):
 def bad_input(message: str) -> OperatorError:
     """A fault of what was asked for; nothing was touched."""
     return OperatorError(message, ExitCode.BAD_INPUT)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``; did you mean …?`` with the one of ``names`` that is most like it; empty when none is."""
+    found = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, ends a line or turns its direction; not newline and tab."""
+
+
+def visible(text: str) -> str:
+    """The text with control characters as escapes, so that it can't forge or hide what is shown."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """The text as one line of visible characters."""
+    return visible(" ".join(text.split()))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from invoke.exceptions import Exit
 
 from lab.errors import LabError, LabInputError
-from ops.errors import ExitCode, OperatorError
+from ops.errors import ExitCode, OperatorError, one_line
 from pulumi_protocol.events import EngineError
 from tapstack.errors import TapStackError
 
@@ -24,11 +24,11 @@ def reported(body: F) -> F:
         try:
             return body(*arguments, **options)
         except OperatorError as error:
-            raise Exit(str(error), error.code) from None
+            raise Exit(one_line(str(error)), error.code) from None
         except (TapStackError, LabInputError) as error:
-            raise Exit(str(error), ExitCode.BAD_INPUT) from None
-        except (EngineError, LabError) as error:
-            raise Exit(str(error), ExitCode.FAILED) from None
+            raise Exit(one_line(str(error)), ExitCode.BAD_INPUT) from None
+        except (EngineError, LabError, OSError) as error:
+            raise Exit(one_line(str(error)), ExitCode.FAILED) from None
         except KeyboardInterrupt:
             raise Exit("interrupted", ExitCode.INTERRUPTED) from None
 

@@ -3,6 +3,7 @@ commanded by the tasks ``lab.…``."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from ops import node, stack_file, workspace
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
+from ops.waiting import announced
 from ops.workspace import Workspace
 
 ENDPOINT_VARIABLE = "WARM_STANDBY_LAB_ENDPOINT"
@@ -22,13 +24,25 @@ ENDPOINT_VARIABLE = "WARM_STANDBY_LAB_ENDPOINT"
 
 def endpoint(file: StackFile, environment: Mapping[str, str] = os.environ) -> str:
     """The lab's address for this stack; refused when it isn't on this machine."""
-    address = environment.get(ENDPOINT_VARIABLE) or file.settings.stack.endpoint
-    if urlsplit(address).hostname not in ("127.0.0.1", "localhost"):
+    given = environment.get(ENDPOINT_VARIABLE)
+    address = given or file.settings.stack.endpoint
+    if not _is_local(address):
         raise bad_input(
-            f"{ENDPOINT_VARIABLE} is {address}: the lab is on this machine only, such as "
-            f"http://127.0.0.1:{client.DEFAULT_PORT}"
+            f"{ENDPOINT_VARIABLE if given else 'TapStack:endpoint'} is {address!r}: the lab is on "
+            f"this machine only, such as http://127.0.0.1:{client.DEFAULT_PORT}"
         )
     return address.rstrip("/")
+
+
+def _is_local(address: str) -> bool:
+    """Whether it is ``http://127.0.0.1:PORT`` or ``http://localhost:PORT`` and nothing more."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = f"http://{host}:{port}" in (address, address.rstrip("/"))
+    return plain and host in ("127.0.0.1", "localhost") and bool(port)
 
 
 def environment(address: str) -> dict[str, str]:
@@ -41,7 +55,8 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
     node.ensure()  # the lab runs functions by the Node.js that stands first on PATH
     port = urlsplit(endpoint(file)).port
     try:
-        return client.start(space.lab_state, port=port, clock=clock)
+        with announced(f"the lab to start; {space.lab_state / 'lab.log'} says more"):
+            return client.start(space.lab_state, port=port, clock=clock)
     except LabError as error:
         code = ExitCode.BUSY if "port" in str(error) else ExitCode.FAILED
         raise OperatorError(str(error), code) from None
@@ -50,15 +65,17 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
 # The tasks
 
 
-def up(stack: str, clock: float | None) -> None:
+def up(stack: str, clock: float | str | None) -> None:
     """Starts the lab and shows it."""
+    factor = None if clock is None else _factor(clock)
     space = workspace.find()
-    show(start(space, stack_file.load_lab(space, stack), clock))
+    show(start(space, stack_file.load_lab(space, stack), factor))
 
 
 def down() -> None:
     """Stops the lab."""
-    stopped = client.stop(workspace.find().lab_state)
+    with announced("the lab to save its state and stop"):
+        stopped = client.stop(workspace.find().lab_state)
     make_console().print("the lab is stopped" if stopped else "the lab wasn't running")
 
 
@@ -73,17 +90,32 @@ def status(as_json: bool) -> None:
 
 def outage(region: str, part: str | None) -> None:
     """Takes a region, or one part of it."""
-    show(client.outage(workspace.find().lab_state, region, part))
+    with announced(f"the lab to take {part or 'all'} of {region}"):
+        found = client.outage(workspace.find().lab_state, region, part)
+    show(found)
 
 
 def restore(region: str) -> None:
     """Gives a region back."""
-    show(client.restore(workspace.find().lab_state, region))
+    with announced(f"the lab to give back {region}"):
+        found = client.restore(workspace.find().lab_state, region)
+    show(found)
 
 
-def clock(factor: float) -> None:
+def clock(factor: float | str) -> None:
     """Sets the lab's speed."""
-    show(client.set_clock(workspace.find().lab_state, factor))
+    show(client.set_clock(workspace.find().lab_state, _factor(factor)))
+
+
+def _factor(given: float | str) -> float:
+    """Lab seconds in one real second; the lab itself refuses what is out of its range."""
+    try:
+        factor = float(given)
+    except ValueError:
+        factor = math.nan
+    if not math.isfinite(factor) or factor <= 0:
+        raise bad_input(f"{given!r} isn't a number above 0: lab seconds in one real second")
+    return factor
 
 
 def show(found: client.Status) -> None:
@@ -110,4 +142,4 @@ def show(found: client.Status) -> None:
             f": {part['detail']}" if part.get("detail") else ""
         )
     for line in flat_lines(shown):
-        console.print(line, markup=False)
+        console.print(line)

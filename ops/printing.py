@@ -1,24 +1,41 @@
-"""How tasks print: plain tables, ``key  value`` lines, and JSON for pipelines."""
+"""How tasks print: plain tables, ``key  value`` lines, and JSON for pipelines.
+
+What comes from outside (ARNs, names, what an API or a program said) is printed as it is: no markup,
+no emoji codes, and control characters as escapes.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-PLAIN_WIDTH = 160
-"""Columns where there is no terminal to ask."""
+from ops.errors import visible
+
+PLAIN_WIDTH = 10_000
+"""Columns where there is no terminal to ask: enough that no ARN is folded."""
 
 
-def make_console(*, stderr: bool = False) -> Console:
+class _PlainConsole(Console):
+    """A console for which every text is just text."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text as it is, control characters as escapes."""
+        return super().render_str(visible(text), **options)
+
+
+def make_console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     """A console that keeps its lines whole where no terminal limits them."""
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
-    return console
+    plain: dict[str, Any] = {
+        "stderr": stderr, "file": file, "markup": False, "emoji": False, "highlight": False,
+        "soft_wrap": True,
+    }  # fmt: skip
+    console = _PlainConsole(**plain)
+    return console if console.is_terminal else _PlainConsole(**plain, width=PLAIN_WIDTH)
 
 
 def rows_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

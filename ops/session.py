@@ -11,6 +11,7 @@ from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError
 from ops.teardown import destroy
+from ops.waiting import announced
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
@@ -42,7 +43,7 @@ def driver_for(
         permit=lambda: None if endpoint else account.check(clients, file.settings),
     )
     for warning in file.settings.warnings():
-        driver.errors.print(f"warning: {warning}", style="yellow", markup=False)
+        driver.errors.print(f"warning: {warning}", style="yellow")
     return driver
 
 
@@ -63,7 +64,10 @@ def move_state(stack: str, to: str) -> dict[str, int]:
     both = {name: choice.movable(name, space, file, variables) for name in choice.NAMES}
     (source,) = both.keys() - {target}
     try:
-        with locked(space.lab_state / "locks" / f"{stack}.lock", f"state.move of stack {stack}"):
+        with (
+            locked(space.lab_state / "locks" / f"{stack}.lock", f"state.move of stack {stack}"),
+            announced(f"the {target} engine to take the state"),
+        ):
             return state.move(both[source], both[target], list(LAYERS))
     except EngineError as error:
         raise OperatorError(str(error)) from None

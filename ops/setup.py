@@ -8,6 +8,7 @@ from pulumi.automation import PulumiCommand
 
 from ops.engines.pulumi_cli import command
 from ops.errors import ExitCode, OperatorError
+from ops.waiting import announced
 
 
 def setup() -> list[str]:
@@ -21,7 +22,8 @@ def setup() -> list[str]:
     version = command.sdk_version()
     try:
         # Pulumi's installation script, which takes the release from get.pulumi.com.
-        PulumiCommand.install(root=str(executable.parent.parent), version=version)
+        with announced(f"get.pulumi.com to hand out Pulumi's CLI {version}"):
+            PulumiCommand.install(root=str(executable.parent.parent), version=version)
     except (OSError, subprocess.CalledProcessError) as error:
         output = getattr(error, "output", b"") or b""
         lines = output.decode(errors="replace").split("\n") if isinstance(output, bytes) else []

@@ -47,7 +47,7 @@ def load(workspace: Workspace, stack: str) -> StackFile:
         )
     try:
         return parse(stack, path.read_text(encoding="utf-8"))
-    except (SettingsError, UnicodeDecodeError) as error:
+    except (SettingsError, ValueError) as error:
         raise bad_input(f"{path.name}: {' '.join(str(error).split())}") from None
 
 

@@ -6,6 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.errors import ExitCode, OperatorError, bad_input
+from ops.waiting import announced
 from tapstack.settings import Settings
 
 
@@ -15,7 +16,8 @@ def current(clients: Clients) -> str:
     Asked in the standby region, which answers when the primary doesn't.
     """
     try:
-        return clients.get("sts", clients.regions[1]).get_caller_identity()["Account"]
+        with announced(f"AWS STS in {clients.regions[1]} to say whose the credentials are"):
+            return clients.get("sts", clients.regions[1]).get_caller_identity()["Account"]
     except (ClientError, BotoCoreError) as error:
         raise OperatorError(
             f"AWS credentials don't work ({' '.join(str(error).split())}): set AWS_PROFILE or run "

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
 from ops.printing import make_console, print_json, rows_table
+from ops.waiting import announced
 from tapstack.naming import physical_name
 from tapstack.well_known import PROJECT, SUFFIX_TAG
 
@@ -194,7 +195,8 @@ def _route53(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
 
 def show(clients: Clients, suffix: str, as_json: bool) -> None:
     """Prints everything that carries the environment's tags."""
-    found = take(clients, suffix)
+    with announced("the APIs of both regions to list what they have"):
+        found = take(clients, suffix)
     if as_json:
         print_json([thing.as_dict() for thing in found])
         return

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
 from ops.printing import make_console, print_json, rows_table
+from ops.waiting import announced
 from tapstack.events import event_bus_name
 from tapstack.naming import physical_name
 from tapstack.well_known import (
@@ -79,7 +80,8 @@ def redrive(clients: Clients, suffix: str) -> list[Redriven]:
 
 def show(clients: Clients, suffix: str, as_json: bool) -> None:
     """Delivers again what couldn't be delivered, and prints how much of each queue."""
-    found = redrive(clients, suffix)
+    with announced("the queues of both regions to be emptied"):
+        found = redrive(clients, suffix)
     if as_json:
         print_json([queue.as_dict() for queue in found])
         return

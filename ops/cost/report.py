@@ -12,6 +12,7 @@ from ops.cost.estimate import Estimate, estimates, references, ways_out
 from ops.cost.prices import PriceBook, price_book
 from ops.printing import make_console, rows_table
 from ops.stack_file import StackFile, load
+from ops.waiting import announced
 
 
 def as_json(made: list[Estimate], book: PriceBook) -> str:
@@ -163,10 +164,14 @@ def show(stack: str, compare: str | None = None, *, json: bool, markdown: bool) 
     """Prints the report of one stack; with ``markdown`` the text of docs/cost.md."""
     stack_file = load(workspace.find(), stack)
     node.ensure()
+    what = "the four programs to declare what they would create"
     if markdown:
-        print(document(stack_file), end="")
+        with announced(what):
+            text = document(stack_file)
+        print(text, end="")
         return
-    shown, text = cost_report(stack_file, compare)
+    with announced(what):
+        shown, text = cost_report(stack_file, compare)
     if json:
         print(text)
     else:

@@ -131,7 +131,7 @@ class Driver:
         def work(layer: str, on_event: OnEvent) -> Summary:
             prepare = self.before_destroy.get(layer)
             if prepare and self.engine.resources(layer):
-                prepare(lambda line: self.console.print(f"{layer}: {line}", markup=False), pause)
+                prepare(lambda line: self.console.print(f"{layer}: {line}"), pause)
             return self.engine.destroy(layer, on_event)
 
         def pause(seconds: float) -> None:
@@ -165,7 +165,7 @@ class Driver:
             print_json(found)
             return
         for line in flat_lines(found):
-            self.console.print(line, markup=False)
+            self.console.print(line)
         if len(found) == 1:
             self.errors.print(f"nothing is deployed: run ./inv deploy-all{self.flags}")
 
@@ -209,7 +209,7 @@ class Driver:
             if result.error is not None:
                 for line in error_lines(result.error):
                     text = line.removeprefix(f"{result.layer}: ")
-                    self.errors.print(f"{result.layer}: {text}", markup=False)
+                    self.errors.print(f"{result.layer}: {text}")
         return results
 
     def _interrupt(self, times: int) -> None:

@@ -38,7 +38,7 @@ class LayerResult:
     outcome: Outcome
     summary: Summary = Summary()
     seconds: float = 0.0
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 def contract_graph() -> Graph:
@@ -142,7 +142,7 @@ def _timed(layer: str, work: Callable[[str], Summary]) -> LayerResult:
     started = time.monotonic()
     try:
         summary = work(layer)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a library's exit ends its layer, and no more
         return LayerResult(layer, Outcome.FAILED, seconds=time.monotonic() - started, error=error)
     return LayerResult(layer, Outcome.DONE, summary, time.monotonic() - started)
 

@@ -9,6 +9,7 @@ from ops.cloud import regions
 from ops.cloud.clients import Clients
 from ops.deploy.driver import Driver
 from ops.printing import print_json, rows_table
+from ops.waiting import announced
 from tapstack.budget import OBJECTIVE_SECONDS, Budget
 
 
@@ -16,7 +17,8 @@ def show(driver: Driver, as_json: bool) -> None:
     """Prints what stands in both regions, and the budget piece by piece."""
     layers = [_layer(driver, name) for name in driver.graph]
     clients = Clients(driver.stack_file, driver.lab_endpoint)
-    found = regions.regions(driver.outputs(), clients, driver.lab_endpoint)
+    with announced(f"{' and '.join(clients.regions)} to say how they are"):
+        found = regions.regions(driver.outputs(), clients, driver.lab_endpoint)
     budget = driver.stack_file.settings.budget
     if as_json:
         print_json(

@@ -16,9 +16,9 @@ from typing import Any, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from ops.deploy.sequence import LayerResult, Outcome
+from ops.waiting import PATIENCE_SECONDS
 from pulumi_protocol.events import EngineError, Event, LogEvent, Operation, ResourceEvent
 
 SIGNS = {
@@ -31,6 +31,9 @@ SIGNS = {
 """The operations that change something; all others are shown as counts only."""
 
 LONGEST_VALUE = 60
+TICK_SECONDS = 0.5
+REMINDER_SECONDS = 30.0
+"""Between two lines on the same wait."""
 
 
 def change_lines(event: ResourceEvent) -> list[str]:
@@ -125,6 +128,9 @@ class View(AbstractContextManager["View"]):
         self._lock = threading.Lock()
         self._layers: dict[str, LayerProgress] = {}
         self._live: Live | None = None
+        self._over = threading.Event()
+        self._due = 0.0
+        """When a line is due though nothing happened (``time.monotonic``)."""
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -133,7 +139,8 @@ class View(AbstractContextManager["View"]):
             )
             self._live.start()
         else:
-            self.console.print(self._title)
+            self._print(self._title)
+            threading.Thread(target=self._stay_in_touch, daemon=True).start()
         return self
 
     def __exit__(
@@ -142,6 +149,7 @@ class View(AbstractContextManager["View"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._over.set()
         if self._live:
             self._live.stop()
 
@@ -188,7 +196,21 @@ class View(AbstractContextManager["View"]):
                 self._print(f"{layer}: {line}", style)
 
     def _print(self, line: str, style: str = "") -> None:
-        self.console.print(Text(line, style=style))
+        self.console.print(line, style=style)
+        self._due = time.monotonic() + PATIENCE_SECONDS
+
+    def _stay_in_touch(self) -> None:
+        """Where no terminal shows it moving: says what is under way when nothing else was said."""
+        while not self._over.wait(TICK_SECONDS):
+            with self._lock:
+                if time.monotonic() < self._due:
+                    continue
+                for layer, progress in self._layers.items():
+                    if not progress.ended:
+                        seconds = time.monotonic() - progress.started
+                        doing = progress.line() or "the program hasn't registered anything"
+                        self._print(f"{layer}: after {seconds:.0f} s: {doing}", "dim")
+                self._due = time.monotonic() + REMINDER_SECONDS
 
     def _moving(self) -> Table:
         table = Table(box=None, pad_edge=False, show_header=False, title=self._title,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.text import Text
-
 from ops import lab, workspace
 from ops.cloud.clients import Clients
 from ops.doctor import account, backend, machine
@@ -16,6 +14,7 @@ from ops.doctor.finding import Finding, State, missing, ok
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console, print_json
 from ops.stack_file import load
+from ops.waiting import announced
 from ops.workspace import Workspace
 
 SIGNS = {State.OK: ("✓", "green"), State.ADVICE: ("!", "yellow"), State.MISSING: ("✗", "red")}
@@ -46,14 +45,19 @@ def show(stack: str, as_json: bool) -> None:
     """Prints the findings; raises with exit code 3 when something is missing."""
     found: list[Finding] = []
     console = make_console()
-    for finding in examine(workspace.find(), stack):
+    findings = examine(workspace.find(), stack)
+    while True:
+        with announced(f"what comes after {found[-1].what}" if found else "the first finding"):
+            finding = next(findings, None)
+        if finding is None:
+            break
         found.append(finding)
         if as_json:
             continue
         sign, style = SIGNS[finding.state]
-        console.print(Text(f"{sign} {finding.what}: {finding.detail}", style=style))
+        console.print(f"{sign} {finding.what}: {finding.detail}", style=style)
         if finding.remedy:
-            console.print(Text(f"    {finding.remedy}"))
+            console.print(f"    {finding.remedy}")
     if as_json:
         print_json([finding.as_dict() for finding in found])
     lacking = [finding.what for finding in found if finding.state is State.MISSING]

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ops.errors import bad_input
 from pulumi_protocol.events import Event, Summary
+
+MOST_PARALLEL = 1000
 
 OnEvent = Callable[[Event], None]
 
@@ -21,6 +24,13 @@ class Options:
     """URNs of the resources to touch; empty: all."""
     parallel: int | None = None
     """Resources moved at a time; None: as many as the engine thinks right."""
+
+    def __post_init__(self) -> None:
+        if self.parallel is not None and not 1 <= self.parallel <= MOST_PARALLEL:
+            raise bad_input(
+                f"--parallel {self.parallel} isn't from 1 to {MOST_PARALLEL}: leave it out for as "
+                "many as the engine thinks right"
+            )
 
 
 class Engine(Protocol):

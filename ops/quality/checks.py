@@ -14,7 +14,6 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.runners import Local
-from rich.text import Text
 
 from ops import node, workspace
 from ops.bootstrap import CHECK
@@ -133,7 +132,7 @@ def _clock_file(quick: bool) -> Path:
 
 
 def _say(text: str) -> None:
-    make_console().print(Text(text))
+    make_console().print(text)
 
 
 def _quick(c: Context, report: Path, match: str) -> Result:
@@ -228,11 +227,11 @@ def _report(results: Sequence[Result]) -> None:
     console = make_console()
     for result in results:
         state = "ok" if result.code == 0 else f"failed (exit code {result.code})"
-        console.print(Text(f"{result.name}: {state}"))
+        console.print(f"{result.name}: {state}")
     passed = sum(result.passed for result in results)
     # What failed without a failed test of its own (coverage, a runner that died) counts as one.
     failed = sum(max(result.failed, int(result.code != 0)) for result in results)
-    console.print(Text(f"{passed} passed, {failed} failed"))
+    console.print(f"{passed} passed, {failed} failed")
     if failed:
         names = ", ".join(result.name for result in results if result.code or result.failed)
         raise OperatorError(f"failed: {names}; see above", ExitCode.DIFFERENCE)

@@ -15,6 +15,7 @@ from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import rows_table
 from ops.teardown.detach import detach_demoted
 from ops.teardown.function_interfaces import wait_until_gone
+from ops.waiting import announced
 from tapstack.settings import Settings
 
 LISTED_SECONDS = 120
@@ -80,12 +81,13 @@ def _confirm(driver: Driver, layers: Sequence[str], given: str, clients: Clients
 
 def _verify(driver: Driver, clients: Clients, sleep: Callable[[float], None]) -> None:
     suffix = driver.stack_file.settings.suffix
-    left = inventory.take(clients, suffix)
-    for _ in range(0 if driver.lab_endpoint else LISTED_SECONDS // POLL_SECONDS):
-        if not left:
-            break
-        sleep(POLL_SECONDS)
+    with announced(f"AWS to stop listing what was destroyed (up to {LISTED_SECONDS} s)"):
         left = inventory.take(clients, suffix)
+        for _ in range(0 if driver.lab_endpoint else LISTED_SECONDS // POLL_SECONDS):
+            if not left:
+                break
+            sleep(POLL_SECONDS)
+            left = inventory.take(clients, suffix)
     if not left:
         driver.console.print(f"nothing of {suffix} is left in {' and '.join(clients.regions)}")
         return

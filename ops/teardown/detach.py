@@ -15,11 +15,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.waiting import announced
 from tapstack.naming import physical_name
 from tapstack.settings import Settings
 
 WAIT_SECONDS = 1800
 POLL_SECONDS = 2
+HOPELESS = frozenset(
+    {
+        "cloning-failed",
+        "inaccessible-encryption-credentials",
+        "inaccessible-encryption-credentials-recoverable",
+        "migration-failed",
+        "stopped",
+        "stopping",
+    }
+)
+"""States that no waiting makes ``available`` (Aurora user guide, "DB cluster status")."""
 
 
 def detach_demoted(
@@ -44,12 +56,13 @@ def detach_demoted(
         for arn in demoted:
             rds.remove_from_global_cluster(GlobalClusterIdentifier=name, DbClusterIdentifier=arn)
         until = clock() + WAIT_SECONDS
-        while _members(_describe(clients, name)) - {writer} or not all(
-            _available(clients, arn) for arn in demoted
-        ):
-            if clock() > until:
-                raise OperatorError(_failed(name, f"still detaching after {WAIT_SECONDS} s"))
-            sleep(POLL_SECONDS)
+        with announced(f"data: {name} to let its demoted cluster go"):
+            while _members(_describe(clients, name)) - {writer} or not all(
+                _available(clients, name, arn) for arn in demoted
+            ):
+                if clock() > until:
+                    raise OperatorError(_failed(name, f"still detaching after {WAIT_SECONDS} s"))
+                sleep(POLL_SECONDS)
     except (ClientError, BotoCoreError) as error:
         raise OperatorError(_failed(name, " ".join(str(error).split()))) from None
     if not demoted:
@@ -84,9 +97,12 @@ def _writer(found: dict[str, Any] | None) -> str | None:
     return next((member["DBClusterArn"] for member in members if member["IsWriter"]), None)
 
 
-def _available(clients: Clients, arn: str) -> bool:
+def _available(clients: Clients, name: str, arn: str) -> bool:
+    """Whether the cluster stands alone; raises when it can't any more."""
     rds = clients.get("rds", _region(arn))
     (cluster,) = rds.describe_db_clusters(DBClusterIdentifier=arn)["DBClusters"]
+    if cluster["Status"] in HOPELESS:
+        raise OperatorError(_failed(name, f"{arn} is {cluster['Status']}"))
     return cluster["Status"] == "available"
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from ops.errors import ExitCode, OperatorError
+from ops.waiting import announced
 
 MINIMUM = VersionInfo(3, 206, 0)
 """The oldest CLI taken: earlier ones write their events to a file that has to be followed, where
@@ -54,15 +56,16 @@ def sdk_version() -> VersionInfo:
 def version_of(executable: Path) -> VersionInfo:
     """The CLI's version; one line when it doesn't run or is too old."""
     try:
-        answer = subprocess.run(
-            [executable, "version"],
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=VERSION_SECONDS,
-            check=False,
-        )
+        with announced(f"{executable} to say its version"):
+            answer = subprocess.run(
+                [executable, "version"],
+                env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=VERSION_SECONDS,
+                check=False,
+            )
         found = VersionInfo.parse(answer.stdout.strip().removeprefix("v"))
     except (OSError, ValueError, subprocess.TimeoutExpired):
         raise OperatorError(
@@ -134,8 +137,10 @@ class Command(PulumiCommand):
         ) as process:
             with self._lock:
                 self._running.add(process)
+            quiet = args[:1] == ["stack"]  # all others report events
             try:
-                out, err = process.communicate()
+                with announced(f"pulumi {' '.join(args[:2])}") if quiet else nullcontext():
+                    out, err = process.communicate()
             finally:
                 with self._lock:
                     self._running.discard(process)

@@ -312,7 +312,7 @@ def test_invoke_takes_over_the_process(root: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(AssertionError):
         bootstrap.main(root, ["deploy-all"])
     python = str(root / ".venv/bin/python")
-    assert ran == [root, (python, [python, str(root / ".venv/bin/inv"), "deploy-all"])]
+    assert ran == [root, (python, [python, "-m", "ops.program", "deploy-all"])]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import io
 from pathlib import Path
 
 from fake_engine import FakeEngine
-from rich.console import Console
 
 from ops.deploy.driver import Driver
+from ops.printing import make_console
 from ops.stack_file import StackFile, parse
 from ops.workspace import Workspace
 
@@ -43,7 +43,7 @@ def watched(tmp_path: Path, engine: FakeEngine, stack: str = "lab", **more: obje
         Workspace(tmp_path, tmp_path),
         stack_file(stack),
         engine,
-        console=Console(file=io.StringIO(), width=160, highlight=False, soft_wrap=True),
-        errors=Console(file=io.StringIO(), width=160, highlight=False, soft_wrap=True),
+        console=make_console(file=io.StringIO()),
+        errors=make_console(file=io.StringIO()),
         **more,  # type: ignore[arg-type]
     )

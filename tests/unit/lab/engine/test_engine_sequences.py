@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import drawn_sequences as sequences
+import pytest
 from drawn_sequences import Action, Draw, Driver, Thing
 
 SEEDS = range(12)
