@@ -91,11 +91,11 @@ def test_any_values_are_settings_or_one_line(
 @pytest.mark.parametrize(
     ("value", "line"),
     [
-        ("2026-06-01", "holds what isn't text, a number, a list or a map (a date in YAML): quote"),
-        ("2026-99-99", "month must be in 1..12"),
-        ("&a [*a]", "holds what isn't text, a number, a list or a map (a list in YAML): quote"),
-        ("!!binary aGk=", "(a bytes in YAML): quote it"),
-        ("[" * 5000, "is nested too deeply"),
+        ("2026-06-01", "is 2026-06-01 without quotes"),
+        ("2026-99-99", "is 2026-99-99 without quotes"),
+        ("&a [*a]", "takes no anchors and aliases"),
+        ("!!binary aGk=", "takes no tags such as"),
+        ("[" * 5000, "is nested more than 20 levels deep"),
     ],
 )
 def test_a_value_that_no_program_could_be_given_is_one_line(
