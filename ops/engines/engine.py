@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lab.engine.runner import Runner
 from pulumi_protocol.events import Event, Summary
 
 OnEvent = Callable[[Event], None]
@@ -21,6 +22,8 @@ class Options:
     """URNs of the resources to touch; empty: all."""
     parallel: int | None = None
     """Resources moved at a time; None: as many as the engine thinks right."""
+    runner: Runner | None = None
+    """Where programs run, if it was started ahead (:mod:`ops.engines.ahead`)."""
 
 
 class Engine(Protocol):
