@@ -77,6 +77,9 @@ def _move(
     confirm: str = "",
 ) -> None:
     """Has the driver move one layer, or all, or the part of them from the first to the last."""
+    from ops.engines import ahead
+
+    runner = ahead.begin(stack, engine) if verb in ("up", "preview") else None
     from ops import exits, session
     from ops.deploy import sequence
     from ops.deploy.driver import exit_code
@@ -84,7 +87,8 @@ def _move(
     from ops.teardown import destroy
 
     layers = sequence.chosen(sequence.contract_graph(), layer, *part)
-    driver = session.driver_for(stack, engine, Options(refresh, tuple(target), parallel or None))
+    options = Options(refresh, tuple(target), parallel or None, runner)
+    driver = session.driver_for(stack, engine, options)
     if verb == "destroy":
         results = destroy.destroy(driver, layers, confirm)
     else:

@@ -45,14 +45,15 @@ class _Logs(engine_pb2_grpc.EngineServicer):
 class Kept:
     """Idle processes between operations. Ended by ``close``, at the latest with this process.
 
-    ``names``: what programs to come will use, and is imported ahead.
+    ``names``: what programs to come will use, and is imported ahead. ``runner``: one that was
+    started already.
     """
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
+    def __init__(self, names: Sequence[str] = (), runner: Runner | None = None) -> None:
         self._names = tuple(names)
         self._lock = threading.Lock()
         self._plugins: list[tuple[Start, PluginProcess]] = []
-        self._runners: dict[tuple[tuple[str, str], ...], Runner] = {}
+        self._runners = [runner] if runner else []
         self._logs = _Logs()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2), options=CHANNEL_OPTIONS)
         engine_pb2_grpc.add_EngineServicer_to_server(self._logs, self._server)
@@ -68,12 +69,14 @@ class Kept:
         return self._address
 
     def runner(self, environment: Mapping[str, str]) -> Runner:
-        """Returns the runner of an environment, started when it is first asked for."""
-        key = tuple(sorted(environment.items()))
+        """Returns the runner of programs, started in ``environment`` when it is first asked for.
+
+        Programs get an environment of their own: what counts here is where packages are found.
+        """
         with self._lock:
-            if key not in self._runners:
-                self._runners[key] = Runner(environment, self._names)
-            return self._runners[key]
+            if not self._runners:
+                self._runners.append(Runner(environment, self._names))
+            return self._runners[0]
 
     def take(self, start: Start) -> list[PluginProcess]:
         """Returns the idle plugins that were started so; they are the caller's now."""
@@ -90,14 +93,14 @@ class Kept:
 
 def _end(
     plugins: list[tuple[Start, PluginProcess]],
-    runners: dict[tuple[tuple[str, str], ...], Runner],
+    runners: list[Runner],
     server: grpc.Server,
 ) -> None:
     for _, plugin in plugins:
         plugin.stop()
     for _, plugin in plugins:
         plugin.wait()
-    for runner in runners.values():
+    for runner in runners:
         runner.close()
     server.stop(grace=None)
     plugins.clear()

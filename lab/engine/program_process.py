@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from lab.engine.operation import OperationRun
-from lab.engine.runner import Runner
+from lab.engine.runner import Runner, used_names
 from pulumi_protocol.events import Severity
 
-_PACKAGE = re.compile(r"^import (pulumi_\w+) as (\w+)", re.MULTILINE)
 FAREWELL = 5.0
 """How long a program that is asked to end may take before it is killed (seconds)."""
-
-
-def used_names(directory: Path) -> list[str]:
-    """Returns what a project's programs use of Pulumi's packages (``pulumi_aws.ec2.Vpc``).
-
-    The packages import their modules when a name in them is first used, so the uses count.
-    """
-    source = "\n".join(file.read_text(errors="replace") for file in sorted(directory.glob("*.py")))
-    wanted = ["pulumi"]
-    for package, name in sorted(set(_PACKAGE.findall(source))):
-        wanted.append(package)
-        used = sorted(set(re.findall(rf"\b{name}\.([a-z0-9_]+\.\w+)", source)))
-        wanted += [f"{package}.{used_name}" for used_name in used]
-    return wanted
 
 
 class ProgramProcess:
@@ -42,12 +25,11 @@ class ProgramProcess:
         directory = run.project.directory
         self._process = runner.start(directory, variables, used_names(directory))
         self.ended = self._process.ended
-        self._threads = [
-            threading.Thread(target=self._read, args=(self._process.stdout, "info"), daemon=True),
-            threading.Thread(target=self._read, args=(self._process.stderr, "info"), daemon=True),
-            threading.Thread(target=self._wait, daemon=True),
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream, "info"), daemon=True)
+            for stream in (self._process.stdout, self._process.stderr)
         ]
-        for thread in self._threads:
+        for thread in (*self._readers, threading.Thread(target=self._wait, daemon=True)):
             thread.start()
 
     @classmethod
@@ -61,8 +43,8 @@ class ProgramProcess:
             yield program
         finally:
             program.kill()
-            for thread in program._threads:
-                thread.join(timeout=2)
+            for reader in program._readers:
+                reader.join(timeout=2)  # the ends of its streams: it is gone
             process = program._process
             for stream in (process.stdin, process.stdout, process.stderr):
                 with suppress(OSError):  # what a program that is gone never read

@@ -12,12 +12,12 @@ from typing import Any
 
 from lab.engine.embedded import EmbeddedEngine
 from lab.engine.kept import Kept
-from lab.engine.program_process import used_names
+from ops.engines.ahead import package_path, used_names
 from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
 from pulumi_protocol.events import Summary
-from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
+from tapstack.contracts import UNDEPLOYED_VARIABLE
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
@@ -44,11 +44,10 @@ class Embedded:
         self._workspace = workspace
         self._stack = stack
         # Programs and plugins find the packages of this copy, whatever is installed.
-        self._environment = {"PYTHONPATH": str(workspace.repository), **environment}
+        self._environment = {**package_path(workspace), **environment}
         self._options = options
         self._projects: dict[str, EmbeddedEngine] = {}
-        # While one layer's program works, what the others want is imported.
-        self._kept = Kept([name for layer in LAYERS for name in self._wanted(layer)])
+        self._kept = Kept(used_names(workspace), options.runner)
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
@@ -116,9 +115,6 @@ class Embedded:
         if layer not in self._projects:
             self._projects[layer] = self._make(layer, self._workspace.checkpoints)
         return self._projects[layer]
-
-    def _wanted(self, layer: str) -> list[str]:
-        return used_names(self._workspace.project(layer))
 
     def _make(self, layer: str, state_dir: Path) -> EmbeddedEngine:
         return EmbeddedEngine(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lab.engine.runner import Runner
 from ops.errors import bad_input
 from pulumi_protocol.events import Event, Summary
 
@@ -24,6 +25,8 @@ class Options:
     """URNs of the resources to touch; empty: all."""
     parallel: int | None = None
     """Resources moved at a time; None: as many as the engine thinks right."""
+    runner: Runner | None = None
+    """Where programs run, if it was started ahead (:mod:`ops.engines.ahead`)."""
 
     def __post_init__(self) -> None:
         if self.parallel is not None and not 1 <= self.parallel <= MOST_PARALLEL:

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 from lab.engine.assets import as_given, rooted, with_hashes
 from lab.engine.embedded import EmbeddedEngine
 from lab.engine.kept import Kept
-from lab.engine.program_process import used_names
+from lab.engine.runner import used_names
 from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE
 
 FIXTURE = Path(__file__).parent / "fixture"

@@ -84,6 +84,7 @@ def test_programs_of_one_runner_are_processes_of_their_own(runner: Runner, tmp_p
         else:
             pytest.fail("a program shares its runner's session or folder")
         one.kill()
+        assert one.ended.wait(30)
         assert one.exit_code == -signal.SIGKILL
         assert not other.ended.is_set()
 
