@@ -52,6 +52,21 @@ def test_pairs_of_faults_in_a_sample() -> None:
             assert verdict.paged or not verdict.missed, verdict
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "start"),
+    [
+        ("replication cut for good", f"{EAST} bad deploy", -3),
+        ("replication cut for good", "application seen dead", -3),
+        ("replication cut for good", "ready says unreachable", -3),
+        ("replication cut", "process frozen", -1),
+    ],
+)
+def test_the_loss_never_passes_its_bound(one: str, other: str, start: int) -> None:
+    """H15: found by the certificate: a writer that outlives its application, and a late run."""
+    for disaster in LOSSES:
+        assert play(Timeline(disaster, ((one, start), (other, start)))).wrong == []
+
+
 @pytest.mark.parametrize("disaster", sorted(LOSSES))
 def test_each_loss_is_recovered_within_the_budget(disaster: str) -> None:
     """N6: 480 s of them are AWS's; nothing but the loss happens."""
