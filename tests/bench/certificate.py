@@ -10,7 +10,6 @@ docs/certificate.md.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import json
 import sys
@@ -27,6 +26,7 @@ sys.path[:0] = [str(PACKAGE), str(TESTS)]
 from simulator.faults import DISASTERS, FAULTS, NOTHING  # noqa: E402
 from simulator.judged import Verdict, judged  # noqa: E402
 from simulator.play import Timeline  # noqa: E402
+from simulator.sources import digest  # noqa: E402
 from simulator.speed import quick  # noqa: E402
 
 KEPT = REPOSITORY / "build" / "certificate.json"
@@ -73,15 +73,9 @@ def play_block(names: tuple[str, ...]) -> list[Verdict]:
         return [judged(timeline) for timeline in timelines(names)]
 
 
-def sources() -> str:
-    """A hash of everything that the certificate is about."""
-    files = sorted([*PACKAGE.rglob("*.py"), *(TESTS / "simulator").glob("*.py"), Path(__file__)])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
 def load() -> Progress:
     """Returns the kept progress, or a new one where the sources are others."""
-    current = sources()
+    current = digest()
     if KEPT.exists():
         kept = Progress(**json.loads(KEPT.read_text()))
         if kept.sources == current:

@@ -2,7 +2,7 @@
 
 Each mutant changes one node of one module: a comparison, a boolean operator, a negation, a number,
 a condition. It is killed when a test fails. At least 95 % must be; survivors are listed. Stops
-after ``--minutes`` (30); ``--sample N`` takes every Nth mutant.
+after ``--minutes`` (30); ``--sample N`` takes every Nth mutant, from ``--first`` on.
 """
 
 from __future__ import annotations
@@ -145,13 +145,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--sample", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
     arguments = parser.parse_args()
     os.chdir(REPOSITORY)
     import hypothesis  # noqa: F401 - loaded once, before the processes are made
     import pytest  # noqa: F401
 
     end = time.monotonic() + arguments.minutes * 60
-    todo = mutants()[:: arguments.sample]
+    todo = mutants()[arguments.first :: arguments.sample]
     running: dict[int, Mutant] = {}
     survivors: list[Mutant] = []
     done = 0

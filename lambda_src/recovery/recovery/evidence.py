@@ -104,17 +104,20 @@ def loss_is_acceptable(case: Case) -> str:
 
 
 def loss_bound_seconds(case: Case) -> int | None:
-    """Returns the most that a promotion loses, frozen at the path's first dead run.
+    """Returns the most that a promotion loses, frozen when path and writer are dead.
 
     The lag in the last run that saw the reader change, and the time from that run to the first dead
-    one; at least one run, since writes may go on between the two. Waiting doesn't raise it (H14),
-    and an hour without replication before the loss counts (H15). None: it can't be known.
+    one of the path *and* of the writer: a writer whose application died earlier takes the other
+    region's writes until it is silent. By the reader's own clock it is at least the lag in the
+    first silent run, whenever that really ran. Waiting doesn't raise it (H14), and an hour without
+    replication before the loss counts (H15). None: it can't be known.
     """
     good, state = case.state.last_good, case.state
     dead = state.application_since if case.path is Path.REGION else state.ready_since
     if good is None or dead is None:
         return None
-    return good.lag_seconds + max(dead - good.minute, 1) * RUN_SECONDS
+    end = dead if state.silent_since is None else max(dead, state.silent_since)
+    return max(good.lag_seconds + max(end - good.minute, 1) * RUN_SECONDS, state.silent_lag)
 
 
 SILENCE: tuple[Guard, ...] = (silence_is_recent, writer_answers_nothing, reader_stands_still)

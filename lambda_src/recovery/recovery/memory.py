@@ -36,7 +36,7 @@ def forgotten(state: State) -> State:
     """Returns the state without anything that was counted."""
     return replace(
         state, history=(), application_since=None, ready_since=None, ready_runs=0,
-        silent_since=None, incident_runs=0, failover_runs=0,
+        silent_since=None, silent_lag=0, incident_runs=0, failover_runs=0,
     )  # fmt: skip
 
 
@@ -90,11 +90,11 @@ def _counted(state: State, observation: Observation, change: Value) -> State:
         ready = (state.ready_since, state.ready_runs)
     else:
         ready = (None, 0)
-    silent = state.silent_since
+    silent, lag = state.silent_since, state.silent_lag
     if Value.ALIVE in (writer, change):
-        silent = None
-    elif writer is Value.DEAD and change is Value.DEAD:
-        silent = _first(silent, minute)
+        silent, lag = None, 0
+    elif silent is None and writer is Value.DEAD and change is Value.DEAD:
+        silent, lag = minute, observation.reader.lag_seconds if observation.reader else 0
     return replace(
         state,
         history=(*state.history, seen)[-HISTORY_RUNS:],
@@ -102,6 +102,7 @@ def _counted(state: State, observation: Observation, change: Value) -> State:
         ready_since=ready[0],
         ready_runs=ready[1],
         silent_since=silent,
+        silent_lag=lag,
     )
 
 

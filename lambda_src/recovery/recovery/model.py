@@ -242,7 +242,8 @@ class State:
 
     ``armed`` holds while this region's reader is a connected, changing member of ``epoch``.
     ``application_since``, ``ready_since`` and ``silent_since`` are the first dead runs of the three
-    signals that begin an incident; ``ready_runs`` counts the runs that called the writer
+    signals that begin an incident, ``silent_lag`` is the reader's lag in the first silent run;
+    ``ready_runs`` counts the runs that called the writer
     unreachable, ``incident_runs`` all counted runs since the first dead one and ``failover_runs``
     those of them that saw a FailoverState.
     """
@@ -270,6 +271,7 @@ class State:
     ready_since: int | None = None
     ready_runs: int = 0
     silent_since: int | None = None
+    silent_lag: int = 0
     incident_runs: int = 0
     failover_runs: int = 0
     unknown: tuple[Streak, ...] = ()

@@ -29,7 +29,16 @@ from recovery.model import (
     Verified,
     Verify,
 )
-from recovery.observation import ALIVE, DEAD, Event, GlobalCluster, Reader, Switch
+from recovery.observation import (
+    ALIVE,
+    DEAD,
+    UNKNOWN,
+    Event,
+    GlobalCluster,
+    Reader,
+    Signal,
+    Switch,
+)
 from recovery.verify import recorded
 
 FAILING = replace(MEMBER, failover_state="failing-over")
@@ -559,3 +568,29 @@ def test_writers_say_so_even_when_describe_does_not() -> None:
     stale = GlobalCluster(True, False, True, True, "failing-over")
     watch.run(own_cluster=WRITER, global_cluster=stale, **REGION_LOST)
     assert watch.stage is Stage.VERIFYING
+
+
+@pytest.mark.parametrize(
+    ("runs", "since"),
+    [
+        ([], None),
+        ([(DEAD, True)], 1),
+        ([(DEAD, True), (DEAD, True)], 1),
+        ([(DEAD, False)], None),
+        ([(ALIVE, True)], None),
+        ([(UNKNOWN, True)], None),
+        ([(DEAD, True), (UNKNOWN, True)], 1),
+        ([(DEAD, True), (ALIVE, True)], None),
+        ([(DEAD, True), (DEAD, False)], None),
+        ([(DEAD, True), (ALIVE, True), (DEAD, True)], 3),
+    ],
+)
+def test_since_when_the_writer_is_silent(
+    runs: list[tuple[Signal, bool]], since: int | None
+) -> None:
+    """Dead SQL and a still reader begin it, either's life ends it, what is unknown leaves it."""
+    watch = armed()
+    start = watch.minute
+    for sql, silent in runs:
+        watch.run(writer_sql=sql, silent=silent)
+    assert watch.state.silent_since == (None if since is None else start + since)

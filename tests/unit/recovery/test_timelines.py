@@ -23,6 +23,11 @@ def test_random_timelines_do_no_harm() -> None:
     assert harmful == {}
 
 
+def onset(name: str, disaster: str) -> int:
+    """A minute around the threshold, always the same one."""
+    return random.Random(name + disaster).choice((-3, 0, 1, 2, 3, 4))
+
+
 def test_single_faults_at_the_threshold() -> None:
     """The certificate's singles in a sample: never wrong, never late, or held and paged."""
     with quick():
@@ -30,8 +35,7 @@ def test_single_faults_at_the_threshold() -> None:
             str(verdict)
             for name in NAMES
             for disaster in DISASTERS
-            for minute in (random.Random(name).choice((-3, 0, 1)), 3)
-            if (verdict := judged(Timeline(disaster, ((name, minute),)))).failed
+            if (verdict := judged(Timeline(disaster, ((name, onset(name, disaster)),)))).failed
         ]
     assert found == []
 
@@ -46,6 +50,21 @@ def test_pairs_of_faults_in_a_sample() -> None:
             verdict = judged(Timeline(chance.choice(DISASTERS), ((one, start), (other, start))))
             assert verdict.wrong == (), verdict
             assert verdict.paged or not verdict.missed, verdict
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "start"),
+    [
+        ("replication cut for good", f"{EAST} bad deploy", -3),
+        ("replication cut for good", "application seen dead", -3),
+        ("replication cut for good", "ready says unreachable", -3),
+        ("replication cut", "process frozen", -1),
+    ],
+)
+def test_the_loss_never_passes_its_bound(one: str, other: str, start: int) -> None:
+    """H15: found by the certificate: a writer that outlives its application, and a late run."""
+    for disaster in LOSSES:
+        assert play(Timeline(disaster, ((one, start), (other, start)))).wrong == []
 
 
 @pytest.mark.parametrize("disaster", sorted(LOSSES))

@@ -255,6 +255,24 @@ def test_the_loss_bound(path: str) -> None:
             assert decision.state.intent.forced == by
 
 
+def test_the_loss_bound_ends_where_path_and_writer_are_dead() -> None:
+    """A writer that outlives its application, and a first silent run that came late, count."""
+    for dead, silent, late in itertools.product((3, 4), (2, 3, 4, None), (0, 90, 200)):
+        state = replace(
+            ripe("region"),
+            last_good=LastGood(NOW - 5, 1),
+            application_since=NOW - dead,
+            silent_since=None if silent is None else NOW - silent,
+            silent_lag=0 if silent is None else late,
+        )
+        decision = decide(state, sight("region"), replace(SETTINGS, lag_limit_seconds=900))
+        assert decision.state.intent is not None
+        first = NOW if silent is None else NOW - silent
+        end = max(NOW - dead, first) - (NOW - 5)
+        lag = MARKS.lag_seconds if silent is None else late
+        assert decision.state.intent.loss_bound_seconds == max(1 + 60 * end, lag)
+
+
 def test_modes() -> None:
     """Configuration is the ceiling; a proof that is missing or old makes automatic notify."""
     state = ripe("region")
