@@ -180,6 +180,93 @@ def test_thresholds_and_what_silence_means(
     assert 1 <= entry["datapointsToAlarm"] <= entry["evaluationPeriods"]
 
 
+EVALUATION = {
+    # Purpose: statistic, seconds of a period, periods, how many of them must breach.
+    "lambda-throttles": ("Sum", 60, 1, 1),
+    "alb-no-healthy-target": ("Maximum", 60, 2, 2),
+    "rds-cpu": ("Maximum", 60, 5, 5),
+    "rds-connections": ("Maximum", 60, 3, 3),
+    "rds-global-lag": ("Maximum", 60, 3, 3),
+    "rds-rpo-lag": ("Maximum", 60, 3, 3),
+    "s3-replication-latency": ("Maximum", 60, 3, 2),
+    "s3-replication-pending": ("Minimum", 300, 3, 3),
+    "s3-replication-failed": ("Sum", 60, 1, 1),
+    "forward-dead-letters": ("Maximum", 60, 1, 1),
+    "consume-dead-letters": ("Maximum", 60, 1, 1),
+    "failed-events": ("Maximum", 60, 1, 1),
+    "event-latency": ("Maximum", 60, 1, 1),
+    "heartbeat": ("Sum", 60, 3, 3),
+    "health-primary": ("Minimum", 60, 1, 1),
+    "health-secondary": ("Minimum", 60, 1, 1),
+    "traffic-moved": ("Minimum", 60, 1, 1),
+    "certificate-expiry": ("Minimum", 86400, 1, 1),
+}
+
+
+def test_how_long_a_fault_must_last() -> None:
+    """R6.2: how soon each alarm rises, and that one bad minute of errors alone raises none."""
+    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    seen = set()
+    for entry in deployment.created(ALARM):
+        purpose = entry.name.removesuffix(f"-{deployment.region_of(entry)}")
+        seen.add(purpose)
+        given = entry.inputs
+        counts = (given["evaluationPeriods"], given["datapointsToAlarm"])
+        if purpose == "lambda-errors":
+            assert counts == (3, 2)
+            periods = {query["metric"]["period"] for query in given["metricQueries"][:2]}
+            assert periods == {60}
+        else:
+            assert (given["statistic"], given["period"], *counts) == EVALUATION[purpose], purpose
+    assert seen == {*EVALUATION, "lambda-errors"}
+
+
+DIMENSION_FORMS = {
+    # Dimension: form of its value. One value in another's place is a metric that nobody publishes.
+    "LoadBalancer": r"app/alb-app-REGION-SUFFIX/[0-9a-f]+",
+    "TargetGroup": r"targetgroup/tg-app-REGION-SUFFIX/[0-9a-f]+",
+    "FunctionName": r"function-api-REGION-SUFFIX",
+    "DBClusterIdentifier": r"aurora-cluster-REGION-SUFFIX",
+    "HealthCheckId": r"[0-9a-f-]{36}",
+    "QueueName": r"queue-(forward-dead-letters|consume-dead-letters|failed-events)-REGION-SUFFIX",
+    "EventBusName": r"bus-app-REGION-SUFFIX",
+    "RuleName": r"rule-(forward|heartbeat)-REGION-SUFFIX",
+    "SourceBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
+    "DestinationBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
+    "RuleId": r"to-us-(east-1|west-2)",
+    "CertificateArn": r"arn:aws:acm:REGION:\d{12}:certificate/[0-9a-f-]+",
+}
+
+
+def test_dimensions_name_the_things_of_the_alarms_region() -> None:
+    """R6.2: a target group's dimension holds a target group, and each of the alarm's own region;
+    replication goes from one bucket to the other, by the rule into the destination."""
+    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    seen = set()
+    for entry in deployment.created(ALARM):
+        region = deployment.region_of(entry)
+        for _, _, dimensions in watched(entry):
+            seen |= set(dimensions)
+            for name, value in dimensions.items():
+                form = DIMENSION_FORMS[name].replace("REGION", region).replace("SUFFIX", SUFFIX)
+                assert re.fullmatch(form, value), (entry.name, name, value)
+            if "RuleId" in dimensions:
+                assert dimensions["SourceBucket"] != dimensions["DestinationBucket"]
+                into = dimensions["RuleId"].removeprefix("to-")
+                assert into in dimensions["DestinationBucket"]
+                assert (into == region) is ("failed" not in entry.name)
+    assert seen == set(DIMENSION_FORMS)
+
+
+def test_lines_of_the_dashboard_name_things_of_their_kind() -> None:
+    """R6.1: the same for what is drawn, whichever region it is of."""
+    for _, _, dimensions in drawn():
+        for name, value in dimensions.items():
+            form = DIMENSION_FORMS.get(name, "SUFFIX")
+            form = form.replace("REGION", "us-(east-1|west-2)").replace("SUFFIX", SUFFIX)
+            assert re.fullmatch(form, value), (name, value)
+
+
 def test_near_the_maximum_follows_the_instance_class() -> None:
     """R6.2: a larger class allows more before the alarm."""
     deployment = run_program("global", config={"data:instanceClass": "db.r6g.xlarge"})

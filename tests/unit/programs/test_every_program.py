@@ -80,6 +80,59 @@ def test_every_physical_name_has_service_purpose_region_and_suffix(layer: str) -
     assert wrong == []
 
 
+NAMED_BY_TAG = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/eip:Eip",
+    "aws:ec2/flowLog:FlowLog", "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/natGateway:NatGateway", "aws:ec2/routeTable:RouteTable",
+    "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc",
+    "aws:ec2/vpcEndpoint:VpcEndpoint", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+    "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter", "aws:kms/key:Key",
+    "aws:route53/healthCheck:HealthCheck",
+}  # fmt: skip
+"""What people find in the console by its Name tag alone."""
+
+PARTS_OF_OTHERS = {
+    # Settings, attachments and entries of a thing that has a name; AWS knows none of their own.
+    "aws:cloudwatch/eventBusPolicy:", "aws:cloudwatch/eventTarget:", "aws:ec2/route:",
+    "aws:ec2/peeringConnectionOptions:", "aws:ec2/routeTableAssociation:",
+    "aws:iam/rolePolicyAttachment:", "aws:lambda/permission:", "aws:lb/listener:",
+    "aws:lb/targetGroupAttachment:", "aws:route53/record:", "aws:s3/bucketLifecycleConfiguration:",
+    "aws:s3/bucketLogging:", "aws:s3/bucketOwnershipControls:", "aws:s3/bucketPolicy:",
+    "aws:s3/bucketPublicAccessBlock:", "aws:s3/bucketReplicationConfig:",
+    "aws:s3/bucketServerSideEncryptionConfiguration:", "aws:s3/bucketVersioning:",
+    "aws:secretsmanager/secretVersion:", "aws:sns/topicPolicy:", "aws:sqs/queuePolicy:",
+    "aws:vpc/securityGroupEgressRule:", "aws:vpc/securityGroupIngressRule:",
+    # Named by the domain, and by alarmName.
+    "aws:route53/zone:", "aws:cloudwatch/compositeAlarm:",
+}  # fmt: skip
+
+
+@every_program
+def test_everything_has_a_name(layer: str) -> None:
+    """R9.1: a physical name, or the Name tag where AWS has no other; a VPC without it is one of
+    many in the console, and no test of the names' form would miss it."""
+    for resource in program(layer).created():
+        if resource.type in NAMED_BY_TAG:
+            assert (resource.inputs.get("tags") or {}).get("Name"), resource.name
+        elif f"{resource.type.rpartition(':')[0]}:" not in PARTS_OF_OTHERS:
+            assert physical_names(resource), resource.name
+
+
+RETENTIONS = {"network": 365, "data": 90, "app": 30}
+
+
+def test_every_log_group_expires_and_is_encrypted() -> None:
+    """HIPAA cw-loggroup-retention-period-check, cloudwatch-log-group-encrypted: AWS's own default
+    keeps logs for ever, under no key of ours; the databases' group is one of them."""
+    config = {"network:flowLogRetentionDays": 365, "app:logRetentionDays": 30}
+    for layer in PROGRAMS:
+        groups = run_program(layer, config=config).created("aws:cloudwatch/logGroup:LogGroup")
+        assert bool(groups) is (layer in RETENTIONS)
+        for group in groups:
+            assert group.inputs["retentionInDays"] == RETENTIONS[layer], group.name
+            assert group.inputs["kmsKeyId"], group.name
+
+
 @every_program
 def test_no_two_resources_of_a_type_share_a_physical_name(layer: str) -> None:
     """R9.1: names tell things apart, IAM's (one namespace for all regions) as well."""

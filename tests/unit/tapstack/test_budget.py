@@ -30,6 +30,26 @@ def test_a_configuration_above_the_objective_is_refused_with_its_pieces():
         Settings.of("dev", {**CONFIG, "global:healthCheckThreshold": "10"})
 
 
+def test_the_pieces_of_the_default_budget():
+    """N6, RECOVERY (3): each piece in seconds; decision and TTL are in both recoveries."""
+    budget = recovery_budget(30, 3)
+    assert [piece.seconds for piece in budget.traffic] == [100, 60]
+    assert [piece.seconds for piece in budget.writes] == [100, 60, 60, 180, 300]
+    assert [piece.seconds for piece in budget.data] == [60, 900, 300]
+    assert budget.as_dict()["write_rto_seconds"] == 700
+    assert budget.as_dict()["objective_seconds"] == 900
+
+
+@pytest.mark.parametrize("which", ["writes", "data"])
+def test_the_objective_itself_is_kept_and_one_second_more_is_not(which):
+    """N6: 15 minutes is the promise, so 900 s pass and 901 s don't."""
+    kept = replace(recovery_budget(30, 3), **{which: (Piece("all", OBJECTIVE_SECONDS),)})
+    check_budget(kept)
+    missed = replace(kept, **{which: (Piece("all", OBJECTIVE_SECONDS + 1),)})
+    with pytest.raises(SettingsError, match="901 s is above the objective of 900 s"):
+        check_budget(missed)
+
+
 def test_an_rpo_above_the_objective_is_refused():
     """N6: the largest piece decides."""
     budget = replace(recovery_budget(30, 3), data=(Piece("object replication", 901),))

@@ -39,6 +39,65 @@ def test_a_name_has_all_parts_in_order_or_is_refused(
     assert re.fullmatch(f"({RULES[service].characters})+", name)
 
 
+LIMITS = {
+    # Longest name, a character that it may have, one that it may not; each API's reference.
+    "alb": (32, "-", "_"),
+    "tg": (32, "-", "_"),
+    "aurora-global": (63, "-", "_"),
+    "aurora-cluster": (63, "-", "_"),
+    "aurora-instance": (63, "-", "_"),
+    "aurora-subnets": (255, "_", "/"),
+    "aurora-parameters": (255, "-", "_"),
+    "alarm": (255, "-", "_"),
+    "archive": (48, ".", "/"),
+    "backup-plan": (50, ".", "/"),
+    "backup-selection": (50, ".", "/"),
+    "backup-vault": (50, "_", "."),
+    "bucket": (63, "-", "A"),
+    "bus": (256, ".", "/"),
+    "dashboard": (255, "_", "."),
+    "log-group": (512, "/", ":"),
+    "function": (64, "_", "."),
+    "key": (250, "/", "."),
+    "policy": (128, "@", "/"),
+    "queue": (80, "_", "."),
+    "role": (64, "@", "/"),
+    "rule": (64, ".", "/"),
+    "schedule": (64, ".", "/"),
+    "secret": (512, "/", ":"),
+    "securitygroup": (255, ":", "'"),
+    "topic": (256, "_", "."),
+    "vpc": (256, "@", "'"),  # anything else: the value of a tag
+}
+
+
+def test_every_rule_is_in_the_table() -> None:
+    """R9.1: a new service's limit is written down twice, from its API reference."""
+    assert set(LIMITS) == {*RULES, "vpc"}
+
+
+@pytest.mark.parametrize("service", LIMITS)
+def test_a_services_limits(service: str) -> None:
+    """R9.1: a name of exactly the limit is taken, one longer refused with the longest suffix; its
+    characters are those of the API reference."""
+    limit, allowed, refused = LIMITS[service]
+    room = limit - len(f"{service}-p-us-east-1-")
+    assert len(physical_name(service, "p", "us-east-1", "a" * room)) == limit
+    with pytest.raises(
+        NameTooLongError, match=rf"at most {limit}; the longest .* fits has {room}$"
+    ):
+        physical_name(service, "p", "us-east-1", "a" * (room + 1))
+    assert allowed in physical_name(service, f"p{allowed}p", "us-east-1", "x")
+    with pytest.raises(SettingsError, match="has characters that"):
+        physical_name(service, f"p{refused}p", "us-east-1", "x")
+
+
+def test_no_suffix_fits_where_the_stem_is_too_long() -> None:
+    """The longest suffix that fits is never a negative number."""
+    with pytest.raises(NameTooLongError, match=r"fits has 0$"):
+        physical_name("alb", "a" * 40, "us-east-1", "x")
+
+
 @given(purposes, purposes, regions, regions, suffixes)
 def test_regions_and_purposes_tell_names_apart(
     one: str, other: str, region: str, elsewhere: str, suffix: str
