@@ -365,12 +365,19 @@ def lint(c: Context) -> None:
     unit="Unit tests alone",
     integration="Lab integration tests alone",
     match="Only tests whose names match this pytest expression",
+    quick="The quick unit tests and the functions' own, without coverage: within a minute",
 )
-def test(c: Context, unit: bool = False, integration: bool = False, match: str = "") -> None:
+def test(
+    c: Context,
+    unit: bool = False,
+    integration: bool = False,
+    match: str = "",
+    quick: bool = False,
+) -> None:
     """Run unit, function and lab integration tests, with coverage enforced."""
     from ops.quality import checks
 
-    checks.test(c, unit=unit, integration=integration, match=match)
+    checks.test(c, unit=unit, integration=integration, match=match, quick=quick)
 
 
 @command(name="lab (or deploy), kills, failover, outages or api")
@@ -408,11 +415,36 @@ def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
     redrive.show(*session.clients_for(stack), json)
 
 
+@command("check")
+def pins_check(_c: Context) -> None:
+    """Check that every pin has wheels for each platform and Python that README names."""
+    from ops.quality import pins
+
+    pins.check()
+
+
+@command("write")
+def pins_write(_c: Context) -> None:
+    """Write the hashes of these wheels into requirements.txt."""
+    from ops.quality import pins
+
+    pins.write()
+
+
+@command("audit")
+def pins_audit(c: Context) -> None:
+    """Ask the registries for known vulnerabilities of all pins; exit code 5 if there are any."""
+    from ops.quality import pins
+
+    pins.audit(c)
+
+
 _events = Collection("events", events_redrive)
 _lab = Collection("lab", lab_up, lab_down, lab_status, lab_outage, lab_restore, lab_clock)
+_pins = Collection("pins", pins_check, pins_write, pins_audit)
 _state = Collection("state", state_move)
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy,
     outputs, inventory, status, doctor, drift, init, cost, policy, lint, test, bench, setup,
-    _lab, _state, _events,
+    _lab, _state, _events, _pins,
 )  # fmt: skip

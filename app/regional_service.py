@@ -17,7 +17,7 @@ from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
 from tapstack.events import event_bus_arn
 from tapstack.naming import failover_switch_parameter
 from tapstack.regions import Region
-from tapstack.well_known import API_FUNCTION, FAILED_EVENTS
+from tapstack.well_known import API_FUNCTION, ATTACHMENTS_PREFIX, FAILED_EVENTS
 from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
 
 
@@ -129,7 +129,7 @@ def _permissions(
         allow(
             "Attachments",
             ["s3:PutObject"],
-            [pulumi.Output.concat(args.data.bucket_arn, "/attachments/*")],
+            [pulumi.Output.concat(args.data.bucket_arn, f"/{ATTACHMENTS_PREFIX}*")],
         ),
         allow("FailedEvents", ["sqs:SendMessage"], [failed_events_arn]),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab import guard
 from lab.call import drop, read_call, send_answer
 from lab.control import Control
 from lab.emulator import backend
@@ -14,12 +15,16 @@ from lab.emulator.exchange import Exchange, Step, chain
 def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
     """The steps of every request, in their order; each answers it or passes it on."""
     return (
-        # The lab itself: /_lab/status, clock, outage, restore.
-        control.answer,
         # A deployed load balancer, by its host name: listener, rule, target.
         emulator.load_balancers.answer,
+        # Web pages may send to sites, and to nothing below.
+        guard.refuse_pages,
+        # The lab itself: /_lab/status, clock, outage, restore.
+        control.answer,
         # From here it is an AWS API: who signed for which service, region and operation.
         emulator.identity.answer,
+        # Nobody has signed it: refused.
+        guard.want_signature,
         # A region that is lost refuses.
         emulator.regions.answer,
         # A change of the control plane is answered once it is on disk.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -96,6 +97,18 @@ async def send_answer(send: Any, answer: Answer, *, head: bool = False) -> None:
     await send(
         {"type": "http.response.body", "body": b"" if head else answer.body, "more_body": False}
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine, with or without a port."""
+    name, bracket, _ = host.removeprefix("[").partition("]")
+    name = (name if bracket else host.partition(":")[0]).lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def drop(call: Call) -> None:

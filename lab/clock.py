@@ -1,4 +1,4 @@
-"""The lab's clock: waits written in the lab's seconds, which may pass faster than life's."""
+"""The lab's clock: waits written in the lab's seconds, which may pass faster than real ones."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ LONGEST_SLICE = 0.25
 class Clock:
     """Lab time starts at the real time and advances ``factor`` seconds for each real second.
 
-    1 is life's speed. The factor may change at any moment; lab time never jumps.
+    1 is real time's speed. The factor may change at any moment; lab time never jumps.
     """
 
     def __init__(self, factor: float = 1.0, real: Callable[[], float] = time.time) -> None:

@@ -50,6 +50,9 @@ class Control:
             return await self._command(command, json.loads(body or b"{}"))
         except (LabError, ValueError) as error:
             return 400, {"error": str(error)}
+        except OSError as error:
+            # Nothing has changed: each change is written before it counts.
+            return 500, {"error": f"the lab could not save the {command}: {error.strerror}"}
 
     async def _command(self, command: str, given: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         match command:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lab.errors import LabError
+from pulumi_protocol.files import write_atomically
 
 REGIONS = ("us-east-1", "us-west-2")
 
@@ -42,7 +43,7 @@ class Outages:
             }
 
     def lost(self, region: str) -> frozenset[OutageKind]:
-        """What ``region`` has lost now; empty when it is well."""
+        """What ``region`` has lost now; empty when it has everything."""
         return self._lost.get(region, frozenset())
 
     def has_lost(self, region: str, kind: OutageKind) -> bool:
@@ -67,9 +68,7 @@ class Outages:
 
     def _write(self, lost: dict[str, frozenset[OutageKind]]) -> None:
         text = json.dumps({region: sorted(kinds) for region, kinds in lost.items()})
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(text)
-        temporary.replace(self._path)
+        write_atomically(self._path, text)
         self._lost = lost
 
 

@@ -33,9 +33,13 @@ class Part(ABC):
     def __init__(self, lab: LabContext) -> None:
         self.lab = lab
 
+    def preflight(self) -> None:  # noqa: B027
+        """Raises LabError where this machine can't run the part, before the lab starts. By default
+        every machine can."""
+
     @abstractmethod
     async def start(self) -> None:
-        """Start; raise what hinders it."""
+        """Start; raise what prevents it."""
 
     @abstractmethod
     async def stop(self) -> None:

@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -34,16 +35,18 @@ from lab.errors import LabError
 from lab.outage import Outages
 from lab.parts import PARTS
 from lab.supervisor import Supervisor
+from pulumi_protocol.files import write_atomically
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 180.0
 FAREWELL_SECONDS = 2.0
 """How long the lab's end waits for requests that are being answered."""
+MOST_DESCRIPTORS = 65_536
 logger = logging.getLogger("lab")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the lab until it is told to stop; exit code 1 with one line when it can't start."""
+    """Run the lab until a signal stops it; exit code 1 with one line when it can't start."""
     parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True, help="0 takes any free port")
@@ -53,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         level=os.environ.get("LAB_LOG_LEVEL", "WARNING"),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    raise_descriptor_limit()
+    # What the emulator and the functions write beside our own files holds secrets, too.
+    os.umask(0o077)
     try:
         asyncio.run(run(options.state_dir.absolute(), options.port, options.clock))
     except LabError as error:
@@ -78,7 +84,10 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         stop = asyncio.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        supervisor = Supervisor(context, [part(context) for part in PARTS])
+        parts = [part(context) for part in PARTS]
+        for part in parts:
+            part.preflight()
+        supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
         application = Application(Control(context, emulator, supervisor), emulator)
         await emulator.start()
@@ -95,6 +104,27 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
         finally:
             await emulator.stop()
             (state_dir / "lab.json").unlink(missing_ok=True)
+
+
+class Connection(TCPServer):
+    """A connection that ends with its client. Hypercorn's waits until its keep-alive time is over
+    when the client has closed it, and keeps the socket as long."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system allows, within reason: shells give 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as error:
+        logger.warning("the limit of %d descriptors can't be raised: %s", soft, error)
 
 
 async def serve(application: Application, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -114,7 +144,7 @@ async def serve(application: Application, listener: socket.socket, stop: asyncio
         connections.add(task)
         task.add_done_callback(connections.discard)
         connection.set(writer)
-        await TCPServer(wrapped, loop, config, context, {}, reader, writer)
+        await Connection(wrapped, loop, config, context, {}, reader, writer)
 
     server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
     try:
@@ -199,11 +229,7 @@ def _write_record(context: LabContext, clock: float) -> None:
         "token": context.internal_token,
     }
     path = context.state_dir / "lab.json"
-    temporary = path.with_suffix(".json.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(record, file)
-    temporary.replace(path)
+    write_atomically(path, json.dumps(record))
 
 
 if __name__ == "__main__":

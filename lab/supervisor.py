@@ -33,7 +33,7 @@ class Watched:
     not_before: float = 0.0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """One call of the part at a time, in the order asked for: a restore that overtakes the start's
-    own telling of the outage would leave the part lost in a region that is well again."""
+    own notice of the outage would leave the part lost in a region that is back."""
 
     def as_dict(self) -> dict[str, object]:
         """For the status: health, and the last failure where there was one."""
@@ -70,18 +70,18 @@ class Supervisor:
             await self._stop(watched)
 
     async def outage(self, region: str) -> None:
-        """Tell every part what ``region`` has lost now."""
+        """Notify every part of what ``region`` has lost now."""
         kinds = self.lab.outages.lost(region)
-        await self._tell(lambda part: part.outage(region, kinds))
+        await self._notify(lambda part: part.outage(region, kinds))
 
     async def restore(self, region: str) -> None:
-        """Tell every part that ``region`` has everything again."""
-        await self._tell(lambda part: part.restore(region))
+        """Notify every part that ``region`` has everything again."""
+        await self._notify(lambda part: part.restore(region))
 
-    async def _tell(self, call: Callable[[Part], Awaitable[None]]) -> None:
-        await asyncio.gather(*(self._tell_one(entry, call) for entry in self.watched.values()))
+    async def _notify(self, call: Callable[[Part], Awaitable[None]]) -> None:
+        await asyncio.gather(*(self._notify_one(entry, call) for entry in self.watched.values()))
 
-    async def _tell_one(self, watched: Watched, call: Callable[[Part], Awaitable[None]]) -> None:
+    async def _notify_one(self, watched: Watched, call: Callable[[Part], Awaitable[None]]) -> None:
         async with watched.turn:
             try:
                 await call(watched.part)
@@ -89,7 +89,7 @@ class Supervisor:
                 watched.health = Health(False, _line(error))
                 logger.exception("part %s: %s", watched.part.name, _line(error))
             else:
-                # The status that answers the command tells what it did.
+                # The status that answers the command shows what it did.
                 await self._examine(watched)
 
     async def _watch(self) -> None:

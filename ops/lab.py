@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lab import client
 from lab.errors import LabError
-from ops import stack_file, workspace
+from ops import node, stack_file, workspace
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
 from ops.stack_file import StackFile
@@ -52,6 +52,7 @@ def environment(address: str) -> dict[str, str]:
 
 def start(space: Workspace, file: StackFile, clock: float | None = None) -> client.Status:
     """The running lab of this workspace, started if need be."""
+    node.ensure()  # the lab runs functions by the Node.js that stands first on PATH
     port = urlsplit(endpoint(file)).port
     try:
         with announced(f"the lab to start; {space.lab_state / 'lab.log'} says more"):

@@ -123,7 +123,7 @@ class ResourceState:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> ResourceState:
-        """Read the checkpoint's form."""
+        """Reads the checkpoint's form."""
         fields: dict[str, Any] = {name: document.get(key) or "" for name, key in _TEXTS.items()}
         fields |= {name: tuple(document.get(key) or ()) for name, key in _LISTS.items()}
         fields |= {name: bool(document.get(key)) for name, key in _FLAGS.items()}
@@ -166,7 +166,7 @@ class PendingOperation:
 
     @property
     def key(self) -> tuple[str, str, bool]:
-        """What tells one pending operation from another."""
+        """What is different for any two pending operations."""
         return (self.resource.urn, self.type, self.resource.delete)
 
 
@@ -207,7 +207,7 @@ def render(checkpoint: Checkpoint, seal: Callable[[Any], Any]) -> str:
 
 
 def parse(document: dict[str, Any], reveal: Callable[[Any], Any]) -> Checkpoint:
-    """Read a deployment document (``{"version": 3, "deployment": …}``)."""
+    """Reads a deployment document (``{"version": 3, "deployment": …}``)."""
     deployment = document.get("deployment")
     if document.get("version") != 3 or not isinstance(deployment, dict):
         raise EngineError("the document is no Pulumi deployment of version 3")

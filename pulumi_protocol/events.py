@@ -1,7 +1,8 @@
-"""What an operation of the engine tells while it works, and what it says at the end."""
+"""The events of an engine's operation while it works, and its summary at the end."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -81,6 +82,18 @@ class Summary:
     deleted: int = 0
     same: int = 0
     seconds: float = 0.0
+
+    @classmethod
+    def of(cls, counts: Mapping[Operation, int], seconds: float) -> Summary:
+        """Returns the summary of what was counted by operation, over so many seconds."""
+        return cls(
+            created=counts.get(Operation.CREATE, 0),
+            updated=counts.get(Operation.UPDATE, 0),
+            replaced=counts.get(Operation.REPLACE, 0),
+            deleted=counts.get(Operation.DELETE, 0),
+            same=counts.get(Operation.SAME, 0),
+            seconds=round(seconds, 3),
+        )
 
     @property
     def changed(self) -> int:

@@ -14,7 +14,7 @@ from pulumi_protocol.files import private_directory
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file; EngineError names the process that holds it already.
+    """Holds the lock file; EngineError names the process that holds it already.
 
     The kernel drops the lock with the process that held it, so a stale one recovers by itself.
     The file stays: removing it would let two processes lock two files of the same name.

@@ -76,11 +76,11 @@ class Masker:
         self._ordered: tuple[str, ...] = ()
 
     def learn(self, *values: Any) -> None:
-        """Remember the secrets in these values."""
+        """Remembers the secrets in these values."""
         self.learn_texts(text for value in values for text in secret_texts(value))
 
     def learn_texts(self, texts: Iterable[str]) -> None:
-        """Remember these texts themselves."""
+        """Remembers these texts themselves."""
         new = {text for text in texts if len(text) >= _SHORTEST_MASKED} - self._texts
         new.discard(UNKNOWN)
         if new:

@@ -22,9 +22,11 @@ SERVERLESS_CONNECTIONS = ((1.0, 189), (4.0, 823), (8.0, 1669), (16.0, 3360), (23
 """(most ACU, ``max_connections``) as AWS publishes it, but for the last, where the line between
 16 ACU and 32 ACU meets the cap. Values between are interpolated."""
 
-CONNECTIONS_PER_FUNCTION = 1
-"""A function instance serves one request at a time, so its pool holds one connection. ``/ready``
-opens a second one to the local cluster, and closes it when it has answered."""
+CONNECTIONS_PER_FUNCTION = 2
+"""A function instance serves one request at a time and holds one connection to the writer and one
+to its region's readers. With one instance, or with one left of two, the reader endpoint leads to
+the writer and both count there ("Aurora endpoint connections"). ``/ready`` opens a third one to
+the local cluster, and closes it when it has answered."""
 
 NOT_THE_APPLICATIONS_SHARE = 0.1
 """Of the limit: AWS keeps some of the class's nominal memory for itself, so the real limit is a

@@ -35,6 +35,9 @@ API_FUNCTION = "api"
 CONTENT_BUCKET = "content"
 """Purpose of the replicated bucket."""
 
+ATTACHMENTS_PREFIX = "attachments/"
+"""Where the application puts files in the content bucket, and nowhere else."""
+
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""
 

@@ -21,6 +21,7 @@ NOT_EXECUTED = {
     "lint": "the pipeline that runs the tests runs it beside them",
     "test": "it would run itself",
     "setup": "it downloads Pulumi's CLI",
+    "pins.check": "it asks the package index for every wheel",
     "init": "it writes the stack file of an environment on AWS, into the working copy",
 }
 """Commands of no stack that the integration test doesn't execute, and why."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -17,6 +18,9 @@ from lab.errors import LabError
 
 COMMAND_TIMEOUT = 120.0
 UNPRIVILEGED = ("nobody", "daemon")
+CAPABILITIES = {"dac_read_search": 2, "dac_override": 1}
+"""What passes directories that are closed to a user, by its bit (capabilities(7)): the first reads
+alone, and containers often withhold it; the second also writes."""
 
 
 @dataclass(frozen=True)
@@ -40,30 +44,78 @@ class RunAs:
 
         Where a directory above them is closed to that user (the state directory is 0700, a
         checkout may lie in /root), ``setpriv`` of util-linux gives the program the one capability
-        that passes such directories, and nothing else of root's.
+        that passes such directories, and nothing else of root's. ``initdb`` looks for ``postgres``
+        with access(2), which ignores capabilities of a user other than root unless the secure bit
+        ``no_setuid_fixup`` is set (capabilities(7)).
 
-        Raises LabError naming the closed directory where there is no ``setpriv``.
+        Raises LabError naming the closed directory where there is no ``setpriv``, or root itself
+        has no such capability.
         """
         if self.uid is None:
             return [], {}
         closed = next(filter(None, (closed_directory(path, self.uid) for path in paths)), None)
         if closed is None:
             return [], {"user": self.uid, "group": self.gid, "extra_groups": []}
-        setpriv = shutil.which("setpriv")
-        if setpriv is None:
+        setpriv, capability = shutil.which("setpriv"), _passing_capability()
+        if setpriv is None or capability is None:
+            without = "util-linux's setpriv" if setpriv is None else "a capability to grant"
             raise LabError(
-                f"lab database: user {self.name} can't enter {closed}, and without util-linux's "
-                "setpriv the lab can't help it; run the lab as a user other than root"
+                f"lab database: user {self.name} can't enter {closed}, and without {without} "
+                f"the lab can't help it: {WAY_OUT}"
             )
         return [
             setpriv,
+            "--securebits=+no_setuid_fixup",
             f"--reuid={self.uid}",
             f"--regid={self.gid}",
             "--clear-groups",
-            "--inh-caps=+dac_override",
-            "--ambient-caps=+dac_override",
+            f"--inh-caps=+{capability}",
+            f"--ambient-caps=+{capability}",
             "--",
         ], {}
+
+    def try_out(self, directory: Path) -> None:
+        """Raises LabError where this user can't run PostgreSQL's programs or write to its own
+        directory below ``directory``; asks as those programs do, by access(2)."""
+        if self.uid is None:
+            return
+        own = directory / "try-out"
+        own.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self.own(own)
+            program = binaries_of() / "postgres"
+            before, options = self.start(program, own)
+            test = ["/bin/sh", "-c", 'test -x "$1" && test -w "$2"', "sh", str(program), str(own)]
+            done = subprocess.run(
+                [*before, *test], env=clean_environment(), capture_output=True, text=True,
+                timeout=COMMAND_TIMEOUT, check=False, **options,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as error:
+            raise LabError(
+                f"lab database: PostgreSQL can't run as root, and user {self.name} can't be "
+                f"taken for it ({error}): {WAY_OUT}"
+            ) from None
+        finally:
+            own.rmdir()
+        if done.returncode:
+            said = f" ({done.stderr.strip().splitlines()[-1]})" if done.stderr.strip() else ""
+            raise LabError(
+                f"lab database: PostgreSQL can't run as root, and user {self.name} can't reach "
+                f"{program} or {own.parent}{said}: {WAY_OUT}"
+            )
+
+
+WAY_OUT = "run the lab as a user other than root, or from a directory that all may enter"
+
+
+def _passing_capability(status: Path = Path("/proc/self/status")) -> str | None:
+    """The first of ``CAPABILITIES`` that this process may hand on; None without any."""
+    try:
+        bounding = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    mask = int(bounding[1], 16) if bounding else 0
+    return next((name for name, bit in CAPABILITIES.items() if mask >> bit & 1), None)
 
 
 def closed_directory(path: Path, uid: int) -> Path | None:

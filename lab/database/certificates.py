@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -12,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pulumi_protocol.files import write_private
 
 VALIDITY = timedelta(days=3650)
 BACKDATED = timedelta(days=1)
@@ -62,14 +63,6 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         return _pem(key), certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write ``path`` anew, readable by its owner alone from the first byte."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

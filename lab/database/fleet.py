@@ -14,11 +14,12 @@ import psycopg
 from psycopg import sql
 
 from lab.database import replication
-from lab.database.certificates import write_private
-from lab.database.postgres import PostgresServer, Upstream
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_settings import Upstream
 from lab.database.topology import Cluster, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
+from pulumi_protocol.files import write_private
 
 logger = logging.getLogger("lab.database")
 
@@ -41,7 +42,7 @@ class Fleet:
         self.restarts: dict[str, int] = {}
         """ARN → how often its server was found dead without an outage"""
         self.problems: dict[str, str] = {}
-        """ARN → why it isn't as it should be; empty when all is well"""
+        """ARN → why it isn't as it should be; empty when nothing is wrong"""
         self.rejoined: dict[str, str] = {}
         """ARN → how it last came back as a standby (``rewind`` or ``base backup``)"""
         self._servers: dict[str, PostgresServer] = {}

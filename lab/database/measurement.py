@@ -12,7 +12,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from lab.database.fleet import Fleet
-from lab.database.postgres import ADMIN, HOST, PostgresServer
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_settings import ADMIN, HOST
 from lab.database.replication import parse_lsn
 from lab.database.topology import Cluster
 from lab.facts import DatabaseFacts

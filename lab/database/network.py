@@ -20,10 +20,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from lab.database.certificates import CertificateAuthority, write_private
+from lab.database.certificates import CertificateAuthority
 from lab.database.proxy import HOST, Links, Proxy, Way
 from lab.errors import LabError
 from lab.outage import REGIONS
+from pulumi_protocol.files import write_atomically, write_private
 
 MAP_NAME = "network.json"
 LONGEST_QUESTION = 4096
@@ -177,9 +178,7 @@ class Network:
             "certificate_authority": str(self._authority.certificate_path),
             "proxies": proxies,
         }
-        temporary = self.map_path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, indent=1))
-        temporary.replace(self.map_path)
+        write_atomically(self.map_path, json.dumps(content, indent=1))
 
     def _remember(self) -> dict[tuple[str, str], int]:
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError):

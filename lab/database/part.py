@@ -1,4 +1,4 @@
-"""The lab's database: servers that follow what RDS was told, and the way to them."""
+"""The lab's database: servers that follow RDS's API, and the way to them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import ClassVar, TypeVar
 from lab.api import ApiHook, ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.database.adoption import adopt
+from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
@@ -99,6 +100,10 @@ class DatabasePart(Part):
         self._threads = ThreadPoolExecutor(4, "database")
 
     # -- Part -------------------------------------------------------------------------------
+
+    def preflight(self) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unprivileged_user().try_out(self._directory)
 
     async def start(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

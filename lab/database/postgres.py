@@ -5,7 +5,7 @@ and the lab kills processes, not machines. So a row that was acknowledged is in 
 SIGKILL; a power cut on the laptop may cost the lab's data, which is nobody's.
 
 The binaries are built without TLS; the lab's network part speaks it before them
-(``lab/database/proxy.py``), and nothing but that part is told a server's port.
+(``lab/database/proxy.py``), and nothing but that part knows a server's port.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from lab.database.binaries import RunAs, binaries_of, clean_environment, run, unprivileged_user
-from lab.database.certificates import write_private
+from lab.database.postgres_settings import (
+    ADMIN,
+    CLIENT_AUTHENTICATION,
+    HOST,
+    ServerSettings,
+    configuration,
+)
 from lab.errors import LabError
+from pulumi_protocol.files import write_private
 
-HOST = "127.0.0.1"
-ADMIN = "rdsadmin"
-"""The superuser that RDS keeps for itself; the lab's own connections and replication use it."""
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 KILL_TIMEOUT = 5.0
-SUPERUSER_RESERVED = 3
-WAL_SENDERS = 10
 
 # Runs the server, and ends it at once when the lab is gone, however it went: the lab holds the
 # other end of standard input. Shells take standard input from background commands, hence fd 3, and
@@ -52,25 +54,6 @@ code=$?
 kill "$reader" 2>/dev/null
 exit "$code"
 """
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """The primary that a standby follows: its port, the standby's slot there, and whether the
-    link is cut (a region without network)."""
-
-    port: int
-    slot: str
-    cut: bool = False
-
-
-@dataclass
-class ServerSettings:
-    """What may change over a server's life; ``apply`` or a start makes it so."""
-
-    max_connections: int = 100
-    upstream: Upstream | None = None
-    """None for a primary."""
 
 
 @dataclass
@@ -125,6 +108,7 @@ class PostgresServer:
         """Make an empty database cluster, with checksums, which pg_rewind needs."""
         self.prepare_directory()
         password_file = self.directory / "initdb.password"
+        password_file.unlink(missing_ok=True)
         write_private(password_file, self.admin_password.encode())
         self.run_as.own(password_file)
         try:
@@ -308,61 +292,15 @@ class PostgresServer:
         return port
 
     def _write_configuration(self) -> None:
-        settings = self.settings
-        self._write(
-            "pg_hba.conf",
-            f"host replication {ADMIN} {HOST}/32 scram-sha-256\n"
-            f"host all         all      {HOST}/32 scram-sha-256\n",
+        self._write("pg_hba.conf", CLIENT_AUTHENTICATION)
+        written = configuration(
+            self.directory, self.data, self.port, self.settings, self.admin_password
         )
-        values = {
-            "data_directory": str(self.data),
-            "hba_file": str(self.directory / "pg_hba.conf"),
-            "listen_addresses": HOST,
-            "port": self.port,
-            "unix_socket_directories": "",
-            "max_connections": settings.max_connections,
-            "superuser_reserved_connections": SUPERUSER_RESERVED,
-            # Lock tables are laid out for each connection: at 1,802 of them and the defaults a
-            # server takes 65 MB, with these 20.
-            "max_locks_per_transaction": 10,
-            "max_pred_locks_per_transaction": 10,
-            "shared_buffers": "16MB",
-            "max_worker_processes": 4,
-            "jit": "off",
-            "fsync": "off",
-            "wal_log_hints": "on",
-            "wal_level": "replica",
-            "max_wal_senders": WAL_SENDERS,
-            "max_replication_slots": WAL_SENDERS,
-            "wal_keep_size": "128MB",
-            "max_slot_wal_keep_size": "1GB",
-            "wal_sender_timeout": "10s",
-            "wal_receiver_timeout": "10s",
-            "wal_receiver_status_interval": "1s",
-            "wal_retrieve_retry_interval": "200ms",
-            "hot_standby": "on",
-            "hot_standby_feedback": "on",
-            "password_encryption": "scram-sha-256",
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "log_line_prefix": "%m %u@%d ",
-        }
-        upstream = settings.upstream
-        if upstream is not None:
-            values["primary_slot_name"] = upstream.slot
-            values["primary_conninfo"] = (
-                ""
-                if upstream.cut
-                else f"host={HOST} port={upstream.port} user={ADMIN} sslmode=disable "
-                f"password={self.admin_password} application_name={upstream.slot}"
-            )
-        self._write(
-            "postgresql.conf",
-            "".join(f"{key} = '{value!s}'\n" for key, value in values.items()),
-        )
+        self._write("postgresql.conf", written)
 
     def _write(self, name: str, content: str) -> None:
         temporary = self.directory / f"{name}.tmp"
+        temporary.unlink(missing_ok=True)
         write_private(temporary, content.encode())
         self.run_as.own(temporary)
         temporary.replace(self.directory / name)

@@ -11,7 +11,8 @@ from typing import Literal
 
 import psycopg
 
-from lab.database.postgres import ADMIN, HOST, PostgresServer, Upstream
+from lab.database.postgres import PostgresServer
+from lab.database.postgres_settings import ADMIN, HOST, Upstream
 from lab.errors import LabError
 
 logger = logging.getLogger("lab.database")

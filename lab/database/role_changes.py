@@ -10,7 +10,7 @@ import psycopg
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.database.fleet import Fleet
-from lab.database.runner import Runner
+from lab.database.runner import Change, Runner
 from lab.database.topology import AVAILABLE, Cluster, GlobalDatabase, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
@@ -106,10 +106,8 @@ class RoleChanges:
                 logger.warning("the switchover of %s failed: %s", database.identifier, error)
             else:
                 database.writer = target.arn
-            self._settle(database)
 
-        await self._runner.change(change)
-        await self._record_writer(database, region)
+        await self._change(database, change, region)
 
     async def _fail_over(
         self, database: GlobalDatabase, writer: Cluster, target: Cluster, region: str
@@ -118,16 +116,20 @@ class RoleChanges:
             # First the record, then the deed: interrupted here, the roles are already these, and
             # the old writer starts again only as a follower.
             database.writer = target.arn
-            self._settle(database)
+            self._topology.save()
             self._fleet.fence(writer)
 
-        await self._runner.change(change)
-        await self._record_writer(database, region)
+        await self._change(database, change, region)
 
-    def _settle(self, database: GlobalDatabase) -> None:
-        database.status = AVAILABLE
-        database.failover_state = {}
-        self._topology.save()
+    async def _change(self, database: GlobalDatabase, change: Change, region: str) -> None:
+        """Available again only once the servers have their roles, or the change has failed."""
+        try:
+            await self._runner.change(change)
+            await self._record_writer(database, region)
+        finally:
+            database.status = AVAILABLE
+            database.failover_state = {}
+            self._topology.save()
 
     async def _record_writer(self, database: GlobalDatabase, region: str) -> None:
         # The emulator's own rules (who may leave a global cluster) go by its record of the writer.

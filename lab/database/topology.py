@@ -1,4 +1,4 @@
-"""Which clusters there are, and who writes: what the RDS API was told, kept on disk.
+"""Which clusters there are, and who writes: what was asked of the RDS API, kept on disk.
 
 The lab's own record, and for roles the truth: ``describe_global_clusters`` answers from it.
 """
@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.database.certificates import write_private
 from lab.database.instance_classes import DEFAULT_CLASS, max_connections
 from lab.emulator import database_endpoints as endpoints
+from pulumi_protocol.files import write_atomically
 
 ENGINE = "aurora-postgresql"
 AVAILABLE = "available"
@@ -113,9 +113,7 @@ class Topology:
             "globals": [asdict(database) for database in self.globals.values()],
             "next_folder": self.next_folder,
         }
-        temporary = self.path.with_suffix(".tmp")
-        write_private(temporary, json.dumps(stored, indent=1).encode())
-        temporary.replace(self.path)
+        write_atomically(self.path, json.dumps(stored, indent=1))
 
     def add_cluster(self, region: str, made: dict[str, Any]) -> Cluster:
         """Take up a cluster as RDS describes it."""

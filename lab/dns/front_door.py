@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dnslib import QTYPE, DNSRecord
 
+from lab.call import is_loopback
 from lab.clock import Clock
 
 RESPONSE_SECONDS = 30.0
@@ -31,7 +32,7 @@ class FrontDoor:
 
     ``balancer_of(address)`` gives the DNS name of the load balancer that an address stands for;
     ``default_name()`` the name asked for when the request's host isn't one of the lab's zones;
-    ``knows(name)`` says whether it is.
+    ``knows(name)`` says whether it is. Other names than the zones' and this machine's are refused.
     """
 
     def __init__(
@@ -113,9 +114,13 @@ class FrontDoor:
             return _refuse(writer, 400, f"Content-Length {length!r} is no number")
         body = await reader.readexactly(int(length))
         host = headers.get("host", "").partition(":")[0].lower().rstrip(".") + "."
-        name = host if self._knows(host) else self._default_name()
+        known = self._knows(host)
+        name = host if known else self._default_name()
         if not name:
             return _refuse(writer, 503, "nothing is deployed: the lab has no failover record")
+        if not known and "host" in headers and not is_loopback(headers["host"]):
+            # A page that rebound its own name to this machine would read the site as its own.
+            return _refuse(writer, 421, f"{host.rstrip('.')} is no site of the lab")
         try:
             addresses = await self.resolve(name)
         except (TimeoutError, OSError):

@@ -2,10 +2,9 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from lab.api import AwsCaller
 from lab.dns.records import normal_name
 from lab.outage import REGIONS
 
@@ -24,7 +23,7 @@ class LoadBalancer:
     def address(self) -> str:
         """The address that stands for it in answers, from 127.1/16 or 127.2/16 by region.
 
-        Nothing listens there; it tells load balancers apart for a reader of ``dig`` and for the
+        Nothing listens there; it distinguishes load balancers for a reader of ``dig`` and for the
         front door.
         """
         digest = hashlib.sha256(self.name.encode()).digest()
@@ -32,25 +31,25 @@ class LoadBalancer:
         return str(ipaddress.IPv4Address(bytes((127, block, digest[0], 1 + digest[1] % 254))))
 
 
-def deployed_load_balancers(clients: Mapping[str, Any]) -> dict[str, LoadBalancer]:
-    """Every load balancer by its DNS name; ``clients`` has an elbv2 client a region (blocking).
+async def deployed_load_balancers(aws: AwsCaller) -> dict[str, LoadBalancer]:
+    """Every load balancer of both regions by its DNS name.
 
     Route 53 takes a load balancer for healthy while every target group with targets has a healthy
     one (developer guide, "Evaluate target health": "if any target group contains only unhealthy
     targets, Route 53 considers the load balancer unhealthy"); one without any target is unhealthy.
     """
     found = {}
-    for region, client in clients.items():
-        for listed in client.describe_load_balancers()["LoadBalancers"]:
-            groups = client.describe_target_groups(LoadBalancerArn=listed["LoadBalancerArn"])
+    for region in REGIONS:
+        for listed in await aws.every("elbv2", region, "DescribeLoadBalancers", "LoadBalancers"):
+            groups = await aws.every(
+                "elbv2",
+                region,
+                "DescribeTargetGroups",
+                "TargetGroups",
+                LoadBalancerArn=listed["LoadBalancerArn"],
+            )
             states = [
-                [
-                    target["TargetHealth"]["State"]
-                    for target in client.describe_target_health(
-                        TargetGroupArn=group["TargetGroupArn"]
-                    )["TargetHealthDescriptions"]
-                ]
-                for group in groups["TargetGroups"]
+                await _target_states(aws, region, group["TargetGroupArn"]) for group in groups
             ]
             # "unavailable" is a target whose health checks are off; it counts as healthy.
             healthy = bool(states) and all(
@@ -59,3 +58,8 @@ def deployed_load_balancers(clients: Mapping[str, Any]) -> dict[str, LoadBalance
             name = normal_name(listed["DNSName"])
             found[name] = LoadBalancer(name, region, listed["CanonicalHostedZoneId"], healthy)
     return found
+
+
+async def _target_states(aws: AwsCaller, region: str, group: str) -> list[str]:
+    described = await aws.call("elbv2", region, "DescribeTargetHealth", TargetGroupArn=group)
+    return [item["TargetHealth"]["State"] for item in described["TargetHealthDescriptions"]]

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.dns.answers import Answer, answer
 from lab.dns.front_door import FrontDoor
@@ -132,32 +130,30 @@ class DnsPart(Part):
     async def reload(self) -> None:
         """Reads zones, records, health checks and load balancers as they are deployed now."""
         async with self._reloading:
-            await asyncio.to_thread(self._read)
+            zones = await deployed_zones(self.lab.aws)
+            listed = await self.lab.aws.every(
+                "route53", REGIONS[0], "ListHealthChecks", "HealthChecks"
+            )
+            self._zones = zones
+            self._checks.clear()
+            self._checks.update({item["Id"]: check_config(item) for item in listed})
+            await self._read_balancers()
             self._follow_checks()
 
-    def _read(self) -> None:
-        route53 = self.lab.client("route53", REGIONS[0])
-        self._zones = deployed_zones(route53)
-        listed: list[dict[str, Any]] = []
-        for page in route53.get_paginator("list_health_checks").paginate():
-            listed += page["HealthChecks"]
-        checks = {item["Id"]: check_config(item) for item in listed}
-        self._checks.clear()
-        self._checks.update(checks)
-        self._read_balancers()
-
-    def _read_balancers(self) -> None:
-        clients = {region: self.lab.client("elbv2", region) for region in REGIONS}
-        self._balancers = deployed_load_balancers(clients)
+    async def _read_balancers(self) -> None:
+        self._balancers = await deployed_load_balancers(self.lab.aws)
         if any(check.alarm_name for check in self._checks.values()):
-            states = {
-                (region, alarm["AlarmName"]): alarm["StateValue"]
-                for region in REGIONS
-                for page in self.lab.client("cloudwatch", region)
-                .get_paginator("describe_alarms")
-                .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-                for alarm in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ()))
-            }
+            states: dict[tuple[str, str], str] = {}
+            for region in REGIONS:
+                for key in ("MetricAlarms", "CompositeAlarms"):
+                    for alarm in await self.lab.aws.every(
+                        "cloudwatch",
+                        region,
+                        "DescribeAlarms",
+                        key,
+                        AlarmTypes=[key.removesuffix("s")],
+                    ):
+                        states[region, alarm["AlarmName"]] = alarm["StateValue"]
             for gone in self._alarms.keys() - states.keys():
                 del self._alarms[gone]
             self._alarms.update(states)
@@ -200,8 +196,8 @@ class DnsPart(Part):
             wait = max(LOAD_BALANCER_SECONDS, 0.25 * self.lab.clock.factor)
             await self.lab.clock.sleep(wait)
             try:
-                await asyncio.to_thread(self._read_balancers)
-            except (BotoCoreError, ClientError) as error:
+                await self._read_balancers()
+            except ApiRefusal as error:
                 # Deleted between two calls of one look; the next look sees what is left.
                 logger.info("load balancers and alarms can't be read: %s", error)
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lab.api import AwsCaller
+from lab.outage import REGIONS
+
 
 @dataclass(frozen=True)
 class Alias:
@@ -79,22 +82,24 @@ def record_set(listed: dict[str, Any]) -> RecordSet:
     )
 
 
-def deployed_zones(route53: Any) -> list[Zone]:
-    """Every public zone with its records (blocking API calls)."""
+async def deployed_zones(aws: AwsCaller) -> list[Zone]:
+    """Every public zone with its records."""
     zones = []
-    for page in route53.get_paginator("list_hosted_zones").paginate():
-        for zone in page["HostedZones"]:
-            if zone.get("Config", {}).get("PrivateZone"):
-                continue
-            listed: list[dict[str, Any]] = []
-            records = route53.get_paginator("list_resource_record_sets")
-            for records_page in records.paginate(HostedZoneId=zone["Id"]):
-                listed += records_page["ResourceRecordSets"]
-            zones.append(
-                Zone(
-                    zone["Id"].rpartition("/")[2],
-                    normal_name(zone["Name"]),
-                    tuple(record_set(item) for item in listed),
-                )
+    for zone in await aws.every("route53", REGIONS[0], "ListHostedZones", "HostedZones"):
+        if zone.get("Config", {}).get("PrivateZone"):
+            continue
+        listed = await aws.every(
+            "route53",
+            REGIONS[0],
+            "ListResourceRecordSets",
+            "ResourceRecordSets",
+            HostedZoneId=zone["Id"].rpartition("/")[2],
+        )
+        zones.append(
+            Zone(
+                zone["Id"].rpartition("/")[2],
+                normal_name(zone["Name"]),
+                tuple(record_set(item) for item in listed),
             )
+        )
     return zones

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 
@@ -97,7 +98,7 @@ class _Pool:
         self.idle.append(worker)
 
     def close(self) -> None:
-        """End all workers; those that wait are told so."""
+        """End all workers; those that wait are cancelled."""
         self.closed = True
         for worker in self.workers:
             worker.kill()
@@ -154,6 +155,13 @@ class Functions:
         except (ValueError, zipfile.BadZipFile) as error:
             return Outcome(
                 error={"errorType": "Runtime.ImportModuleError", "errorMessage": str(error)}
+            )
+        except OSError as error:
+            return Outcome(
+                error={
+                    "errorType": "Runtime.ExitError",
+                    "errorMessage": f"The code could not be unpacked: {error.strerror}",
+                }
             )
         pool.running += 1
         concurrent = pool.running
@@ -289,7 +297,9 @@ class Functions:
         return pool
 
     def _unpack(self, function: Function, code_hash: str) -> Path:
-        folder = self.directory / function.region / function.name
+        # Names of an older state were not checked: no name leads out of the folder.
+        name = quote(function.name, safe="").replace(".", "%2E")
+        folder = self.directory / function.region / name
         code = folder / code_hash
         if not code.exists():
             partial = folder / f"{code_hash}.partial"
@@ -365,7 +375,7 @@ def _not_started(error: Exception) -> dict[str, Any]:
 
 
 def principal_key(role_arn: str) -> str:
-    """The access key id that a function of this role signs with: it tells the role apart."""
+    """The access key id that a function of this role signs with: it identifies the role."""
     return "ASIA" + hashlib.sha256(role_arn.encode()).hexdigest()[:16].upper()
 
 

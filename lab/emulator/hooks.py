@@ -97,6 +97,11 @@ class Hooks:
             response = await run(request)
         except ApiRefusal as refusal:
             return write_error(operation, refusal.code, refusal.message, refusal.status)
+        except OSError as error:
+            # A part's file that can't be written, as on a full disk: the change doesn't count.
+            logger.exception("%s %s", exchange.service, operation.name)
+            cause = f"the lab could not save what {operation.name} changes: {error.strerror}"
+            return write_error(operation, "InternalFailure", cause, 500)
         if isinstance(response, EmulatorResponse) and response.unchanged:
             return response.answer
         if not response.ok:

@@ -14,13 +14,16 @@ from lab.emulator.services import (
     ec2_peering,
     elbv2,
     events,
+    events_put,
     kms,
+    lambda_names,
     lambda_runtime,
     lambda_settings,
     logs,
     rds,
     route53,
     s3,
+    s3_files,
     secretsmanager,
     sns,
     sqs,
@@ -35,10 +38,12 @@ MENDS: dict[ModuleType, str] = {
     elbv2: "rule conditions and forward configurations dropped, one zone id for all regions, "
     "invented zones, always healthy targets",
     rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
+    s3_files: "keys renamed or lost at a restart; objects answered with 200 on a full disk",
     s3: "replication configurations cut down; versioning's order not held",
     secretsmanager: "replicas at creation ignored and never removed alone",
     route53: "health checks' regions, children and inversion; status; reserved zones",
     events: "bus policies replaced by Principal *; buses and rules deleted while in use",
+    events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
     kms: "multi-Region keys are plain ones, without replicas",
     logs: "resource policies unknown; a group's key dropped",
@@ -47,8 +52,9 @@ MENDS: dict[ModuleType, str] = {
     sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
     tagging: "most tagged resources not listed",
     lambda_settings: "settings of functions dropped on read-back",
+    lambda_names: "names of any form",
     lambda_runtime: "one worker a function, AWS SDK stubbed, handler errors reshaped, "
-    "no retry on the clock",
+    "no retry on the clock, Pending for ever after a kill",
 }
 """Module → what the emulator does otherwise than AWS."""
 

@@ -4,6 +4,9 @@ engine's checkpoints say exists.
 The emulator itself saves only when it is stopped. Here a change of the control plane is answered
 only after a save begun after it has ended; calls that come in together share one save. What the
 data plane changes (messages, log events, metrics) is saved within a second.
+
+Where a save fails (a full disk, a read-only directory) the call is answered with 500 and the cause,
+and so is every other change, before it is made, until a save succeeds again.
 """
 
 from __future__ import annotations
@@ -20,8 +23,16 @@ from typing import Any
 from lab.call import Answer
 from lab.emulator.exchange import Exchange, Proceed
 from lab.emulator.operation_kinds import is_data_plane, is_reading
+from lab.emulator.protocol.answers import write_error
+from lab.emulator.protocol.operations import Operation
+from pulumi_protocol.files import write_atomically
 
 logger = logging.getLogger("lab")
+
+
+class NotSaved(Exception):  # noqa: N818 - what happened, in one line
+    """A store could not be written; the message says which and why."""
+
 
 DEBOUNCE_SECONDS = 1.0
 LARGEST_SHARE = 0.05
@@ -40,25 +51,32 @@ class Saver:
         self._writer: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._not_before: dict[str, float] = {}
+        self._failed: dict[str, str] = {}
+        """module → why its last save failed"""
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
         """Pass the request on, and save what it changes: of the control plane before it is
         answered, otherwise within a second."""
         operation = exchange.operation
-        answer = await proceed(exchange)
         if operation is not None and is_reading(operation.name):
-            return answer
-        self.soon()
-        if operation is None or is_data_plane(operation.name):
-            return answer
-        if answer is not None and answer.status < 400:
-            await self.saved(module_of(exchange.service))
-            await self.saved("lab-memory")
+            return await proceed(exchange)
+        try:
+            for module in list(self._failed):
+                await self.saved(module)
+            answer = await proceed(exchange)
+            self.soon()
+            if operation is None or is_data_plane(operation.name):
+                return answer
+            if answer is not None and answer.status < 400:
+                await self.saved(module_of(exchange.service))
+                await self.saved("lab-memory")
+        except NotSaved as cause:
+            return _not_saved(operation, str(cause))
         return answer
 
     async def saved(self, module: str) -> None:
         """Return when a save of ``module`` (an emulator's module or a store of ``extra``), begun
-        from now on, has ended."""
+        from now on, has ended. Raises NotSaved."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(module, []).append(done)
         if self._writer is None or self._writer.done():
@@ -77,7 +95,7 @@ class Saver:
             self._later.cancel()
             self._later = None
         for module in [*_modules(), *self.extra]:
-            self._save(module)
+            self._try(module)
 
     def _changed(self) -> None:
         self._later = None
@@ -86,7 +104,8 @@ class Saver:
             if began < self._not_before.get(module, 0.0):
                 self.soon()
                 continue
-            self._save(module)
+            if not self._try(module):
+                self.soon()
             took = time.monotonic() - began
             self._not_before[module] = began + took / LARGEST_SHARE
 
@@ -96,24 +115,36 @@ class Saver:
             await asyncio.sleep(0)
             module, waiting = next(iter(self._waiting.items()))
             del self._waiting[module]
-            self._save(module)
+            saved = self._try(module)
             for done in waiting:
-                if not done.done():
+                if done.done():
+                    continue
+                if saved:
                     done.set_result(None)
+                else:
+                    done.set_exception(NotSaved(self._failed[module]))
+
+    def _try(self, module: str) -> bool:
+        """Save one store if it has changed; whether what is on disk is what is held."""
+        try:
+            self._save(module)
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            cause = f"the lab could not save {module}: {reason or repr(error)}"
+            if self._failed.get(module) != cause:
+                logger.exception(cause)
+            self._failed[module] = cause
+            return False
+        self._failed.pop(module, None)
+        return True
 
     def _save(self, module: str) -> None:
-        try:
-            key, text = self._state(module)
-            if text is None or self._written.get(module) == text:
-                return
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self.directory / f"{key}.json"
-            temporary = path.with_suffix(".json.tmp")
-            temporary.write_text(text)
-            temporary.replace(path)
-            self._written[module] = text
-        except Exception:
-            logger.exception("the state of %s could not be saved", module)
+        key, text = self._state(module)
+        if text is None or self._written.get(module) == text:
+            return
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self.directory / f"{key}.json", text)
+        self._written[module] = text
 
     def _state(self, module: str) -> tuple[str, str | None]:
         if module in self.extra:
@@ -129,6 +160,12 @@ class Saver:
             "payload": loaded.get_state(),
         }
         return key, json.dumps(wrapped, default=_json_default)
+
+
+def _not_saved(operation: Operation | None, cause: str) -> Answer:
+    if operation is None:
+        return Answer(500, [("content-type", "text/plain")], cause.encode())
+    return write_error(operation, "InternalFailure", cause, 500)
 
 
 def _modules() -> dict[str, str]:

@@ -25,7 +25,7 @@ class AssetError(ValueError):
 
 
 def with_hashes(value: Any, directory: Path) -> Any:
-    """The value with the hash added to every asset and archive; paths count from `directory`."""
+    """The value with the hash added to every asset and archive; paths count from ``directory``."""
 
     def change(fields: dict[str, Any]) -> Any:
         if not is_asset(fields) or fields.get("hash"):

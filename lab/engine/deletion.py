@@ -6,9 +6,11 @@ import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from lab.engine.failure import StepFailedError
 from lab.engine.journal import Journal
-from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
+from lab.engine.operation import OperationRun
 from lab.engine.plugin import PluginError
+from lab.engine.plugins import ProviderSource
 from pulumi_protocol.checkpoint import ResourceState
 from pulumi_protocol.events import Operation
 
@@ -26,10 +28,10 @@ class Deletion:
         states: Sequence[ResourceState],
         operation: Callable[[ResourceState], Operation | None],
     ) -> None:
-        """Delete them all; after a failure what is under way finishes and nothing new begins.
+        """Deletes them all; after a failure what is under way finishes and nothing new begins.
 
-        `operation` says how each deletion is told and counted; None = not at all. Failures are
-        left with the run.
+        ``operation`` says as what each deletion is reported and counted; None: not at all.
+        Failures are left with the run.
         """
         waiting = {id(state): state for state in states}
         users: dict[int, set[int]] = {id(state): set() for state in states}
@@ -83,12 +85,12 @@ class Deletion:
     def delete_one(
         self, state: ResourceState, operation: Operation | None, together: frozenset[str]
     ) -> None:
-        """Delete one resource and record it. StepFailedError says why not."""
+        """Deletes one resource and records it. StepFailedError says why not."""
         # What goes with another resource, and what no plugin has made, is only forgotten.
         called = state.managed and state.deleted_with not in together
         try:
             if operation is not None and state.managed:
-                with self._run.telling(operation, state):
+                with self._run.reporting(operation, state):
                     self._delete(state, called=called)
             else:
                 self._delete(state, called=called)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +16,28 @@ from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 from lab.engine import project as projects
 from lab.engine.deletion import Deletion
 from lab.engine.deployment import Deployment
+from lab.engine.door import Door
 from lab.engine.exporting import exported, imported
+from lab.engine.interruption import Interruption
 from lab.engine.journal import Journal
+from lab.engine.kept import Kept
 from lab.engine.monitor import Engine, Monitor
-from lab.engine.operation import OperationRun, Plugins, ProviderSource
+from lab.engine.operation import OperationRun
 from lab.engine.plugin import CHANNEL_OPTIONS
+from lab.engine.plugins import Plugins, ProviderSource
+from lab.engine.program_process import FAREWELL, ProgramProcess
 from lab.engine.project import Project
 from lab.engine.refreshing import Refresh
 from lab.engine.vault import Vault, read
 from pulumi_protocol.checkpoint import Checkpoint, render
 from pulumi_protocol.environment import isolated
-from pulumi_protocol.events import EngineError, Event, Operation, Severity, Summary
+from pulumi_protocol.events import EngineError, Event, Operation, Summary
 from pulumi_protocol.files import private_directory, write_atomically
 from pulumi_protocol.lock import locked
 from pulumi_protocol.masking import masked
 from pulumi_protocol.urns import STACK_TYPE
 from pulumi_protocol.values import Properties, plain
 
-_PROGRAM = Path(__file__).with_name("program.py")
-# How long a program that is told to end may take before it is killed (seconds).
-_FAREWELL = 5.0
 # Plugin processes to start for a stack that was never deployed: one for each of two regions.
 _USUAL_PROVIDERS = 2
 
@@ -48,10 +47,11 @@ OnEvent = Callable[[Event], None]
 class EmbeddedEngine:
     """Deploys one Pulumi project to one stack without Pulumi's CLI. For local test stacks.
 
-    `plugin` is the provider plugin's command; the engine's address is added as its last argument.
-    The state is `state_dir/{project}/{stack}.json`. `required_config` guards: a key that is
+    ``plugin`` is the provider plugin's command; the engine's address is added as its last argument.
+    The state is ``state_dir/{project}/{stack}.json``. ``required_config`` guards: a key that is
     configured with another value than given here makes every operation fail before it begins.
-    Operations raise EngineError (one line, with `details`), and call `on_event` from several
+    ``kept`` hands processes on from one operation to the next; without it each starts its own.
+    Operations raise EngineError (one line, with ``details``), and call ``on_event`` from several
     threads, one call at a time.
     """
 
@@ -65,6 +65,7 @@ class EmbeddedEngine:
         environment: Mapping[str, str] | None = None,
         parallel: int = 32,
         required_config: Mapping[str, str] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._directory = project_dir.resolve()
         self._stack = stack
@@ -73,6 +74,7 @@ class EmbeddedEngine:
         self._environment = dict(environment or {})
         self._parallel = parallel
         self._required_config = dict(required_config or {})
+        self._kept = kept
         self._vault = Vault(self._state_dir)
         self._running: OperationRun | None = None
 
@@ -81,7 +83,7 @@ class EmbeddedEngine:
     def preview(
         self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None
     ) -> Summary:
-        """What an `up` would do. Changes nothing, writes nothing, locks nobody out."""
+        """What an ``up`` would do. Changes nothing, writes nothing, locks nobody out."""
         project = self._load()
         run = OperationRun(project, on_event, preview=True, parallel=self._parallel)
         before = self._checkpoint(project) or Checkpoint()
@@ -90,7 +92,7 @@ class EmbeddedEngine:
         return run.summary()
 
     def up(self, on_event: OnEvent, *, environment: Mapping[str, str] | None = None) -> Summary:
-        """Run the program and bring the stack to what it says."""
+        """Runs the program and brings the stack to what it says."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
@@ -103,31 +105,28 @@ class EmbeddedEngine:
             return run.summary()
 
     def refresh(self, on_event: OnEvent) -> Summary:
-        """Read every resource anew; what has drifted or gone changes the state, nothing else."""
+        """Reads every resource anew; what has drifted or gone changes the state, nothing else."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
             before = self._checkpoint(project)
             if before is None:
                 return run.summary()
-            with self._without_program(run, before) as (journal, providers, _):
+            with self._without_program(run, before) as (journal, providers):
                 Refresh(run, journal, providers).refresh(journal.all())
             self._raise_failures(run, "refresh")
             return run.summary()
 
     def destroy(self, on_event: OnEvent) -> Summary:
-        """Delete every resource and then the state. The program isn't run."""
+        """Deletes every resource and then the state. The program isn't run."""
         project = self._load()
         with self._locked(project):
             run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
             before = self._checkpoint(project)
             if before is None:
                 return run.summary()
-            with self._without_program(run, before) as (journal, providers, plugins):
-                deployment = Deployment(
-                    run, journal, plugins, before.resources, self._stack_outputs
-                )
-                deployment.clear_interrupted()
+            with self._without_program(run, before) as (journal, providers):
+                Interruption(run, journal, providers).settle()
                 if not run.stopped:
                     Deletion(run, journal, providers).delete(
                         journal.all(), lambda state: None if state.delete else Operation.DELETE
@@ -137,7 +136,7 @@ class EmbeddedEngine:
             return run.summary()
 
     def interrupt(self) -> None:
-        """End the running operation: calls in flight finish and are recorded, nothing new begins.
+        """Ends the running operation: calls in flight finish and are recorded, nothing new begins.
 
         What an interrupt signal does, for callers that run an operation in another thread.
         """
@@ -162,12 +161,12 @@ class EmbeddedEngine:
         return [masked(state.to_json()) for state in checkpoint.resources]
 
     def export(self) -> dict[str, Any]:
-        """The state as `pulumi stack import` takes it: see `exporting.exported`."""
+        """The state as ``pulumi stack import`` takes it: see ``exporting.exported``."""
         project = self._load()
         return exported(self._checkpoint(project) or Checkpoint(), project.encryption_salt)
 
     def import_state(self, deployment: dict[str, Any]) -> None:
-        """Replace the state by a deployment (`pulumi stack export --show-secrets`)."""
+        """Replaces the state by a deployment (``pulumi stack export --show-secrets``)."""
         project = self._load()
         with self._locked(project):
             checkpoint = imported(deployment, self._vault, project.stack_urn)
@@ -224,16 +223,19 @@ class EmbeddedEngine:
             run.learn(state)
         with ExitStack() as stack:
             stack.enter_context(self._interruptible(run))
-            program = stack.enter_context(_Program.started(run, variables))
+            own = isolated(self._environment)
+            kept = self._kept or stack.enter_context(closing(Kept()))
+            runner = kept.runner(own)
+            program = stack.enter_context(ProgramProcess.started(run, runner, variables))
             server, address = _server(self._parallel)
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, variables)
+            plugins = Plugins(run, self._plugin, address, own, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             known = sum(state.is_provider and bool(state.inputs) for state in before.resources)
             plugins.start_ahead(known if before.resources else _USUAL_PROVIDERS)
             deployment = Deployment(run, journal, plugins, before.resources, self._stack_outputs)
-            monitor = Monitor(run, deployment, self._parallel)
+            monitor = Monitor(run, Door(run.project, deployment), self._parallel)
             resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
             engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
             server.start()
@@ -244,15 +246,15 @@ class EmbeddedEngine:
             self._raise_failures(run, doing)
 
     def _wait(
-        self, run: OperationRun, monitor: Monitor, program: _Program, plugins: Plugins
+        self, run: OperationRun, monitor: Monitor, program: ProgramProcess, plugins: Plugins
     ) -> bool:
-        """Wait for the program's end; whether it was a good one."""
+        """Waits for the program's end; whether it was a good one."""
         while not monitor.program_ended.is_set() and not program.ended.is_set():
             if run.stopped:
                 if run.interrupted.is_set():
                     plugins.cancel()
                 monitor.wait_until_idle()
-                if not program.ended.wait(_FAREWELL):
+                if not program.ended.wait(FAREWELL):
                     program.kill()
                 break
             program.changed.wait(0.05)
@@ -262,7 +264,7 @@ class EmbeddedEngine:
     @contextmanager
     def _without_program(
         self, run: OperationRun, before: Checkpoint
-    ) -> Iterator[tuple[Journal, ProviderSource, Plugins]]:
+    ) -> Iterator[tuple[Journal, ProviderSource]]:
         """The journal and plugins for an operation that works from the state alone."""
         for state in before.resources:
             run.learn(state)
@@ -274,14 +276,14 @@ class EmbeddedEngine:
             engine_pb2_grpc.add_EngineServicer_to_server(Engine(run), server)
             server.start()
             stack.callback(lambda: server.stop(grace=None).wait())
-            plugins = Plugins(run, self._plugin, address, variables)
+            plugins = Plugins(run, self._plugin, address, variables, self._kept)
             run.hurry = plugins.kill
             stack.callback(plugins.stop)
             stack.callback(journal.close)
             plugins.start_ahead(
                 sum(state.is_provider and bool(state.inputs) for state in before.resources)
             )
-            yield journal, ProviderSource(plugins, lambda: before.resources), plugins
+            yield journal, ProviderSource(plugins, lambda: before.resources)
 
     @contextmanager
     def _interruptible(self, run: OperationRun) -> Iterator[None]:
@@ -302,9 +304,9 @@ class EmbeddedEngine:
                 signal.signal(signal.SIGINT, handler)
 
     def _raise_failures(
-        self, run: OperationRun, doing: str, program: _Program | None = None
+        self, run: OperationRun, doing: str, program: ProgramProcess | None = None
     ) -> None:
-        """EngineError if anything went wrong so far; `program` is one that ended early."""
+        """EngineError if anything went wrong so far; ``program`` is one that ended early."""
         name = run.project.name
         details = tuple(f"{_name(one.urn)}: {one}" for one in run.failures)
         if run.interrupted.is_set():
@@ -334,86 +336,3 @@ def _server(parallel: int) -> tuple[grpc.Server, str]:
     server = grpc.server(pool, options=CHANNEL_OPTIONS)
     port = server.add_insecure_port("127.0.0.1:0")
     return server, f"127.0.0.1:{port}"
-
-
-class _Program:
-    """The program's process."""
-
-    def __init__(self, run: OperationRun, variables: Mapping[str, str]) -> None:
-        self._run = run
-        self.ended = threading.Event()
-        self.changed = threading.Event()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=run.project.directory,
-            env=dict(variables) | {"PULUMI_PYTHON_CMD": sys.executable},
-            start_new_session=True,
-        )
-        self._threads = [
-            threading.Thread(target=self._read, args=(self._process.stdout, "info"), daemon=True),
-            threading.Thread(target=self._read, args=(self._process.stderr, "info"), daemon=True),
-            threading.Thread(target=self._wait, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    @classmethod
-    @contextmanager
-    def started(cls, run: OperationRun, variables: Mapping[str, str]) -> Iterator[_Program]:
-        """The process, which is gone when the block ends."""
-        program = cls(run, variables)
-        try:
-            yield program
-        finally:
-            program.kill()
-            for thread in program._threads:
-                thread.join(timeout=2)
-            process = program._process
-            for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
-                with suppress(OSError):  # what a program that is gone never read
-                    stream.close()
-
-    @property
-    def exit_code(self) -> int:
-        """The process's exit code; -1 while it runs."""
-        return self._process.returncode if self._process.returncode is not None else -1
-
-    def configure(self, address: str, parallel: int) -> None:
-        """Tell the program where the engine is and what it is run for."""
-        project = self._run.project
-        settings = {
-            "config": dict(project.config),
-            "secret_keys": list(project.secret_keys),
-            "monitor": address,
-            "engine": address,
-            "project": project.name,
-            "stack": project.stack,
-            "parallel": parallel,
-            "dry_run": self._run.preview,
-            "organization": "organization",
-            "root_directory": str(project.directory),
-        }
-        assert self._process.stdin is not None  # noqa: S101 - a pipe
-        try:
-            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            self.ended.wait(_FAREWELL)
-
-    def kill(self) -> None:
-        """End the process if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-
-    def _wait(self) -> None:
-        self._process.wait()
-        self.ended.set()
-        self.changed.set()
-
-    def _read(self, stream: Any, severity: Severity) -> None:
-        for line in stream:
-            self._run.log(severity, line.decode(errors="replace").rstrip())

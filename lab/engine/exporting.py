@@ -18,12 +18,12 @@ _ITERATIONS = 1_000_000  # of PBKDF2, as the CLI's passphrase provider does
 
 
 def exported(checkpoint: Checkpoint, salt: str = "") -> dict[str, Any]:
-    """The document that `pulumi stack import` takes: `{"version": 3, "deployment": {…}}`.
+    """The document that ``pulumi stack import`` takes: ``{"version": 3, "deployment": {…}}``.
 
     Secrets are in it as readable plaintext, which the CLI encrypts on import: a file made of it
     needs mode 0600. The CLI also wants to know the secrets' provider as soon as there are secrets:
-    the passphrase provider, with the stack's own `encryptionsalt` where its configuration has one,
-    else with one made for the passphrase in PULUMI_CONFIG_PASSPHRASE (empty if unset), which
+    the passphrase provider, with the stack's own ``encryptionsalt`` where its configuration has
+    one, else with one made for the passphrase in PULUMI_CONFIG_PASSPHRASE (empty if unset), which
     must be the same when importing.
     """
     resources = [_plaintext(state.to_json()) for state in checkpoint.resources]
@@ -63,7 +63,7 @@ def _plaintext(value: Any) -> Any:
 
 
 def _salt(passphrase: str) -> str:
-    """An `encryptionsalt` as the CLI makes it: `v1:salt:` and a check value, AES-256-GCM."""
+    """An ``encryptionsalt`` as the CLI makes it: ``v1:salt:`` and a check value, AES-256-GCM."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt, nonce = os.urandom(8), os.urandom(12)

@@ -18,7 +18,7 @@ class Journal:
 
     A step counts as recorded when a write that began after it has ended. One thread writes, always
     the latest state, so that many steps that end together share one write. In a preview nothing
-    is written (`path` None).
+    is written (``path`` None).
     """
 
     def __init__(self, before: Checkpoint, path: Path | None, vault: Vault) -> None:
@@ -144,7 +144,7 @@ class Journal:
 
     @contextmanager
     def pending(self, kind: str, state: ResourceState) -> Iterator[None]:
-        """Record that a call begins, before it does; forget it when the call has ended.
+        """Records that a call begins, before it does; forgets it when the call has ended.
 
         The caller records the result inside the block, so that both land in one write. A call
         that raises is over too, as the plugin has said so itself; but when the plugin is gone
@@ -172,7 +172,7 @@ class Journal:
     # Writing
 
     def commit(self) -> None:
-        """Return when everything up to now is on disk."""
+        """Returns when everything up to now is on disk."""
         if self._path is None:
             return
         with self._changed:
@@ -187,7 +187,7 @@ class Journal:
                 raise self._failure
 
     def close(self) -> None:
-        """Write what is left and stop the writer."""
+        """Writes what is left and stops the writer."""
         if self._path is not None and (self._writer is not None or self._version):
             self.commit()
         with self._changed:

@@ -15,10 +15,10 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from lab.engine.deployment import Deployment
-from lab.engine.operation import OperationRun, StepFailedError
+from lab.engine.door import Door
+from lab.engine.failure import StepFailedError
+from lab.engine.operation import OperationRun
 from pulumi_protocol.events import Severity
-from pulumi_protocol.structs import from_struct
 
 _FEATURES = (
     resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
@@ -37,16 +37,16 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     """Answers the program. After a failure every call is refused with UNAVAILABLE, upon which
     Pulumi's SDK ends the program without a traceback."""
 
-    def __init__(self, run: OperationRun, deployment: Deployment, parallel: int) -> None:
+    def __init__(self, run: OperationRun, door: Door, parallel: int) -> None:
         self._run = run
-        self._deployment = deployment
+        self._door = door
         self._parallel = parallel
         self._active = 0
         self._idle = threading.Condition()
         self.program_ended = threading.Event()
 
     def wait_until_idle(self) -> None:
-        """Wait until no call of the program's is under way."""
+        """Waits until no call of the program's is under way."""
         with self._idle:
             self._idle.wait_for(lambda: self._active == 0)
 
@@ -86,24 +86,24 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A resource."""
-        return self._guarded(context, lambda: self._deployment.register(request))
+        return self._guarded(context, lambda: self._door.register(request))
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A component's outputs."""
 
         def work() -> Any:
-            self._deployment.register_outputs(request.urn, from_struct(request.outputs))
+            self._door.register_outputs(request)
             return empty_pb2.Empty()
 
         return self._guarded(context, work)
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """`.get()` and StackReference."""
-        return self._guarded(context, lambda: self._deployment.read(request))
+        """``.get()`` and StackReference."""
+        return self._guarded(context, lambda: self._door.read(request))
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
         """A provider's function."""
-        return self._guarded(context, lambda: self._deployment.invoke(request))
+        return self._guarded(context, lambda: self._door.invoke(request))
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802
         """The program has succeeded."""

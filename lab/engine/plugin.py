@@ -1,21 +1,17 @@
-"""Provider plugins: their processes, the handshake, and their calls in plain Python values."""
+"""Provider plugins: the handshake, and their calls in plain Python values."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
-import subprocess
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from pulumi_protocol.events import Severity
+from lab.engine.decision import Difference
 from pulumi_protocol.structs import from_struct, to_struct
 from pulumi_protocol.values import Properties, plain, references_as_ids, without_asset_contents
 
@@ -24,10 +20,6 @@ CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
 )
-_START_SECONDS = 60.0
-_STOP_SECONDS = 2.0
-
-Log = Callable[[Severity, str], None]
 
 
 class PluginError(Exception):
@@ -43,105 +35,13 @@ class UnimplementedError(PluginError):
 
 
 class InitializationError(PluginError):
-    """The resource exists but isn't finished: `id`, all `outputs`, and the `reasons` why."""
+    """The resource exists but isn't finished: ``id``, all ``outputs``, and the ``reasons`` why."""
 
     def __init__(self, id: str, outputs: Properties, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons) or "the resource was created but isn't ready")
         self.id = id
         self.outputs = outputs
         self.reasons = reasons
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What a plugin says about old and new inputs."""
-
-    changes: bool
-    replaces: tuple[str, ...] = ()
-    delete_before_replace: bool = False
-    paths: tuple[str, ...] = ()
-
-
-class PluginProcess:
-    """One running plugin, not yet configured. Started at once, connected when first needed."""
-
-    def __init__(
-        self,
-        command: Sequence[str],
-        engine_address: str,
-        *,
-        directory: Path,
-        environment: Mapping[str, str],
-        log: Log,
-    ) -> None:
-        self._log = log
-        self._engine_address = engine_address
-        self._port: queue.Queue[str] = queue.Queue()
-        self._channel: grpc.Channel | None = None
-        # Its own session: an interrupt at the terminal is the engine's to deal with.
-        self._process = subprocess.Popen(
-            [*command, engine_address],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=directory,
-            env=dict(environment),
-            start_new_session=True,
-        )
-        self._readers = [
-            threading.Thread(target=self._read_output, daemon=True),
-            threading.Thread(target=self._read_errors, daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def connect(self) -> Plugin:
-        """Wait for the plugin's port and shake hands."""
-        try:
-            port = self._port.get(timeout=_START_SECONDS)
-        except queue.Empty:
-            raise PluginError(f"the plugin told no port in {_START_SECONDS:g} s") from None
-        if not port.isdigit():
-            raise PluginError("the plugin ended before it told its port")
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
-        return Plugin(provider_pb2_grpc.ResourceProviderStub(self._channel), self._engine_address)
-
-    def stop(self) -> None:
-        """Ask the process to end; `wait` for it afterwards."""
-        if self._channel is not None:
-            self._channel.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-
-    def wait(self) -> None:
-        """Wait until the process is gone; one that doesn't listen is killed."""
-        try:
-            self._process.wait(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for reader in self._readers:
-            reader.join(timeout=1)
-        for stream in filter(None, (self._process.stdout, self._process.stderr)):
-            with contextlib.suppress(OSError):
-                stream.close()
-
-    def _read_output(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None  # noqa: S101 - a pipe, see Popen
-        self._port.put(stream.readline().decode(errors="replace").strip())
-        for line in stream:
-            self._log("info", line.decode(errors="replace").rstrip())
-
-    def _read_errors(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None  # noqa: S101 - a pipe, see Popen
-        for line in stream:
-            self._log("info", line.decode(errors="replace").rstrip())
 
 
 class Plugin:
@@ -152,6 +52,8 @@ class Plugin:
         self._accept_secrets = False
         self._accept_resources = False
         self.supports_preview = False
+        self.configuration: str | None = None
+        """The inputs it was configured with, as JSON; None before that."""
         answer = self._call(
             stub.Handshake,
             provider_pb2.ProviderHandshakeRequest(
@@ -188,7 +90,7 @@ class Plugin:
             return Difference(changes=old_inputs != news)
 
     def configure(self, urn: str, id: str, inputs: Properties) -> None:
-        """Give the process its one configuration."""
+        """Gives the process its one configuration."""
         kind = urn.split("::")[2].rpartition("$")[2]
         package = kind.rpartition(":")[2]
         bare = plain(inputs)
@@ -214,6 +116,7 @@ class Plugin:
         self._accept_secrets = self._accept_secrets or answer.acceptSecrets
         self._accept_resources = self._accept_resources or answer.acceptResources
         self.supports_preview = answer.supportsPreview
+        self.configuration = configuration_of(inputs)
 
     # Resources
 
@@ -282,7 +185,7 @@ class Plugin:
     def create(
         self, urn: str, type: str, inputs: Properties, *, timeout: float, preview: bool
     ) -> tuple[str, Properties]:
-        """Create the resource (or pretend to): its id, empty in a preview, and its outputs."""
+        """Creates the resource (or pretends to): its id, empty in a preview, and its outputs."""
         answer = self._call(
             self._stub.Create,
             provider_pb2.CreateRequest(
@@ -309,7 +212,7 @@ class Plugin:
         timeout: float,
         preview: bool,
     ) -> Properties:
-        """Change the resource in place (or pretend to): its outputs."""
+        """Changes the resource in place (or pretends to): its outputs."""
         answer = self._call(
             self._stub.Update,
             provider_pb2.UpdateRequest(
@@ -332,8 +235,8 @@ class Plugin:
     ) -> tuple[str, Properties, Properties]:
         """The resource as it is: id (empty when it is gone), inputs, outputs.
 
-        With an empty `id` the plugin looks for a resource of the name that `inputs` give it: the
-        question whether an interrupted creation had happened.
+        With an empty ``id`` the plugin looks for a resource of the name that ``inputs`` give it:
+        the question whether an interrupted creation had happened.
         """
         answer = self._call(
             self._stub.Read,
@@ -358,7 +261,7 @@ class Plugin:
         *,
         timeout: float,
     ) -> None:
-        """Delete the resource; one that is gone already counts as deleted."""
+        """Deletes the resource; one that is gone already counts as deleted."""
         self._call(
             self._stub.Delete,
             provider_pb2.DeleteRequest(
@@ -373,7 +276,7 @@ class Plugin:
         )
 
     def invoke(self, token: str, arguments: Properties, *, preview: bool) -> Properties:
-        """Call a function of the provider's."""
+        """Calls a function of the provider's."""
         answer = self._call(
             self._stub.Invoke,
             provider_pb2.InvokeRequest(
@@ -385,7 +288,7 @@ class Plugin:
         return from_struct(getattr(answer, "return"))
 
     def cancel(self) -> None:
-        """Tell the plugin to end its waiting."""
+        """Asks the plugin to end its waiting."""
         with contextlib.suppress(PluginError):
             self._call(self._stub.Cancel, empty_pb2.Empty())
 
@@ -402,6 +305,11 @@ class Plugin:
             return method(request, **options)
         except grpc.RpcError as error:
             raise _failure(error) from None
+
+
+def configuration_of(inputs: Properties) -> str:
+    """Returns what two providers must have in common to be served by one process."""
+    return json.dumps(plain(inputs), sort_keys=True)
 
 
 def _difference(answer: Any) -> Difference:

@@ -1,30 +1,136 @@
-"""Runs one Pulumi program for the embedded engine; started as a file (`python -P program.py`).
+"""Runs Pulumi programs for the embedded engine; started as a file (``python -P program.py``).
 
-Settings come as one JSON line on standard input, after the heavy imports have begun, so that the
-engine may start this process before it knows its own address. Standard input then stays open: its
-end means that the engine is gone, and this process goes with it.
+Importing the SDK and a provider's package takes longer than most programs do. So one process, the
+runner, imports them once and forks for each program. It does nothing else: a process with threads
+or with open gRPC channels can't be forked safely.
+
+The first argument is the descriptor of a socket, the others are names that programs will use
+(``pulumi_aws.ec2.Vpc``), imported one after the other while nothing is asked. Messages are JSON
+lines: ``{"cwd", "environment", "names"}`` asks for a program, for which these names are imported
+before it begins, and brings the descriptors of its standard input, output and error; ``{"pid"}``
+answers that it runs, ``{"pid", "code"}`` that it has ended. The end of the socket ends the runner.
+
+A program gets its settings as one JSON line on its standard input, which then stays open: its end
+means that the engine is gone, and the program goes with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import pkgutil
 import runpy
+import selectors
+import signal
+import socket
 import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _SHOWN_ERROR = 32  # Pulumi's exit code for a failure that was logged already
+_MESSAGE_BYTES = 1 << 16
+
+# The runner
 
 
-def main() -> int:
-    """Run the program in the current directory; the exit code is what Pulumi's own runner gives."""
-    threading.Thread(target=_import_ahead, daemon=True).start()
+def main(descriptor: int, names: list[str]) -> int:
+    """Serves requests until the socket ends; in a fork, returns the program's exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one at the terminal is the engine's to deal with
+    ended, waking = socket.socketpair()
+    for end in (ended, waking):
+        end.setblocking(False)
+    signal.signal(signal.SIGCHLD, _wake)
+    signal.set_wakeup_fd(waking.fileno())
+    engine = socket.socket(fileno=descriptor)
+    with selectors.DefaultSelector() as selector:
+        selector.register(engine, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
+        while True:
+            ready = selector.select(0 if names else None)
+            if not ready:
+                _load(names.pop(0))
+            for key, _ in ready:
+                if key.fileobj is ended:
+                    ended.recv(_MESSAGE_BYTES)
+                    _report_ended(engine)
+                    continue
+                request, streams = _receive(engine)
+                if request is None:
+                    return 0
+                for name in request["names"]:
+                    _load(name)
+                pid = os.fork()
+                if pid == 0:
+                    engine.close()
+                    _become(request, streams)
+                    return run()
+                for stream in streams:
+                    os.close(stream)
+                _send(engine, {"pid": pid})
+
+
+def _load(name: str) -> None:
+    # What can't be imported is left to the program that wants it, which says so.
+    with contextlib.suppress(Exception):
+        pkgutil.resolve_name(name)
+
+
+def _wake(*_: Any) -> None:
+    """Lets the signal write to the wakeup descriptor."""
+
+
+def _receive(engine: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    data, streams = b"", []
+    while not data.endswith(b"\n"):
+        more, descriptors, _, _ = socket.recv_fds(engine, _MESSAGE_BYTES, 3)
+        if not more:
+            return None, []
+        data, streams = data + more, streams + descriptors
+    return json.loads(data), streams
+
+
+def _send(engine: socket.socket, message: dict[str, int]) -> None:
+    with contextlib.suppress(OSError):  # the engine is gone, and reading says so
+        engine.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _report_ended(engine: socket.socket) -> None:
+    pid = -1
+    while pid:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid:
+            _send(engine, {"pid": pid, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Makes the fork a process of its own: session, signals, streams, folder, environment."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for target, stream in enumerate(streams):
+        os.dup2(stream, target)
+        os.close(stream)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+
+
+# The program
+
+
+def run() -> int:
+    """Runs the program in the current directory; returns the exit code of Pulumi's own runner."""
     line = sys.stdin.buffer.readline()
     if not line:
         return 1
@@ -35,10 +141,6 @@ def main() -> int:
     sys.path.insert(0, str(directory))
     sys.argv = [str(directory)]
     return _run(directory, settings)
-
-
-def _import_ahead() -> None:
-    import pulumi  # noqa: F401
 
 
 def _leave_with_the_engine() -> None:
@@ -62,8 +164,9 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
     # A graph that ends early leaves futures behind that asyncio would complain about.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
-    def program() -> None:
+    async def program() -> None:
         runpy.run_path(str(directory), run_name="__main__")
+        await _settled()
 
     try:
         loop.run_until_complete(runtime.run_in_stack(program))
@@ -80,8 +183,46 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
     return code
 
 
+async def _settled() -> None:
+    """Waits until all calls and outputs that the program began have ended, or one has failed.
+
+    The SDK's own waiting (``wait_for_rpcs``) registers everything outstanding anew at each
+    wake-up: the square of a program's resources. Here each is registered once; what is left to
+    the SDK is to look that nothing is left, and to raise what a call failed with.
+    """
+    from pulumi.runtime import settings as sdk
+
+    calls, kept = sdk._get_rpc_manager(), cast(Any, sdk.SETTINGS)
+    known: set[asyncio.Future[Any]] = set()
+    outstanding = 0
+    failed: list[asyncio.Future[Any]] = []
+    changed = asyncio.Event()
+
+    def end(future: asyncio.Future[Any]) -> None:
+        nonlocal outstanding
+        outstanding -= 1
+        if not future.cancelled() and future.exception() is not None:
+            failed.append(future)
+        if failed or not outstanding:
+            changed.set()
+
+    while not failed and calls.unhandled_exception is None:
+        with kept.lock:
+            begun = {*calls.rpcs, *kept.outputs} - known
+        if not begun and not outstanding:
+            return
+        known |= begun
+        outstanding += len(begun)
+        for future in begun:
+            future.add_done_callback(end)
+        changed.clear()
+        await changed.wait()
+    for future in failed:
+        await future
+
+
 def _silent(*_: Any, **__: Any) -> None:
-    """In place of `pulumi.log.debug`."""
+    """In place of ``pulumi.log.debug``."""
 
 
 def _described(error: BaseException, directory: Path) -> str:
@@ -96,7 +237,7 @@ def _described(error: BaseException, directory: Path) -> str:
 
 
 if __name__ == "__main__":
-    exit_code = main()
+    exit_code = main(int(sys.argv[1]), sys.argv[2:])
     sys.stdout.flush()
     sys.stderr.flush()
     # At once: threads of gRPC and of half-run programs have nothing left to do.

@@ -1,4 +1,4 @@
-"""A Pulumi project's files, read as the CLI reads them: `Pulumi.yaml` and a stack's settings."""
+"""A Pulumi project's files, read as the CLI reads them: ``Pulumi.yaml`` and a stack's settings."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Project:
-    """One project with one stack's configuration: full keys (`network:natGateways`) to texts.
+    """One project with one stack's configuration: full keys (``network:natGateways``) to texts.
 
-    Lists and objects are JSON texts, booleans `true` and `false`, as programs get them.
+    Lists and objects are JSON texts, booleans ``true`` and ``false``, as programs get them.
     """
 
     name: str
@@ -44,12 +44,12 @@ class Project:
 
 
 def project_name(directory: Path) -> str:
-    """The name in `Pulumi.yaml`."""
+    """The name in ``Pulumi.yaml``."""
     return str(_document(directory / "Pulumi.yaml")["name"])
 
 
 def load(directory: Path, stack: str) -> Project:
-    """Read project and stack configuration; EngineError says what is wrong with either."""
+    """Reads project and stack configuration; EngineError says what is wrong with either."""
     document = _document(directory / "Pulumi.yaml")
     name = str(document.get("name", ""))
     if not name:

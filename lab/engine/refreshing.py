@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from lab.engine.failure import StepFailedError
 from lab.engine.journal import Journal
-from lab.engine.operation import OperationRun, ProviderSource, StepFailedError
+from lab.engine.operation import OperationRun
 from lab.engine.plugin import PluginError
+from lab.engine.plugins import ProviderSource
 from pulumi_protocol.checkpoint import ResourceState, now
 from pulumi_protocol.events import Operation
 from pulumi_protocol.paths import ignoring, property_diffs
@@ -25,7 +27,7 @@ class Refresh:
         self._providers = providers
 
     def refresh(self, states: Sequence[ResourceState]) -> None:
-        """Read all of them, in parallel. Failures are left with the run."""
+        """Reads all of them, in parallel. Failures are left with the run."""
         read = [
             state
             for state in states
@@ -47,7 +49,7 @@ class Refresh:
             self._run.fail(failure)
         except PluginError as error:
             message = self._run.masker.text(str(error))
-            self._run.tell(Operation.REFRESH, state, "failed", message=message)
+            self._run.emit(Operation.REFRESH, state, "failed", message=message)
             self._run.fail(StepFailedError(state.urn, message, "reading"))
 
     def _read(self, state: ResourceState) -> None:
@@ -58,7 +60,7 @@ class Refresh:
             )
         if not id:
             self._journal.forget(state)
-            self._run.tell(Operation.DELETE, state, "done", message="it is gone")
+            self._run.emit(Operation.DELETE, state, "done", message="it is gone")
             return
         hidden = {
             *state.additional_secret_outputs,
@@ -70,7 +72,7 @@ class Refresh:
         self._run.masker.learn(inputs, outputs)
         fresh = state.changed(id=id, inputs=inputs or state.inputs, outputs=outputs)
         if fresh.same_as(state):
-            self._run.tell(Operation.REFRESH, state, "done")
+            self._run.emit(Operation.REFRESH, state, "done")
             if state.managed:
                 self._run.count(Operation.SAME)
             return
@@ -80,7 +82,7 @@ class Refresh:
         # what the program leaves to others.
         cared_for = ignoring(fresh.inputs, state.inputs, state.ignore_changes)
         diff = property_diffs(state.inputs, cared_for)
-        self._run.tell(Operation.REFRESH, fresh, "done", diff=diff)
+        self._run.emit(Operation.REFRESH, fresh, "done", diff=diff)
         if state.managed and diff:
             self._run.count(Operation.UPDATE)
         elif state.managed:

@@ -28,7 +28,7 @@ class Vault:
         return transform(value, self._seal_one)
 
     def open(self, value: Any) -> Any:
-        """The value with every secret readable again; takes `plaintext` secrets too."""
+        """The value with every secret readable again; takes ``plaintext`` secrets too."""
         return transform(value, self._open_one)
 
     def _seal_one(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -11,6 +12,9 @@ from lab.context import LabContext
 from lab.events.delivery import Courier, Delivery
 from lab.events.schedules import Schedules
 from lab.part import Health, Part
+from pulumi_protocol.files import write_atomically
+
+logger = logging.getLogger("lab")
 
 KEEP_SECONDS = 0.5
 DELIVERED_HERE = ("sqs", "sns", "lambda", "logs", "events")
@@ -68,7 +72,7 @@ class EventsPart(Part):
         self.courier = Courier(self.lab)
 
     async def health(self) -> Health:
-        """Healthy while its tasks live; tells how many events wait."""
+        """Healthy while its tasks live; the detail is how many events wait."""
         waiting = len(self.courier.waiting)
         alive = bool(self._tasks) and not any(task.done() for task in self._tasks)
         return Health(alive, f"{waiting} events waiting" if waiting else "nothing waiting")
@@ -82,9 +86,12 @@ class EventsPart(Part):
         text = json.dumps([asdict(item) for item in self.courier.waiting.values()], default=str)
         if text == self._kept:
             return
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(text)
-        temporary.replace(self._path)
+        try:
+            write_atomically(self._path, text)
+        except OSError as error:
+            # Tried again at the next turn, as long as nothing else was kept.
+            logger.warning("events that wait can't be kept: %s", error)
+            return
         self._kept = text
 
 

@@ -16,7 +16,7 @@ Series = dict[int, float]
 
 @dataclass(frozen=True)
 class MetricKey:
-    """One metric, as CloudWatch tells them apart."""
+    """One metric, as CloudWatch distinguishes them."""
 
     region: str
     namespace: str

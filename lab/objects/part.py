@@ -48,7 +48,7 @@ class ObjectsPart(Part):
         self._configurations.clear()
 
     async def health(self) -> Health:
-        """Healthy; tells the backlog."""
+        """Healthy; the detail is the backlog."""
         waiting = self.replicator.backlog
         return Health(True, f"{waiting} replications pending" if waiting else "nothing pending")
 

@@ -19,8 +19,7 @@ from ops.errors import OperatorError
 from ops.printing import make_console, print_json, rows_table
 from ops.waiting import announced
 from tapstack.naming import physical_name
-
-PROJECT = "warm-standby"
+from tapstack.well_known import PROJECT, SUFFIX_TAG
 
 
 @dataclass(frozen=True, order=True)
@@ -39,14 +38,14 @@ class Found:
 
 def belongs(tags: Mapping[str, str], suffix: str) -> bool:
     """Whether these are the tags of this environment."""
-    return tags.get("Project") == PROJECT and tags.get("EnvironmentSuffix") == suffix
+    return tags.get("Project") == PROJECT and tags.get(SUFFIX_TAG) == suffix
 
 
 def environment_filters(suffix: str) -> list[dict[str, Any]]:
     """The same, as EC2's API filters by it."""
     return [
         {"Name": "tag:Project", "Values": [PROJECT]},
-        {"Name": "tag:EnvironmentSuffix", "Values": [suffix]},
+        {"Name": f"tag:{SUFFIX_TAG}", "Values": [suffix]},
     ]
 
 
@@ -83,7 +82,7 @@ def _tagged(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
     tagging = clients.get("resourcegroupstaggingapi", region)
     filters = [
         {"Key": "Project", "Values": [PROJECT]},
-        {"Key": "EnvironmentSuffix", "Values": [suffix]},
+        {"Key": SUFFIX_TAG, "Values": [suffix]},
     ]
     for page in tagging.get_paginator("get_resources").paginate(TagFilters=filters):
         for entry in page["ResourceTagMappingList"]:

@@ -21,6 +21,12 @@ from ops.printing import make_console, print_json, rows_table
 from ops.waiting import announced
 from tapstack.events import event_bus_name
 from tapstack.naming import physical_name
+from tapstack.well_known import (
+    API_FUNCTION,
+    CONSUME_DEAD_LETTERS,
+    FAILED_EVENTS,
+    FORWARD_DEAD_LETTERS,
+)
 
 BATCH = 10
 """As many messages as SQS hands out at once."""
@@ -128,15 +134,15 @@ def _to_bus(clients: Clients, region: str, suffix: str, event: dict[str, Any]) -
 def _to_function(clients: Clients, region: str, suffix: str, record: dict[str, Any]) -> None:
     """An invocation record as AWS Lambda left it: ``requestPayload`` is what the function got."""
     clients.get("lambda", region).invoke(
-        FunctionName=physical_name("function", "api", region, suffix),
+        FunctionName=physical_name("function", API_FUNCTION, region, suffix),
         InvocationType="Event",
         Payload=json.dumps(record["requestPayload"]).encode(),
     )
 
 
 QUEUES: dict[str, Deliver] = {
-    "forward-dead-letters": _to_bus,
-    "consume-dead-letters": _to_bus,
-    "failed-events": _to_function,
+    FORWARD_DEAD_LETTERS: _to_bus,
+    CONSUME_DEAD_LETTERS: _to_bus,
+    FAILED_EVENTS: _to_function,
 }
 """The queues' purposes in their names, and where their messages go."""

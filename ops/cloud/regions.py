@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
+from tapstack.well_known import HEALTH_PATH
 
 TIMEOUT_SECONDS = 5
 LAG_WINDOW = timedelta(minutes=10)
@@ -60,7 +61,7 @@ def health(host: str | None, lab_endpoint: str | None) -> str:
     if not host:
         return "not deployed"
     request = urllib.request.Request(  # noqa: S310 - an http address of our own
-        f"{lab_endpoint or f'http://{host}'}/health", headers={"Host": host}
+        f"{lab_endpoint or f'http://{host}'}{HEALTH_PATH}", headers={"Host": host}
     )
     handlers = [urllib.request.ProxyHandler({})] if lab_endpoint else []
     try:

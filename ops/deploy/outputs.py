@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tapstack.contracts import LAYERS, field_paths
+from tapstack.well_known import HEALTH_PATH
 
 NAMED: dict[str, str] = {
     "PrimaryEndpoint": "http://{global.fqdn}",
@@ -60,7 +61,7 @@ def health_commands(outputs: Mapping[str, Any], endpoint: str | None) -> dict[st
     for role, region in (("primary", "us-east-1"), ("secondary", "us-west-2")):
         host = outputs.get(f"app.{role}.load_balancer_dns_name")
         if host and endpoint:
-            commands[region] = f"curl -H 'Host: {host}' {endpoint}/health"
+            commands[region] = f"curl -H 'Host: {host}' {endpoint}{HEALTH_PATH}"
         elif host:
-            commands[region] = f"curl http://{host}/health"
+            commands[region] = f"curl http://{host}{HEALTH_PATH}"
     return commands

@@ -18,8 +18,9 @@ from ops.doctor.finding import Finding, advice, missing, ok
 from ops.errors import OperatorError
 from tapstack.naming import physical_name
 from tapstack.settings import Settings
+from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET
 
-BUCKETS = ("content", "access-logs")
+BUCKETS = (CONTENT_BUCKET, ACCESS_LOG_BUCKET)
 """Purposes of the buckets that the data layer makes in each region."""
 
 

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from lab import client
-from ops import node
+from ops import bootstrap, node
 from ops.doctor.finding import Finding, advice, missing, ok
 from ops.engines.pulumi_cli import command
 from ops.errors import OperatorError
@@ -34,6 +34,10 @@ def examine(workspace: Workspace) -> Iterator[Finding]:
         yield ok("Node.js", node.ensure())
     except OperatorError as error:
         yield missing("Node.js", str(error), "install Node.js 20 or newer")
+    try:
+        yield ok("npm", node.npm())
+    except OperatorError as error:
+        yield missing("npm", str(error), "install npm, or the one that your Node.js came with")
     free = shutil.disk_usage(workspace.directory).free
     shown = f"{free / (1 << 30):.1f} GiB free"
     if free < LEAST_FREE_BYTES:
@@ -44,11 +48,9 @@ def examine(workspace: Workspace) -> Iterator[Finding]:
 
 def _packages(workspace: Workspace) -> Finding:
     wrong = []
-    for line in (workspace.repository / "requirements.txt").read_text("utf-8").splitlines():
-        try:
-            wanted = Requirement(line.partition("#")[0].strip())
-        except InvalidRequirement:
-            continue  # a comment or an empty line
+    requirements = (workspace.repository / "requirements.txt").read_text("utf-8")
+    for pin in bootstrap.groups_of(requirements)[bootstrap.RUN]:
+        wanted = Requirement(pin.partition(" --hash=")[0])
         if wanted.marker and not wanted.marker.evaluate():
             continue
         try:

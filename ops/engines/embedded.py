@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.embedded import EmbeddedEngine
+from lab.engine.kept import Kept
+from lab.engine.program_process import used_names
 from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
 from pulumi_protocol.events import Summary
-from tapstack.contracts import UNDEPLOYED_VARIABLE
+from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
@@ -45,6 +47,8 @@ class Embedded:
         self._environment = {"PYTHONPATH": str(workspace.repository), **environment}
         self._options = options
         self._projects: dict[str, EmbeddedEngine] = {}
+        # While one layer's program works, what the others want is imported.
+        self._kept = Kept([name for layer in LAYERS for name in self._wanted(layer)])
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
@@ -113,6 +117,9 @@ class Embedded:
             self._projects[layer] = self._make(layer, self._workspace.checkpoints)
         return self._projects[layer]
 
+    def _wanted(self, layer: str) -> list[str]:
+        return used_names(self._workspace.project(layer))
+
     def _make(self, layer: str, state_dir: Path) -> EmbeddedEngine:
         return EmbeddedEngine(
             project_dir=self._workspace.project(layer),
@@ -122,4 +129,5 @@ class Embedded:
             environment=self._environment,
             parallel=self._options.parallel or PARALLEL,
             required_config={"TapStack:environment": "lab"},
+            kept=self._kept,
         )

@@ -2,6 +2,7 @@
 
 from ops.policies.graph import Graph, Resource
 from ops.policies.rule import Rule
+from tapstack.well_known import ACCESS_LOG_BUCKET
 
 AREA = "S3"
 LOGS_STAY = "access logs stay in the region that wrote them; patient data is in none of them"
@@ -14,7 +15,7 @@ def _buckets(graph: Graph) -> list[Resource]:
 
 def is_log_bucket(bucket: Resource) -> bool:
     """Whether a bucket takes access logs."""
-    return "access-logs" in bucket.name or "access-logs" in str(bucket.get("bucket", ""))
+    return ACCESS_LOG_BUCKET in bucket.name or ACCESS_LOG_BUCKET in str(bucket.get("bucket", ""))
 
 
 def _lacking(graph: Graph, type_: str) -> list[tuple[Resource, list[Resource]]]:

@@ -6,15 +6,20 @@ import re
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
+from invoke.runners import Local
 
 from ops import node, workspace
+from ops.bootstrap import CHECK
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console
+from ops.quality.pins import require
 
 COMPLETE = (
     "network", "data", "app", "global", "tapstack", "pulumi_protocol", "ops", "tasks.py",
@@ -23,6 +28,26 @@ COMPLETE = (
 
 LAB_PERCENT = 95
 """Least coverage of ``lab``, lines and branches, by unit and integration tests together (R9.5)."""
+
+SLOWEST = "--durations=20 --durations-min=0.5"
+"""pytest's own list of the slowest tests, so that a slow one is seen when it comes."""
+
+
+class Interruptible(Local):
+    """Ends the run at Ctrl-C: invoke's own runner passes it on and then starts the next command."""
+
+    _interrupt: KeyboardInterrupt | None = None
+
+    def send_interrupt(self, interrupt: KeyboardInterrupt) -> None:
+        """Passes Ctrl-C on to the command, and remembers it."""
+        super().send_interrupt(interrupt)
+        self._interrupt = interrupt
+
+    def generate_result(self, **kwargs: Any) -> Any:
+        """Returns what the command answered; raises KeyboardInterrupt when it was interrupted."""
+        if self._interrupt is not None:
+            raise self._interrupt
+        return super().generate_result(**kwargs)
 
 
 @dataclass(frozen=True)
@@ -37,41 +62,86 @@ class Result:
 
 def lint(c: Context) -> None:
     """Every checker runs, also after one found something."""
-    node.ensure()
+    require(workspace.find().repository, CHECK)
+    c.config.runners.local = Interruptible
+    npm = node.npm()
     python = shlex.quote(sys.executable)
     commands = [
         f"{python} -m ruff check .",
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
-        f"npm run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
+        f"{npm} run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
     ]
     failed = [command for command in commands if _run(c, command) != 0]
     if failed:
         raise OperatorError(f"found by: {'; '.join(failed)}", ExitCode.DIFFERENCE)
 
 
-def test(c: Context, *, unit: bool, integration: bool, match: str) -> None:
-    """Unit tests, the functions' own tests, then the lab's integration tests."""
+def test(c: Context, *, unit: bool, integration: bool, match: str, quick: bool = False) -> None:
+    """Unit tests, the functions' own tests, then the lab's integration tests.
+
+    ``quick`` runs the unit tests that take no second each, and the functions' own, without
+    coverage. Raises OperatorError (5) when something failed, KeyboardInterrupt after Ctrl-C.
+    """
+    require(workspace.find().repository, CHECK)
     node.ensure()
+    c.config.runners.local = Interruptible
     both = unit == integration
+    whole = both and not match and not quick
+    started = time.monotonic()
+    if whole or quick:
+        _announce(quick)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="warm-standby-") as directory:
         report = Path(directory)
-        if unit or both:
+        if quick:
+            results += [_quick(c, report, match), _functions_tests(c)]
+        elif unit or both:
             results.append(_unit(c, report, match))
             if not match:
                 results.append(_functions_tests(c))
-        if integration or both:
+        if not quick and (integration or both):
             results.append(_integration(c, report, match))
-        if both and not match:
+        if whole:
             results.append(_lab_coverage(c))
+    if whole or quick:
+        _remember(quick, time.monotonic() - started)
     _report(results)
+
+
+def _announce(quick: bool) -> None:
+    """Says how long it takes, by the last run on this machine."""
+    try:
+        seconds = float(_clock_file(quick).read_text())
+    except (OSError, ValueError):
+        return _say("the first run here: how long it takes is remembered for the next")
+    return _say(f"the last run took {seconds // 60:.0f} min {seconds % 60:.0f} s")
+
+
+def _remember(quick: bool, seconds: float) -> None:
+    file = _clock_file(quick)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{seconds:.0f}")
+    _say(f"took {seconds // 60:.0f} min {seconds % 60:.0f} s")
+
+
+def _clock_file(quick: bool) -> Path:
+    name = "quick-seconds" if quick else "all-seconds"
+    return workspace.find().repository / ".pytest_cache" / name
+
+
+def _say(text: str) -> None:
+    make_console().print(text)
+
+
+def _quick(c: Context, report: Path, match: str) -> Result:
+    return _pytest(c, "quick", f"tests/unit -n 2 -m 'not slow' {SLOWEST}", report, match)
 
 
 def _unit(c: Context, report: Path, match: str) -> Result:
     sources = " ".join(f"--cov={name.removesuffix('.py')}" for name in (*COMPLETE, "lab"))
     coverage = "" if match else f"{sources} --cov-branch --cov-report= "
-    result = _pytest(c, "unit", f"tests/unit -n 2 {coverage}", report, match)
+    result = _pytest(c, "unit", f"tests/unit -n 2 {SLOWEST} {coverage}", report, match)
     if match:
         return result
     complete = ",".join(f"{name}/*" if not name.endswith(".py") else name for name in COMPLETE)
@@ -85,7 +155,9 @@ def _unit(c: Context, report: Path, match: str) -> Result:
 
 
 def _functions_tests(c: Context) -> Result:
-    code, output = _captured(c, f"npm test --silent --prefix {shlex.quote(str(_functions(c)))} ")
+    code, output = _captured(
+        c, f"{node.npm()} test --silent --prefix {shlex.quote(str(_functions(c)))} "
+    )
     return Result("functions", code, _count(output, "pass"), _count(output, "fail"))
 
 
@@ -97,8 +169,8 @@ def _integration(c: Context, report: Path, match: str) -> Result:
         "COVERAGE_PROCESS_START": str(repository / "pyproject.toml"),
         "COVERAGE_FILE": str(repository / ".coverage"),
     }
-    return _pytest(c, "integration", "tests/integration -n 2 --dist loadfile ", report, match,
-                   {} if match else measured)  # fmt: skip
+    arguments = f"tests/integration -n 2 --dist loadfile {SLOWEST}"
+    return _pytest(c, "integration", arguments, report, match, {} if match else measured)
 
 
 def _lab_coverage(c: Context) -> Result:
@@ -170,12 +242,11 @@ def _functions(c: Context) -> Path:
     installed = directory / "node_modules" / ".package-lock.json"
     wanted = directory / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        command = f"npm ci --no-audit --no-fund --prefix {shlex.quote(str(directory))}"
-        if _run(c, command) != 0:
-            raise OperatorError(
-                "npm couldn't install the functions' packages: check the network, then run again",
-                ExitCode.ENVIRONMENT,
-            )
+        command = f"{node.npm()} ci --no-audit --no-fund --prefix {shlex.quote(str(directory))}"
+        answer = c.run(command, warn=True, in_stream=False, echo=True)
+        if answer is None or answer.exited != 0:
+            said = "" if answer is None else answer.stderr or answer.stdout
+            raise node.failure("npm couldn't install the functions' packages", said)
     return directory
 
 

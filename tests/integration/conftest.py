@@ -20,7 +20,7 @@ LONGEST_FIRST = (
     "test_kills",
     "test_global_faults",
     "test_first_light_changes",
-    "test_network_data_role_swap",
+    "test_role_swap",
     "test_workflow_commands",
 )
 """Files that take minutes: begun last, one of them would keep the others waiting."""

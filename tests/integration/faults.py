@@ -11,8 +11,8 @@ from typing import Any
 
 from application_client import post_record, receipts, until
 from deployed_lab import Lab
+from deployed_reads import dead_letters
 from region_outage import EAST, WEST
-from test_events_crossing import dead_letters
 from traffic import dns_of, region_of, resolve
 
 from lab import client

@@ -22,7 +22,9 @@ REQUEST_SECONDS = 8
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def ask_front_door(front_door: str, path: str, body: Any = None) -> Answer:
+def ask_front_door(
+    front_door: str, path: str, body: Any = None, seconds: float = REQUEST_SECONDS
+) -> Answer:
     """One request through the front door; a refused or timed-out connection is status 0."""
     headers = {}
     if body is not None:
@@ -30,7 +32,7 @@ def ask_front_door(front_door: str, path: str, body: Any = None) -> Answer:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{front_door}{path}", data=data, headers=headers)  # noqa: S310
     try:
-        with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
+        with _OPENER.open(request, timeout=seconds) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         return Answer(error.code, dict(error.headers), error.read())

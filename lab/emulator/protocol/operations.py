@@ -48,7 +48,7 @@ class Operation:
 
 
 def read_operation(service: str, call: Call) -> Operation | None:
-    """Which operation a request asks for; None when it can't be told."""
+    """Which operation a request asks for; None when it can't be recognised."""
     if target := call.headers.get("x-amz-target"):
         return _named(service, target.rpartition(".")[2], "json")
     if "smithy-protocol" in call.headers:

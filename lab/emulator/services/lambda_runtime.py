@@ -15,6 +15,7 @@ def install(mending: Mending) -> None:
     """Take the place of the emulator's executors; they are called from its threads."""
     from ministack.services import lambda_svc
 
+    settle_transitions()
     loop = asyncio.get_running_loop()
 
     def execute(record: Mapping[str, Any], event: Any) -> dict[str, Any]:
@@ -36,6 +37,22 @@ def install(mending: Mending) -> None:
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 0.05
     # Its guard against recursion counts hops over a header of its own SDK stubs.
     lambda_svc._recursive_loop_drop = lambda *_, **__: None
+
+
+def settle_transitions() -> None:
+    """End what a thread of a killed lab would have ended: no function stays Pending."""
+    from ministack.services import lambda_svc
+
+    for record in list(lambda_svc._functions._data.values()):
+        versions = (record.get("versions") or {}).values()
+        for config in (record.get("config"), *(version.get("config") for version in versions)):
+            if not config:
+                continue
+            if config.get("State") == "Pending":
+                config.update({"State": "Active", "StateReason": "", "StateReasonCode": ""})
+            if config.get("LastUpdateStatus") == "InProgress":
+                config.update({"LastUpdateStatus": "Successful", "LastUpdateStatusReason": ""})
+                config["LastUpdateStatusReasonCode"] = ""
 
 
 def invoke_settings(record: Mapping[str, Any]) -> Mapping[str, Any]:

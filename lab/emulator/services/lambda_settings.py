@@ -10,7 +10,6 @@ from lab.emulator.mending import Mending
 from lab.emulator.policies import Access
 from lab.emulator.scope import account_of, scope
 
-LONGEST_NAME = 64
 CONFIGURATIONS = (
     "CreateFunction UpdateFunctionConfiguration UpdateFunctionCode GetFunction "
     "GetFunctionConfiguration ListFunctions"
@@ -27,13 +26,6 @@ def install(mending: Mending) -> None:
 async def check_role(request: ApiRequest, call_next: CallNext) -> ApiResponse:
     """The role must trust Lambda, and may make network interfaces for a function in a VPC."""
     given = request.parameters
-    if len(given["FunctionName"].rpartition(":")[2]) > LONGEST_NAME:
-        raise ApiRefusal(
-            "ValidationException",
-            f"1 validation error detected: Value '{given['FunctionName']}' at 'functionName' "
-            f"failed to satisfy constraint: Member must have length less than or equal to "
-            f"{LONGEST_NAME}",
-        )
     role = given.get("Role") or _current(request).get("Role", "")
     if "Role" in given and not trusts(
         role,

@@ -60,6 +60,9 @@ class Rds:
         with scope(request):
             if request.operation == "CreateDBCluster":
                 rds_refusals.check_secondary(given, request.region)
+                rds_refusals.check_password(given)
+            elif request.operation == "ModifyDBCluster":
+                rds_refusals.check_password(given)
             elif request.operation == "DeleteDBCluster":
                 rds_refusals.check_delete_cluster(given)
         response = await call_next(request)

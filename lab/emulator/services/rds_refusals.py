@@ -11,6 +11,10 @@ from typing import Any
 
 from lab.api import ApiRefusal
 
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 99
+"""Characters of an Aurora PostgreSQL master password (Aurora User Guide, "Settings for Aurora DB
+clusters")."""
+
 
 def is_burstable(instance_class: str) -> bool:
     """Whether a global database refuses the class (terraform-provider-aws issue 27736)."""
@@ -83,6 +87,23 @@ def check_secondary(given: Mapping[str, Any], region: str) -> None:
             f"The specified KMS key [{key}] does not exist, is not enabled or you do not have "
             "permissions to access it.",
         )
+
+
+def check_password(given: Mapping[str, Any]) -> None:
+    """CreateDBCluster, ModifyDBCluster: 8 to 99 printable characters, some of them excepted."""
+    password = given.get("MasterUserPassword")
+    if password is None:
+        return
+    said = "The parameter MasterUserPassword is not a valid password"
+    if len(password) < SHORTEST_PASSWORD:
+        reason = f" because it is shorter than {SHORTEST_PASSWORD} characters."
+    elif len(password) > LONGEST_PASSWORD:
+        reason = f" because it is longer than {LONGEST_PASSWORD} characters."
+    elif not all("!" <= character <= "~" and character not in '/@"' for character in password):
+        reason = ". Only printable ASCII characters besides '/', '@', '\"', ' ' may be used."
+    else:
+        return
+    raise ApiRefusal("InvalidParameterValue", said + reason)
 
 
 def check_delete_cluster(given: Mapping[str, Any]) -> None:

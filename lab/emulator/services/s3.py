@@ -8,6 +8,8 @@ from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
+LEAST_PART = 5 * 1024 * 1024
+
 
 def install(mending: Mending) -> None:
     """Mend S3."""
@@ -19,13 +21,13 @@ def install(mending: Mending) -> None:
         mends.replication,
     )
     mend("s3", "PutBucketVersioning", mends.versioning)
+    mend("s3", "CompleteMultipartUpload", complete)
     mend(
         "s3",
         "PutBucketMetricsConfiguration GetBucketMetricsConfiguration "
         "DeleteBucketMetricsConfiguration ListBucketMetricsConfigurations",
         mends.metrics,
     )
-    mend("s3", "DeleteObject DeleteObjects", mends.deleted)
 
 
 class S3:
@@ -98,24 +100,6 @@ class S3:
             return ApiResponse({}, status=204)
         return ApiResponse({"MetricsConfiguration": copy.deepcopy(held[name])})
 
-    async def deleted(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """What a delete marker hides stays hidden after a restart: the emulator keeps the current
-        versions on disk, and markers in memory only."""
-        from ministack.services import s3
-
-        response = await call_next(request)
-        if response.ok:
-            bucket = request.parameters["Bucket"]
-            deleted = response.result.get("Deleted") or [
-                {"Key": request.parameters.get("Key"), **response.result}
-            ]
-            with scope(request):
-                for item in deleted:
-                    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
-                    if item.get("DeleteMarker") and item["Key"] not in objects:
-                        s3._delete_persisted_object(bucket, item["Key"])
-        return response
-
     async def versioning(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Versioning can't be suspended while the bucket replicates (trap 22)."""
         status = request.parameters["VersioningConfiguration"].get("Status")
@@ -128,6 +112,24 @@ class S3:
                 409,
             )
         return await call_next(request)
+
+
+async def complete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """Every part but the last has 5 MiB at least (S3 API reference, CompleteMultipartUpload)."""
+    from ministack.services import s3
+
+    with scope(request):
+        upload = s3._multipart_uploads.get(request.parameters["UploadId"]) or {"parts": {}}
+    named = (request.parameters.get("MultipartUpload") or {}).get("Parts") or []
+    numbers = sorted(part["PartNumber"] for part in named)
+    for number in numbers[:-1]:
+        part = upload["parts"].get(number)
+        if part is not None and part["size"] < LEAST_PART:
+            raise ApiRefusal(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+            )
+    return await call_next(request)
 
 
 def _refuse_versions_left(s3: object, bucket: str) -> None:

@@ -15,10 +15,12 @@ export const REASONS = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  409: "Conflict",
   413: "Payload Too Large",
   415: "Unsupported Media Type",
   422: "Unprocessable Entity",
   500: "Internal Server Error",
+  501: "Not Implemented",
   503: "Service Unavailable",
 };
 
@@ -29,6 +31,8 @@ export const REASONS = {
  * @property {Record<string, string>} headers lower-case names, the last value of each
  * @property {Map<string, string>} query decoded, the last value of each
  * @property {Buffer} body empty when there is none
+ * @property {boolean} isExact false when the body came as text with U+FFFD in it: bytes that aren't
+ *   UTF-8 may have stood there, which such text can't hold
  * @property {boolean} multiValue whether the answer must have multiValueHeaders
  */
 
@@ -71,12 +75,16 @@ export function parseRequest(event) {
   for (const [name, value] of entries(event.queryStringParameters, event.multiValueQueryStringParameters)) {
     query.set(decode(name), decode(last(value)));
   }
+  const body = String(event.body ?? "");
+  const isBase64 = Boolean(event.isBase64Encoded);
   return {
     method: String(event.httpMethod).toUpperCase(),
     path: String(event.path),
     headers,
     query,
-    body: Buffer.from(String(event.body ?? ""), event.isBase64Encoded ? "base64" : "utf8"),
+    body: Buffer.from(body, isBase64 ? "base64" : "utf8"),
+    // Half a surrogate pair would become U+FFFD here.
+    isExact: isBase64 || (body.isWellFormed() && !body.includes("\ufffd")),
     multiValue: isMultiValue(event),
   };
 }

@@ -6,8 +6,10 @@
  * dropped and the work is done once more on a new one, which asks DNS again. Work must therefore
  * be safe to repeat: its commit may have succeeded before the connection was lost.
  */
-import { judge } from "./database_faults.mjs";
+import { createBreaker } from "./breaker.mjs";
+import { judge, reasonOf } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
+import { DemotedError } from "./epochs.mjs";
 import { UnavailableError } from "./errors.mjs";
 import { describeError } from "./log.mjs";
 
@@ -15,14 +17,26 @@ const CONNECT_MILLISECONDS = 2_000;
 const STATEMENT_MILLISECONDS = 3_000;
 /** Below this a second attempt can't end in time. */
 const SHORTEST_ATTEMPT_MILLISECONDS = 250;
+/** A server that takes longer than this to connect to is dead, whatever time the request had. */
+const SHORTEST_CONNECT_MILLISECONDS = 1_000;
+/** Time of the one request that tries a server that was dead. */
+const TRIAL_MILLISECONDS = 3_000;
+/**
+ * After so long without a word the server ends a session: a frozen function keeps its socket open
+ * and never closes it (docs/connections.md). Longer than a minute, in which the schedule comes.
+ */
+const IDLE_SESSION_MILLISECONDS = 120_000;
+
+/** Reasons for which every request would wait its time in vain. */
+const DEAD = new Set(["unreachable", "name_unresolved"]);
 
 /**
- * @typedef {"writer" | "reader" | "cluster"} Target
+ * @typedef {"writer" | "reader" | "cluster" | "peerReader"} Target
  * @typedef {{query: (text: string, values?: unknown[]) => Promise<{rows: any[], rowCount: number}>}} Client
  */
 
-/** Connections to these don't stay open: they are asked by the readiness check alone. */
-const TRANSIENT = new Set(["cluster"]);
+/** Connections to these don't stay open: few requests ask them. */
+const TRANSIENT = new Set(["cluster", "peerReader"]);
 
 async function createDriverPool(options) {
   const { default: pg } = await import("pg");
@@ -33,7 +47,19 @@ class DeadlineError extends Error {
   constructor() {
     super("timeout: the time for this request is over");
     this.name = "DeadlineError";
+    /** Whether it was the connection that didn't come, and for how long, in milliseconds. */
+    this.connecting = 0;
   }
+}
+
+/**
+ * @param {UnavailableError} error
+ * @returns {boolean} whether the server showed itself dead: a request whose time was over while it
+ *   worked, perhaps on something else, says nothing of the server
+ */
+function showsDeath(error) {
+  const { cause } = error;
+  return DEAD.has(reasonOf(error)) && !(cause instanceof DeadlineError && cause.connecting < SHORTEST_CONNECT_MILLISECONDS);
 }
 
 /** Rejects at the deadline (milliseconds since the epoch); the promise itself goes on. */
@@ -56,7 +82,9 @@ async function before(deadline, promise) {
  * @param {string} options.name of the database
  * @param {{certificateAuthorityFile: string | undefined, serverNames: string[]}} options.tls see database_tls.mjs
  * @param {{read: () => Promise<{username: string, password: string}>, forget: () => void}} options.credentials
+ * @param {ReturnType<typeof import("./epochs.mjs").createEpochs>} options.epochs
  * @param {import("./log.mjs").Logger} options.logger
+ * @param {() => number} [options.now] milliseconds
  * @param {(options: object) => Promise<any>} [options.createPool] a `pg.Pool`, or what stands in for one
  */
 export function createDatabase({
@@ -65,11 +93,14 @@ export function createDatabase({
   name,
   tls,
   credentials,
+  epochs,
   logger,
+  now = Date.now,
   createPool = createDriverPool,
 }) {
   /** @type {Map<Target, Promise<any>>} */
   const pools = new Map();
+  const breakers = Object.fromEntries(Object.keys(endpoints).map((target) => [target, createBreaker(now)]));
 
   async function readCredentials() {
     try {
@@ -98,6 +129,8 @@ export function createDatabase({
       statement_timeout: STATEMENT_MILLISECONDS,
       // A function that froze inside a transaction must not keep its row locks.
       idle_in_transaction_session_timeout: 10_000,
+      // A setting that the driver has no name for (PostgreSQL 14 and newer).
+      options: `-c idle_session_timeout=${IDLE_SESSION_MILLISECONDS}`,
     });
     // The pool listens to idle connections only; one that is lost while in use would otherwise end
     // the whole process with an unhandled event. Its query tells of the loss anyway.
@@ -124,6 +157,7 @@ export function createDatabase({
 
   async function connect(target, deadline) {
     const pool = await before(deadline, poolFor(target));
+    const started = Date.now();
     const connecting = pool.connect();
     try {
       return await before(deadline, connecting);
@@ -133,6 +167,9 @@ export function createDatabase({
         (late) => late.release(true),
         () => {},
       );
+      if (error instanceof DeadlineError) {
+        error.connecting = Date.now() - started;
+      }
       throw error;
     }
   }
@@ -152,18 +189,14 @@ export function createDatabase({
     return result;
   }
 
-  /**
-   * Does work on a connection, once more after a lost one.
-   *
-   * @template T
-   * @param {Target} target
-   * @param {number} deadline milliseconds since the epoch
-   * @param {(client: Client) => Promise<T>} work
-   * @returns {Promise<T>}
-   * @throws {UnavailableError} the database doesn't answer in time or in the role asked for
-   */
-  async function run(target, deadline, work) {
-    const repeated = new Set();
+  const unavailable = (target, error) =>
+    error instanceof DemotedError
+      ? new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.", error)
+      : new UnavailableError(`${target}_unavailable`, `The database's ${target} does not answer.`, error);
+
+  /** Does work on a connection, once more after a lost one unless `once`. */
+  async function repeat(target, deadline, work, once) {
+    const repeated = new Set(once ? ["connection"] : []);
     for (;;) {
       try {
         return await attempt(target, deadline, work);
@@ -181,20 +214,81 @@ export function createDatabase({
           logger.warn("database work repeated", { target, ...describeError(error) });
           continue;
         }
-        if (away) {
-          throw new UnavailableError(`${target}_unavailable`, `The database's ${target} does not answer.`, error);
-        }
-        throw error;
+        throw away ? unavailable(target, error) : error;
       }
     }
   }
 
-  /** Like `run` on the writer, in one transaction. */
+  /**
+   * @param {Target} target
+   * @throws {UnavailableError} when it is known to be dead and another request, or none yet, tries it
+   */
+  function admit(target) {
+    const refusal = breakers[target].refusal();
+    if (refusal !== undefined) {
+      throw refusal;
+    }
+  }
+
+  /**
+   * Does work on a connection, once more after a lost one. A server that was dead a moment ago is
+   * refused at once, or tried by this request alone and once.
+   *
+   * @template T
+   * @param {Target} target
+   * @param {number} deadline milliseconds since the epoch
+   * @param {(client: Client) => Promise<T>} work
+   * @param {{always?: boolean}} [options] always: ask also a server that is known to be dead
+   * @returns {Promise<T>}
+   * @throws {UnavailableError} the database doesn't answer in time or in the role asked for
+   */
+  async function run(target, deadline, work, { always = false } = {}) {
+    const breaker = breakers[target];
+    if (always) {
+      const result = await repeat(target, deadline, work, false);
+      breaker.succeeded();
+      return result;
+    }
+    admit(target);
+    const isTrial = breaker.enter();
+    try {
+      const end = isTrial ? Math.min(deadline, Date.now() + TRIAL_MILLISECONDS) : deadline;
+      const result = await repeat(target, end, work, isTrial);
+      breaker.succeeded();
+      return result;
+    } catch (error) {
+      if (error instanceof UnavailableError && (showsDeath(error) || (isTrial && DEAD.has(reasonOf(error))))) {
+        breaker.failed(error);
+      } else if (isTrial) {
+        // The server answered something, or the fault is the work's own.
+        breaker.succeeded();
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Like `run` on the writer, in one transaction, which is committed only on a writer of the
+   * newest epoch that is known.
+   *
+   * @template T
+   * @param {number} deadline milliseconds since the epoch
+   * @param {(client: Client) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
   const transaction = (deadline, work) =>
     run("writer", deadline, async (client) => {
-      await client.query("BEGIN");
+      const refreshed = epochs.refresh();
       try {
+        // One message for both: each round trip may cross the continent.
+        const [, { rows }] = await client.query("BEGIN; SELECT epoch FROM recovery.epoch");
+        const epoch = Number(rows[0].epoch);
+        epochs.adopt(epoch);
         const result = await work(client);
+        await refreshed;
+        if (epoch < epochs.known()) {
+          throw new DemotedError(epoch, epochs.known());
+        }
         await client.query("COMMIT");
         return result;
       } catch (error) {
@@ -205,5 +299,5 @@ export function createDatabase({
       }
     });
 
-  return { run, transaction, close };
+  return { run, admit, transaction, close };
 }

@@ -5,11 +5,16 @@
  * @property {string} region AWS region that the function wakes up in
  * @property {"primary" | "secondary"} regionRole
  * @property {string | undefined} failoverSwitchParameter parameter name, in the standby region only
+ * @property {{name: string, region?: string}[]} epochParameters where each region keeps the newest epoch
+ *   that it knows; those that aren't configured are left out
+ * @property {string | undefined} readinessTokenSecretArn this region's secret, the token as its text
  * @property {string} eventBusName
  * @property {string} eventSource
  * @property {string} databaseWriterEndpoint the global writer endpoint: follows the writer
  * @property {string} databaseClusterEndpoint this region's cluster
  * @property {string} databaseReaderEndpoint this region's readers
+ * @property {string | undefined} databasePeerReaderEndpoint the other region's readers
+ * @property {string | undefined} databasePeerClusterEndpoint the other region's cluster
  * @property {number} databasePort
  * @property {string} databaseName
  * @property {string} databaseSecretArn this region's application secret, {username, password}
@@ -28,21 +33,31 @@
  */
 export function readEnvironment(variables) {
   const text = (name, fallback = "") => variables[name] || fallback;
+  const serverNames = text("DATABASE_SERVER_NAMES").split(",").filter(Boolean);
+  const databaseClusterEndpoint = text("DATABASE_CLUSTER_ENDPOINT");
   return Object.freeze({
     region: text("AWS_REGION", "unknown"),
     regionRole: text("REGION_ROLE") === "secondary" ? "secondary" : "primary",
     failoverSwitchParameter: variables.FAILOVER_SWITCH_PARAMETER || undefined,
+    epochParameters: [
+      { name: text("EPOCH_PARAMETER") },
+      { name: text("PEER_EPOCH_PARAMETER"), region: text("PEER_REGION") },
+    ].filter(({ name, region }) => name !== "" && region !== ""),
+    readinessTokenSecretArn: variables.READINESS_TOKEN_SECRET_ARN || undefined,
     eventBusName: text("EVENT_BUS_NAME"),
     eventSource: text("EVENT_SOURCE", "warm-standby.app"),
     databaseWriterEndpoint: text("DATABASE_WRITER_ENDPOINT"),
-    databaseClusterEndpoint: text("DATABASE_CLUSTER_ENDPOINT"),
+    databaseClusterEndpoint,
     databaseReaderEndpoint: text("DATABASE_READER_ENDPOINT"),
+    databasePeerReaderEndpoint: variables.DATABASE_PEER_READER_ENDPOINT || undefined,
+    // The clusters' own endpoints are the names that their certificates bear.
+    databasePeerClusterEndpoint: serverNames.find((name) => name !== databaseClusterEndpoint),
     databasePort: Number(text("DATABASE_PORT", "5432")),
     databaseName: text("DATABASE_NAME"),
     databaseSecretArn: text("DATABASE_SECRET_ARN"),
     databaseTls: {
       certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || undefined,
-      serverNames: text("DATABASE_SERVER_NAMES").split(",").filter(Boolean),
+      serverNames,
     },
     bucketName: text("BUCKET_NAME"),
     logLevel: text("LOG_LEVEL", "info").toLowerCase(),

@@ -5,13 +5,15 @@ export class HttpError extends Error {
    * @param {string} code snake_case, stable: what clients may branch on
    * @param {string} message one sentence for a person, without anything the client sent as data
    * @param {Record<string, string>} [headers]
+   * @param {object} [more] what the body holds beside `error`
    */
-  constructor(status, code, message, headers = {}) {
+  constructor(status, code, message, headers = {}, more = {}) {
     super(message);
     this.name = "HttpError";
     this.status = status;
     this.code = code;
     this.headers = headers;
+    this.more = more;
   }
 }
 
@@ -24,9 +26,10 @@ export class UnavailableError extends HttpError {
    * @param {string} code what is away: `writer_unavailable`, `reader_unavailable`, …
    * @param {string} message
    * @param {unknown} [cause] kept for the log
+   * @param {Record<string, string>} [headers] beside Retry-After
    */
-  constructor(code, message, cause) {
-    super(503, code, message, { "retry-after": String(RETRY_AFTER_SECONDS) });
+  constructor(code, message, cause, headers = {}) {
+    super(503, code, message, { "retry-after": String(RETRY_AFTER_SECONDS), ...headers });
     this.name = "UnavailableError";
     this.cause = cause;
   }

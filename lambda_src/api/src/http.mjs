@@ -15,7 +15,7 @@ function failure(error, requestId) {
     error instanceof HttpError
       ? error
       : new HttpError(500, "internal", "The request failed; its requestId is in the log.");
-  const body = { error: { code: told.code, message: told.message, requestId } };
+  const body = { error: { code: told.code, message: told.message, requestId }, ...told.more };
   return { status: told.status, headers: told.headers, body };
 }
 

@@ -1,4 +1,7 @@
-/** The Lambda handlers: `index.handler` (the application) and `index.migrate` (the schema). */
+/**
+ * The Lambda handlers: `index.handler` (the application), `index.migrate` (the schema) and
+ * `index.probe` (what the recovery controller learns of the database).
+ */
 import { createApplication } from "./application.mjs";
 import { readEnvironment } from "./environment.mjs";
 
@@ -6,3 +9,4 @@ const application = createApplication(readEnvironment(process.env));
 
 export const handler = application.handle;
 export const migrate = application.migrate;
+export const probe = application.probe;

@@ -6,6 +6,7 @@
  * salt. Only this function may read the master's secret.
  */
 import { tlsOptions } from "./database_tls.mjs";
+import { scheduleHeartbeat } from "./heartbeat_job.mjs";
 import { scramVerifier } from "./scram.mjs";
 import { GRANTS, STEPS } from "./schema.mjs";
 
@@ -43,11 +44,13 @@ async function makeUser(client, { username, password }, database) {
   await client.query(`ALTER ROLE ${user} PASSWORD ${client.escapeLiteral(scramVerifier(password))}`);
   await client.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
   await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(database)} TO ${user}`);
-  await client.query(`GRANT USAGE ON SCHEMA public TO ${user}`);
+  await client.query(`GRANT USAGE ON SCHEMA public, recovery TO ${user}`);
   // What an earlier version granted and this one doesn't goes; other sessions see it all at once.
-  await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ${user}`);
-  for (const [table, privileges] of Object.entries(GRANTS)) {
-    await client.query(`GRANT ${privileges} ON public.${table} TO ${user}`);
+  for (const kind of ["TABLES", "FUNCTIONS"]) {
+    await client.query(`REVOKE ALL ON ALL ${kind} IN SCHEMA public, recovery FROM ${user}`);
+  }
+  for (const grant of GRANTS) {
+    await client.query(`GRANT ${grant} TO ${user}`);
   }
 }
 
@@ -57,37 +60,51 @@ async function makeUser(client, { username, password }, database) {
  * @param {(arn: string) => Promise<{username: string, password: string}>} services.readSecret
  * @param {import("./log.mjs").Logger} services.logger
  * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
- * @returns {Promise<{applied: number[], version: number}>} steps applied now, and the last of all
+ * @returns {Promise<{applied: number[], version: number, heartbeat: string}>} steps applied now, the
+ *   last of all, and the schedule of the database's own heartbeat, `absent` without pg_cron
  */
 export async function migrate(environment, { readSecret, logger, createClient = createDriverClient }) {
   const [master, application] = await Promise.all([
     readSecret(environment.masterSecretArn),
     readSecret(environment.applicationSecretArn),
   ]);
-  const client = await createClient({
-    host: environment.databaseWriterEndpoint,
-    port: environment.databasePort,
-    database: environment.databaseName,
-    user: master.username,
-    password: master.password,
-    ssl: await tlsOptions(environment.databaseTls),
-    application_name: "warm-standby-migration",
-    // A new writer may still be starting, and a deployment has time.
-    connectionTimeoutMillis: 30_000,
-    lock_timeout: 20_000,
-    statement_timeout: 60_000,
-  });
-  // Without a listener a connection lost between two statements would end the process.
-  client.on("error", () => logger.warn("migration lost its connection"));
+  const ssl = await tlsOptions(environment.databaseTls);
+
+  async function connect(database) {
+    const client = await createClient({
+      host: environment.databaseWriterEndpoint,
+      port: environment.databasePort,
+      database,
+      user: master.username,
+      password: master.password,
+      ssl,
+      application_name: "warm-standby-migration",
+      // A new writer may still be starting, and a deployment has time.
+      connectionTimeoutMillis: 30_000,
+      lock_timeout: 20_000,
+      statement_timeout: 60_000,
+    });
+    // Without a listener a connection lost between two statements would end the process.
+    client.on("error", () => logger.warn("migration lost its connection"));
+    try {
+      await client.connect();
+    } catch (error) {
+      await client.end();
+      throw error;
+    }
+    return client;
+  }
+
+  const client = await connect(environment.databaseName);
   try {
-    await client.connect();
     await client.query("BEGIN");
     await client.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
     const applied = await applySteps(client);
     await makeUser(client, application, environment.databaseName);
     await client.query("COMMIT");
-    logger.info("schema migrated", { applied });
-    return { applied, version: STEPS.at(-1).version };
+    const heartbeat = await scheduleHeartbeat(connect, client, environment.databaseName);
+    logger.info("schema migrated", { applied, heartbeat });
+    return { applied, version: STEPS.at(-1).version, heartbeat };
   } finally {
     // Ending the connection rolls back whatever was not committed.
     await client.end();

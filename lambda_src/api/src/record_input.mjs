@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { HttpError } from "./errors.mjs";
+import { changedByParsing } from "./json_text.mjs";
 
 /** A load balancer passes at most 1 MB to a function (AWS, "Quotas for your ALBs"). */
 const MAXIMUM_BODY_BYTES = 800 * 1024;
@@ -18,6 +19,8 @@ const MAXIMUM_SEQUENCE = 2n ** 63n - 1n;
 const FIELDS = new Set(["patientId", "type", "data", "attachment"]);
 const ATTACHMENT_FIELDS = new Set(["contentType", "content"]);
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+const LOST_DIGITS = "data holds a number beyond 2^53 or a double's precision: send it as a string, or digits would be lost.";
 
 const refuse = (message) => new HttpError(400, "invalid_request", message);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -44,7 +47,7 @@ function checkData(value, depth) {
     throw refuse("data may not hold NUL characters or half surrogate pairs.");
   }
   if (typeof value === "number" && (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))) {
-    throw refuse("data holds a number beyond 2^53: send it as a string, or digits would be lost.");
+    throw refuse(LOST_DIGITS);
   }
   if (typeof value === "object" && value !== null) {
     for (const [key, member] of Object.entries(value)) {
@@ -64,7 +67,11 @@ function parseAttachment(value) {
     /^[a-z]+\/[a-z0-9.+-]{1,100}$/,
     "attachment.contentType must be a media type such as image/png.",
   );
-  const body = Buffer.from(matching(value.content, BASE64, "attachment.content must be base64."), "base64");
+  const content = matching(value.content, BASE64, "attachment.content must be base64.");
+  const body = Buffer.from(content, "base64");
+  if (body.toString("base64") !== content) {
+    throw refuse("attachment.content must be base64 without bits beyond its last byte.");
+  }
   if (body.length > MAXIMUM_ATTACHMENT_BYTES) {
     throw new HttpError(413, "too_large", `attachment.content may be ${MAXIMUM_ATTACHMENT_BYTES} bytes at most.`);
   }
@@ -72,11 +79,19 @@ function parseAttachment(value) {
 }
 
 function parseJson(body) {
+  let text;
+  let value;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    value = JSON.parse(text);
   } catch {
     throw refuse("The body must be JSON in UTF-8.");
   }
+  const changed = changedByParsing(text);
+  if (changed !== undefined) {
+    throw refuse(changed === "number" ? LOST_DIGITS : "An object holds the same name twice: only one of them would be kept.");
+  }
+  return value;
 }
 
 /**
@@ -92,7 +107,7 @@ function parseJson(body) {
  * @returns {NewRecord}
  * @throws {HttpError} 400, 413 or 415
  */
-export function parseNewRecord({ headers, body }) {
+export function parseNewRecord({ headers, body, isExact }) {
   const idempotencyKey = matching(
     headers["idempotency-key"],
     /^[\w.:-]{1,128}$/,
@@ -103,6 +118,9 @@ export function parseNewRecord({ headers, body }) {
   }
   if (body.length > MAXIMUM_BODY_BYTES) {
     throw new HttpError(413, "too_large", `The body may be ${MAXIMUM_BODY_BYTES} bytes at most.`);
+  }
+  if (!isExact) {
+    throw refuse("The body must be JSON in UTF-8. (U+FFFD itself is taken as the escape \\ufffd.)");
   }
   const input = parseJson(body);
   if (!isObject(input)) {
@@ -132,16 +150,27 @@ export function parseNewRecord({ headers, body }) {
   };
 }
 
+const CURSOR_RULE = "after must be EPOCH.SEQUENCE, as next or cursor gave it.";
+
+/** A cursor of the feed; `0` as well as nothing is its beginning. */
+function parseCursor(text) {
+  if (text === undefined || text === "0") {
+    return undefined;
+  }
+  const [epoch, sequence] = matching(text, /^[1-9]\d{0,14}\.(?:0|[1-9]\d{0,18})$/, CURSOR_RULE).split(".");
+  if (BigInt(sequence) > MAXIMUM_SEQUENCE) {
+    throw refuse(CURSOR_RULE);
+  }
+  return { epoch: Number(epoch), sequence };
+}
+
 /**
  * @param {Map<string, string>} query
- * @returns {{after: string, limit: number}} after: a record's sequence number, 0 for the start
+ * @returns {{after: import("./feed.mjs").Cursor, limit: number}}
  * @throws {HttpError} 400
  */
 export function parsePage(query) {
-  const after = matching(query.get("after") ?? "0", /^\d{1,19}$/, "after must be a record's sequence number.");
-  if (BigInt(after) > MAXIMUM_SEQUENCE) {
-    throw refuse("after must be a record's sequence number.");
-  }
+  const after = parseCursor(query.get("after"));
   const limit = Number(matching(query.get("limit") ?? String(DEFAULT_PAGE), /^\d{1,3}$/, "limit must be a number."));
   if (limit < 1 || limit > MAXIMUM_PAGE) {
     throw refuse(`limit must be from 1 to ${MAXIMUM_PAGE}.`);

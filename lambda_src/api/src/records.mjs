@@ -4,7 +4,9 @@
  * A read that the readers can't answer (away, or the record not replicated yet) asks the writer.
  */
 import { createHash, randomUUID } from "node:crypto";
+import { parseDurability } from "./durability.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";
+import { readPage } from "./feed.mjs";
 import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
 
 /** Detail type of the event that tells of a new record. */
@@ -86,14 +88,16 @@ async function insert(client, record, { id, eventId, region, attachment }) {
 /**
  * @param {object} options
  * @param {ReturnType<typeof import("./database.mjs").createDatabase>} options.database
+ * @param {ReturnType<typeof import("./epochs.mjs").createEpochs>} options.epochs
+ * @param {ReturnType<typeof import("./durability.mjs").createDurability>} options.durability
  * @param {string} options.region
  * @param {string} options.bucketName
  * @param {(object: {bucket: string, key: string, body: Buffer, contentType: string}) => Promise<void>} options.putObject
  * @param {(deadline: number) => Promise<void>} options.afterWrite publishes what was stored; never throws
  */
-export function createRecords({ database, region, bucketName, putObject, afterWrite }) {
+export function createRecords({ database, epochs, durability, region, bucketName, putObject, afterWrite }) {
   /** Before the transaction, so that no record names an object that isn't there. */
-  async function keep({ idempotencyKey, requestHash, attachment }) {
+  async function keep({ idempotencyKey, requestHash, attachment }, isTwoRegion) {
     if (attachment === undefined) {
       return undefined;
     }
@@ -101,10 +105,13 @@ export function createRecords({ database, region, bucketName, putObject, afterWr
     // Repeated requests overwrite their own object, and only that.
     const name = createHash("sha256").update(`${idempotencyKey}\n${requestHash}`).digest("hex");
     const key = `attachments/${name}`;
-    try {
-      await putObject({ bucket: bucketName, key, body, contentType });
-    } catch (error) {
-      throw new UnavailableError("storage_unavailable", "The attachment can't be stored.", error);
+    // Put anew, an object would have to be replicated anew.
+    if (!(isTwoRegion && (await durability.isUnderWay(key)))) {
+      try {
+        await putObject({ bucket: bucketName, key, body, contentType });
+      } catch (error) {
+        throw new UnavailableError("storage_unavailable", "The attachment can't be stored.", error);
+      }
     }
     return { key, contentType, size: body.length, sha256 };
   }
@@ -127,13 +134,26 @@ export function createRecords({ database, region, bucketName, putObject, afterWr
     /** `POST /records` */
     create: async (request) => {
       const record = parseNewRecord(request);
-      const attachment = await keep(record);
+      const isTwoRegion = parseDurability(request.headers);
+      if (isTwoRegion) {
+        durability.check();
+      }
+      // Before the attachment, which is of no use without a writer.
+      database.admit("writer");
+      const attachment = await keep(record, isTwoRegion);
       const identity = { id: randomUUID(), eventId: randomUUID(), region, attachment };
       const { row, replayed } = await database.transaction(request.deadline, (client) =>
         insert(client, record, identity),
       );
-      await afterWrite(request.deadline);
-      const headers = { location: `/records/${row.id}`, ...(replayed && { "idempotency-replayed": "true" }) };
+      const [reached] = await Promise.all([
+        isTwoRegion ? durability.reach(row, request.deadline) : "one-region",
+        afterWrite(request.deadline),
+      ]);
+      const headers = {
+        location: `/records/${row.id}`,
+        durability: reached,
+        ...(replayed && { "idempotency-replayed": "true" }),
+      };
       return { status: 201, headers, body: present(row) };
     },
 
@@ -151,18 +171,22 @@ export function createRecords({ database, region, bucketName, putObject, afterWr
       return { status: 200, body: present(rows[0]) };
     },
 
-    /** `GET /records?after=…&limit=…`, in order of their sequence numbers; fewer when they are large */
+    /** `GET /records?after=EPOCH.SEQUENCE&limit=…`, as the feed gives them out; fewer when they are large */
     list: async ({ query, deadline }) => {
-      const { after, limit } = parsePage(query);
-      const find = (client) =>
-        client.query(`SELECT ${COLUMNS} FROM public.records WHERE sequence > $1 ORDER BY sequence LIMIT $2`, [
-          after,
-          limit,
-        ]);
-      const { rows } = await readLocally(deadline, find, () => true);
+      const page = parsePage(query);
+      const { after, limit } = page;
+      const find = (client) => readPage(client, COLUMNS, page);
+      const { rows, epoch } = await readLocally(deadline, find, ({ isKnown }) => isKnown);
+      epochs.adopt(epoch);
+      if (after !== undefined && after.epoch > epoch) {
+        throw epochs.known() >= after.epoch
+          ? new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.")
+          : new HttpError(400, "invalid_request", "after is of an epoch that never was.");
+      }
       const records = fitting(rows.map(present));
       const isEnd = rows.length < limit && records.length === rows.length;
-      return { status: 200, body: { records, next: isEnd ? null : records.at(-1).sequence } };
+      const cursor = `${epoch}.${records.at(-1)?.sequence ?? after?.sequence ?? 0}`;
+      return { status: 200, body: { records, next: isEnd ? null : cursor, cursor } };
     },
   };
 }

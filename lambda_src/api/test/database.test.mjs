@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import test from "node:test";
 import { createCredentials } from "../src/credentials.mjs";
 import { createDatabase } from "../src/database.mjs";
-import { judge } from "../src/database_faults.mjs";
+import { judge, reasonOf } from "../src/database_faults.mjs";
+import { DemotedError, createEpochs } from "../src/epochs.mjs";
 import { HttpError, UnavailableError } from "../src/errors.mjs";
 import { fakeDatabase, sqlError } from "./support.mjs";
 
@@ -14,7 +16,8 @@ function create(fake, more = {}) {
   let reads = 0;
   const readSecret = async () => ({ username: "api", password: `password-${(reads += 1)}` });
   return createDatabase({
-    endpoints: { writer: "writer.test", reader: "reader.test", cluster: "cluster.test" },
+    endpoints: { writer: "writer.test", reader: "reader.test", cluster: "cluster.test", peerReader: "peer.test" },
+    epochs: createEpochs({ parameters: [], readParameter: () => assert.fail(), logger: silent, now: Date.now }),
     port: 5432,
     name: "app",
     tls: { serverNames: ["cluster.test"] },
@@ -49,6 +52,8 @@ test("a connection is kept, verified by TLS, one for each endpoint, with short t
     ],
   );
   assert.ok(fake.pools[0].options.connectionTimeoutMillis <= 2_000);
+  // Trap 60: a frozen function's session is the server's to end; longer than the schedule's minute.
+  assert.equal(fake.pools[0].options.options, "-c idle_session_timeout=120000");
   assert.deepEqual(fake.released, [false, false, false]);
   await database.close();
   assert.equal(fake.ended, 2);
@@ -76,6 +81,9 @@ test("trap 8: 25006 from a demoted writer drops the connection and the work succ
 
 for (const [what, error] of [
   ["the server shuts down (57P01)", sqlError("57P01")],
+  ["trap 60: the server has ended the idle session (57P05)", sqlError("57P05")],
+  ["trap 60: the server ends the connection for whatever reason (FATAL)", sqlError("XX000", "m", "FATAL")],
+  ["the server panics", sqlError("58030", "m", "PANIC")],
   ["the connection is reset", Object.assign(new Error("read"), { code: "ECONNRESET", syscall: "read" })],
   ["the driver finds it closed", new Error("Connection terminated unexpectedly")],
   ["the server doesn't answer a statement", new Error("Query read timeout")],
@@ -239,6 +247,227 @@ test("a connection lost while idle or in use is told of, and ends nothing", asyn
   assert.deepEqual(told, [["idle database connection lost", "writer"]]);
 });
 
+test("trap 60: too many connections is a lost connection, told at once and not tried again", () => {
+  assert.deepEqual(judge(sqlError("53300")), { drop: true, retry: false, refresh: false, away: true });
+  assert.equal(judge(sqlError("53300", "m", "ERROR")).drop, false);
+});
+
+test("H27: while a dead writer is tried by one request, all others get 503 within 50 ms", async () => {
+  let time = 0;
+  let isDead = true;
+  const fake = failing();
+  const tries = [];
+  fake.onConnect = () => {
+    tries.push(time);
+    return isDead ? new Promise(() => {}) : undefined;
+  };
+  const database = create(fake, { now: () => time });
+  const refused = async () => {
+    const started = performance.now();
+    await assert.rejects(database.run("writer", soon(), query), { code: "writer_unavailable", status: 503 });
+    assert.ok(performance.now() - started < 50);
+  };
+  await assert.rejects(database.run("writer", soon(1_050), query), { code: "writer_unavailable" });
+  assert.equal(tries.length, 1);
+  time = 1_999;
+  await refused();
+  assert.throws(() => database.admit("writer"), { code: "writer_unavailable" });
+  // Another server is not held for dead with it.
+  database.admit("reader");
+  time = 2_000;
+  const trial = assert.rejects(database.run("writer", soon(300), query), { code: "writer_unavailable" });
+  await Promise.all(Array.from({ length: 20 }, refused));
+  assert.equal(tries.length, 2);
+  await trial;
+  await refused();
+  time = 4_000;
+  isDead = false;
+  await database.run("writer", soon(), query);
+  await Promise.all([database.run("writer", soon(), query), database.run("writer", soon(), query)]);
+});
+
+test("H27: work whose time is over says nothing of the server, nor does a connection that had no time to come", async () => {
+  const fake = fakeDatabase(() => new Promise(() => {}));
+  const database = create(fake);
+  await assert.rejects(database.run("writer", soon(1_100), query), { code: "writer_unavailable" });
+  fake.onConnect = () => new Promise(() => {});
+  await assert.rejects(database.run("writer", soon(100), query), { code: "writer_unavailable" });
+  fake.onConnect = async () => {};
+  fake.answer = () => [];
+  await database.run("writer", soon(), query);
+});
+
+test("H27: a trial whose statement never ends keeps the writer dead; one that meets a fault of the work doesn't", async () => {
+  let time = 0;
+  const fake = fakeDatabase(() => new Promise(() => {}));
+  const database = create(fake, { now: () => time });
+  fake.onConnect = () => new Promise(() => {});
+  await assert.rejects(database.run("writer", soon(1_050), query), { code: "writer_unavailable" });
+  fake.onConnect = async () => {};
+  time = 2_000;
+  await assert.rejects(database.run("writer", soon(200), query), { code: "writer_unavailable" });
+  assert.throws(() => database.admit("writer"), { code: "writer_unavailable" });
+  time = 4_000;
+  fake.answer = () => {
+    throw sqlError("22P02");
+  };
+  await assert.rejects(database.run("writer", soon(), query), { code: "22P02" });
+  database.admit("writer");
+});
+
+test("H27: the request that tries a dead writer does so once, and for three seconds", async () => {
+  let time = 0;
+  const fake = failing();
+  fake.onConnect = async () => {
+    throw Object.assign(new Error("connect"), { code: "ECONNREFUSED", syscall: "connect" });
+  };
+  const database = create(fake, { now: () => time });
+  let connections = 0;
+  const connect = fake.onConnect;
+  fake.onConnect = (options) => {
+    connections += 1;
+    return connect(options);
+  };
+  await assert.rejects(database.run("writer", soon(), query), UnavailableError);
+  assert.equal(connections, 2);
+  time = 2_000;
+  await assert.rejects(database.run("writer", soon(), query), UnavailableError);
+  assert.equal(connections, 3);
+  time = 4_000;
+  fake.onConnect = () => new Promise(() => {});
+  const started = Date.now();
+  await assert.rejects(database.run("writer", soon(8_000), query), UnavailableError);
+  assert.ok(Date.now() - started < 4_000);
+});
+
+test("H28: a writer that answers with a fault is tried by every request, and so is one that readiness found alive", async () => {
+  let time = 0;
+  const fake = failing(sqlError("53300"), sqlError("22P02"), sqlError("57P01"), sqlError("57P01"), sqlError("57P01"), sqlError("57P01"));
+  const database = create(fake, { now: () => time });
+  await assert.rejects(database.run("writer", soon(), query), { code: "writer_unavailable" });
+  await assert.rejects(database.run("writer", soon(), query), { code: "22P02" });
+  await assert.rejects(database.run("writer", soon(), query), { code: "writer_unavailable" });
+  // Readiness asks whatever the breaker says; its failure doesn't prolong the pause.
+  time = 1_500;
+  await assert.rejects(database.run("writer", soon(), query, { always: true }), { code: "writer_unavailable" });
+  await assert.rejects(database.run("writer", soon(), query), { code: "writer_unavailable" });
+  await database.run("writer", soon(), query, { always: true });
+  await database.run("writer", soon(), query);
+});
+
+/** Epochs of which this one is known from a parameter. */
+const knowing = (epoch) => {
+  const epochs = createEpochs({ parameters: [], readParameter: () => assert.fail(), logger: silent, now: Date.now });
+  epochs.adopt(epoch);
+  return epochs;
+};
+
+test("H26: nothing is committed on a writer of a smaller epoch than the newest known; its connection is dropped", async () => {
+  const fake = failing();
+  await assert.rejects(create(fake, { epochs: knowing(2) }).transaction(soon(), query), (error) => {
+    assert.deepEqual([error.code, error.status, error.headers["retry-after"]], ["writer_demoted", 503, "5"]);
+    assert.ok(error.cause instanceof DemotedError);
+    return true;
+  });
+  assert.ok(fake.statements.every(({ text }) => text !== "COMMIT"));
+  assert.deepEqual(fake.released, [true, true]);
+});
+
+test("H26: a new connection that leads to the promoted writer commits there", async () => {
+  const fake = failing();
+  const epochs = knowing(2);
+  fake.onConnect = async () => {
+    fake.epoch = fake.released.length === 0 ? "1" : "3";
+  };
+  const database = create(fake, { epochs });
+  await database.transaction(soon(), query);
+  assert.deepEqual(fake.released, [true, false]);
+  // A larger epoch than was known is adopted from the database.
+  assert.equal(epochs.known(), 3);
+  fake.onConnect = async () => {};
+  fake.epoch = "2";
+  await assert.rejects(database.transaction(soon(), query), { code: "writer_demoted" });
+});
+
+test("H26: an epoch that is read while the work is done counts before its commit", async () => {
+  const fake = failing();
+  let answer;
+  const readParameter = () => new Promise((resolve) => (answer = resolve));
+  const epochs = createEpochs({ parameters: [{ name: "/epoch" }], readParameter, logger: silent, now: Date.now });
+  const work = async (client) => {
+    answer("2");
+    return query(client);
+  };
+  await assert.rejects(create(fake, { epochs }).transaction(soon(), work), { code: "writer_demoted" });
+});
+
+test("a schema without epochs rolls back what had begun", async () => {
+  const fake = failing();
+  fake.onTransaction = async (text) => {
+    if (text === "BEGIN") {
+      throw sqlError("42P01");
+    }
+  };
+  await assert.rejects(create(fake).transaction(soon(), query), { code: "writer_unavailable" });
+  assert.deepEqual(fake.statements.map(({ text }) => text), ["BEGIN", "ROLLBACK"]);
+});
+
+for (const [reason, error] of [
+  ["unreachable", Object.assign(new Error("connect"), { code: "ECONNREFUSED", syscall: "connect" })],
+  ["unreachable", Object.assign(new Error("x"), { code: "EPIPE" })],
+  ["unreachable", new Error("Connection terminated unexpectedly")],
+  ["unreachable", new Error("Query read timeout")],
+  ["unreachable", sqlError("57P01")],
+  ["unreachable", sqlError("57P02")],
+  ["unreachable", sqlError("57P03")],
+  ["unreachable", new UnavailableError("writer_unavailable", "m", sqlError("57P03"))],
+  ["read_only", sqlError("25006")],
+  ["demoted", new UnavailableError("writer_demoted", "m", new DemotedError(1, 2))],
+  ["credentials_refused", sqlError("28P01")],
+  ["credentials_refused", sqlError("28000")],
+  ["credentials_refused", sqlError("42501")],
+  ["credentials_unreadable", new UnavailableError("credentials_unavailable", "m", new Error("timeout"))],
+  ["connections_exhausted", sqlError("53300")],
+  ["schema_missing", sqlError("42P01")],
+  ["schema_missing", sqlError("3D000")],
+  ["schema_missing", sqlError("3F000")],
+  ["schema_missing", sqlError("42703")],
+  ["schema_missing", sqlError("42883")],
+  ["tls_refused", Object.assign(new Error("x"), { code: "SELF_SIGNED_CERT_IN_CHAIN" })],
+  ["tls_refused", new Error("The server does not support SSL connections")],
+  ["name_unresolved", Object.assign(new Error("getaddrinfo"), { code: "ENOTFOUND", syscall: "getaddrinfo" })],
+  ["failed", sqlError("57014")],
+  ["failed", sqlError("08006")],
+  ["failed", new TypeError("x is not a function")],
+  ["failed", undefined],
+]) {
+  test(`H7, H28: ${error?.cause?.code ?? error?.code ?? error?.message} is ${reason}, and no other word`, () => {
+    assert.equal(reasonOf(error), reason);
+  });
+}
+
+test("trap 62: a database that accepts and never answers is given up within the deadline, then refused at once", async () => {
+  const sockets = [];
+  const hung = createServer((socket) => sockets.push(socket));
+  await new Promise((resolve) => hung.listen(0, "127.0.0.1", resolve));
+  const database = create(failing(), {
+    endpoints: { writer: "127.0.0.1", reader: "", cluster: "", peerReader: "" },
+    port: hung.address().port,
+    createPool: undefined,
+  });
+  const started = Date.now();
+  await assert.rejects(database.run("writer", soon(10_000), query), { code: "writer_unavailable", status: 503 });
+  const elapsed = Date.now() - started;
+  assert.ok(elapsed < 5_500, `${elapsed} ms`);
+  assert.equal(sockets.length, 2);
+  const again = performance.now();
+  await assert.rejects(database.run("writer", soon(10_000), query), { code: "writer_unavailable" });
+  assert.ok(performance.now() - again < 50);
+  await database.close();
+  sockets.forEach((socket) => socket.destroy());
+  hung.close();
+});
+
 test("the readiness check's connection to the cluster is closed after use, whatever came of it", async () => {
   const fake = failing(sqlError("40001"));
   await create(fake).run("cluster", soon(), query);
@@ -247,7 +476,7 @@ test("the readiness check's connection to the cluster is closed after use, whate
 
 test("the real driver's refused connection is 503", async () => {
   const database = create(failing(), {
-    endpoints: { writer: "127.0.0.1", reader: "", cluster: "" },
+    endpoints: { writer: "127.0.0.1", reader: "", cluster: "", peerReader: "" },
     port: 1,
     createPool: undefined,
   });

@@ -147,6 +147,12 @@ test("absent variables have defaults, so that /health works in any environment",
   assert.equal(environment.databasePort, 5432);
   assert.equal(environment.eventSource, "warm-standby.app");
   assert.equal(environment.failoverSwitchParameter, undefined);
+  assert.equal(environment.databasePeerClusterEndpoint, undefined);
+});
+
+test("the other region's cluster is the name of a certificate that isn't this region's", () => {
+  const environment = readEnvironment({ DATABASE_CLUSTER_ENDPOINT: "east", DATABASE_SERVER_NAMES: "east,west" });
+  assert.equal(environment.databasePeerClusterEndpoint, "west");
 });
 
 const text = fc.string({ unit: "binary", maxLength: 40 });
@@ -175,9 +181,13 @@ const anyEvent = fc.record(
 
 test("10,000 fuzzed load balancer events: always a valid response, never a 500", async () => {
   const createdAt = new Date(0);
-  const database = fakeDatabase((statement) =>
-    /INSERT INTO public.records/.test(statement) ? [{ id: "a", created_at: createdAt }] : [],
-  );
+  const answers = [
+    [/INSERT INTO public.records/, { id: "a", created_at: createdAt }],
+    [/recovery.epochs/, { epoch: "1", known: true, resume: "0" }],
+    [/AS standby, epoch/, { standby: false, epoch: "1", records: "records" }],
+    [/AS age/, { age: 0 }],
+  ];
+  const database = fakeDatabase((statement) => answers.flatMap(([pattern, row]) => (pattern.test(statement) ? [row] : [])));
   const { application } = fakeApplication({ database, variables: { LOG_LEVEL: "error" } });
   const seen = new Set();
   await fc.assert(
@@ -208,7 +218,7 @@ test("every status has the reason that HTTP gives it, and every status in the so
   }
   const sources = new URL("../src/", import.meta.url);
   const text = readdirSync(sources).filter((name) => name.endsWith(".mjs")).map((name) => readFileSync(new URL(name, sources), "utf8")).join("\n");
-  const used = [...text.matchAll(/(?:HttpError\(|status: |\? |: )([2345]\d\d)\b/g)].map(([, status]) => status);
+  const used = [...text.matchAll(/(?:HttpError\(\s*|status: |\? |: )([2345]\d\d)\b/g)].map(([, status]) => status);
   assert.ok(used.length >= 10);
   assert.deepEqual(used.filter((status) => !(status in REASONS)), []);
 });

@@ -11,7 +11,7 @@ import { scramVerifier } from "../src/scram.mjs";
 import { fakeApplication } from "./support.mjs";
 
 /** A client of a database that has these schema versions and knows, or doesn't, the user. */
-function fakeClient({ versions = [], userExists = false, fail } = {}) {
+function fakeClient({ versions = [], userExists = false, fail, cron } = {}) {
   const statements = [];
   const client = Object.assign(new EventEmitter(), {
     ended: 0,
@@ -26,6 +26,9 @@ function fakeClient({ versions = [], userExists = false, fail } = {}) {
       statements.push(text);
       if (fail?.test(text)) {
         throw new Error("refused");
+      }
+      if (text.includes("pg_available_extensions")) {
+        return { rows: cron ? [cron] : [] };
       }
       if (text.startsWith("SELECT version")) {
         return { rows: versions.map((version) => ({ version })) };
@@ -51,30 +54,69 @@ async function run(client, variables) {
 test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
-  assert.deepEqual(result, { applied: [1], version: 1 });
+  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent" });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
   assert.equal(options.ssl.rejectUnauthorized, true);
   const { statements } = client;
   assert.equal(statements[0], "BEGIN");
   assert.match(statements[1], /pg_advisory_xact_lock/);
-  assert.equal(statements.at(-1), "COMMIT");
-  assert.ok(STEPS[0].statements.every((statement) => statements.includes(statement)));
+  assert.equal(statements.at(-2), "COMMIT");
+  assert.match(statements.at(-1), /pg_available_extensions/);
+  assert.ok(STEPS.every((step) => step.statements.every((statement) => statements.includes(statement))));
   assert.ok(statements.includes('CREATE ROLE "api""user" LOGIN'));
-  const revoked = statements.indexOf('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM "api""user"');
+  const revoked = statements.indexOf('REVOKE ALL ON ALL TABLES IN SCHEMA public, recovery FROM "api""user"');
+  assert.equal(statements[revoked + 1], 'REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public, recovery FROM "api""user"');
   assert.ok(revoked > 0);
-  for (const [table, privileges] of Object.entries(GRANTS)) {
-    assert.ok(statements.indexOf(`GRANT ${privileges} ON public.${table} TO "api""user"`) > revoked);
-  }
+  const granted = statements.filter((statement) => statement.startsWith("GRANT ") && statements.indexOf(statement) > revoked);
+  assert.deepEqual(granted, GRANTS.map((grant) => `GRANT ${grant} TO "api""user"`));
   assert.doesNotMatch(JSON.stringify([statements, lines]), /secret-word/);
   assert.equal(client.ended, 1);
 });
 
 test("a repeated migration applies nothing and makes no user", async () => {
-  const client = fakeClient({ versions: [1], userExists: true });
+  const client = fakeClient({ versions: [1, 2], userExists: true });
   const { result } = await run(client);
-  assert.deepEqual(result, { applied: [], version: 1 });
-  assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|TABLE public)/.test(text)));
+  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent" });
+  assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|SCHEMA|TABLE public)|ALTER TABLE/.test(text)));
+});
+
+test("a migration of the first schema applies the second step alone", async () => {
+  const { result } = await run(fakeClient({ versions: [1], userExists: true }));
+  assert.deepEqual(result.applied, [2]);
+});
+
+for (const [version, schedule] of [
+  ["1.6", "10 seconds"],
+  ["1.5", "10 seconds"],
+  ["2.0", "10 seconds"],
+  ["1.4", "* * * * *"],
+  ["0.9", "* * * * *"],
+]) {
+  test(`with pg_cron ${version} the database beats by itself, "${schedule}", in the database that pg_cron lives in`, async () => {
+    const client = fakeClient({ versions: [1, 2], userExists: true, cron: { version, home: "postgres" } });
+    const seen = [];
+    const query = client.query;
+    client.query = (text, values) => {
+      seen.push([text, values]);
+      return query(text, values);
+    };
+    const { result, options } = await run(client);
+    assert.equal(result.heartbeat, schedule);
+    assert.deepEqual([options.database, options.user, client.ended], ["postgres", "master", 2]);
+    const [create, beat, purge] = seen.slice(-3);
+    assert.equal(create[0], "CREATE EXTENSION IF NOT EXISTS pg_cron");
+    assert.deepEqual([beat[1][0], beat[1][1], beat[1][3]], ["warm-standby-heartbeat", schedule, "app"]);
+    assert.match(beat[1][2], /INSERT INTO public.heartbeats \(source\) VALUES \('database'\)\s+ON CONFLICT/);
+    assert.match(purge[1][2], /DELETE FROM cron.job_run_details/);
+  });
+}
+
+test("a pg_cron that is there and refuses fails the migration, after its schema, and ends both connections", async () => {
+  const client = fakeClient({ fail: /CREATE EXTENSION/, cron: { version: "1.6", home: "postgres" } });
+  await assert.rejects(run(client), /refused/);
+  assert.ok(client.statements.includes("COMMIT"));
+  assert.equal(client.ended, 2);
 });
 
 test("a failing migration commits nothing, ends its connection and fails", async () => {

@@ -18,10 +18,16 @@ export const VARIABLES = {
   LOG_LEVEL: "debug",
 };
 
+/** SQLSTATEs with which PostgreSQL ends the connection. */
+const FATAL = /^(57P0[1235]|25P03|28|53300|3D000)/;
+
 /** An error as the server answers it: SQLSTATE and severity. */
-export function sqlError(code, message = "a value that must not be told") {
-  return Object.assign(new Error(message), { name: "error", code, severity: "ERROR" });
+export function sqlError(code, message = "a value that must not be told", severity = FATAL.test(code) ? "FATAL" : "ERROR") {
+  return Object.assign(new Error(message), { name: "error", code, severity });
 }
+
+/** How every transaction begins: one message that also brings the writer's epoch. */
+const BEGIN = "BEGIN; SELECT epoch FROM recovery.epoch";
 
 /**
  * A pool that opens FakeClients. `answer(text, values, client)` gives rows, or throws; it sees
@@ -38,8 +44,13 @@ export class FakePool extends EventEmitter {
     await this.database.onConnect(this.options);
     const client = new EventEmitter();
     client.query = async (text, values) => {
+      if (text === BEGIN) {
+        this.database.statements.push({ host: this.options.host, text: "BEGIN" });
+        await this.database.onTransaction("BEGIN");
+        return [{ rows: [] }, { rows: [{ epoch: this.database.epoch }] }];
+      }
       this.database.statements.push({ host: this.options.host, text, values });
-      if (/^(BEGIN|COMMIT|ROLLBACK)$/.test(text)) {
+      if (/^(COMMIT|ROLLBACK)$/.test(text)) {
         await this.database.onTransaction(text);
         return { rows: [], rowCount: 0 };
       }
@@ -62,6 +73,8 @@ export class FakePool extends EventEmitter {
 export function fakeDatabase(answer = () => []) {
   const database = {
     answer,
+    // As the driver gives a bigint.
+    epoch: "1",
     onConnect: async () => {},
     onTransaction: async () => {},
     statements: [],

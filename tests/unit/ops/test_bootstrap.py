@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ops import bootstrap
-from ops.bootstrap import BootstrapError
+from ops.bootstrap import BootstrapError, Progress
 
 ROOT = Path(bootstrap.__file__).resolve().parent.parent
 
@@ -21,7 +21,11 @@ ROOT = Path(bootstrap.__file__).resolve().parent.parent
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A repository with requirements and nothing else."""
-    (tmp_path / "requirements.txt").write_text("rich==15.0.0\ninvoke==3.0.3\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# everything pinned\nrich==15.0.0 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\n"
+        "invoke==3.0.3\n\n# [check] what lint and test need\nruff==1  # a linter\n"
+        "\n# [audit] more\naudit==1\n"
+    )
     return tmp_path
 
 
@@ -57,6 +61,34 @@ def test_the_environment_is_made_once(root: Path, pip: list[str]) -> None:
     assert pip == ["venv", "pip", "pip"]
     packages = root / ".venv/lib/python3.11/site-packages"
     assert (packages / "warm_standby.pth").read_text() == f"{root}\n"
+
+
+def test_requirements_have_groups(root: Path) -> None:
+    """Issue 14: what comes before the first group's line is what every command needs."""
+    assert bootstrap.groups_of((root / "requirements.txt").read_text()) == {
+        "run": ["rich==15.0.0 --hash=sha256:1 --hash=sha256:2", "invoke==3.0.3"],
+        "check": ["ruff==1"],
+        "audit": ["audit==1"],
+    }
+
+
+def test_a_command_installs_no_more_than_it_needs(root: Path, pip: list[str]) -> None:
+    """Issue 14: linters and test runner come when lint or test first run, once, held together
+    with what is there already."""
+    bootstrap.ensure(root)
+    assert (root / ".venv/requirements-run.txt").read_text().split() == [
+        "rich==15.0.0", "--hash=sha256:1", "--hash=sha256:2", "invoke==3.0.3",
+    ]  # fmt: skip
+    for _ in range(2):
+        bootstrap.ensure(root, bootstrap.CHECK)
+    assert pip == ["venv", "pip", "pip"]
+    pins = (root / ".venv/requirements-check.txt").read_text().splitlines()
+    assert [pin.partition("=")[0] for pin in pins] == ["rich", "invoke", "ruff"]
+    bootstrap.ensure(root)
+    assert pip == ["venv", "pip", "pip"]
+    (root / "requirements.txt").write_text("rich==15.0.1\n# [check]\n")
+    bootstrap.ensure(root, bootstrap.CHECK)
+    assert bootstrap.read_stamp(root / ".venv") != bootstrap.stamp_of(root)
 
 
 def test_an_interrupted_installation_is_taken_up_again(
@@ -125,7 +157,17 @@ def test_a_lock_left_by_a_killed_start_is_no_lock(root: Path, pip: list[str]) ->
     [
         ("OSError: [Errno 28] No space left on device", "no space left for"),
         ("NewConnectionError: Temporary failure in name resolution\nERROR: no", "can't be reached"),
-        ("ERROR: one\nERROR: No matching distribution", "pip failed: No matching distribution"),
+        ("ERROR: one\nERROR: two", "pip failed: two"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM\n    rich==15.0.0 from x (y):\n",
+            "rich==15.0.0 isn't the file that requirements.txt pins",
+        ),
+        ("ERROR: Hashes are required in --require-hashes mode, but", "run ./inv pins.write"),
+        (
+            "ERROR: Could not find\nERROR: No matching distribution found for wrapt==2.5.2",
+            "there is no wheel of wrapt==2.5.2 for Python 3.",
+        ),
+        ("ERROR: Double requirement given", "pip failed: Double requirement given"),
         ("", "pip failed: no output"),
         ("Killed", "pip failed: Killed"),
     ],
@@ -163,18 +205,48 @@ def test_a_place_that_can_t_be_written_is_one_line(
         bootstrap.ensure(root)
 
 
-def test_pip_s_progress_is_counted() -> None:
-    """First light: a minute of silence would look like a hang."""
-    lines = ["Collecting rich==15.0.0", "  Downloading rich", "Requirement already satisfied: x"]
-    lines.append("Installing collected packages: a, b")
-    shown = list(bootstrap.progress(lines, 2, True))
-    assert shown == [
-        "\r\033[K  1 of 2: rich",
-        "\r\033[K  2 of 2: x",
-        "\r\033[K  unpacking 2 packages",
-        "\r\033[K",
-    ]
-    assert list(bootstrap.progress(lines, 2, False)) == ["  unpacking 2 packages\n"]
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pip_s_progress_moves() -> None:
+    """Issue 14: a minute of silence would look like a hang. What is downloaded and what is
+    unpacked is counted and named, and how long the present one takes is shown."""
+    clock, unpacked = Clock(), [3]
+    shown = Progress(2, True, lambda: unpacked[0], clock)
+    assert shown.tick() == ""
+    assert shown.line("Collecting rich==15.0.0") == "\r\033[K  1 of 2: rich"
+    assert shown.line("  Downloading rich") == ""
+    clock.now = 2.4
+    assert shown.tick() == "\r\033[K  1 of 2: rich (2 s)"
+    assert shown.line("Requirement already satisfied: x") == "\r\033[K  2 of 2: x"
+    assert shown.line("Collecting y") == "\r\033[K  2 of 2: y"
+    assert shown.line("Installing collected packages: a, b") == "\r\033[K  unpacking 1 of 2: a"
+    clock.now = 8.0
+    unpacked[0] = 4
+    assert shown.tick() == "\r\033[K  unpacking 2 of 2: b"
+    unpacked[0] = 9
+    assert shown.tick() == "\r\033[K  unpacking 2 of 2: b"
+    unpacked[0] = 2  # pip takes an older version out first
+    assert shown.tick() == "\r\033[K  unpacking 1 of 2: a"
+    assert shown.end() == "\r\033[K"
+
+
+def test_progress_in_a_log_is_a_line_now_and_then() -> None:
+    """Issue 14: where no terminal renews the line, one every ten seconds is enough."""
+    clock = Clock()
+    shown = Progress(2, False, lambda: 0, clock)
+    assert shown.line("Collecting a") == "  1 of 2: a\n"
+    clock.now = 9.0
+    assert shown.line("Collecting b") == ""
+    clock.now = 10.0
+    assert shown.tick() == "  2 of 2: b (1 s)\n"
+    assert shown.end() == ""
 
 
 def test_pip_is_asked_for_the_requirements_and_its_failure_is_raised(
@@ -185,8 +257,17 @@ def test_pip_is_asked_for_the_requirements_and_its_failure_is_raised(
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "Installing collected packages: $*"\n')
     python.chmod(0o755)
+    monkeypatch.setattr(bootstrap, "_POLL_SECONDS", 0.05)
+    python.write_text('#!/bin/sh\nsleep 0.3\necho "Installing collected packages: $*"\n')
     bootstrap._pip(root / ".venv", root / "requirements.txt", 2)
-    assert "unpacking 1 packages" in capsys.readouterr().err
+    # Nothing is compiled ahead, nothing is built: what has no wheel here fails at once.
+    shown = capsys.readouterr().err
+    assert "unpacking 1 of 1: -m pip install --no-input --no-compile --only-binary :all:" in shown
+    record = root / ".venv/lib/python3.11/site-packages/rich-15.0.0.dist-info/RECORD"
+    record.parent.mkdir(parents=True)
+    assert bootstrap._unpacked(root / ".venv") == 0
+    record.touch()
+    assert bootstrap._unpacked(root / ".venv") == 1
     python.write_text("#!/bin/sh\necho 'ERROR: no such package'\nexit 1\n")
     with pytest.raises(BootstrapError, match="no such package"):
         bootstrap._pip(root / ".venv", root / "requirements.txt", 2)

@@ -220,6 +220,8 @@ def run_program(
         mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
     ):
         _in_fresh_context(run)
+    # In which order threads registered them depends on the Python; no test may.
+    deployment.resources.sort(key=lambda resource: resource.urn)
     return deployment
 
 

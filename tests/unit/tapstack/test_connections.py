@@ -93,8 +93,9 @@ def test_the_alarm_begins_at_four_fifths() -> None:
 
 
 def test_a_peak_that_fits_is_accepted() -> None:
-    """R2.4: no reserved concurrency, so the arithmetic is the only guard."""
-    settings = Settings.of("dev", {**BASE, "app:expectedConcurrency": "1596"})
+    """R2.4, trap 60: no reserved concurrency, so the arithmetic is the only guard; a function holds
+    two connections, to writer and readers, which one instance may both be."""
+    settings = Settings.of("dev", {**BASE, "app:expectedConcurrency": "798"})
     check_connections(settings.app, settings.data)
 
 
@@ -102,10 +103,10 @@ def test_a_peak_that_does_not_fit_is_refused() -> None:
     """R2.4: one line with both keys and both numbers."""
     with pytest.raises(
         SettingsError,
-        match=r"app:expectedConcurrency 1597 needs 1597 connections, db\.r6g\.large leaves 1596 "
+        match=r"app:expectedConcurrency 799 needs 1598 connections, db\.r6g\.large leaves 1596 "
         r"of its 1802 to the application; choose a larger data:instanceClass",
     ):
-        Settings.of("dev", {**BASE, "app:expectedConcurrency": "1597"})
+        Settings.of("dev", {**BASE, "app:expectedConcurrency": "799"})
 
 
 def test_a_serverless_peak_that_does_not_fit_names_the_capacity() -> None:
@@ -115,7 +116,7 @@ def test_a_serverless_peak_that_does_not_fit_names_the_capacity() -> None:
         "data:instanceClass": "db.serverless",
         "data:minCapacity": "1",
         "data:maxCapacity": "1",
-        "app:expectedConcurrency": "146",
+        "app:expectedConcurrency": "73",
     }
     with pytest.raises(SettingsError, match=r"1 ACU leaves 145 of its 189"):
         Settings.of("dev", config)

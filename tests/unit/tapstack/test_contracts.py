@@ -1,6 +1,7 @@
 """Contracts between the layers."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import pulumi
@@ -9,14 +10,17 @@ from harness import program, run_program, sample_outputs
 
 from tapstack.contracts import (
     LAYERS,
+    AppOutputs,
     DataOutputs,
     NetworkOutputs,
+    RegionalApp,
     RegionalNetwork,
     check,
     field_paths,
     undeployed,
 )
 from tapstack.errors import ContractError
+from tapstack.pair import Pair
 
 
 def network_outputs() -> dict[str, Any]:
@@ -30,6 +34,16 @@ def test_the_order_of_the_layers() -> None:
     assert order == ["network", "data", "app", "global"]
     for layer in LAYERS.values():
         assert all(order.index(upstream) < order.index(layer.name) for upstream in layer.reads)
+
+
+def test_a_contract_holds_both_regions_as_a_pair() -> None:
+    """N4: the primary's part is the primary's, wherever both are looked at together."""
+    app = AppOutputs(primary=_app("east"), secondary=_app("west"))
+    assert app.both == Pair(app.primary, app.secondary)
+
+
+def _app(name: str) -> RegionalApp:
+    return RegionalApp(*([name] * len(dataclasses.fields(RegionalApp))))
 
 
 def test_a_missing_field_names_producer_field_and_repair() -> None:

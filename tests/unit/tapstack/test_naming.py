@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapstack.errors import NameTooLongError, SettingsError
-from tapstack.naming import RULES, alias_of, log_group_of, parameter_path, physical_name
+from tapstack.naming import (
+    RULES,
+    alias_of,
+    failover_switch_parameter,
+    log_group_of,
+    parameter_path,
+    physical_name,
+)
 
 suffixes = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 purposes = st.sampled_from(["", "app", "private-a", "default"])
@@ -69,6 +76,9 @@ def test_characters_that_a_service_refuses_are_refused_here() -> None:
 def test_forms_that_aws_dictates() -> None:
     """R9.1: parameter paths, log groups of functions and aliases have AWS's form."""
     assert parameter_path("us-west-2", "lab", "local", "failover-switch") == (
+        "/warm-standby/us-west-2/lab/local/failover-switch"
+    )
+    assert failover_switch_parameter("us-west-2", "lab") == (
         "/warm-standby/us-west-2/lab/local/failover-switch"
     )
     assert log_group_of("function-api-us-east-1-lab") == "/aws/lambda/function-api-us-east-1-lab"

@@ -4,7 +4,6 @@ import json
 
 from harness import Deployment, program, run_program
 
-from tapstack.pair import Pair
 from tapstack.regions import EMULATED_SERVICES
 
 
@@ -14,14 +13,6 @@ def providers(deployment: Deployment) -> dict[str, dict[str, object]]:
         provider.inputs["region"]: provider.inputs
         for provider in deployment.created("pulumi:providers:aws")
     }
-
-
-def test_a_pair_goes_primary_first() -> None:
-    """The primary is made first everywhere; swapping gives each region its peer."""
-    pair = Pair("east", "west")
-    assert list(pair) == ["east", "west"]
-    assert list(pair.swapped()) == ["west", "east"]
-    assert pair.map(len) == Pair(4, 4)
 
 
 def test_the_lab_calls_one_address_for_every_service() -> None:

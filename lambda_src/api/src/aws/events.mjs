@@ -1,7 +1,8 @@
 import { DescribeEventBusCommand, EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
-import { CLIENT_OPTIONS, within } from "./options.mjs";
+import { clientOptions, within } from "./options.mjs";
 
-const client = new EventBridgeClient(CLIENT_OPTIONS);
+const client = new EventBridgeClient(clientOptions(1_000));
+const send = (command) => within(2_300, (options) => client.send(command, options));
 
 /**
  * @param {object[]} entries at most 10 (the limit of PutEvents)
@@ -9,11 +10,11 @@ const client = new EventBridgeClient(CLIENT_OPTIONS);
  *   PutEvents answers 200 even when it refused some
  */
 export async function putEvents(entries) {
-  const answer = await client.send(new PutEventsCommand({ Entries: entries }), within(1_500));
+  const answer = await send(new PutEventsCommand({ Entries: entries }));
   return answer.Entries.map((entry) => entry.ErrorCode);
 }
 
 /** @param {string} name @returns {Promise<void>} when the bus exists and answers */
 export async function describeEventBus(name) {
-  await client.send(new DescribeEventBusCommand({ Name: name }), within(1_500));
+  await send(new DescribeEventBusCommand({ Name: name }));
 }

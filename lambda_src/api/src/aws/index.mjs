@@ -4,8 +4,10 @@
  */
 export const aws = Object.freeze({
   readSecret: async (arn) => (await import("./secrets.mjs")).readSecret(arn),
-  readParameter: async (name) => (await import("./parameters.mjs")).readParameter(name),
+  readSecretText: async (arn) => (await import("./secrets.mjs")).readSecretText(arn),
+  readParameter: async (name, region) => (await import("./parameters.mjs")).readParameter(name, region),
   putEvents: async (entries) => (await import("./events.mjs")).putEvents(entries),
   describeEventBus: async (name) => (await import("./events.mjs")).describeEventBus(name),
   putObject: async (object) => (await import("./objects.mjs")).putObject(object),
+  replicationStatus: async (object) => (await import("./objects.mjs")).replicationStatus(object),
 });

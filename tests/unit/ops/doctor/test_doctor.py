@@ -50,7 +50,8 @@ def states(findings: Iterator[Finding] | list[Finding]) -> dict[str, State]:
 def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A workspace with one pinned package, and both stack files."""
     (tmp_path / "requirements.txt").write_text(
-        "# a comment\n\ninvoke>=1\nabsent-anywhere==1 ; python_version < '3'\n"
+        "# a comment\n\ninvoke>=1 \\\n    --hash=sha256:0\n"
+        "absent-anywhere==1 ; python_version < '3'\n\n# [check] installed later\nabsent-too==1\n"
     )
     (tmp_path / "Pulumi.lab.yaml").write_text(LAB)
     (tmp_path / "Pulumi.dev.yaml").write_text(DEV)
@@ -81,9 +82,10 @@ def test_no_node_and_no_disk(space: Workspace, monkeypatch: pytest.MonkeyPatch) 
         raise OperatorError("none is on PATH")
 
     monkeypatch.setattr(node, "ensure", refuse)
+    monkeypatch.setattr(node, "npm", refuse)
     monkeypatch.setattr(doctor_machine, "LEAST_FREE_BYTES", 1 << 60)
     found = states(doctor_machine.examine(space))
-    assert (found["Node.js"], found["disk"]) == (State.MISSING, State.MISSING)
+    assert [found[what] for what in ("Node.js", "npm", "disk")] == [State.MISSING] * 3
 
 
 def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

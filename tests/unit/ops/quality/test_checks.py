@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from invoke.context import MockContext
+from invoke.context import Context, MockContext
 from invoke.runners import Result as Answer
 
 from ops.errors import ExitCode, OperatorError
@@ -23,6 +23,7 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     space = Workspace(tmp_path, tmp_path)
     monkeypatch.setattr(checks.workspace, "find", lambda: space)
     monkeypatch.setattr(checks.node, "ensure", lambda: "v20.0.0")
+    monkeypatch.setattr(checks.node, "npm", lambda: "npm")
     directory = tmp_path / "lambda_src/api"
     (directory / "node_modules").mkdir(parents=True)
     (directory / "package-lock.json").touch()
@@ -71,15 +72,27 @@ def test_lint_runs_every_checker_and_names_those_that_found_something(functions:
     checks.lint(Commands())
 
 
-def test_packages_of_the_functions_are_installed_when_their_lock_changed(functions: Path) -> None:
+def test_packages_of_the_functions_are_installed_when_their_lock_changed(
+    functions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A fresh clone lints and tests the functions without a step of its own."""
     (functions / "node_modules/.package-lock.json").unlink()
     commands = Commands()
     checks.lint(commands)
     assert f"npm ci --no-audit --no-fund --prefix {functions}" in commands.commands
-    with pytest.raises(OperatorError, match="npm couldn't install") as caught:
-        checks.lint(Commands({"npm ci": (1, "")}))
-    assert caught.value.code is ExitCode.ENVIRONMENT
+    said = "npm error code ENOTFOUND\nnpm error a log lies there\n"
+    with pytest.raises(
+        OperatorError, match=r"install .*\(npm error code ENOTFOUND\): check"
+    ) as fault:
+        checks.lint(Commands({"npm ci": (1, said)}))
+    assert fault.value.code is ExitCode.ENVIRONMENT
+    # A fault that isn't the network's doesn't send anyone there.
+    with pytest.raises(OperatorError, match=r"\(npm error code EACCES\): run again"):
+        checks.lint(Commands({"npm ci": (1, "npm error code EACCES\n")}))
+    # Nobody answers on a dry run.
+    monkeypatch.setattr(Commands, "run", lambda *_given, **_options: None)
+    with pytest.raises(OperatorError, match=r"\(no message\): run again"):
+        checks.lint(Commands())
 
 
 def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
@@ -175,3 +188,46 @@ def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
     (tmp_path / "odd.xml").write_text("odd")
     assert checks._junit(tmp_path / "odd.xml") == (0, 0)
     assert checks._count("nothing", "pass") == 0
+
+
+def test_the_quick_tests_run_alone_without_coverage(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a commit: what takes a second or more is left out, and so is coverage."""
+    commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=False, integration=False, match="", quick=True)
+    assert len(commands.commands) == 2
+    assert "tests/unit -n 2 -m 'not slow'" in commands.commands[0]
+    assert "--cov" not in commands.commands[0]
+    assert capsys.readouterr().out.splitlines()[-1] == "22 passed, 0 failed"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_run_says_at_its_start_how_long_the_last_one_took(
+    functions: Path, capsys: pytest.CaptureFixture[str], quick: bool
+) -> None:
+    """A person decides at the start whether to wait."""
+    for expected in ("the first run here", "the last run took 0 min 0 s"):
+        commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+        object.__setattr__(commands, "passed", 1)
+        checks.test(commands, unit=False, integration=False, match="", quick=quick)
+        assert capsys.readouterr().out.splitlines()[0].startswith(expected)
+
+
+def test_ctrl_c_ends_the_run_and_not_only_the_command() -> None:
+    """invoke passes Ctrl-C on to the running command; the next one must not start."""
+
+    class Interrupted(checks.Interruptible):
+        waited = False
+
+        def wait(self) -> None:
+            if not self.waited:
+                self.waited = True
+                raise KeyboardInterrupt
+            super().wait()
+
+    context = Context()
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(context).run("sleep 0.1", in_stream=False)
+    assert checks.Interruptible(context).run("true", in_stream=False).exited == 0

@@ -1,0 +1,77 @@
+/**
+ * The newest epoch that this region knows of: it grows by one with each change of the writer, and
+ * stands in the database, and in a parameter of each region.
+ *
+ * A database with a smaller one is a volume that was demoted: its write would be acknowledged and
+ * lost (docs/hazards.md H26). Reads of the parameters go beside the work and are waited for only
+ * before a commit, and not for long: a lost region must not stop the other.
+ */
+const FRESH_MILLISECONDS = 5_000;
+const LONGEST_WAIT_MILLISECONDS = 500;
+
+/** The writer that answered is of an older epoch than one that is known: it was demoted. */
+export class DemotedError extends Error {
+  /** @param {number} epoch of the database that answered @param {number} known */
+  constructor(epoch, known) {
+    super(`the writer is of epoch ${epoch}, the newest known is ${known}`);
+    this.name = "DemotedError";
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {{name: string, region?: string}[]} options.parameters each region's; those that aren't
+ *   configured are left out
+ * @param {(name: string, region?: string) => Promise<string>} options.readParameter
+ * @param {import("./log.mjs").Logger} options.logger
+ * @param {() => number} options.now milliseconds
+ */
+export function createEpochs({ parameters, readParameter, logger, now }) {
+  let known = 0;
+  const sources = parameters.map((parameter) => ({ ...parameter, askedAt: -Infinity, reading: undefined }));
+
+  const adopt = (epoch) => {
+    known = Math.max(known, epoch);
+  };
+
+  async function read({ name, region }) {
+    try {
+      const text = await readParameter(name, region);
+      if (!/^\d{1,15}$/.test(text)) {
+        throw Object.assign(new Error("no epoch"), { name: "MalformedEpoch" });
+      }
+      adopt(Number(text));
+    } catch (error) {
+      // The last known one stands.
+      logger.warn("epoch unreadable", { parameter: name, error: error.name, known });
+    }
+  }
+
+  return {
+    /** @returns {number} 0 when none is known */
+    known: () => known,
+
+    /** @param {number} epoch as a database told it; a larger one counts from now on */
+    adopt,
+
+    /**
+     * Begins to read what is older than 5 s.
+     *
+     * @returns {Promise<void>} when all is read, and after half a second in any case
+     */
+    refresh: async () => {
+      for (const source of sources) {
+        if (now() - source.askedAt >= FRESH_MILLISECONDS) {
+          source.askedAt = now();
+          source.reading = read(source);
+        }
+      }
+      let timer;
+      const over = new Promise((resolve) => {
+        timer = setTimeout(resolve, LONGEST_WAIT_MILLISECONDS);
+      });
+      await Promise.race([Promise.all(sources.map(({ reading }) => reading)), over]);
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/**
+ * `index.probe`: what a region sees of the database, asked from inside its VPC once a minute by the
+ * recovery controller, which is outside.
+ *
+ * Every part is asked side by side, on connections of its own, in two tries of 5 s, and has one of
+ * three values: `alive`; `dead`, when no server answered in either try; else `unknown`: any other
+ * SQLSTATE, TLS, a name or credentials are faults that the other region would have as well. Only a
+ * committed row makes the writer alive (H7). A fault is data here, never an exception.
+ *
+ * `{"action":"grow_epoch","epoch":2,"promoted_at":"…"}` makes a promotion known to the database,
+ * idempotently: `promoted_at` is when the promotion was asked for.
+ */
+import { createCredentials } from "./credentials.mjs";
+import { reasonOf, sqlState } from "./database_faults.mjs";
+import { tlsOptions } from "./database_tls.mjs";
+import { UnavailableError } from "./errors.mjs";
+
+const TRIES = 2;
+const TRY_MILLISECONDS = 5_000;
+/** The controller waits 12 s for all. */
+const CREDENTIALS_MILLISECONDS = 1_800;
+
+async function createDriverClient(options) {
+  const { default: pg } = await import("pg");
+  return new pg.Client(options);
+}
+
+/** Rejects as a server that doesn't answer; the promise itself goes on. */
+async function within(milliseconds, promise) {
+  let timer;
+  const over = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("timeout: no answer in this try")), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isoTime = (value) => value?.toISOString() ?? null;
+
+async function commitHere(client, region) {
+  const { rows } = await client.query(
+    `INSERT INTO public.heartbeats (source) VALUES ($1)
+     ON CONFLICT (source) DO UPDATE SET beat_at = clock_timestamp() RETURNING beat_at`,
+    [`probe:${region}`],
+  );
+  const { rows: epochs } = await client.query("SELECT epoch FROM recovery.epoch");
+  return { committed_at: isoTime(rows[0].beat_at), epoch: Number(epochs[0].epoch) };
+}
+
+async function askRole(client) {
+  const { rows } = await client.query("SELECT NOT pg_is_in_recovery() AS writes, epoch FROM recovery.epoch");
+  return { writes: rows[0].writes, epoch: Number(rows[0].epoch) };
+}
+
+async function askGlobalStatus(client) {
+  const { rows } = await client.query(
+    `SELECT aws_region, highest_lsn_written::text, durability_lag_in_msec, rpo_lag_in_msec, last_lag_calculation_time
+     FROM aurora_global_db_status()`,
+  );
+  const regions = rows.map((row) => ({
+    region: row.aws_region,
+    highest_lsn_written: row.highest_lsn_written,
+    // -1 is Aurora's mark of the primary.
+    durability_lag_ms: Number(row.durability_lag_in_msec),
+    rpo_lag_ms: Number(row.rpo_lag_in_msec),
+    measured_at: isoTime(row.last_lag_calculation_time),
+  }));
+  const primary = regions.find(({ durability_lag_ms: lag }) => lag === -1);
+  return { primary_lsn: primary?.highest_lsn_written ?? null, global_status: regions };
+}
+
+/** Outside Aurora (the lab) replication is PostgreSQL's own. */
+async function askReplayedLsn(client) {
+  const { rows } = await client.query(
+    "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END)::text AS lsn",
+  );
+  return { primary_lsn: rows[0].lsn, global_status: [] };
+}
+
+/** A server that answers but not this is no less alive; its heartbeat and records tell as well. */
+async function askReplication(client, isAurora) {
+  try {
+    return await (isAurora ? askGlobalStatus(client) : askReplayedLsn(client));
+  } catch (error) {
+    if (sqlState(error) === undefined) {
+      throw error;
+    }
+    return { primary_lsn: null, global_status: [], replication_sqlstate: sqlState(error) };
+  }
+}
+
+async function askReader(client) {
+  const { rows } = await client.query(
+    `SELECT clock_timestamp() AS now, epoch, to_regproc('aurora_global_db_status') IS NOT NULL AS is_aurora,
+       (SELECT beat_at FROM public.heartbeats WHERE source = 'database') AS heartbeat_at,
+       newest.sequence, newest.created_at
+     FROM recovery.epoch LEFT JOIN LATERAL (
+       SELECT sequence, created_at FROM public.records ORDER BY sequence DESC LIMIT 1) AS newest ON true`,
+  );
+  const { now, epoch, is_aurora: isAurora, heartbeat_at: beatAt, sequence, created_at: createdAt } = rows[0];
+  return {
+    now: isoTime(now),
+    epoch: Number(epoch),
+    heartbeat_at: isoTime(beatAt),
+    newest_record: sequence === null ? null : { sequence, created_at: isoTime(createdAt) },
+    ...(await askReplication(client, isAurora)),
+  };
+}
+
+/**
+ * @param {object} options
+ * @param {import("./environment.mjs").Environment} options.environment
+ * @param {(arn: string) => Promise<{username: string, password: string}>} options.readSecret
+ * @param {import("./log.mjs").Logger} options.logger
+ * @param {(options: object) => Promise<any>} [options.createClient] a `pg.Client`
+ * @returns {(event: {action?: string, epoch?: number, promoted_at?: string}) => Promise<object>}
+ */
+export function createProbe({ environment, readSecret, logger, createClient = createDriverClient }) {
+  const { region } = environment;
+  const credentials = createCredentials({ arn: environment.databaseSecretArn, readSecret });
+
+  async function open(host) {
+    let user;
+    try {
+      user = await within(CREDENTIALS_MILLISECONDS, credentials.read());
+    } catch (error) {
+      throw new UnavailableError("credentials_unavailable", "The database's credentials can't be read.", error);
+    }
+    const client = await createClient({
+      host,
+      port: environment.databasePort,
+      database: environment.databaseName,
+      user: user.username,
+      password: user.password,
+      ssl: await tlsOptions(environment.databaseTls),
+      application_name: "warm-standby-probe",
+      connectionTimeoutMillis: TRY_MILLISECONDS,
+      query_timeout: TRY_MILLISECONDS,
+    });
+    client.on("error", () => {});
+    return client;
+  }
+
+  async function attempt(host, work) {
+    const client = await open(host);
+    try {
+      return await within(
+        TRY_MILLISECONDS,
+        (async () => {
+          await client.connect();
+          return work(client);
+        })(),
+      );
+    } finally {
+      // Not awaited: the end of a connection to a dead server may take minutes.
+      client.end().catch(() => {});
+    }
+  }
+
+  /** @returns {Promise<{value: "alive" | "dead" | "unknown", tries: object[]}>} with what `work` found */
+  async function ask(host, work) {
+    if (!host) {
+      return { value: "unknown", tries: [{ reason: "not_configured" }] };
+    }
+    const tries = [];
+    while (tries.length < TRIES) {
+      const started = performance.now();
+      try {
+        const found = await attempt(host, work);
+        return { value: "alive", tries, ...found };
+      } catch (error) {
+        const reason = reasonOf(error);
+        if (reason === "credentials_refused") {
+          // Rotated since they were read, perhaps: the second try reads them anew.
+          credentials.forget();
+        }
+        const sqlstate = sqlState(error);
+        tries.push({ reason, ...(sqlstate && { sqlstate }), elapsed_ms: Math.round(performance.now() - started) });
+      }
+    }
+    return { value: tries.every(({ reason }) => reason === "unreachable") ? "dead" : "unknown", tries };
+  }
+
+  async function observe() {
+    const started = performance.now();
+    const at = new Date().toISOString();
+    const [writer, ownCluster, peerCluster, reader] = await Promise.all([
+      ask(environment.databaseWriterEndpoint, (client) => commitHere(client, region)),
+      ask(environment.databaseClusterEndpoint, askRole),
+      ask(environment.databasePeerClusterEndpoint, askRole),
+      ask(environment.databaseReaderEndpoint, askReader),
+    ]);
+    const observation = {
+      region,
+      at,
+      elapsed_ms: Math.round(performance.now() - started),
+      writer_sql: writer,
+      own_cluster: ownCluster,
+      peer_cluster: peerCluster,
+      own_reader: reader,
+    };
+    const values = Object.entries({ writer, ownCluster, peerCluster, reader }).map(([name, { value }]) => [name, value]);
+    logger.info("database probed", Object.fromEntries(values));
+    return observation;
+  }
+
+  async function growEpoch({ epoch, promoted_at: promotedAt }) {
+    if (!Number.isSafeInteger(epoch) || epoch < 1 || (promotedAt !== undefined && Number.isNaN(Date.parse(promotedAt)))) {
+      throw new Error("probe: grow_epoch needs epoch, a whole number from 1, and at most promoted_at, a time");
+    }
+    const grown = await attempt(environment.databaseWriterEndpoint, async (client) => {
+      const { rows } = await client.query(
+        promotedAt === undefined
+          ? "SELECT recovery.grow_epoch($1) AS epoch"
+          : "SELECT recovery.grow_epoch($1, $2) AS epoch",
+        promotedAt === undefined ? [epoch] : [epoch, promotedAt],
+      );
+      return { epoch: Number(rows[0].epoch) };
+    });
+    logger.info("epoch grown", grown);
+    return grown;
+  }
+
+  return async (event) => {
+    const { action = "observe" } = event;
+    if (action === "observe") {
+      return observe();
+    }
+    if (action === "grow_epoch") {
+      return growEpoch(event);
+    }
+    throw new Error("probe: action must be observe or grow_epoch");
+  };
+}

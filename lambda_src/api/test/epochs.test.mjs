@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createEpochs } from "../src/epochs.mjs";
+import { readEnvironment } from "../src/environment.mjs";
+
+const PARAMETERS = [{ name: "/own" }, { name: "/peer", region: "us-west-2" }];
+
+/** Epochs whose parameters answer what `answers` holds; an Error is thrown. */
+function create(answers, parameters = PARAMETERS) {
+  const asked = [];
+  const warned = [];
+  const clock = { time: 0 };
+  const readParameter = async (name, region) => {
+    asked.push([name, region]);
+    const answer = await answers[name];
+    if (answer instanceof Error) {
+      throw answer;
+    }
+    return answer;
+  };
+  const logger = { warn: (message, fields) => warned.push(fields) };
+  return { epochs: createEpochs({ parameters, readParameter, logger, now: () => clock.time }), asked, warned, clock };
+}
+
+test("H26: the newest epoch is the largest of both regions' parameters and the database's, and never goes back", async () => {
+  const answers = { "/own": "3", "/peer": "5" };
+  const { epochs, asked, clock } = create(answers);
+  assert.equal(epochs.known(), 0);
+  await epochs.refresh();
+  assert.equal(epochs.known(), 5);
+  assert.deepEqual(asked, [["/own", undefined], ["/peer", "us-west-2"]]);
+  epochs.adopt(4);
+  assert.equal(epochs.known(), 5);
+  epochs.adopt(6);
+  answers["/peer"] = "7";
+  clock.time = 4_999;
+  await epochs.refresh();
+  assert.equal(epochs.known(), 6);
+  assert.equal(asked.length, 2);
+  clock.time = 5_000;
+  await epochs.refresh();
+  assert.deepEqual([epochs.known(), asked.length], [7, 4]);
+});
+
+test("H26: a parameter that can't be read, or holds no epoch, leaves the last known one", async () => {
+  const answers = { "/own": "3", "/peer": Object.assign(new Error("x"), { name: "ParameterNotFound" }) };
+  const { epochs, warned, clock } = create(answers);
+  await epochs.refresh();
+  assert.equal(epochs.known(), 3);
+  answers["/own"] = "4 or so";
+  clock.time = 5_000;
+  await epochs.refresh();
+  assert.equal(epochs.known(), 3);
+  assert.deepEqual(warned.map(({ parameter, error }) => `${parameter} ${error}`).toSorted(), [
+    "/own MalformedEpoch",
+    "/peer ParameterNotFound",
+    "/peer ParameterNotFound",
+  ]);
+  assert.deepEqual(warned.map(({ known }) => known).toSorted().at(-1), 3);
+});
+
+test("H26: a lost region's parameter is waited for half a second, and read on beside", async () => {
+  let answer;
+  const { epochs } = create({ "/own": "1", "/peer": new Promise((resolve) => (answer = resolve)) });
+  const started = Date.now();
+  await epochs.refresh();
+  const elapsed = Date.now() - started;
+  assert.ok(elapsed >= 450 && elapsed < 1_500, `${elapsed} ms`);
+  assert.equal(epochs.known(), 1);
+  answer("2");
+  await epochs.refresh();
+  assert.equal(epochs.known(), 2);
+});
+
+test("H26: parameters that aren't configured are not asked", () => {
+  const of = (variables) => readEnvironment(variables).epochParameters;
+  assert.deepEqual(of({}), []);
+  assert.deepEqual(of({ EPOCH_PARAMETER: "/a", PEER_EPOCH_PARAMETER: "/b" }), [{ name: "/a" }]);
+  assert.deepEqual(of({ EPOCH_PARAMETER: "/a", PEER_EPOCH_PARAMETER: "/b", PEER_REGION: "us-west-2" }), [
+    { name: "/a" },
+    { name: "/b", region: "us-west-2" },
+  ]);
+});

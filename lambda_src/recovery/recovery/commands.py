@@ -1,0 +1,141 @@
+"""What people may order, as pure changes of the state items.
+
+A command changes both regions' items where it can reach them; one that it can't is settled by the
+next command (``settled``: to the stricter of both). Refusals are one line for the person who asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from recovery.memory import forgotten
+from recovery.model import Force, Freeze, Hold, Mode, Settings, Stage, State, Tail
+from recovery.observation import Observation
+
+FREEZE_MINUTES = 24 * 60
+HOLD_MINUTES = 60
+FORCE_MINUTES = 15
+LAG_LIMIT_SECONDS = 1
+
+
+class RefusedError(Exception):
+    """The command can't be carried out: what, why, what to run instead."""
+
+
+def freeze(state: State, minute: int, by: str, reason: str) -> State:
+    """Stops all automatic recovery for 24 hours."""
+    if not reason.strip():
+        raise RefusedError("freeze: a reason is needed: --reason '...'")
+    return replace(state, freeze=Freeze(reason, by, minute, minute + FREEZE_MINUTES))
+
+
+def thaw(state: State) -> State:
+    """Ends a freeze; thawing what isn't frozen changes nothing."""
+    return replace(state, freeze=None)
+
+
+def hold(state: State, minute: int, minutes: int, reason: str) -> State:
+    """Stops the database-only path; a running hold is never carried beyond its first hour."""
+    if not 1 <= minutes <= HOLD_MINUTES:
+        raise RefusedError(f"hold: 1 to {HOLD_MINUTES} minutes are allowed, not {minutes}")
+    running = state.hold is not None and minute < state.hold.until
+    since = state.hold.since if state.hold is not None and running else minute
+    return replace(state, hold=Hold(reason, since, min(minute + minutes, since + HOLD_MINUTES)))
+
+
+def release(state: State) -> State:
+    """Ends a hold."""
+    return replace(state, hold=None)
+
+
+def lower(state: State, mode: Mode) -> State:
+    """Sets the mode that rules beside the configuration's."""
+    return replace(state, mode=mode)
+
+
+def force(state: State, minute: int, by: str, reason: str) -> State:
+    """Orders a promotion in spite of mode and loss bound; ground and silence are still required."""
+    if not reason.strip():
+        raise RefusedError("failover --force: a reason is needed: --reason '...'")
+    return replace(state, force=Force(reason, by, minute + FORCE_MINUTES))
+
+
+def reconciled(state: State, tail: Tail) -> State:
+    """Records what became of the lost tail: reconciled, or its loss accepted by name."""
+    if state.incident is None:
+        raise RefusedError("reconcile: there was no promotion, so nothing was lost")
+    return replace(state, incident=replace(state.incident, tail=tail))
+
+
+def acknowledge(own: State, epoch: int) -> State:
+    """Returns one region's item after a person has looked; ``epoch`` is the larger of both items'.
+
+    The promoted region keeps its incident until failback; everywhere else the watch begins anew.
+    """
+    incident = own.incident
+    if incident is not None and incident.promoted:
+        if incident.split and incident.tail is Tail.OPEN:
+            raise RefusedError("acknowledge: the regions are split: ./inv recovery.reconcile first")
+        incident = replace(incident, acknowledged=True, split=False)
+        stage = Stage.REBUILDING if own.stage is Stage.SPLIT else own.stage
+        return replace(own, stage=stage, incident=incident, epoch=max(own.epoch, epoch))
+    watching = replace(forgotten(own), stage=Stage.WATCHING, intent=None, incident=None)
+    return replace(watching, epoch=max(own.epoch, epoch), armed=False, reader=None)
+
+
+def nothing_to_acknowledge(own: State, peer: State) -> bool:
+    """Whether both items stand as after an acknowledgement."""
+    return own.epoch == peer.epoch and not any(_waits(state) for state in (own, peer))
+
+
+def settled(own: State, peer: State) -> State:
+    """Returns ``own`` with the stricter of both items' mode, freeze and hold."""
+    freezes = [state.freeze for state in (own, peer) if state.freeze is not None]
+    holds = [state.hold for state in (own, peer) if state.hold is not None]
+    return replace(
+        own,
+        mode=max(own.mode, peer.mode, key=lambda mode: mode.strictness),
+        freeze=max(freezes, key=lambda freeze: freeze.until, default=None),
+        hold=max(holds, key=lambda hold: hold.until, default=None),
+    )
+
+
+@dataclass(frozen=True)
+class FailbackFacts:
+    """What a failback asks beside the state: lag in seconds, objects waiting for replication."""
+
+    lag_seconds: int | None
+    pending_objects: int | None
+
+
+def failback_refusals(
+    state: State, observation: Observation, facts: FailbackFacts, settings: Settings
+) -> tuple[str, ...]:
+    """Returns every reason against a failback from ``settings.region``, none if it may go (H21)."""
+    incident, seen = state.incident, observation.global_cluster
+    if incident is None or not incident.promoted:
+        return (f"{settings.region} wasn't promoted: there is nothing to fail back",)
+    lag, pending = facts.lag_seconds, facts.pending_objects
+    found = {
+        "the regions are split": not incident.split,
+        "the promotion isn't acknowledged": incident.acknowledged,
+        "the lost tail isn't reconciled or accepted": incident.tail is not Tail.OPEN,
+        f"{settings.peer} isn't resynchronised": seen is not None and seen.peer_connected,
+        "a failover or switchover runs": seen is None or not seen.failover_state,
+        f"the lag is {'unknown' if lag is None else f'{lag} s'}, at most {LAG_LIMIT_SECONDS} s": (
+            lag is not None and lag <= LAG_LIMIT_SECONDS
+        ),
+        f"{'unknown' if pending is None else pending} objects wait for replication": pending == 0,
+    }
+    return tuple(reason for reason, holds in found.items() if not holds)
+
+
+def fail_back(state: State) -> State:
+    """Marks the switchover as led by a command; the caller has asked ``failback_refusals``."""
+    return replace(state, stage=Stage.FAILING_BACK)
+
+
+def _waits(state: State) -> bool:
+    incident = state.incident
+    unseen = incident is not None and not incident.acknowledged
+    return unseen or state.stage is Stage.FAILED or state.intent is not None

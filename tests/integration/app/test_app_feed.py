@@ -1,0 +1,356 @@
+"""The feed of records over PostgreSQL itself: interleaved transactions, lost tails, role swaps."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from application_process import DATABASE, Application, everywhere, new_server, running
+
+from lab.database.postgres import PostgresServer, Upstream
+from lab.database.replication import create_standby, promote
+
+SEEDS = range(8)
+SWAPS = range(2)
+STEPS = 60
+TAIL = 80
+"""More than the 32 numbers by which a promoted server's sequence jumps ahead."""
+WRITERS = 5
+
+INSERT = """INSERT INTO public.records
+  (id, idempotency_key, request_hash, event_id, patient_id, type, data, region{more})
+  {overriding} VALUES (%(id)s::uuid, %(id)s::text, 'h', %(id)s::uuid, 'p', 'note', '{{}}',
+  'us-east-1'{value})"""
+PLAIN = INSERT.format(more="", overriding="", value="")
+DRAWN = INSERT.format(
+    more=", sequence", overriding="OVERRIDING SYSTEM VALUE", value=", %(sequence)s"
+)
+
+
+@dataclass
+class Writers:
+    """Transactions that begin, write and end in an order of chance, on connections of their own."""
+
+    server: PostgresServer
+    chance: random.Random
+    open: list[tuple[psycopg.Connection[Any], set[str]]] = field(default_factory=list)
+    committed: set[str] = field(default_factory=set)
+
+    def step(self) -> None:
+        """Begins a transaction, writes in one, or ends one."""
+        what = self.chance.random()
+        if not self.open or (what < 0.3 and len(self.open) < WRITERS):
+            self._begin()
+        elif what < 0.65:
+            self._write(*self.chance.choice(self.open))
+        else:
+            self._end(self.chance.randrange(len(self.open)))
+
+    def _begin(self) -> None:
+        connection = psycopg.connect(
+            host="127.0.0.1",
+            port=self.server.port,
+            user="rdsadmin",
+            password=self.server.admin_password,
+            dbname=DATABASE,
+            sslmode="disable",
+        )
+        if self.chance.random() < 0.5:
+            # The transaction's number before that of its records: the two orders differ.
+            connection.execute("SELECT pg_current_xact_id()")
+        self.open.append((connection, set()))
+
+    def _write(self, connection: psycopg.Connection[Any], written: set[str]) -> None:
+        key = str(uuid.uuid4())
+        if self.chance.random() < 0.5:
+            # The record's number before the transaction's.
+            row = connection.execute(
+                "SELECT nextval(pg_get_serial_sequence('public.records', 'sequence'))"
+            ).fetchone()
+            assert row
+            connection.execute(DRAWN, {"id": key, "sequence": row[0]})
+        else:
+            connection.execute(PLAIN, {"id": key})
+        written.add(key)
+
+    def _end(self, index: int) -> None:
+        connection, written = self.open.pop(index)
+        if self.chance.random() < 0.8:
+            connection.commit()
+            self.committed |= written
+        else:
+            connection.rollback()
+        connection.close()
+
+    def finish(self) -> None:
+        """Ends all that is open."""
+        while self.open:
+            self._end(0)
+
+
+@dataclass
+class Reader:
+    """A client that follows the feed with the cursor that it was given last."""
+
+    application: Application
+    chance: random.Random
+    cursor: str = "0"
+    seen: list[str] = field(default_factory=list)
+    resumed: int = 0
+
+    def read(self) -> bool:
+        """One page; whether there may be more."""
+        limit = self.chance.randint(1, 4)
+        answer = self.application.ask(f"/records?after={self.cursor}&limit={limit}")
+        if answer.status == 409:
+            assert answer.json["error"]["code"] == "epoch_changed"
+            self.cursor = answer.json["resume"]
+            self.resumed += 1
+            return True
+        assert answer.status == 200, answer.json
+        self.seen += [record["id"] for record in answer.json["records"]]
+        self.cursor = answer.json["cursor"]
+        return answer.json["next"] is not None
+
+    def read_all(self) -> None:
+        """Pages until the end."""
+        while self.read():
+            pass
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A server with the schema."""
+    server = new_server(tmp_path_factory.mktemp("feed"))
+    try:
+        with running("us-east-1", everywhere(server)) as application:
+            application.call("migrate")
+        yield server
+    finally:
+        server.destroy()
+
+
+def inversions(server: PostgresServer) -> int:
+    """Neighbours whose transactions and numbers are in opposite order."""
+    with server.connect(DATABASE) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM (SELECT transaction_id < lag(transaction_id)"
+            " OVER (ORDER BY sequence) AS inverted FROM public.records) AS pairs WHERE inverted"
+        ).fetchone()
+        assert row
+        return row[0]
+
+
+def test_every_committed_record_is_read_once_whatever_overlaps(server: PostgresServer) -> None:
+    """Trap 61: 8 orders of chance of up to five transactions that begin, write, commit and roll
+    back while a client follows: each committed record once, none of the others."""
+    crossed = 0
+    with running("us-east-1", everywhere(server)) as application:
+        for seed in SEEDS:
+            chance = random.Random(seed)
+            with server.connect(DATABASE) as connection:
+                connection.execute("TRUNCATE public.records")
+            writers, reader = Writers(server, chance), Reader(application, chance)
+            for _ in range(STEPS):
+                writers.step()
+                if chance.random() < 0.5:
+                    reader.read()
+            writers.finish()
+            reader.read_all()
+            assert len(reader.seen) == len(set(reader.seen)), seed
+            assert set(reader.seen) == writers.committed, seed
+            assert reader.resumed == 0
+            crossed += inversions(server)
+    # A feed by number alone would have lost some: the orders did cross.
+    assert crossed > len(SEEDS)
+
+
+def test_a_record_that_commits_late_is_not_skipped(server: PostgresServer) -> None:
+    """Trap 61: the lower number is still open when the higher one is committed; it comes first."""
+    with (
+        running("us-east-1", everywhere(server)) as application,
+        server.connect(DATABASE) as first,
+        server.connect(DATABASE) as second,
+    ):
+        second.execute("TRUNCATE public.records")
+        early, late = str(uuid.uuid4()), str(uuid.uuid4())
+        first.execute("BEGIN")
+        first.execute(PLAIN, {"id": early})
+        second.execute(PLAIN, {"id": late})
+        page = application.ask("/records").json
+        assert page == {"records": [], "next": None, "cursor": "1.0"}
+        first.execute("COMMIT")
+        page = application.ask(f"/records?after={page['cursor']}").json
+        assert [record["id"] for record in page["records"]] == [early, late]
+
+
+def test_a_cursor_between_two_records_skips_neither(server: PostgresServer) -> None:
+    """A number that no record has (one that was rolled back, or lost) is a point like any other."""
+    with (
+        running("us-east-1", everywhere(server)) as application,
+        server.connect(DATABASE) as connection,
+    ):
+        connection.execute("TRUNCATE public.records")
+        keys = [str(uuid.uuid4()) for _ in range(3)]
+        for key in keys:
+            connection.execute(PLAIN, {"id": key})
+        whole = application.ask("/records").json["records"]
+        connection.execute("DELETE FROM public.records WHERE id = %s", (keys[1],))
+        page = application.ask(f"/records?after=1.{whole[1]['sequence']}").json
+        assert [record["id"] for record in page["records"]] == [keys[2]]
+
+
+def test_a_page_is_found_by_the_index(server: PostgresServer) -> None:
+    """R2.2: a page costs its own rows, not the table."""
+    with server.connect(DATABASE) as connection:
+        connection.execute("TRUNCATE public.records")
+        connection.execute(
+            "INSERT INTO public.records (id, idempotency_key, request_hash, event_id, patient_id,"
+            " type, data, region) SELECT gen_random_uuid(), n::text, 'h', gen_random_uuid(), 'p',"
+            " 'note', '{}', 'us-east-1' FROM generate_series(1, 20000) AS n"
+        )
+        connection.execute("ANALYZE public.records")
+        connection.execute("SELECT pg_stat_reset_single_table_counters('public.records'::regclass)")
+    with running("us-east-1", everywhere(server)) as application:
+        page = application.ask("/records?limit=200").json
+        page = application.ask(f"/records?after={page['cursor']}&limit=200").json
+        assert len(page["records"]) == 200
+    with server.connect(DATABASE) as connection:
+        row = connection.execute(
+            "SELECT pg_stat_force_next_flush(), seq_tup_read, idx_tup_fetch"
+            " FROM pg_stat_user_tables WHERE relname = 'records'"
+        ).fetchone()
+        assert row
+        assert row[1] == 0
+        assert row[2] < 2_000
+
+
+def pair(directory: Path, seed: int) -> tuple[PostgresServer, PostgresServer]:
+    """A primary with the schema and a standby that follows it."""
+    east = new_server(directory, f"east-{seed}")
+    with running("us-east-1", everywhere(east)) as application:
+        application.call("migrate")
+    west = PostgresServer(directory / f"west-{seed}", east.admin_password, "16.8", f"west-{seed}")
+    create_standby(east, west, "west")
+    return east, west
+
+
+def replayed(east: PostgresServer, west: PostgresServer) -> None:
+    """Waits until the standby shows all that the primary has committed."""
+    lsn = east.value("SELECT pg_current_wal_lsn()::text")
+    with west.connect() as connection:
+        for _ in range(500):
+            row = connection.execute(
+                "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_sleep(0.01)", (lsn,)
+            ).fetchone()
+            if row and row[0]:
+                return
+    raise AssertionError("the standby did not catch up")
+
+
+@pytest.mark.parametrize("seed", SWAPS)
+def test_a_cursor_survives_a_lost_tail(tmp_path: Path, seed: int) -> None:
+    """Trap 61, RECOVERY 5: a client reads records that are lost with their region and whose numbers
+    are given out again; sent back by 409 it reads every surviving record, old and new."""
+    chance = random.Random(seed)
+    east, west = pair(tmp_path, seed)
+    try:
+        writers = Writers(east, chance)
+        with running("us-east-1", everywhere(east)) as application:
+            reader = Reader(application, chance)
+            for _ in range(40):
+                writers.step()
+                if chance.random() < 0.5:
+                    reader.read()
+            replayed(east, west)
+            west.settings.upstream = Upstream(east.port, "west", cut=True)
+            west.apply()
+            with west.connect() as connection:
+                while connection.execute("SELECT 1 FROM pg_stat_wal_receiver").fetchone():
+                    connection.execute("SELECT pg_sleep(0.02)")
+            # Acknowledged, read, and never replicated.
+            for _ in range(20):
+                writers.step()
+                reader.read()
+            writers.finish()
+            with east.connect(DATABASE) as connection:
+                for _ in range(TAIL):
+                    writers.committed.add(key := str(uuid.uuid4()))
+                    connection.execute(PLAIN, {"id": key})
+            reader.read_all()
+        lost_at_most = writers.committed.copy()
+        moment = east.value("SELECT clock_timestamp()")
+        last_read = int(reader.cursor.partition(".")[2])
+        east.kill()
+        promote(west)
+        new = Writers(west, chance)
+        with running("us-west-2", everywhere(west)) as application:
+            reader.application = application
+            # Before the epoch grows the new writer gives out the lost numbers again.
+            for _ in range(20):
+                new.step()
+                reader.read()
+            grown = application.call(
+                "probe",
+                {"action": "grow_epoch", "epoch": 2, "promoted_at": moment.isoformat()},
+            )
+            assert grown == {"epoch": 2}
+            for _ in range(20):
+                new.step()
+                if chance.random() < 0.5:
+                    reader.read()
+            new.finish()
+            reader.read_all()
+        with west.connect(DATABASE) as connection:
+            kept = {str(row[0]) for row in connection.execute("SELECT id FROM public.records")}
+            reused = connection.execute(
+                "SELECT count(*) FROM public.records WHERE sequence <= %s AND id = ANY(%s)",
+                (last_read, list(new.committed)),
+            ).fetchone()
+        assert new.committed <= kept
+        # A client that went on from its own number would have missed these.
+        assert reused is not None
+        assert reused[0] > 0
+        assert kept - set(reader.seen) == set()
+        assert set(reader.seen) <= kept | lost_at_most
+        assert reader.resumed == 1
+        assert reader.cursor.startswith("2.")
+    finally:
+        east.destroy()
+        west.destroy()
+
+
+def test_after_a_planned_swap_a_client_reads_nothing_twice(tmp_path: Path) -> None:
+    """RECOVERY 5: nothing was lost, so the point to go on from is the client's own."""
+    east, west = pair(tmp_path, 0)
+    try:
+        with running("us-east-1", everywhere(east)) as application:
+            reader = Reader(application, random.Random(0))
+            writers = Writers(east, random.Random(1))
+            for _ in range(40):
+                writers.step()
+            writers.finish()
+            reader.read()
+            reader.read()
+        replayed(east, west)
+        moment = east.value("SELECT clock_timestamp()")
+        east.stop()
+        promote(west)
+        with running("us-west-2", everywhere(west)) as application:
+            reader.application = application
+            application.call(
+                "probe",
+                {"action": "grow_epoch", "epoch": 2, "promoted_at": moment.isoformat()},
+            )
+            reader.read_all()
+        assert reader.resumed == 1
+        assert sorted(reader.seen) == sorted(writers.committed)
+    finally:
+        east.destroy()
+        west.destroy()

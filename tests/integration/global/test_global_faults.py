@@ -1,0 +1,222 @@
+"""A deployment of its own, with certificates, that these tests break and mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from application_client import ask, host, post_record, receipts, until
+from deployed_lab import Lab, copied, free_port
+from deployed_reads import dead_letters, health_checks, records
+
+REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
+CLOCK = 20
+"""Alarms look at minutes: the lab's pass this much faster."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """All four layers, HTTPS included, in a lab that may be broken."""
+    base = tmp_path_factory.mktemp("faults")
+    (base / "workspace").mkdir()
+    made = Lab(base / "workspace", free_port(), copied(base / "copy"))
+    try:
+        made.up()
+        file = made.repository / "Pulumi.lab.yaml"
+        stack = yaml.safe_load(file.read_text())
+        stack["config"]["app:certificateArns"] = {
+            region: made.client("acm", region).request_certificate(DomainName="*.standby.net")[
+                "CertificateArn"
+            ]
+            for region in REGIONS.values()
+        }
+        stack["config"]["global:alarmEmail"] = "on-call@standby.net"
+        file.write_text(yaml.safe_dump(stack))
+        answer = made.inv("deploy-all")
+        assert answer.returncode == 0, answer.stderr
+        yield made
+    finally:
+        made.stop()
+
+
+TLS = 443
+"""Where everything is served once there are certificates."""
+
+
+@pytest.mark.parametrize("role", REGIONS)
+def test_port_80_redirects_everything_but_what_route_53_checks(lab: Lab, role: str) -> None:
+    """R2.2, trap 12: Route 53 counts a redirect as healthy, so the released switch's 404 must be
+    seen on port 80."""
+    assert ask(lab, role, "/health").status == 200
+    assert ask(lab, role, "/failover-switch").status == 404
+    redirect = ask(lab, role, "/records?limit=1")
+    assert redirect.status == 301
+    location = {key.lower(): value for key, value in redirect.headers.items()}["location"]
+    assert location == f"https://{host(lab, role)}:443/records?limit=1"
+    assert ask(lab, role, "/records?limit=1", port=TLS).status == 200
+
+
+def test_events_wait_for_a_lost_region_and_arrive_when_it_is_back(lab: Lab) -> None:
+    """R5.1, trap 27: 24 h of retries carry what was published meanwhile, once."""
+    assert lab.inv("lab.outage", "us-west-2").returncode == 0
+    key = post_record(lab, "primary", TLS).json["eventId"]
+    try:
+        assert until(lambda: receipts(lab, key, TLS) == ["us-east-1"]), receipts(lab, key, TLS)
+    finally:
+        assert lab.inv("lab.restore", "us-west-2").returncode == 0
+    assert until(lambda: len(receipts(lab, key, TLS)) == 2, 60), receipts(lab, key, TLS)
+    assert sorted(receipts(lab, key, TLS)) == sorted(REGIONS.values())
+    assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
+
+
+def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
+    """Trap 27: the consumer's permission is lost, the event waits in the dead-letter queue, and
+    `events.redrive` brings it home once the permission is back."""
+    functions = lab.client("lambda", "us-east-1")
+    name = lab.outputs["app.primary.function_name"]
+    policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+    (statement,) = [
+        one
+        for one in policy["Statement"]
+        if one["Principal"].get("Service") == "events.amazonaws.com"
+    ]
+    functions.remove_permission(FunctionName=name, StatementId=statement["Sid"])
+    queue = "queue-consume-dead-letters-us-east-1-lab"
+    try:
+        key = post_record(lab, "primary", TLS).json["eventId"]
+        assert until(lambda: dead_letters(lab)[queue] == 1), dead_letters(lab)
+        assert until(lambda: receipts(lab, key, TLS) == ["us-west-2"]), receipts(lab, key, TLS)
+    finally:
+        functions.add_permission(
+            FunctionName=name,
+            StatementId=statement["Sid"],
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
+        )
+    answer = lab.inv("events.redrive", "--json")
+    assert answer.returncode == 0, answer.stderr
+    told = {entry["queue"]: entry["events"] for entry in json.loads(answer.stdout)}
+    assert told[queue] == 1
+    assert sum(told.values()) == 1
+    assert until(lambda: len(receipts(lab, key, TLS)) == 2), receipts(lab, key, TLS)
+    assert sorted(receipts(lab, key, TLS)) == sorted(REGIONS.values())
+    assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
+
+
+def test_a_faster_interval_makes_new_checks_and_everything_follows(lab: Lab) -> None:
+    """Trap 15b: Route 53 can't change an interval; records and verdict move to the new checks, and
+    only then the old ones go."""
+    before = health_checks(lab)
+    stack_file = lab.repository / "Pulumi.lab.yaml"
+    original = stack_file.read_text()
+    stack = yaml.safe_load(original)
+    stack["config"]["global:healthCheckInterval"] = 10
+    stack_file.write_text(yaml.safe_dump(stack))
+    answer = lab.inv("up", "--layer", "global")
+    assert answer.returncode == 0, answer.stderr
+    after = health_checks(lab)
+    assert set(after) == set(before)
+    verdict_id, verdict = after["healthcheck-serves-us-east-1"]
+    assert verdict_id == before["healthcheck-serves-us-east-1"][0]
+    endpoints = {name: check for name, check in after.items() if check[0] != verdict_id}
+    assert {config["RequestInterval"] for _, config in endpoints.values()} == {10}
+    assert {check_id for check_id, _ in endpoints.values()}.isdisjoint(
+        check_id for check_id, _ in before.values()
+    )
+    assert set(verdict["ChildHealthChecks"]) == {
+        after[f"healthcheck-{purpose}"][0] for purpose in ("app-us-east-1", "switch-us-west-2")
+    }
+    standby = records(lab)[lab.outputs["global.fqdn"], "secondary"]
+    assert standby["HealthCheckId"] == after["healthcheck-app-us-west-2"][0]
+    stack_file.write_text(original)
+    answer = lab.inv("up", "--layer", "global")
+    assert answer.returncode == 0, answer.stderr
+
+
+class Mailbox:
+    """A queue that hears what a topic publishes."""
+
+    def __init__(self, lab: Lab, role: str) -> None:
+        region = REGIONS[role]
+        self.queue = lab.client("sqs", region)
+        self.url = self.queue.create_queue(QueueName=f"mailbox-{role}")["QueueUrl"]
+        arn = self.queue.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        topic = lab.outputs[f"global.{role}.topic_arn"]
+        lab.client("sns", region).subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+        self.heard: set[tuple[str, str]] = set()
+
+    def hears(self, alarm: str, state: str) -> bool:
+        """Whether the topic told of this alarm in this state, by now."""
+        answer = self.queue.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            self.queue.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+            told = json.loads(json.loads(message["Body"])["Message"])
+            self.heard.add((told["AlarmName"], told["NewStateValue"]))
+        return (alarm, state) in self.heard
+
+
+@pytest.fixture(scope="module")
+def fast(lab: Lab) -> Lab:
+    """The same lab, its minutes shorter."""
+    assert lab.inv("lab.clock", str(CLOCK)).returncode == 0
+    return lab
+
+
+def test_a_broken_function_and_an_empty_target_group_are_told(fast: Lab) -> None:
+    """R6.2, R6.3: errors above 5 %, then no healthy target, each through the region's topic."""
+    mailbox = Mailbox(fast, "secondary")
+    functions = fast.client("lambda", "us-west-2")
+    name = fast.outputs["app.secondary.function_name"]
+    functions.update_function_configuration(FunctionName=name, Handler="index.missing")
+
+    def fails(alarm: str) -> bool:
+        ask(fast, "secondary", "/records?limit=1", port=TLS)
+        return mailbox.hears(f"{alarm}-us-west-2-lab", "ALARM")
+
+    assert until(lambda: fails("alarm-lambda-errors"), 60), mailbox.heard
+    assert until(lambda: fails("alarm-alb-no-healthy-target"), 60), mailbox.heard
+    functions.update_function_configuration(FunctionName=name, Handler="index.handler")
+    assert until(lambda: mailbox.hears("alarm-alb-no-healthy-target-us-west-2-lab", "OK"), 60), (
+        mailbox.heard
+    )
+
+
+def test_a_lost_primary_is_told_in_the_standby_region(fast: Lab) -> None:
+    """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself."""
+    mailbox = Mailbox(fast, "secondary")
+    assert until(
+        lambda: mailbox.hears("alarm-primary-impaired-us-west-2-lab", "OK") or healthy(fast), 60
+    )
+    assert fast.inv("lab.outage", "us-east-1").returncode == 0
+    try:
+        for alarm in ("alarm-heartbeat", "alarm-primary-impaired"):
+            found = until(lambda name=alarm: mailbox.hears(f"{name}-us-west-2-lab", "ALARM"), 90)
+            assert found, (alarm, mailbox.heard)
+    finally:
+        assert fast.inv("lab.restore", "us-east-1").returncode == 0
+    assert until(lambda: mailbox.hears("alarm-heartbeat-us-west-2-lab", "OK"), 90), mailbox.heard
+
+
+def healthy(lab: Lab) -> bool:
+    """Whether the standby region finds the primary well now."""
+    answer = lab.client("cloudwatch", "us-west-2").describe_alarms(
+        AlarmNames=["alarm-primary-impaired-us-west-2-lab"], AlarmTypes=["CompositeAlarm"]
+    )
+    return answer["CompositeAlarms"][0]["StateValue"] == "OK"
+
+
+def test_a_destroy_with_a_pending_subscription_completes(lab: Lab) -> None:
+    """Trap 28b: nobody confirmed the e-mail, SNS won't unsubscribe it, and nothing is left."""
+    subscriptions = lab.client("sns").list_subscriptions_by_topic(
+        TopicArn=lab.outputs["global.primary.topic_arn"]
+    )["Subscriptions"]
+    pending = [one for one in subscriptions if one["Protocol"] == "email"]
+    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
+    answer = lab.inv("destroy-all")
+    assert answer.returncode == 0, answer.stderr
+    assert lab.inventory() == []

@@ -1,0 +1,321 @@
+"""Alarms: what is watched, where they publish, and that every metric exists as AWS names it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from declared_alarms import ALARM, CERTIFICATES, REGIONS
+from harness import ACCOUNT, SUFFIX, Deployment, Registered, program, run_program, sample_outputs
+
+from tapstack.contracts import AppOutputs, DataOutputs
+
+ROLE_OF = {"us-east-1": "primary", "us-west-2": "secondary"}
+APP, DATA = sample_outputs(AppOutputs), sample_outputs(DataOutputs)
+both_regions = pytest.mark.parametrize("region", REGIONS)
+
+ALB = "Application Load Balancer user guide, CloudWatch metrics"
+LAMBDA = "Lambda developer guide, Types of metrics for Lambda functions"
+AURORA = "Aurora user guide, Amazon CloudWatch metrics for Amazon Aurora"
+EVENTS = "EventBridge user guide, Monitoring Amazon EventBridge"
+S3 = "S3 user guide, Using S3 Replication metrics"
+TARGET_GROUP = {"LoadBalancer", "TargetGroup"}
+REPLICATION = {"SourceBucket", "DestinationBucket", "RuleId"}
+RULE = {"EventBusName", "RuleName"}
+
+METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
+    ("AWS/ApplicationELB", "HealthyHostCount"): (TARGET_GROUP, ALB),
+    ("AWS/ApplicationELB", "TargetResponseTime"): (TARGET_GROUP, ALB),
+    ("AWS/ApplicationELB", "RequestCount"): ({"LoadBalancer"}, ALB),
+    ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"): ({"LoadBalancer"}, ALB),
+    ("AWS/Lambda", "Invocations"): ({"FunctionName"}, LAMBDA),
+    ("AWS/Lambda", "Errors"): ({"FunctionName"}, LAMBDA),
+    ("AWS/Lambda", "Throttles"): ({"FunctionName"}, LAMBDA),
+    ("AWS/Lambda", "Duration"): ({"FunctionName"}, LAMBDA),
+    ("AWS/RDS", "CPUUtilization"): ({"DBClusterIdentifier"}, AURORA),
+    ("AWS/RDS", "DatabaseConnections"): ({"DBClusterIdentifier"}, AURORA),
+    ("AWS/RDS", "AuroraGlobalDBReplicationLag"): ({"DBClusterIdentifier"}, AURORA),
+    ("AWS/RDS", "AuroraGlobalDBRPOLag"): ({"DBClusterIdentifier"}, AURORA),
+    ("AWS/Route53", "HealthCheckStatus"): (
+        {"HealthCheckId"}, "Route 53 developer guide, Monitoring health checks using CloudWatch",
+    ),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): (
+        {"QueueName"}, "SQS developer guide, Available CloudWatch metrics for Amazon SQS",
+    ),
+    ("AWS/Events", "Invocations"): (RULE, EVENTS),
+    ("AWS/Events", "IngestionToInvocationSuccessLatency"): (RULE, EVENTS),
+    ("AWS/S3", "ReplicationLatency"): (REPLICATION, S3),
+    ("AWS/S3", "OperationsPendingReplication"): (REPLICATION, S3),
+    ("AWS/S3", "OperationsFailedReplication"): (REPLICATION, S3),
+    ("AWS/CertificateManager", "DaysToExpiry"): (
+        {"CertificateArn"}, "ACM user guide, Supported CloudWatch metrics",
+    ),
+    ("WarmStandby", "FailoverReadiness"): ({"EnvironmentSuffix"}, "docs/names.md"),
+    ("WarmStandby", "ReplicationLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
+}  # fmt: skip
+"""(namespace, metric) → its dimensions, and the page that says so."""
+
+
+def alarm(purpose: str, region: str, deployment: Deployment | None = None) -> dict[str, Any]:
+    return (deployment or program("global")).one(ALARM, f"{purpose}-{region}").inputs
+
+
+def watched(entry: Registered) -> list[tuple[str, str, dict[str, str]]]:
+    """(namespace, metric, dimensions) of an alarm, through its metric math if it has some."""
+    inputs = entry.inputs
+    if "metricName" in inputs:
+        return [(inputs["namespace"], inputs["metricName"], inputs["dimensions"])]
+    return [
+        (query["metric"]["namespace"], query["metric"]["metricName"], query["metric"]["dimensions"])
+        for query in inputs["metricQueries"]
+        if "metric" in query
+    ]
+
+
+def drawn() -> list[tuple[str, str, dict[str, str]]]:
+    """The same of every line of the dashboard."""
+    body = json.loads(
+        program("global").one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    )
+    lines = [
+        line
+        for widget in body["widgets"]
+        if widget["type"] == "metric"
+        for line in widget["properties"]["metrics"]
+    ]
+    return [
+        (line[0], line[1], dict(zip(line[2:-1:2], line[3:-1:2], strict=True))) for line in lines
+    ]
+
+
+def test_every_metric_exists_with_its_dimensions() -> None:
+    """R6.1, R6.2: an alarm on a metric that nobody publishes is always quiet."""
+    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    used = [metric for entry in deployment.created(ALARM) for metric in watched(entry)]
+    for namespace, name, dimensions in [*used, *drawn()]:
+        assert set(dimensions) == METRICS[namespace, name][0], (namespace, name)
+        assert all(dimensions.values()), (namespace, name)
+    assert {(namespace, name) for namespace, name, _ in [*used, *drawn()]} == set(METRICS)
+
+
+def test_every_alarm_acts_on_the_topic_of_its_own_region() -> None:
+    """R6.3, trap 29: another region's topic is refused; all three changes of state are told."""
+    deployment = program("global")
+    topics = {
+        deployment.region_of(topic): topic.outputs["arn"]
+        for topic in deployment.created("aws:sns/topic:Topic")
+    }
+    alarms = [
+        *deployment.created(ALARM),
+        *deployment.created("aws:cloudwatch/compositeAlarm:CompositeAlarm"),
+    ]
+    for entry in alarms:
+        own = [topics[deployment.region_of(entry)]]
+        for actions in ("alarmActions", "okActions", "insufficientDataActions"):
+            assert entry.inputs[actions] == own, (entry.name, actions)
+
+
+BOTH = {
+    "lambda-errors", "lambda-throttles", "alb-no-healthy-target", "rds-cpu", "rds-connections",
+    "rds-global-lag", "rds-rpo-lag", "s3-replication-latency", "s3-replication-pending",
+    "s3-replication-failed", "forward-dead-letters", "consume-dead-letters", "failed-events",
+    "event-latency",
+}  # fmt: skip
+
+
+def test_the_alarms_of_each_region() -> None:
+    """R6.2, trap 11: Route 53's in us-east-1 alone, us-west-2's own signal in us-west-2."""
+    deployment = program("global")
+    purposes = {
+        region: {
+            entry.name.removesuffix(f"-{region}") for entry in deployment.created(ALARM, region)
+        }
+        for region in REGIONS
+    }
+    assert purposes == {
+        "us-east-1": BOTH | {"health-primary", "health-secondary", "traffic-moved"},
+        "us-west-2": BOTH | {"heartbeat"},
+    }
+
+
+@both_regions
+def test_more_than_five_percent_errors(region: str) -> None:
+    """R6.2: errors of calls, by metric math; no calls are no errors."""
+    entry = alarm("lambda-errors", region)
+    queries = {query["id"]: query for query in entry["metricQueries"]}
+    assert queries["watched"]["expression"] == (
+        "IF(invocations > 0, 100 * errors / invocations, 0)"
+    )
+    assert [key for key, query in queries.items() if query.get("returnData")] == ["watched"]
+    assert {queries[key]["metric"]["stat"] for key in ("errors", "invocations")} == {"Sum"}
+    assert (entry["comparisonOperator"], entry["threshold"]) == ("GreaterThanThreshold", 5)
+    assert "metricName" not in entry
+
+
+@pytest.mark.parametrize(
+    ("purpose", "comparison", "threshold", "missing"),
+    [
+        ("lambda-throttles", "GreaterThanThreshold", 0, "notBreaching"),
+        ("alb-no-healthy-target", "LessThanThreshold", 1, "breaching"),
+        ("rds-cpu", "GreaterThanThreshold", 80, "missing"),
+        ("rds-connections", "GreaterThanThreshold", 1441, "missing"),
+        ("rds-rpo-lag", "GreaterThanThreshold", 60_000, "notBreaching"),
+        ("s3-replication-latency", "GreaterThanThreshold", 600, "notBreaching"),
+        ("s3-replication-pending", "GreaterThanThreshold", 100, "notBreaching"),
+        ("s3-replication-failed", "GreaterThanThreshold", 0, "notBreaching"),
+        ("forward-dead-letters", "GreaterThanThreshold", 0, "notBreaching"),
+        ("consume-dead-letters", "GreaterThanThreshold", 0, "notBreaching"),
+        ("failed-events", "GreaterThanThreshold", 0, "notBreaching"),
+        ("event-latency", "GreaterThanThreshold", 300_000, "notBreaching"),
+    ],
+)
+@both_regions
+def test_thresholds_and_what_silence_means(
+    region: str, purpose: str, comparison: str, threshold: float, missing: str
+) -> None:
+    """R6.2, N6: database lag, replication and events by the budget's own constants."""
+    entry = alarm(purpose, region)
+    assert (entry["comparisonOperator"], entry["threshold"]) == (comparison, threshold)
+    assert entry["treatMissingData"] == missing
+    assert 1 <= entry["datapointsToAlarm"] <= entry["evaluationPeriods"]
+
+
+def test_near_the_maximum_follows_the_instance_class() -> None:
+    """R6.2: a larger class allows more before the alarm."""
+    deployment = run_program("global", config={"data:instanceClass": "db.r6g.xlarge"})
+    assert alarm("rds-connections", "us-west-2", deployment)["threshold"] == 2883
+
+
+def test_a_standby_that_follows_nobody_is_an_alarm_in_us_west_2_only() -> None:
+    """Trap 11: silence there is a lost writer; in us-east-1 it's the normal role."""
+    assert alarm("rds-global-lag", "us-west-2")["treatMissingData"] == "breaching"
+    assert alarm("rds-global-lag", "us-east-1")["treatMissingData"] == "notBreaching"
+
+
+def test_health_check_alarms_treat_silence_as_a_fault() -> None:
+    """R6.2: Route 53 always publishes."""
+    deployment = program("global")
+    for purpose, check in (
+        ("health-primary", "app-us-east-1"),
+        ("health-secondary", "app-us-west-2"),
+        ("traffic-moved", "serves-us-east-1"),
+    ):
+        entry = alarm(purpose, "us-east-1")
+        assert entry["dimensions"] == {
+            "HealthCheckId": deployment.one("aws:route53/healthCheck:HealthCheck", check).id
+        }
+        assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 1)
+        assert entry["treatMissingData"] == "breaching"
+
+
+def test_the_heartbeats_silence_is_counted_in_us_west_2() -> None:
+    """Trap 11: a signal that us-west-2 sees with nothing of us-east-1."""
+    entry = alarm("heartbeat", "us-west-2")
+    assert entry["metricName"] == "Invocations"
+    assert entry["dimensions"] == {
+        "EventBusName": f"bus-app-us-west-2-{SUFFIX}",
+        "RuleName": f"rule-heartbeat-us-west-2-{SUFFIX}",
+    }
+    assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 1)
+    assert entry["treatMissingData"] == "breaching"
+    assert entry["period"] * entry["evaluationPeriods"] == 180
+
+
+def test_one_verdict_on_the_primary_in_us_west_2() -> None:
+    """Trap 11: composite of alarms of us-west-2 only, made after them."""
+    deployment = program("global")
+    verdict = deployment.one("aws:cloudwatch/compositeAlarm:CompositeAlarm")
+    assert deployment.region_of(verdict) == "us-west-2"
+    assert verdict.inputs["alarmName"] == f"alarm-primary-impaired-us-west-2-{SUFFIX}"
+    assert verdict.inputs["alarmRule"] == (
+        f'ALARM("alarm-heartbeat-us-west-2-{SUFFIX}") OR '
+        f'ALARM("alarm-rds-global-lag-us-west-2-{SUFFIX}")'
+    )
+    names = re.findall(r'ALARM\("([^"]+)"\)', verdict.inputs["alarmRule"])
+    for name in names:
+        (signal,) = [entry for entry in deployment.created(ALARM) if entry.inputs["name"] == name]
+        assert deployment.reaches(verdict, signal)
+
+
+def test_replication_metrics_carry_the_rules_that_data_declares() -> None:
+    """Trap 23: bucket names and rule ids as the data layer's program really makes them."""
+    declared = {
+        (region, config.inputs["rules"][0]["id"])
+        for region in REGIONS
+        for config in program("data").created(
+            "aws:s3/bucketReplicationConfig:BucketReplicationConfig", region
+        )
+    }
+    assert declared == {("us-east-1", "to-us-west-2"), ("us-west-2", "to-us-east-1")}
+    for source, rule_id in declared:
+        destination = rule_id.removeprefix("to-")
+        expected = {
+            "SourceBucket": DATA[ROLE_OF[source]]["bucket_name"],
+            "DestinationBucket": DATA[ROLE_OF[destination]]["bucket_name"],
+            "RuleId": rule_id,
+        }
+        assert alarm("s3-replication-failed", source)["dimensions"] == expected
+        assert alarm("s3-replication-latency", destination)["dimensions"] == expected
+        assert alarm("s3-replication-pending", destination)["dimensions"] == expected
+
+
+def test_one_way_replication_has_alarms_of_one_way() -> None:
+    """R4.1: no alarm, and no graph, on a direction that isn't configured."""
+    deployment = run_program("global", config={"data:bidirectionalReplication": "false"})
+    names = {entry.name for entry in deployment.created(ALARM) if "s3-" in entry.name}
+    assert names == {
+        "s3-replication-failed-us-east-1",
+        "s3-replication-latency-us-west-2",
+        "s3-replication-pending-us-west-2",
+    }
+    body = deployment.one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    assert "No objects are replicated to us-east-1." in body
+
+
+@both_regions
+def test_dead_letter_alarms_name_queues_that_exist(region: str) -> None:
+    """Trap 27: the application layer's queue among them, by its name."""
+    queues = {
+        entry.inputs["name"]
+        for layer in ("app", "global")
+        for entry in program(layer).created("aws:sqs/queue:Queue", region)
+    }
+    for purpose in ("forward-dead-letters", "consume-dead-letters", "failed-events"):
+        assert alarm(purpose, region)["dimensions"]["QueueName"] in queues
+
+
+@both_regions
+def test_certificates_are_watched_when_used(region: str) -> None:
+    """R6.2: each region its own."""
+    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    entry = alarm("certificate-expiry", region, deployment)
+    assert entry["dimensions"] == {"CertificateArn": CERTIFICATES[region]}
+    assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 30)
+
+
+@both_regions
+def test_topics_are_under_our_key_and_take_alarms_of_this_account(region: str) -> None:
+    """R6.3, trap 29: with the AWS-managed key alarms would vanish silently. EventBridge, which
+    can't meet a condition in a topic's policy, has no statement."""
+    deployment = program("global")
+    topic = deployment.one("aws:sns/topic:Topic", region=region)
+    assert topic.inputs["kmsMasterKeyId"] == DATA[ROLE_OF[region]]["key_arn"]
+    policy = deployment.one("aws:sns/topicPolicy:TopicPolicy", region=region)
+    (only,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert only["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert only["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert only["Resource"] == topic.outputs["arn"]
+
+
+def test_nobody_is_subscribed_unless_configured() -> None:
+    """R6.3: the e-mail is optional, and then hears of both regions."""
+    type_ = "aws:sns/topicSubscription:TopicSubscription"
+    assert program("global").created(type_) == []
+    deployment = run_program("global", config={"global:alarmEmail": "on-call@standby.health"})
+    subscriptions = deployment.created(type_)
+    assert {deployment.region_of(entry) for entry in subscriptions} == set(REGIONS)
+    for entry in subscriptions:
+        assert (entry.inputs["protocol"], entry.inputs["endpoint"]) == (
+            "email",
+            "on-call@standby.health",
+        )

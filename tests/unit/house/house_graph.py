@@ -1,0 +1,232 @@
+"""The import graph of the program files, read from their source: nothing is run.
+
+Imports inside functions, for the type checker alone and by ``import_module`` with a literal name
+count like any other: each of them is something that a reader has to know.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PROGRAMS = ("network", "data", "app", "global")
+
+FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ground", ("pulumi_protocol", "tapstack", "lambda_src")),
+    ("lab: facts and clock", ("lab",)),
+    ("lab: engine, provider", ("lab/engine", "lab/provider")),
+    ("lab: emulator", ("lab/emulator",)),
+    (
+        "lab: parts",
+        (
+            "lab/database",
+            "lab/dns",
+            "lab/metrics",
+            "lab/events",
+            "lab/objects",
+        ),
+    ),
+    (
+        "lab: application, server",
+        (
+            "lab/application.py",
+            "lab/control.py",
+            "lab/guard.py",
+            "lab/parts.py",
+            "lab/server.py",
+            "lab/supervisor.py",
+        ),
+    ),
+    ("programs", PROGRAMS),
+    ("ops: ground", ("ops",)),
+    ("ops: cloud", ("ops/cloud",)),
+    ("ops: engines", ("ops/engines",)),
+    (
+        "ops: rooms",
+        (
+            "ops/cost",
+            "ops/deploy",
+            "ops/doctor",
+            "ops/policies",
+            "ops/quality",
+            "ops/recovery",
+            "ops/setup.py",
+            "ops/teardown",
+        ),
+    ),
+    ("ops: drill", ("ops/drill",)),
+    ("ops: report", ("ops/report",)),
+    ("ops: console", ("ops/console",)),
+    ("ops: session", ("ops/session.py",)),
+    ("front door", ("policy", "tasks.py")),
+)
+"""From the ground up (docs/architecture.md): a file belongs to the longest name that holds it."""
+
+DYNAMIC = {"import_module", "__import__", "find_spec"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One file's import of another, both relative to the root."""
+
+    source: Path
+    target: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line} -> {self.target}"
+
+
+def program_files(*suffixes: str) -> list[Path]:
+    """Files that are part of the program, relative to the root: no tests, nothing generated."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\n")  # fmt: skip
+    return sorted(
+        path
+        for path in map(Path, filter(None, listed))
+        if path.suffix in suffixes
+        and not {"tests", "test"} & set(path.parts)
+        and not path.name.startswith(".")
+        and (ROOT / path).is_file()
+    )
+
+
+def floor_of(file: Path) -> int:
+    """The floor that a file stands on, 0 being the ground.
+
+    Raises:
+        LookupError: no floor holds it: a new folder needs its place in ``FLOORS``.
+    """
+    best: tuple[int, int] | None = None
+    for number, (_, rooms) in enumerate(FLOORS):
+        for room in rooms:
+            held = file.is_relative_to(room)
+            if held and (best is None or len(Path(room).parts) > best[0]):
+                best = (len(Path(room).parts), number)
+    if best is None:
+        raise LookupError(f"{file} stands on no floor")
+    return best[1]
+
+
+def imports() -> list[Import]:
+    """Every import of one program file by another."""
+    files = [file for file in program_files(".py") if file.parts[0] != ".github"]
+    by_module = _modules(files)
+    found = []
+    for file in files:
+        for name, line in _named(file):
+            target = _resolve(name, file, by_module)
+            if target is not None and target != file:
+                found.append(Import(file, target, line))
+    return found
+
+
+def dynamic_imports() -> list[str]:
+    """Calls that import by a name which isn't written there, as ``file:line``."""
+    found = []
+    for file in program_files(".py"):
+        for call in _dynamic_calls(file):
+            if not _literal(call):
+                found.append(f"{file}:{call.lineno}")
+    return found
+
+
+def circles(edges: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of nodes that reach each other (Tarjan's strongly connected components, size > 1)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for following in sorted(edges.get(node, ())):
+            if following not in index:
+                visit(following)
+                low[node] = min(low[node], low[following])
+            elif following in stack:
+                low[node] = min(low[node], index[following])
+        if low[node] == index[node]:
+            group = set()
+            while True:
+                member = stack.pop()
+                group.add(member)
+                if member == node:
+                    break
+            if len(group) > 1:
+                found.append(group)
+
+    for node in sorted(edges):
+        if node not in index:
+            visit(node)
+    return found
+
+
+def _modules(files: list[Path]) -> dict[tuple[str, str], Path]:
+    """(scope, dotted name) → file; the scope is a program's folder, or empty for packages."""
+    modules: dict[tuple[str, str], Path] = {}
+    for file in files:
+        parts = list(file.with_suffix("").parts)
+        if parts[0] in PROGRAMS or parts[:2] == ["lambda_src", "recovery"]:
+            scope = parts[0] if parts[0] in PROGRAMS else "lambda_src"
+            inner = parts[1:] if parts[0] in PROGRAMS else parts[2:]
+            modules[scope, _dotted(inner)] = file
+            if scope == "lambda_src":
+                modules["", _dotted(inner)] = file
+        modules["", _dotted(parts)] = file
+    return modules
+
+
+def _dotted(parts: list[str]) -> str:
+    return ".".join(parts[:-1] if parts and parts[-1] == "__init__" else parts)
+
+
+def _named(file: Path) -> Iterator[tuple[str, int]]:
+    """Every module name that a file may import, longest first: a name may be a module's member."""
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = list(file.parent.parts)[: len(file.parent.parts) - node.level + 1]
+                base = ".".join([*above, *filter(None, [base])])
+            for alias in node.names:
+                yield f"{base}.{alias.name}", node.lineno
+    for call in _dynamic_calls(file):
+        if name := _literal(call):
+            yield name, call.lineno
+
+
+def _dynamic_calls(file: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else ""
+            name = function.id if isinstance(function, ast.Name) else name
+            if name in DYNAMIC:
+                yield node
+
+
+def _literal(call: ast.Call) -> str:
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+
+
+def _resolve(name: str, file: Path, modules: dict[tuple[str, str], Path]) -> Path | None:
+    scope = file.parts[0] if file.parts[0] in PROGRAMS else ""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        shorter = ".".join(parts[:length])
+        for place in (scope, ""):
+            if (place, shorter) in modules:
+                return modules[place, shorter]
+    return None

@@ -1,0 +1,127 @@
+"""What the AWS APIs answer while nothing can be written."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emulator_world import EAST, World, refused
+
+from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.emulator import saving
+
+
+def queues(world: World) -> set[str]:
+    """The names of all queues."""
+    urls = world.aws("sqs").list_queues().get("QueueUrls", [])
+    return {url.rpartition("/")[2] for url in urls}
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_change_counts_only_when_it_was_written(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    """Issue 15.7: on a full disk a change is answered with 500 and the cause, the next ones before
+    they are made; reading goes on; with space again the lab goes on by itself, and everything
+    that it holds is on disk."""
+    sqs = world.aws("sqs")
+    before, lost, later = (f"{name}-{fault}" for name in ("before", "lost", "later"))
+    url = sqs.create_queue(QueueName=before)["QueueUrl"]
+    write = saving.write_atomically
+
+    def full(_path: Path, _text: str) -> None:
+        raise OSError(fault, "it can't be written")
+
+    monkeypatch.setattr(saving, "write_atomically", full)
+    said = refused("InternalFailure", sqs.create_queue, QueueName=lost)
+    assert "the lab could not save sqs: it can't be written" in said
+    refused("InternalFailure", sqs.create_queue, QueueName=later)
+    refused("InternalFailure", sqs.send_message, QueueUrl=url, MessageBody="m")
+    refused("InternalFailure", world.aws("sns").create_topic, Name="t")
+    assert before in queues(world)
+    assert later not in queues(world)
+    answer = world.request(
+        "POST",
+        "/",
+        {
+            "authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/{EAST}/sqs/aws4_request",
+            "smithy-protocol": "rpc-v2-cbor",
+        },
+    )
+    assert answer is not None
+    assert (answer[0], b"could not save" in answer[2]) == (500, True)
+    monkeypatch.setattr(saving, "write_atomically", write)
+    sqs.create_queue(QueueName=later)
+    stored: Any = json.loads((world.lab.state_dir / "emulator" / "sqs.json").read_text())
+    assert later in json.dumps(stored)
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+
+
+def test_a_part_s_file_counts_too(world: World) -> None:
+    """Issue 15.7: a part keeps files of its own; its call is answered with the cause."""
+
+    async def full(_request: ApiRequest, _call_next: CallNext) -> ApiResponse:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.lab.on_api("sqs", ["ListQueues"], full)
+    try:
+        said = refused("InternalFailure", world.aws("sqs").list_queues)
+    finally:
+        world.lab.remove_hook(full)
+    assert said == "the lab could not save what ListQueues changes: No space left on device"
+
+
+def test_code_without_space_fails_its_call_and_works_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 15.7: a function's code is unpacked at its first call; the caller reads why it isn't,
+    and with space again it runs."""
+    functions = world.aws("lambda")
+    world.function("unpacked-later")
+
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    answer = functions.invoke(FunctionName="unpacked-later", Payload=b"{}")
+    said = json.loads(answer["Payload"].read())["errorMessage"]
+    assert said == "The code could not be unpacked: No space left on device"
+    monkeypatch.undo()
+    answer = functions.invoke(FunctionName="unpacked-later", Payload=b'{"a": 1}')
+    assert json.loads(answer["Payload"].read()) == {"a": 1}
+
+
+def test_what_is_saved_behind_an_answer_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 15.7: messages and metrics are saved within a second; a save that failed is repeated
+    until there is space."""
+    attempts: list[str] = []
+    write = saving.write_atomically
+
+    def full_at_first(path: Path, text: str) -> None:
+        attempts.append(path.name)
+        if attempts.count("sqs.json") == 1 and path.name == "sqs.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, text)
+
+    saver = world.emulator.saver
+    sqs = world.aws("sqs")
+    url = sqs.create_queue(QueueName="tried-again")["QueueUrl"]
+    monkeypatch.setattr(saving, "write_atomically", full_at_first)
+    monkeypatch.setattr(saving, "DEBOUNCE_SECONDS", 0.05)
+    monkeypatch.setattr(saving, "LARGEST_SHARE", 1.0)
+
+    async def settle() -> None:
+        async with asyncio.timeout(10):
+            while saver._failed or attempts.count("sqs.json") < 2:
+                await asyncio.sleep(0.05)
+
+    sqs.send_message(QueueUrl=url, MessageBody="kept")
+    world.run(settle())
+    assert "kept" in (world.lab.state_dir / "emulator" / "sqs.json").read_text()

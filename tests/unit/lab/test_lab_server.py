@@ -1,0 +1,300 @@
+"""The lab's process at its edges: what hinders its start, its environment, its end; its control
+API; what its parts share."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import resource
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from lab import outage, server
+from lab.api import ApiRequest
+from lab.clock import Clock
+from lab.context import LabContext
+from lab.control import Control
+from lab.facts import Event, HealthCheckProbe, Sample
+from lab.outage import Outages
+from lab.supervisor import Supervisor
+
+
+def context(state_dir: Path) -> LabContext:
+    endpoint = "http://127.0.0.1:1"
+    return LabContext(state_dir, 1, endpoint, Clock(), Outages(state_dir), internal_token="secret")
+
+
+def test_what_hinders_the_start_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A taken port and a state that another lab holds: exit code 1 and one line, no traceback."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        assert server.main(["--state-dir", str(tmp_path), "--port", str(port)]) == 1
+    assert f"can't listen on 127.0.0.1:{port} (Address already in use)" in capsys.readouterr().err
+    with server._hold(tmp_path):
+        assert server.main(["--state-dir", str(tmp_path), "--port", "0"]) == 1
+    assert capsys.readouterr().err == f"another lab already runs with the state in {tmp_path}\n"
+
+
+def test_options_reach_the_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state directory is absolute, the clock life's unless said; an end on request is 0."""
+    given: list[tuple[Path, int, float]] = []
+
+    async def run(*options: Any) -> None:
+        given.append(options)
+
+    monkeypatch.setattr(server, "run", run)
+    monkeypatch.chdir(tmp_path)
+    assert server.main(["--state-dir", "state", "--port", "0"]) == 0
+    assert server.main(["--state-dir", "/s", "--port", "7", "--clock", "2.5"]) == 0
+    assert given == [(tmp_path / "state", 0, 1.0), (Path("/s"), 7, 2.5)]
+
+
+def test_the_environment_of_the_lab_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No AWS account and no proxy of the user's reaches the emulator; its files stay below the
+    state directory; the metadata service is never asked."""
+    before = {"AWS_PROFILE": "p", "HTTPS_PROXY": "p", "no_proxy": "p", "HOME": "h"}
+    monkeypatch.setattr(os, "environ", dict(before))
+    server.prepare_environment(tmp_path, 5)
+    made = os.environ
+    assert not before.keys() & made.keys() - {"HOME"}
+    assert made["HOME"] == "h"
+    assert made["GATEWAY_PORT"] == "5"
+    assert made["AWS_EC2_METADATA_DISABLED"] == "true"
+    for name in ("TMPDIR", "STATE_DIR", "S3_DATA_DIR"):
+        assert Path(made[name]).is_relative_to(tmp_path)
+
+
+def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that is being answered gets its answer; one that hangs is cut off; without any
+    connection the end is at once."""
+    monkeypatch.setattr(server, "FAREWELL_SECONDS", 0.2)
+    arrived = asyncio.Event()
+
+    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/hangs":
+            arrived.set()
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask(port: int, path: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def live(hanging: bool) -> float:
+        stop = asyncio.Event()
+        listener = server._listen(0)
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        asked = None
+        if hanging:
+            assert b" 204 " in (await ask(port, "/")).splitlines()[0]
+            asked = asyncio.create_task(ask(port, "/hangs"))
+            await arrived.wait()
+        began = asyncio.get_running_loop().time()
+        stop.set()
+        await serving
+        took = asyncio.get_running_loop().time() - began
+        if asked is not None:
+            assert b" 204 " not in await asked
+        return took
+
+    assert asyncio.run(live(hanging=True)) >= 0.19
+    monkeypatch.setattr(server, "FAREWELL_SECONDS", 60)
+    assert asyncio.run(live(hanging=False)) < 30
+
+
+class Lab:
+    """The control API over a lab without parts."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.context = context(state_dir)
+        self.stopped: list[str] = []
+        emulator: Any = SimpleNamespace(outage=self.stopped.append)
+        self.control = Control(self.context, emulator, Supervisor(self.context, []))
+
+    def ask(self, method: str, command: str, body: Any = None, token: str = "secret") -> Any:  # noqa: S107
+        body = b"" if body is None else json.dumps(body).encode()
+        headers = {"x-lab-token": token}
+        return asyncio.run(self.control.handle(method, f"/_lab/{command}", headers, body))
+
+
+def test_commands_change_the_lab_and_answer_with_its_status(tmp_path: Path) -> None:
+    """N1, N2: clock, outage and restore; the answer shows what they did; the status is free."""
+    lab = Lab(tmp_path)
+    assert lab.ask("POST", "clock", {"factor": "20"})[1]["clock"] == 20
+    code, status = lab.ask("POST", "outage", {"region": "us-east-1", "part": "api"})
+    assert code == 200
+    assert status["regions"] == {"us-east-1": "down", "us-west-2": "up"}
+    assert status["outages"] == {"us-east-1": ["api"]}
+    assert lab.stopped == ["us-east-1"]
+    assert lab.ask("POST", "restore", {"region": "us-east-1"})[1]["outages"] == {}
+    code, status = lab.ask("GET", "status", token="")
+    assert (code, status["pid"], status["ready"]) == (200, os.getpid(), False)
+
+
+@pytest.mark.parametrize(
+    ("method", "command", "body", "token", "code", "message"),
+    [
+        ("GET", "outage", None, "secret", 405, "/_lab/outage takes POST"),
+        ("POST", "outage", {}, "guess", 403, "/_lab/outage needs the token of lab.json"),
+        ("POST", "coffee", {}, "secret", 404, "the lab has no command 'coffee'"),
+        ("POST", "outage", {}, "secret", 400, "/_lab/outage needs 'region'"),
+        ("POST", "clock", None, "secret", 400, "/_lab/clock needs 'factor'"),
+        ("POST", "clock", {"factor": 0}, "secret", 400, "above 0 and at most 1000, got 0"),
+        ("POST", "restore", {"region": "mars"}, "secret", 400, "unknown region 'mars'"),
+    ],
+)
+def test_a_command_that_is_refused_changes_nothing(
+    tmp_path: Path, method: str, command: str, body: Any, token: str, code: int, message: str
+) -> None:
+    """Each refusal is one line and its own HTTP status."""
+    lab = Lab(tmp_path)
+    before = lab.control.status()
+    answered, error = lab.ask(method, command, body, token)
+    assert answered == code
+    assert message in error["error"]
+    assert lab.control.status() == before
+
+
+def test_a_command_that_cannot_be_kept_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 15.7: an outage counts once it is on disk; 500 with the cause says that it doesn't."""
+
+    def full(_path: Path, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outage, "write_atomically", full)
+    lab = Lab(tmp_path)
+    answered, error = lab.ask("POST", "outage", {"region": "us-east-1"})
+    assert answered == 500
+    assert error == {"error": "the lab could not save the outage: No space left on device"}
+    assert lab.control.status()["outages"] == {}
+    assert lab.stopped == []
+    monkeypatch.undo()
+    assert lab.ask("POST", "outage", {"region": "us-east-1"})[0] == 200
+
+
+def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
+    """A part that is restarted registers again: nothing may be called twice for it. An observer
+    that fails keeps the others from nothing."""
+    lab = context(tmp_path)
+    told: list[Event] = []
+
+    async def hook(request: Any, call_next: Any) -> Any:
+        return await call_next(request)
+
+    def environment(region: str, name: str) -> dict[str, str]:
+        return {}
+
+    def broken(event: Event) -> None:
+        raise ValueError(event)
+
+    def observer(event: Event) -> None:
+        told.append(event)
+
+    def source() -> list[Sample]:
+        return []
+
+    for _ in range(2):
+        lab.on_api("rds", ["CreateDBCluster"], hook)
+        lab.function_environment(environment)
+        lab.observe(broken)
+        lab.observe(observer)
+        lab.add_source(source)
+    assert lab.hooks == [("rds", frozenset({"CreateDBCluster"}), hook)]
+    assert lab.function_environments == [environment]
+    assert lab.sources == [source]
+    event = HealthCheckProbe("check", True, False, True, 0.0)
+    lab.emit(event)
+    assert told == [event]
+    lab.remove_hook(hook)
+    lab.remove_source(source)
+    assert lab.hooks == lab.sources == []
+
+
+def test_a_request_without_an_http_call_needs_no_rewriting() -> None:
+    """A hook's change of parameters counts as it is where nothing is sent on."""
+    request = ApiRequest("events", "PutEvents", "us-east-1", {"a": 1})
+    request.parameters["a"] = 2
+    request.rewrite()
+    assert (request.call, request.parameters) == (None, {"a": 2})
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "while it is answered"])
+def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
+    """Issue 15.13: a kept-alive connection is closed with its client, not three minutes later; of
+    each write two were left, until the process had no descriptor any more."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        arrived.set()
+        if busy:
+            await go_on.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def waiting(port: int) -> list[Any]:
+        return [
+            connection
+            for connection in psutil.Process().net_connections("tcp4")
+            if connection.laddr.port == port and connection.status == psutil.CONN_CLOSE_WAIT
+        ]
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        listener = server._listen(0)
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        await arrived.wait()
+        if not busy:
+            assert b" 204 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        go_on.set()
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0.1)
+            while waiting(port):
+                await asyncio.sleep(0.05)
+        stop.set()
+        await serving
+
+    asyncio.run(live())
+
+
+def test_the_limit_of_descriptors_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 15.13: shells start programs with 1,024; what the system allows is taken, as far as it
+    is sensible, and a system that allows no more is no failure."""
+    raised: list[tuple[int, int]] = []
+    limits = [(1024, 1_048_576), (1024, 4096), (65_536, 65_536), (1024, resource.RLIM_INFINITY)]
+    for soft, hard in limits:
+        monkeypatch.setattr(resource, "getrlimit", lambda _kind, s=soft, h=hard: (s, h))
+        monkeypatch.setattr(resource, "setrlimit", lambda _kind, given: raised.append(given))
+        server.raise_descriptor_limit()
+    assert raised == [(65_536, 1_048_576), (4096, 4096), (65_536, resource.RLIM_INFINITY)]
+
+    def refuse(_kind: int, _given: tuple[int, int]) -> None:
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    server.raise_descriptor_limit()

@@ -1,0 +1,246 @@
+"""Plays a timeline with the real controllers of both regions, and judges it over the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from recovery.act import Run, run
+from recovery.model import Mode, Settings, Stage
+from recovery.observation import Switch
+from simulator.faults import ALIASES, BY_NAME, NOTHING, Fault
+from simulator.ports import Killed, Side
+from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
+
+SETTLED = Settings(WEST, EAST, Switch.ENGAGED)
+"""us-west-2's controller, allowed to promote."""
+BUDGET_SECONDS = 900
+"""840 s and one lost run (RECOVERY.md 3)."""
+RUN_SECONDS = 10
+WARM_UP_MINUTES = 12
+"""Healthy minutes before the disaster's minute 0."""
+QUIET_UNTIL = -9
+"""The last minute before any fault begins."""
+AFTER_MINUTES = 3
+"""Minutes that are played after a recovery: nothing may follow it."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A disaster in minute 0 and faults, each with the minute in which it begins."""
+
+    disaster: str
+    faults: tuple[tuple[str, int], ...] = ()
+    settings: Settings = SETTLED
+
+    def __str__(self) -> str:
+        """For people: what begins when."""
+        parts = [f"{name} from minute {start:+d}" for name, start in self.faults]
+        return "; ".join([f"{self.disaster} in minute 0", *parts])
+
+
+@dataclass
+class Played:
+    """What became of it; times in seconds after the disaster."""
+
+    timeline: Timeline
+    truth: Truth
+    sides: dict[str, Side]
+    recovered: int | None = None
+    wrong: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def west(self) -> Side:
+        """The standby's side."""
+        return self.sides[WEST]
+
+    @property
+    def paged(self) -> bool:
+        """Whether a person was called since anything went wrong."""
+        first = min([start for _, start in self.timeline.faults], default=0)
+        start = FIRST_MINUTE + WARM_UP_MINUTES + min(first, 0)
+        return any(minute >= start for minute, _ in self.west.pages)
+
+    @property
+    def sighted(self) -> int:
+        """The first second after the disaster from which the ground may hold."""
+        ends = [
+            (start + BY_NAME[name].minutes) * 60
+            for name, start in self.timeline.faults
+            if self.timeline.disaster in BY_NAME[name].suspends
+        ]
+        return max([0, *ends])
+
+    @property
+    def deadline(self) -> int | None:
+        """Seconds until writes must be back; None where no promotion is promised."""
+        disaster = self.timeline.disaster
+        faults = [BY_NAME[name] for name, _ in self.timeline.faults]
+        excused = any(fault.excuse and disaster in fault.excuses for fault in faults)
+        return None if disaster == NOTHING or excused else self.sighted + BUDGET_SECONDS
+
+    @property
+    def missed(self) -> bool:
+        """Whether the budget was missed, or a promotion refused without calling anybody."""
+        if self.deadline is None:
+            return self.timeline.disaster != NOTHING and self.recovered is None and not self.paged
+        return self.recovered is None or self.recovered > self.deadline
+
+
+def sides(truth: Truth, *, json: bool = False) -> dict[str, Side]:
+    """Returns both regions' outsides over one truth."""
+    return {region: Side(truth, region, json) for region in (EAST, WEST)}
+
+
+def play(
+    timeline: Timeline,
+    *,
+    json: bool = False,
+    log: bool = False,
+    truth: Truth | None = None,
+    until: int | None = None,
+) -> Played:
+    """Plays until three minutes after the recovery, or until it can't come any more."""
+    first = min([start for _, start in timeline.faults], default=0)
+    if truth is None and not json and not log and first > QUIET_UNTIL:
+        truth, both, minute = _warm(timeline.settings)
+    else:
+        truth = truth or Truth()
+        both, minute = sides(truth, json=json), -WARM_UP_MINUTES
+    played = Played(timeline, truth, both)
+    settings = {
+        WEST: timeline.settings,
+        EAST: replace(timeline.settings, region=EAST, peer=WEST, switch=Switch.RELEASED),
+    }
+    end = _end(played, timeline) if until is None else until
+    while minute <= end:
+        begun = (minute + WARM_UP_MINUTES) * 60
+        if truth.now < begun:
+            truth.advance(begun - truth.now)
+        for region in (EAST, WEST):
+            if truth.computes(region):
+                _runs(played, played.sides[region], settings[region], minute)
+        if played.recovered is None and _recovered(played):
+            played.recovered = truth.now + RUN_SECONDS - WARM_UP_MINUTES * 60
+            end = min(end, minute + AFTER_MINUTES)
+        if log:
+            state = played.west.state
+            played.log.append(f"{minute:+3d} {state.stage:12} {state.reason}")
+        if truth.now < begun + 1:
+            truth.advance(begun + 1 - truth.now)
+        _change(played, minute)
+        minute += 1
+    _judge(played)
+    return played
+
+
+def _warm(settings: Settings) -> tuple[Truth, dict[str, Side], int]:
+    """Returns copies of the world after its quiet minutes, which all timelines have in common."""
+    if settings not in _WARM:
+        quiet = play(Timeline(NOTHING, (), settings), until=QUIET_UNTIL, log=True)
+        _WARM[settings] = (quiet.truth, quiet.sides)
+    kept, both = _WARM[settings]
+    truth = replace(
+        kept, on=set(), volume=dict(kept.volume), epoch=dict(kept.epoch),
+        red_since=dict(kept.red_since), accepted=[], refused=[], events=[], wrong=[],
+    )  # fmt: skip
+    copied = sides(truth)
+    for region, side in copied.items():
+        side.state, side.last = both[region].state, both[region].last
+        side.pages = list(both[region].pages)
+    return truth, copied, QUIET_UNTIL + 1
+
+
+_WARM: dict[Settings, tuple[Truth, dict[str, Side]]] = {}
+
+
+def _end(played: Played, timeline: Timeline) -> int:
+    if timeline.disaster == NOTHING:
+        return max([start for _, start in timeline.faults], default=0) + 16
+    return played.sighted // 60 + 18
+
+
+def _active(timeline: Timeline, minute: int) -> list[tuple[Fault, int]]:
+    return [
+        (BY_NAME[name], start)
+        for name, start in timeline.faults
+        if start <= minute < start + BY_NAME[name].minutes
+    ]
+
+
+def _change(played: Played, minute: int) -> None:
+    """What begins or ends in a minute does so right after its runs: the worst moment."""
+    timeline, truth = played.timeline, played.truth
+    active = _active(timeline, minute)
+    truth.on = {ALIASES.get(fault.name, fault.name) for fault, _ in active}
+    if minute >= 0 and timeline.disaster != NOTHING:
+        truth.on.add(timeline.disaster)
+    for fault, start in active:
+        if start == minute and fault.begin is not None:
+            fault.begin(played.west)
+
+
+def _runs(played: Played, side: Side, settings: Settings, minute: int) -> None:
+    scheduled = FIRST_MINUTE + minute + WARM_UP_MINUTES
+    how = ""
+    if side.region == WEST:
+        # A fault that began right after the last run bends this one.
+        for fault, _ in _active(played.timeline, minute - 1):
+            how = fault.runs or how
+    if how == "lost":
+        return
+    if how == "late":
+        played.truth.advance(50)
+    if how == "clock":
+        played.truth.on |= {"clock ahead" if minute % 2 else "clock behind"}
+    if how == "overlap":
+        side.between["after observe"] = lambda: _run(side, settings, scheduled, "between")
+    _run(side, settings, scheduled, "first")
+    side.between.clear()
+    if how == "twice":
+        _run(side, settings, scheduled, "second")
+
+
+def _run(side: Side, settings: Settings, minute: int, name: str) -> None:
+    try:
+        run(side.ports(), settings, Run(f"{minute} {name}", minute))
+    except Killed:
+        return
+
+
+def _recovered(played: Played) -> bool:
+    """Over the truth: the standby's cluster is the writer, and its controller has proven it."""
+    incident = played.west.state.incident
+    return played.truth.writer == WEST and incident is not None and incident.promoted > 0
+
+
+def _second(played: Played, name: str) -> int:
+    """The second from which the runs know of a fault."""
+    start = next(start for fault, start in played.timeline.faults if fault == name)
+    return (start + WARM_UP_MINUTES + 1) * 60
+
+
+def _judge(played: Played) -> None:
+    """The invariants, over the truth."""
+    truth, state = played.truth, played.west.state
+    played.wrong.extend(truth.wrong)
+    calls = Counter(region for _, region in truth.accepted)
+    played.wrong.extend(f"{n} calls accepted for {region}" for region, n in calls.items() if n > 1)
+    frozen = any(name == "frozen" for name, _ in played.timeline.faults)
+    if calls and played.timeline.settings.mode is not Mode.AUTOMATIC:
+        played.wrong.append(f"a call in mode {played.timeline.settings.mode}")
+    if frozen and any(at >= _second(played, "frozen") for at, _ in truth.accepted):
+        played.wrong.append("a call while frozen")
+    if EAST in calls:
+        played.wrong.append("the writer's own region called")
+    incident = state.incident
+    if incident is not None and truth.moved >= 0 and incident.path is not None:
+        bound = incident.loss_bound_seconds
+        if not incident.forced and truth.lost_seconds > bound:
+            played.wrong.append(f"{truth.lost_seconds} s lost, the bound was {bound} s")
+        if not incident.forced and truth.lost_seconds > played.timeline.settings.lag_limit_seconds:
+            played.wrong.append(f"{truth.lost_seconds} s lost, above the limit")
+    refused = state.stage is Stage.FAILED and not truth.accepted
+    if refused and truth.switch == "engaged":
+        played.wrong.append("the switch is engaged though nothing was promoted")

@@ -1,0 +1,193 @@
+"""The truth: two regions, one Aurora global database, Route 53, and time in seconds.
+
+Nothing here knows a controller. ``on`` holds the names of the faults that are active now; every
+fact below derives from them, so that a timeline is a list of (name, from, to).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+EAST, WEST = "us-east-1", "us-west-2"
+FIRST_MINUTE = 1_000_000
+"""The scheduled minute in which every timeline begins."""
+WITNESS_SECONDS = 115
+"""From a dead load balancer to Route 53's changed answer."""
+
+
+def other(region: str) -> str:
+    """The other of the two regions."""
+    return EAST if region == WEST else WEST
+
+
+@dataclass
+class Process:
+    """A failover that AWS has accepted; ``done`` in seconds."""
+
+    target: str
+    done: int
+
+
+@dataclass
+class Truth:
+    """``volume`` is the newest second of the writer's history that a region holds.
+
+    ``acknowledged`` is the newest second at which a client's write was acknowledged.
+    """
+
+    now: int = 0
+    on: set[str] = field(default_factory=set)
+    writer: str = EAST
+    volume: dict[str, int] = field(default_factory=lambda: {EAST: 0, WEST: 0})
+    epoch: dict[str, int] = field(default_factory=lambda: {EAST: 1, WEST: 1})
+    acknowledged: int = 0
+    process: Process | None = None
+    switch: str = "released"
+    red_since: dict[str, int] = field(default_factory=dict)
+    accepted: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    demoted_since: int = -1
+    moved: int = -1
+    lost_seconds: int = 0
+    events: list[tuple[str, int]] = field(default_factory=list)
+    promotion_seconds: int = 480
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def minute(self) -> int:
+        """The scheduled minute that runs now."""
+        return FIRST_MINUTE + self.now // 60
+
+    def lost(self, region: str) -> bool:
+        """Whether a whole region is down."""
+        return f"{region} lost" in self.on
+
+    def computes(self, region: str) -> bool:
+        """Whether functions run there."""
+        return not self.lost(region)
+
+    def serves(self, region: str) -> bool:
+        """Whether its load balancer answers, with any status."""
+        return not self.lost(region) and f"{region} balancer down" not in self.on
+
+    def healthy(self, region: str) -> bool:
+        """Whether its application answers 200."""
+        flapping = f"{region} flaps" in self.on and (self.now // 60) % 3 != 0
+        return self.serves(region) and not flapping and f"{region} bad deploy" not in self.on
+
+    def database(self, region: str) -> bool:
+        """Whether its cluster's instances answer SQL."""
+        down = (f"{region} database lost", f"{region} database hangs", f"{region} restarts")
+        return not self.lost(region) and not any(name in self.on for name in down)
+
+    def writes(self, region: str) -> bool:
+        """Whether commits succeed on its cluster (its own heartbeat at least)."""
+        if region == self.writer:
+            return self.database(region)
+        return "unfenced" in self.on and self.moved >= 0 and self.database(region)
+
+    def replicates(self) -> bool:
+        """Whether the writer's commits arrive on the other region's volume."""
+        reader = other(self.writer)
+        cut = "replication cut" in self.on or self.lost(reader) or self.demoted_since >= 0
+        return self.writes(self.writer) and not cut
+
+    def peered(self) -> bool:
+        """Whether the regions reach each other over the peering."""
+        return "peering cut" not in self.on and not self.lost(EAST) and not self.lost(WEST)
+
+    def reaches_writer(self, region: str) -> bool:
+        """Whether an application there can use the writer."""
+        near = region == self.writer or self.peered()
+        fault = "credentials refused" in self.on or "connections exhausted" in self.on
+        return near and self.database(self.writer) and not fault
+
+    def red(self, region: str) -> bool:
+        """What Route 53's checkers say of a load balancer."""
+        since = self.red_since.get(region)
+        return since is not None and self.now - since >= WITNESS_SECONDS
+
+    def takes_client_writes(self) -> bool:
+        """Whether some client's write is acknowledged by the writer's volume now."""
+        east = self.healthy(EAST) and self.reaches_writer(EAST)
+        moved = self.red(EAST) or self.switch == "engaged"
+        west = moved and self.healthy(WEST) and self.reaches_writer(WEST)
+        return east or west
+
+    def advance(self, seconds: int) -> None:
+        """Lets time pass; all faults stay as they are meanwhile."""
+        end = self.now + seconds
+        while self.now < end:
+            done = self.process.done if self.process else end
+            step = min(end, max(done, self.now + 1)) if self.process else end
+            self._live(step)
+            if self.process and self.now >= self.process.done:
+                self._promoted()
+
+    def _live(self, until: int) -> None:
+        for region in (EAST, WEST):
+            if self.healthy(region):
+                self.red_since.pop(region, None)
+            else:
+                self.red_since.setdefault(region, self.now)
+        replicates, writes = self.replicates(), self.writes(self.writer)
+        takes = self.takes_client_writes()
+        self.now = until
+        if writes:
+            self.volume[self.writer] = until
+        if replicates:
+            self.volume[other(self.writer)] = until
+            self.epoch[other(self.writer)] = self.epoch[self.writer]
+        if takes:
+            self.acknowledged = until
+
+    def fail_over(self, target: str) -> str:
+        """AWS's answer to ``failover_global_cluster``: empty when accepted, else the fault."""
+        fault = self._fault(target)
+        if fault:
+            self.refused.append((self.now, fault))
+            return fault
+        self._judge_promotion(target)
+        self.accepted.append((self.now, target))
+        self.process = Process(target, self.now + self.promotion_seconds)
+        return ""
+
+    def _fault(self, target: str) -> str:
+        if self.process is not None or "switchover" in self.on:
+            return "InvalidGlobalClusterStateFault"
+        unfit = {f"{target} without instance", f"{target} detached", f"{target} restarts"}
+        if self.writer == target or self.on & unfit or "versions differ" in self.on:
+            return "InvalidDBClusterStateFault"
+        denied = self.on & {"promotion denied", "permission lost"}
+        return "AccessDenied" if denied else ""
+
+    def _judge_promotion(self, target: str) -> None:
+        if self.replicates():
+            self.wrong.append("the writer takes writes that replicate")
+        if self.takes_client_writes() and self.healthy(other(target)):
+            self.wrong.append("clients are served by the writer")
+        if not self.serves(target):
+            self.wrong.append("the target can't serve")
+
+    def _promoted(self) -> None:
+        assert self.process is not None
+        target, self.process = self.process.target, None
+        if "promotion fails" in self.on:
+            self.events.append(("RDS-EVENT-0239", self.minute))
+            return
+        self.lost_seconds = max(0, self.acknowledged - self.volume[target])
+        self.events.append(("RDS-EVENT-0238", self.minute))
+        if "unfenced" in self.on:
+            self.events.append(("RDS-EVENT-0391", self.minute))
+        self.writer, self.demoted_since, self.moved = target, self.now, self.now
+
+    def endpoint(self) -> str:
+        """Where the global writer endpoint leads."""
+        late = "endpoint late" in self.on and self.moved >= 0
+        return other(self.writer) if late else self.writer
+
+    def rejoin(self) -> None:
+        """The demoted cluster is back on a new volume, with the writer's history."""
+        self.demoted_since = -1
+        self.volume[other(self.writer)] = self.volume[self.writer]
+        self.epoch[other(self.writer)] = self.epoch[self.writer]

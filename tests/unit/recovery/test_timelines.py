@@ -1,0 +1,92 @@
+"""Samples of what the benches play at length: random timelines and the certificate."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from simulator.faults import BY_DATABASE, DISASTERS, FAULTS, LOSSES, NOTHING
+from simulator.judged import judged
+from simulator.play import Timeline, play
+from simulator.random_timelines import harms, timeline
+from simulator.speed import quick, quick_replace
+from simulator.truth import EAST
+
+SEEDS = 2000
+NAMES = [fault.name for fault in FAULTS]
+
+
+def test_random_timelines_do_no_harm() -> None:
+    """Invariants over the truth: no wrong promotion, no second one, none without permission."""
+    with quick():
+        harmful = {seed: found for seed in range(SEEDS) if (found := harms(seed))}
+    assert harmful == {}
+
+
+def test_single_faults_at_the_threshold() -> None:
+    """The certificate's singles in a sample: never wrong, never late, or held and paged."""
+    with quick():
+        found = [
+            str(verdict)
+            for name in NAMES
+            for disaster in DISASTERS
+            for minute in (random.Random(name).choice((-3, 0, 1)), 3)
+            if (verdict := judged(Timeline(disaster, ((name, minute),)))).failed
+        ]
+    assert found == []
+
+
+def test_pairs_of_faults_in_a_sample() -> None:
+    """The certificate's pairs in a sample: never wrong; whatever misses the budget was paged."""
+    chance = random.Random(18)
+    with quick():
+        for _ in range(150):
+            one, other = chance.sample(NAMES, 2)
+            start = chance.choice((-3, 0, 1, 2, 3, 4))
+            verdict = judged(Timeline(chance.choice(DISASTERS), ((one, start), (other, start))))
+            assert verdict.wrong == (), verdict
+            assert verdict.paged or not verdict.missed, verdict
+
+
+@pytest.mark.parametrize("disaster", sorted(LOSSES))
+def test_each_loss_is_recovered_within_the_budget(disaster: str) -> None:
+    """N6: 480 s of them are AWS's; nothing but the loss happens."""
+    played = play(Timeline(disaster))
+    assert played.recovered is not None
+    assert played.recovered <= 840
+    assert played.truth.switch == "engaged"
+    assert len(played.truth.accepted) == 1
+
+
+def test_with_nothing_lost_nothing_is_called() -> None:
+    """An hour's worth of healthy runs leaves both items watching and nobody paged."""
+    played = play(Timeline(NOTHING, (("endpoint late", 44),)))
+    assert (played.truth.accepted, played.west.pages) == ([], [])
+    assert all(side.state.stage == "watching" for side in played.sides.values())
+
+
+def test_speed_changes_no_result() -> None:
+    """``quick_replace`` and the kept warm-up give the same states as the slow way."""
+    for seed in range(12):
+        slow = play(timeline(seed), log=True)
+        with quick():
+            fast = play(timeline(seed))
+        assert (fast.recovered, fast.wrong) == (slow.recovered, slow.wrong)
+        assert fast.west.state.stage == slow.west.state.stage
+    assert quick_replace(Timeline(NOTHING), disaster="x") == Timeline("x")
+
+
+def test_a_verdict_that_fails_tells_its_story() -> None:
+    """The simulator itself can fail: harm and lateness are found, and told with a reason."""
+    late = judged(Timeline(sorted(BY_DATABASE)[0], (("runs lost", 1), ("run lost", 4))))
+    assert not late.wrong
+    if late.failed:
+        assert late.timeline
+        assert late.argument
+    held = play(Timeline(f"{EAST} lost", (("witness stuck", 0),)))
+    assert held.deadline is None
+    assert held.recovered is None
+    assert not held.missed
+    unpaged = play(Timeline(f"{EAST} lost", (("witness stuck", 0),)))
+    unpaged.west.pages.clear()
+    assert unpaged.missed
