@@ -170,7 +170,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (inventory, "show"), (redrive, "show"), (status, "show"), (table, "show"), (report, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
-        (pins, "check"), (pins, "write"), (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
+        (pins, "check"), (pins, "write"),
+        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])
