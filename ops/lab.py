@@ -131,7 +131,7 @@ def show(found: client.Status) -> None:
     shown: dict[str, Any] = {
         "endpoint": found.endpoint,
         **({"front door": found.front_door} if found.front_door else {}),
-        **({"dns": found.dns} if found.dns else {}),
+        **({"dns server": found.dns} if found.dns else {}),
         "process": found.pid,
         "state": found.state_dir,
         "clock": f"{found.clock:g}",

@@ -47,3 +47,24 @@ def test_a_code_whose_reason_was_printed_ends_the_task_without_a_line() -> None:
     with pytest.raises(Exit) as caught:
         exits.end_with(ExitCode.DIFFERENCE)
     assert (caught.value.code, caught.value.message) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (OSError(28, "No space left on device", "/x/y"), "No space left on device: '/x/y'"),
+        (OperatorError("AWS says:\n  no\x1b[2K"), r"AWS says: no\x1b[2K"),
+    ],
+)
+def test_a_fault_is_one_visible_line_whatever_it_holds(fault: Exception, line: str) -> None:
+    """A full disk ends no task in a traceback, and no answer of an API moves the cursor."""
+
+    @exits.reported
+    def body() -> None:
+        raise fault
+
+    with pytest.raises(Exit) as caught:
+        body()
+    assert caught.value.code == 1
+    assert str(caught.value.message).endswith(line)
+    assert "\n" not in str(caught.value.message)

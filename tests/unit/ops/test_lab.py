@@ -13,7 +13,7 @@ from watched_driver import LAB
 from lab import client
 from lab.client import Status
 from ops import lab, workspace
-from ops.errors import OperatorError
+from ops.errors import ExitCode, OperatorError
 from ops.stack_file import parse
 from ops.workspace import Workspace
 
@@ -116,3 +116,31 @@ def test_the_lab_s_commands_reach_the_lab(
     lab.down()
     lab.down()
     assert capsys.readouterr().out.splitlines() == ["the lab is stopped", "the lab wasn't running"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense", "127.0.0.1:46140", "http://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:x",
+        "http://127.0.0.1:99999", "http://[::1", "https://127.0.0.1:1", "http://127.0.0.1:1/x",
+        "http://me@127.0.0.1:1", "http://127.0.0.1:1?x", "http://127.0.0.1.example.com:1", "ftp://x",
+    ],
+)  # fmt: skip
+def test_a_bad_address_of_the_lab_is_one_line(address: str) -> None:
+    """R9: whatever the variable holds, exit code 2 with an address that would do."""
+    with pytest.raises(OperatorError) as caught:
+        lab.endpoint(parse("lab", LAB), {lab.ENDPOINT_VARIABLE: address})
+    assert caught.value.code is ExitCode.BAD_INPUT
+    assert str(caught.value) == (
+        f"WARM_STANDBY_LAB_ENDPOINT is {address!r}: the lab is on this machine only, such as "
+        "http://127.0.0.1:45660"
+    )
+
+
+@pytest.mark.parametrize("factor", ["abc", "", "nan", "inf", "-5", "0"])
+def test_a_bad_clock_is_one_line(space: Workspace, factor: str) -> None:
+    """R9: exit code 2, whether the lab runs or not."""
+    for task in (lambda: lab.clock(factor), lambda: lab.up("lab", factor)):
+        with pytest.raises(OperatorError, match="isn't a number above 0") as caught:
+            task()
+        assert caught.value.code is ExitCode.BAD_INPUT

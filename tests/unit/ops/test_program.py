@@ -26,7 +26,7 @@ from ops.deploy import status
 from ops.doctor import examination
 from ops.policies import table
 from ops.printing import make_console
-from ops.quality import benches, checks
+from ops.quality import benches, checks, pins
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -67,7 +67,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("deploy-all --parallel x", "--parallel x isn't a whole number"),
         ("status extra", "unknown task 'extra' (after status): ./inv --list shows the tasks"),
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
-        ("--list=x", "unknown name 'x' after --list: there are lab, state, events"),
+        ("--list=x", "unknown name 'x' after --list: there are lab, state, events, pins"),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
         ("-c nope", "Can't find any collection named 'nope'!"),
@@ -169,7 +169,9 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (table, "show"), (report, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
-        (lab, "down"), (lab, "status"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
+        (lab, "down"), (lab, "status"),
+        (pins, "check"), (pins, "write"),
+        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

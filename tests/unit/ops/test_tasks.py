@@ -192,7 +192,7 @@ def test_checks_get_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
     context = Context()
     tasks.lint(context)
     tasks.test(context, match="x")
-    flags = {"unit": False, "integration": False, "match": "x"}
+    flags = {"unit": False, "integration": False, "match": "x", "quick": False}
     assert asked == [context, (context, flags)]
 
 

@@ -221,3 +221,14 @@ def test_ctrl_c_while_a_result_is_told_reaches_the_work_too() -> None:
     )
     assert (presses, told) == ([1], ["network"])
     assert [r.outcome for r in results] == [Outcome.DONE, Outcome.NOT_STARTED]
+
+
+def test_a_library_that_exits_ends_its_layer_alone() -> None:
+    """N7: SystemExit in a layer's thread is that layer's failure; the sequence reports all."""
+
+    def work(layer: str) -> Summary:
+        raise SystemExit(1)
+
+    first, second, *_ = sequence.run(CHAIN, ["network", "data"], work)
+    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.NOT_STARTED)
+    assert isinstance(first.error, SystemExit)

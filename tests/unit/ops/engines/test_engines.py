@@ -220,3 +220,11 @@ def test_the_workspace_is_the_repository_unless_a_variable_says_otherwise(tmp_pa
     assert there.flat_outputs == tmp_path / "cfn-outputs/flat-outputs.json"
     assert there.checkpoints == tmp_path / ".lab/stacks"
     assert there.stack_file("dev") == here.repository / "Pulumi.dev.yaml"
+
+
+@pytest.mark.parametrize("parallel", [-1, 0, 1001, 10**18])
+def test_an_impossible_number_at_a_time_is_one_line(parallel: int) -> None:
+    """``--parallel -1``: exit code 2 and the range, before anything starts."""
+    with pytest.raises(OperatorError, match="isn't from 1 to 1000") as caught:
+        Options(parallel=parallel)
+    assert caught.value.code is ExitCode.BAD_INPUT

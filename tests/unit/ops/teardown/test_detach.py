@@ -35,6 +35,7 @@ class FakeRds:
         """Descriptions until a detached cluster is available."""
         self.exceptions = type("E", (), {"GlobalClusterNotFoundFault": NotFoundFault})
         self.regions: list[str] = []
+        self.at_last = "available"
 
     def get(self, service: str, region: str) -> FakeRds:
         """As :class:`Clients` gives a client."""
@@ -58,7 +59,7 @@ class FakeRds:
 
     def describe_db_clusters(self, DBClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803
         self.polls -= 1
-        return {"DBClusters": [{"Status": "promoting" if self.polls >= 0 else "available"}]}
+        return {"DBClusters": [{"Status": "promoting" if self.polls >= 0 else self.at_last}]}
 
 
 def detach(rds: Any, **more: Any) -> str | None:
@@ -131,3 +132,12 @@ def test_waiting_ends() -> None:
     times = iter([0.0, 1.0, WAIT_SECONDS + 1.0])
     with pytest.raises(OperatorError, match=f"still detaching after {WAIT_SECONDS} s"):
         detach(FakeRds(WEST, [EAST, WEST], polls=99), clock=lambda: next(times))
+
+
+@pytest.mark.parametrize("status", ["stopped", "inaccessible-encryption-credentials"])
+def test_a_cluster_that_can_t_stand_alone_is_not_waited_for(status: str) -> None:
+    """Waiting that can't succeed ends at once with its cause, not after half an hour."""
+    rds = FakeRds(WEST, [EAST, WEST], polls=1)
+    rds.at_last = status
+    with pytest.raises(OperatorError, match=f"{EAST} is {status}; run ./inv destroy-all again"):
+        detach(rds)
