@@ -67,6 +67,8 @@ def main(root: Path, arguments: list[str]) -> int:
         print("./inv: interrupted; the next ./inv goes on with the installation", file=sys.stderr)
         return 130
     os.chdir(root)
+    # pip compiled nothing: what is imported is compiled once, and kept, whoever forbade it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = str(root / ".venv/bin/python")
     os.execv(python, [python, "-m", "ops.program", *arguments])  # noqa: S606
     raise AssertionError("execv returned")

@@ -309,8 +309,11 @@ def test_invoke_takes_over_the_process(root: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(bootstrap, "ensure", lambda _root: None)
     monkeypatch.setattr(bootstrap.os, "chdir", ran.append)
     monkeypatch.setattr(bootstrap.os, "execv", lambda *arguments: ran.append(arguments))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     with pytest.raises(AssertionError):
         bootstrap.main(root, ["deploy-all"])
+    # Nothing was compiled at installation, so what is imported must be allowed to stay compiled.
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
     python = str(root / ".venv/bin/python")
     assert ran == [root, (python, [python, "-m", "ops.program", "deploy-all"])]
 
