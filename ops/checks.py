@@ -17,7 +17,16 @@ from ops import node, workspace
 from ops.errors import ExitCode, OperatorError
 from ops.render import make_console
 
-COMPLETE = ("network", "data", "app", "global", "tapstack", "ops", "tasks.py", "lambda_src/recovery")
+COMPLETE = (
+    "network",
+    "data",
+    "app",
+    "global",
+    "tapstack",
+    "ops",
+    "tasks.py",
+    "lambda_src/recovery",
+)
 """Covered whole by unit tests, lines and branches (R9.5)."""
 
 LAB_PERCENT = 95
