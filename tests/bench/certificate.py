@@ -154,7 +154,8 @@ def page(progress: Progress, total: int) -> str:
         f"| timelines | {played}: {progress.singles} of single faults, {progress.pairs} of pairs |",
         f"| wrong promotions | {wrong} |",
         f"| single faults that miss the budget | {singles} |",
-        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after the ground (AWS's 700 s included) |",
+        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after the ground "
+        "(AWS's 700 s included) |",
         f"| left to a person, who was paged | {progress.held}, with the pairs below |",
         f"| nothing lost, nothing promoted | {progress.quiet} |",
         f"| pairs' timelines that miss the budget | {len(progress.failures) - singles} |",
