@@ -142,7 +142,7 @@ def page(progress: Progress, total: int) -> str:
         "# The recovery certificate",
         "",
         "Written by `./inv bench certificate`: the real `decide` and `act` of both regions in the",
-        "simulator of `tests/unit/recovery/simulator`, against each fault alone (beginning in each",
+        "simulator of `tests/unit/lambda_src/recovery/simulator`, against each fault alone (beginning in each",
         f"minute from {SINGLE_MINUTES[0]} to +{SINGLE_MINUTES[-1]} around the loss) and each",
         f"pair (together in minute {', '.join(f'{m:+d}' for m in PAIR_MINUTES)}): where nothing",
         "is lost, where the region is lost, where its database is lost and where it hangs. AWS",
@@ -154,7 +154,8 @@ def page(progress: Progress, total: int) -> str:
         f"| timelines | {played}: {progress.singles} of single faults, {progress.pairs} of pairs |",
         f"| wrong promotions | {wrong} |",
         f"| single faults that miss the budget | {singles} |",
-        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after the ground |",
+        f"| recovered | {progress.recovered}, the slowest {progress.slowest} s after the ground "
+        "(AWS's 700 s included) |",
         f"| left to a person, who was paged | {progress.held}, with the pairs below |",
         f"| nothing lost, nothing promoted | {progress.quiet} |",
         f"| pairs' timelines that miss the budget | {len(progress.failures) - singles} |",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from dnslib import QTYPE, RR, TXT, A, DNSRecord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from watch import MEMBER, READER, VALID
 
@@ -279,6 +279,7 @@ def test_what_is_no_answer_is_an_error(wrong: Any, said: str) -> None:
         txt_query.texts(wrong(answer(txt("secondary"))), asked)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_no_datagram_breaks_the_reader(data: bytes) -> None:
     """Whatever arrives is texts or a ``TxtError``."""

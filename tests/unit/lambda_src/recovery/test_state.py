@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from watch import SETTINGS, Watch
 
@@ -74,6 +74,7 @@ states = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(states)
 def test_a_state_survives_json_without_loss(state: State) -> None:
     """RECOVERY.md 3, "Stored": what is read back is what was stored."""
