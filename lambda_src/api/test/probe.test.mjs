@@ -196,10 +196,14 @@ test("an endpoint that isn't configured is unknown without a try", async () => {
   assert.deepEqual(peer, { value: "unknown", tries: [{ reason: "not_configured" }] });
 });
 
-test("H7: a database that accepts and never answers is dead after two tries of 5 s, within the controller's 12 s", async () => {
+test("H7: a database that accepts and never answers is dead after two tries of 5 s, within the controller's 12 s", async (t) => {
   const sockets = [];
   const hung = createServer((socket) => sockets.push(socket));
   await new Promise((resolve) => hung.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    sockets.forEach((socket) => socket.destroy());
+    hung.close();
+  });
   const here = "127.0.0.1";
   const { application } = fakeApplication({
     variables: {
@@ -213,8 +217,6 @@ test("H7: a database that accepts and never answers is dead after two tries of 5
   const started = Date.now();
   const observed = await application.probe({});
   const elapsed = Date.now() - started;
-  sockets.forEach((socket) => socket.destroy());
-  hung.close();
   for (const part of ["writer_sql", "own_cluster", "peer_cluster", "own_reader"]) {
     assert.equal(observed[part].value, "dead", part);
     assert.ok(observed[part].tries.every((tried) => tried.elapsed_ms >= 4_900), part);
