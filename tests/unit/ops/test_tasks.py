@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ops.cloud import inventory, redrive
 from ops.deploy import drift, status
 from ops.deploy.driver import Driver
 from ops.doctor import examination as doctor
+from ops.engines import ahead
 from ops.errors import OperatorError
 from ops.policies import table as policy
 from ops.quality import benches, checks
@@ -56,6 +58,29 @@ def test_the_agreed_tasks_exist() -> None:
         "lab.status", "lab.outage", "lab.restore", "lab.clock",
     }  # fmt: skip
     assert agreed <= set(ALL)
+
+
+@pytest.fixture(autouse=True)
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """The stacks and engines for which a runner of programs was begun; no process is."""
+    seen: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(ahead, "begin", lambda stack, engine: seen.append((stack, engine)))
+    return seen
+
+
+def test_programs_are_begun_ahead_where_they_will_run(
+    driver: Watched, begun: list[tuple[str, str | None]]
+) -> None:
+    """Twice as fast: deployments and previews begin the runner of programs before their own
+    imports; refreshing and destroying run no program."""
+    for name in ("refresh-all", "destroy-all"):
+        with suppress(Exit):
+            ALL[name].body(Context())
+    assert begun == []
+    for name in ("deploy-all", "preview-all"):
+        with suppress(Exit):
+            ALL[name].body(Context())
+    assert begun == [("lab", None)] * 2
 
 
 @pytest.fixture
