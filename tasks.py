@@ -373,12 +373,15 @@ def test(c: Context, unit: bool = False, integration: bool = False, match: str =
     checks.test(c, unit=unit, integration=integration, match=match)
 
 
-@command(name="lab (or deploy), kills, failover, outages or api")
-def bench(_c: Context, name: str) -> None:
+@command(
+    name="lab (or deploy), kills, failover, outages, api or mutants",
+    minutes="End after this time; the next run goes on where this one stopped (mutants)",
+)
+def bench(_c: Context, name: str, minutes: float = 0.0) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
     from ops.quality import benches
 
-    benches.run(name)
+    benches.run(name, minutes)
 
 
 @command()

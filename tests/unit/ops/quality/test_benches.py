@@ -49,3 +49,19 @@ def test_the_labs_limits_are_those_of_deploying(monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     benches.run("lab")
     assert ran[0][1].endswith("tests/bench/deploy.py")
+
+
+def test_minutes_are_for_what_goes_on_where_it_stopped(monkeypatch):
+    """A benchmark that can't go on refuses the limit instead of ignoring it."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    benches.run("mutants", 2.5)
+    assert ran[0][1].endswith("tests/bench/mutants.py")
+    assert ran[0][2:] == ["--minutes", "2.5"]
+    with pytest.raises(OperatorError, match="bench kills takes no --minutes"):
+        benches.run("kills", 1)
