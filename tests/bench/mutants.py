@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import boto3  # noqa: F401 - loaded once for all forks, as the next two are
-import hypothesis  # noqa: F401
+import hypothesis
 import pulumi_aws  # noqa: F401
 import pytest
 from bench import Measurements
@@ -37,6 +37,8 @@ RESULTS = REPOSITORY / "coverage" / "mutants.json"
 LEAST_PERCENT = 95.0
 SECONDS_A_MUTANT = 120
 """A mutant that runs longer never ends: killed."""
+
+QUICK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
 
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".lab", "node_modules", "coverage", "__pycache__", ".hypothesis", "build",
@@ -173,6 +175,9 @@ def _run_tests(copy: Path, tests: str) -> NoReturn:
             del sys.modules[name]
     sys.path[:] = [entry for entry in sys.path if ".venv" in entry or not _is_own(entry)]
     sys.dont_write_bytecode = True
+    # A failing example is enough: nobody reads the smallest one.
+    hypothesis.settings.register_profile("mutants", phases=QUICK, deadline=None, database=None)
+    hypothesis.settings.load_profile("mutants")
     silent = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silent, stream)
