@@ -162,7 +162,7 @@ def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """NAMES: bench NAME."""
     from ops.quality import benches
 
-    asked: list[str] = []
+    asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(benches, "run", lambda *given: asked.append(given))
     tasks.bench(Context(), "deploy")
     tasks.bench(Context(), "mutants", 2.5)
