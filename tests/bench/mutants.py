@@ -196,6 +196,7 @@ def main() -> None:
     ends = time.monotonic() + 60 * (parser.parse_args().minutes or float("inf"))
     known: dict[str, bool] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     figures = Measurements("mutants")
+    waiting = 0
     with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as directory:
         copy = Path(directory) / "repository"
         shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED, symlinks=True)
@@ -225,6 +226,10 @@ def main() -> None:
                         survivors.append(mutant)
             (copy / module).write_text(source, encoding="utf-8")
             _report(figures, module, (tried, len(every), killed), survivors)
+            waiting += len(every) - tried
+    if waiting:
+        print(f"mutants: {waiting} not tried yet; run it again, it goes on from here")
+        sys.exit(5 if figures.missed else 0)
     figures.end()
 
 
@@ -239,8 +244,11 @@ def _report(
         print(f"  survived {module}:{mutant.line}: {mutant.reads[:90]}  {reason}".rstrip())
     judged = tried - excused
     percent = 100 * killed / judged if judged else 100.0
-    detail = f"{killed} of {judged} killed ({tried} of {every} tried)"
-    figures.hold(f"{module}: {percent:.1f} %", percent >= LEAST_PERCENT, detail)
+    detail = f"{killed} of {judged} killed"
+    if tried == every:
+        figures.hold(f"{module}: {percent:.1f} %", percent >= LEAST_PERCENT, detail)
+    else:
+        print(f"{module:58} not finished: {detail}, {every - tried} not tried yet", flush=True)
 
 
 if __name__ == "__main__":
