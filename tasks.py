@@ -385,14 +385,14 @@ def test(
 
 
 @command(
-    name="lab (or deploy), kills, failover, outages, api or sequences",
-    minutes="Stop after this many minutes (sequences; the next run goes on from there)",
+    name="One of tests/bench: deploy, kills, failover, outages, api, soak, sequences, mutants …",
+    minutes="End after this time; the next run goes on where this one stopped",
 )
 def bench(_c: Context, name: str, minutes: float = 0.0) -> None:
     """Measure a promise on this machine, and hold it against its limit."""
     from ops.quality import benches
 
-    benches.run(name, minutes or None)
+    benches.run(name, minutes)
 
 
 @command()

@@ -14,26 +14,30 @@ from ops.errors import bad_input
 ALIASES = {"lab": "deploy"}
 """Other names. A program named lab.py would hide the package ``lab`` from its neighbours."""
 
+RESUMED = (
+    "certificate", "mutants", "recovery_mutants", "recovery_timelines", "sequences",
+)  # fmt: skip
+"""Benchmarks that take ``--minutes`` and go on where they stopped."""
 
-RESUMED = ("sequences",)
-"""Benchmarks that take a time to stop after, and go on from there the next time."""
 
+def run(name: str, minutes: float = 0.0) -> None:
+    """Runs one benchmark; its exit code is 5 when a limit was missed.
 
-def run(name: str, minutes: float | None = None) -> None:
-    """Runs one benchmark; its exit code is 5 when a limit was missed."""
+    ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`).
+    """
     directory = workspace.find().repository / "tests" / "bench"
     names = sorted(file.stem for file in directory.glob("*.py") if file.stem != "bench")
     name = ALIASES.get(name, name)
     if name not in names:
         raise bad_input(f"unknown benchmark {name}: choose one of {', '.join(names)}")
-    if minutes is not None and name not in RESUMED:
-        raise bad_input(f"--minutes is for {', '.join(RESUMED)}: {name} always runs to its end")
-    arguments = [] if minutes is None else ["--minutes", str(minutes)]
+    if minutes and name not in RESUMED:
+        raise bad_input(f"bench {name} takes no --minutes: it runs to its end")
     program = directory / f"{name}.py"
+    limit = ["--minutes", f"{minutes:g}"] if minutes else []
     # Benchmarks use the system as the integration tests do, with the same helpers.
     environment = {**os.environ, "PYTHONPATH": str(directory.parent / "integration")}
     code = subprocess.run(
-        [sys.executable, str(program), *arguments], cwd=directory, env=environment, check=False
+        [sys.executable, str(program), *limit], cwd=directory, env=environment, check=False
     ).returncode
     if code:
         raise Exit(code=code)

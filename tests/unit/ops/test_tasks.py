@@ -149,7 +149,7 @@ def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
         (lambda: tasks.lab_outage(Context(), "r"), lab, "outage", ("r", None)),
         (lambda: tasks.lab_restore(Context(), "r"), lab, "restore", ("r",)),
         (lambda: tasks.lab_clock(Context(), 3.0), lab, "clock", (3.0,)),
-        (lambda: tasks.bench(Context(), "kills"), benches, "run", ("kills",)),
+        (lambda: tasks.bench(Context(), "kills"), benches, "run", ("kills", 0.0)),
     ],
 )
 def test_looking_tasks_pass_their_flags_on(
@@ -187,10 +187,11 @@ def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """NAMES: bench NAME."""
     from ops.quality import benches
 
-    asked: list[str] = []
-    monkeypatch.setattr(benches, "run", asked.append)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(benches, "run", lambda *given: asked.append(given))
     tasks.bench(Context(), "deploy")
-    assert asked == ["deploy"]
+    tasks.bench(Context(), "mutants", 2.5)
+    assert asked == [("deploy", 0.0), ("mutants", 2.5)]
 
 
 def test_setup_and_moves_tell_what_they_did(
