@@ -120,7 +120,7 @@ class Lab:
     @staticmethod
     def command(*arguments: str) -> list[str]:
         """What ``./inv`` runs once its environment is complete."""
-        return [sys.executable, "-m", "invoke", *arguments]
+        return [sys.executable, "-m", "ops.program", *arguments]
 
     @property
     def outputs(self) -> dict[str, Any]:

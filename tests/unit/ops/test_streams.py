@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -86,3 +87,10 @@ def test_closed_streams_take_no_file_s_place() -> None:
     place = os.devnull
     shell = ["sh", "-c", code, sys.executable, script, place]
     assert subprocess.run(shell, check=False).returncode == 0
+
+
+def test_a_stream_that_can_t_be_reconfigured_is_written_to_as_it_is() -> None:
+    """A buffer in memory shows every character."""
+    stream = io.StringIO()
+    Sturdy(stream).write("a → b")
+    assert stream.getvalue() == "a → b"
