@@ -14,16 +14,34 @@ def private_directory(path: Path) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that its owner alone can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Writes a file that its owner alone can read; a link in its place is not followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
         file.write(content)
+
+
+def backup_of(path: Path) -> Path:
+    """Where the last content before an operation's first write is kept."""
+    return path.with_name(f"{path.name}.backup")
+
+
+def back_up(path: Path) -> None:
+    """Keeps the file as it is now under its backup's name; nothing when there is no file."""
+    draft = path.with_name(f".{path.name}.backup")
+    draft.unlink(missing_ok=True)
+    try:
+        os.link(path, draft)
+    except FileNotFoundError:
+        return
+    draft.replace(backup_of(path))
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replaces the file in one step: a reader, or a kill, sees the old content or the new."""
     # One writer holds the lock, so one name will do, and a kill leaves at most one draft.
     draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
     write_private(draft, text.encode())
     draft.replace(path)
