@@ -200,8 +200,8 @@ def test_a_deletion_of_unknown_end_is_done_again(stage: Stage) -> None:
 def test_an_interrupted_creation_that_cannot_be_cleared_up_stays_on_record(
     stage: Stage, fault: str, message: str, doing: str
 ) -> None:
-    """The run says why. What couldn't be looked for is left for the next run, and nothing is deleted
-    before it was; what was found is known like any other resource from then on."""
+    """The run says why. What couldn't be looked for is left for the next run, and nothing is
+    deleted before it was; what was found is known like any other resource from then on."""
     stage.run(lambda act: act.thing("kept", act.provider()) and None)
     stage.plugin.faults["create a"] = PluginGoneError("gone")
     with pytest.raises(StepFailedError, match="gone"):
