@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,8 @@ from pulumi_protocol.events import EngineError
 from pulumi_protocol.urns import is_provider_type, name_of, referred
 
 ENGINE_VERSION = "v3.272.0"
+_VERSION = 3
+_OPERATIONS = ("creating", "updating", "deleting", "reading", "importing")
 _LISTS = {
     "dependencies": "dependencies",
     "ignore_changes": "ignoreChanges",
@@ -128,7 +130,8 @@ class ResourceState:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> ResourceState:
-        """Reads the checkpoint's form."""
+        """Reads the checkpoint's form; EngineError says what in it is no resource's."""
+        _check_entry(document)
         fields: dict[str, Any] = {name: document.get(key) or "" for name, key in _TEXTS.items()}
         fields |= {name: tuple(document.get(key) or ()) for name, key in _LISTS.items()}
         fields |= {name: bool(document.get(key)) for name, key in _FLAGS.items()}
@@ -192,9 +195,18 @@ def manifest() -> dict[str, str]:
     }
 
 
-def holds_resources(document: dict[str, Any]) -> bool:
-    """Whether anything is deployed, by a state in the engine's form or the CLI's own backend's."""
-    deployment = document.get("deployment") or document.get("checkpoint", {}).get("latest") or {}
+def holds_resources(document: Any) -> bool:
+    """Whether anything is deployed, by a state in the engine's form or the CLI's own backend's.
+
+    A document that is neither counts as something: the engine that reads it says what is wrong.
+    """
+    if not isinstance(document, dict):
+        return True
+    deployment = document.get("deployment") or document.get("checkpoint") or {}
+    if isinstance(deployment, dict):
+        deployment = deployment.get("latest", deployment) or {}
+    if not isinstance(deployment, dict):
+        return True
     return bool(deployment.get("resources") or deployment.get("pending_operations"))
 
 
@@ -211,17 +223,61 @@ def render(checkpoint: Checkpoint, seal: Callable[[Any], Any]) -> str:
     )
 
 
-def parse(document: dict[str, Any], reveal: Callable[[Any], Any]) -> Checkpoint:
-    """Reads a deployment document (``{"version": 3, "deployment": …}``)."""
-    deployment = document.get("deployment")
-    if document.get("version") != 3 or not isinstance(deployment, dict):
-        raise EngineError("the document is no Pulumi deployment of version 3")
+def parse(document: Any, reveal: Callable[[Any], Any]) -> Checkpoint:
+    """Reads a deployment document (``{"version": 3, "deployment": …}``).
 
-    def state(entry: dict[str, Any]) -> ResourceState:
+    EngineError says in one line what is wrong with one that isn't whole.
+    """
+    version = document.get("version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > _VERSION:
+        raise EngineError(
+            f"it has version {version}, which a newer release has written; this one reads "
+            f"version {_VERSION}"
+        )
+    deployment = document.get("deployment") if version == _VERSION else None
+    if not isinstance(deployment, dict):
+        raise EngineError(f"it is no Pulumi deployment of version {_VERSION}")
+
+    def state(entry: Any) -> ResourceState:
         return ResourceState.from_json(reveal(entry))
 
-    pending: Iterable[dict[str, Any]] = deployment.get("pending_operations") or ()
+    def operation(entry: Any) -> PendingOperation:
+        if not isinstance(entry, dict) or entry.get("type") not in _OPERATIONS:
+            raise EngineError("one of its pending operations is none")
+        return PendingOperation(entry["type"], state(entry.get("resource")))
+
     return Checkpoint(
-        tuple(state(entry) for entry in deployment.get("resources") or ()),
-        tuple(PendingOperation(entry["type"], state(entry["resource"])) for entry in pending),
+        tuple(state(entry) for entry in _listed(deployment, "resources")),
+        tuple(operation(entry) for entry in _listed(deployment, "pending_operations")),
     )
+
+
+def _listed(deployment: dict[str, Any], key: str) -> list[Any]:
+    found = deployment.get(key) or []
+    if not isinstance(found, list):
+        raise EngineError(f"its {key} are no list")
+    return found
+
+
+def _check_entry(document: Any) -> None:
+    """Refuses what can't be a resource's entry, before anything is done by it."""
+    if not isinstance(document, dict):
+        raise EngineError("one of its resources is none")
+    urn = document.get("urn")
+    if not isinstance(urn, str) or not urn:
+        raise EngineError("one of its resources has no urn")
+    for key in ("type", *_TEXTS.values()):
+        if not isinstance(document.get(key) or "", str):
+            raise EngineError(f"the {key} of {urn} is no text")
+    if not document.get("type"):
+        raise EngineError(f"{urn} has no type")
+    for key in ("inputs", "outputs", "propertyDependencies", "customTimeouts"):
+        if not isinstance(document.get(key) or {}, dict):
+            raise EngineError(f"the {key} of {urn} are no mapping")
+    listed = [(key, document.get(key)) for key in _LISTS.values()]
+    wiring = document.get("propertyDependencies") or {}
+    listed += [("propertyDependencies", one) for one in wiring.values()]
+    for key, found in listed:
+        texts = found or []
+        if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+            raise EngineError(f"the {key} of {urn} are no list of texts")

@@ -22,6 +22,22 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def backup_of(path: Path) -> Path:
+    """Where the last content before an operation's first write is kept."""
+    return path.with_name(f"{path.name}.backup")
+
+
+def back_up(path: Path) -> None:
+    """Keeps the file as it is now under its backup's name; nothing when there is no file."""
+    draft = path.with_name(f".{path.name}.backup")
+    draft.unlink(missing_ok=True)
+    try:
+        os.link(path, draft)
+    except FileNotFoundError:
+        return
+    draft.replace(backup_of(path))
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replaces the file in one step: a reader, or a kill, sees the old content or the new. Raises
     OSError when there is no space, and leaves no draft that takes some."""

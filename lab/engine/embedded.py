@@ -32,7 +32,7 @@ from lab.engine.vault import Vault, read
 from pulumi_protocol.checkpoint import Checkpoint, render
 from pulumi_protocol.environment import isolated
 from pulumi_protocol.events import EngineError, Event, Operation, Summary
-from pulumi_protocol.files import private_directory, write_atomically
+from pulumi_protocol.files import back_up, backup_of, private_directory, write_atomically
 from pulumi_protocol.lock import locked
 from pulumi_protocol.masking import masked
 from pulumi_protocol.urns import STACK_TYPE
@@ -133,7 +133,9 @@ class EmbeddedEngine:
                         journal.all(), lambda state: None if state.delete else Operation.DELETE
                     )
             self._raise_failures(run, "destroy")
-            self._path(project.name, self._stack).unlink(missing_ok=True)
+            path = self._path(project.name, self._stack)
+            backup_of(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             return run.summary()
 
     def interrupt(self) -> None:
@@ -173,6 +175,7 @@ class EmbeddedEngine:
             checkpoint = imported(deployment, self._vault, project.stack_urn)
             path = self._path(project.name, self._stack)
             private_directory(path.parent)
+            back_up(path)
             write_atomically(path, render(checkpoint, self._vault.seal))
 
     # Preparing

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.engine.plugin import PluginGoneError
 from lab.engine.vault import Vault
 from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceState, render
-from pulumi_protocol.files import private_directory, write_atomically
+from pulumi_protocol.files import back_up, private_directory, write_atomically
 
 
 class Journal:
@@ -185,10 +185,11 @@ class Journal:
         The caller records the result inside the block (``confirm``, ``supersede``, ``forget``),
         which ends the operation in the same write. A call that raises is over too, as the plugin
         has said so itself; but when the plugin is gone nobody knows, and the operation stays on
-        record for the next run to clear up.
+        record for the next run to clear up; so does one whose earlier try nobody knows the end of.
         """
         operation = PendingOperation(kind, state)
         with self._changed:
+            begun_before = operation.key in self._pending
             self._pending[operation.key] = operation
             self._version += 1
         self.commit()
@@ -197,7 +198,8 @@ class Journal:
         except PluginGoneError:
             raise
         except BaseException:
-            self._end(operation)
+            if not begun_before:
+                self._end(operation)
             raise
 
     def _end(self, operation: PendingOperation) -> None:
@@ -237,6 +239,7 @@ class Journal:
 
     def _write(self) -> None:
         assert self._path is not None  # noqa: S101 - the writer is started for a path only
+        backed_up = False
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or self._written < self._version)
@@ -245,6 +248,9 @@ class Journal:
                 version = self._version
                 checkpoint = Checkpoint(tuple(self._resources()), tuple(self._pending.values()))
             try:
+                if not backed_up:
+                    back_up(self._path)
+                    backed_up = True
                 write_atomically(self._path, render(checkpoint, self._vault.seal))
             except BaseException as error:
                 with self._changed:

@@ -97,8 +97,10 @@ def test_a_checkpoint_reads_back_as_it_was_written() -> None:
     assert empty == Checkpoint()
 
 
-@pytest.mark.parametrize("document", [{}, {"version": 2, "deployment": {}}, {"version": 3}])
-def test_another_document_is_no_deployment(document: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "document", [{}, {"version": 2, "deployment": {}}, {"version": 3}, [], None, "text"]
+)
+def test_another_document_is_no_deployment(document: Any) -> None:
     """Another version, or nothing deployed, is refused in one line."""
     with pytest.raises(EngineError, match="no Pulumi deployment of version 3"):
         checkpoint.parse(document, identity)
@@ -112,6 +114,9 @@ def test_another_document_is_no_deployment(document: dict[str, Any]) -> None:
         ({"deployment": {"resources": [{}]}}, True),
         ({"deployment": {"pending_operations": [{}]}}, True),
         ({"checkpoint": {"latest": None}}, False),
+        ([], True),
+        (None, True),
+        ({"deployment": [1]}, True),
         ({"checkpoint": {"latest": {"resources": [{}]}}}, True),
     ],
 )
@@ -138,6 +143,57 @@ def test_provider_references_split_at_the_last_colons() -> None:
     assert reference == FULL["provider"]
     assert urns.referred(reference) == PROVIDER
     assert urns.referred("") == ""
+
+
+def entry(**fields: Any) -> dict[str, Any]:
+    return {"urn": "urn::a", "type": "t", **fields}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "wrong"),
+    [
+        ({"resources": "x"}, "its resources are no list"),
+        ({"resources": [5]}, "one of its resources is none"),
+        ({"resources": [{}]}, "one of its resources has no urn"),
+        ({"resources": [{"urn": "urn::a"}]}, "urn::a has no type"),
+        ({"resources": [entry(parent=1)]}, "the parent of urn::a is no text"),
+        ({"resources": [entry(inputs=[1])]}, "the inputs of urn::a are no mapping"),
+        ({"resources": [entry(dependencies="x")]}, "the dependencies of urn::a are no list of"),
+        ({"resources": [entry(propertyDependencies={"a": [1]})]}, "the propertyDependencies of"),
+        ({"pending_operations": ["x"]}, "one of its pending operations is none"),
+        ({"pending_operations": [{"type": "creating"}]}, "one of its resources is none"),
+    ],
+)
+def test_a_damaged_deployment_says_what_is_wrong(deployment: dict[str, Any], wrong: str) -> None:
+    """One line that names the resource, before anything is done by it."""
+    with pytest.raises(EngineError, match=wrong):
+        checkpoint.parse({"version": 3, "deployment": deployment}, identity)
+
+
+def test_a_newer_version_is_named() -> None:
+    """What a newer release has written is no damage."""
+    with pytest.raises(EngineError, match=r"it has version 4, which a newer release has written"):
+        checkpoint.parse({"version": 4, "deployment": {}}, identity)
+
+
+def test_a_backup_is_what_was_there(tmp_path: Path) -> None:
+    """The content before, under the file's name and `.backup`; nothing where there is no file; a
+    draft that is a link is not followed."""
+    path = tmp_path / "lab.json"
+    files.back_up(path)
+    assert list(tmp_path.iterdir()) == []
+    for content in ("one", "two", "three"):
+        files.write_atomically(path, content)
+        files.back_up(path)
+        assert files.backup_of(path).read_text() == content
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / ".lab.json.draft").symlink_to(victim)
+    files.write_atomically(path, "four")
+    (tmp_path / "link").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        files.write_private(tmp_path / "link", b"five")
+    assert (victim.read_text(), path.read_text()) == ("untouched", "four")
 
 
 def test_private_files_are_their_owners_alone(tmp_path: Path) -> None:

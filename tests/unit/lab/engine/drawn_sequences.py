@@ -149,6 +149,7 @@ class Driver:
             [sys.executable, str(FIXTURE / "driver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
             text=True,
         )
 

@@ -81,6 +81,12 @@ INSIDE = Thing("zb", "zb-0", 0, 0, within="za")
             Action("destroy", (RENAMED,), kill="2:after"),
             Action("up", (A,)),
         ),
+        (
+            Action("up", (A,)),
+            Action("destroy", (A,), kill="1:after"),
+            Action("destroy", (A,), kill="1:fails"),
+            Action("up", (A,)),
+        ),
     ],
     ids=[
         "a deletion that a refresh has seen the end of",
@@ -91,6 +97,7 @@ INSIDE = Thing("zb", "zb-0", 0, 0, within="za")
         "a rename done and reverted before its users moved",
         "a rename reverted into another zone",
         "a destroyed replacement whose old one waits",
+        "a deletion tried again in vain",
     ],
 )
 def test_sequences_that_once_stuck(drivers: list[Driver], actions: tuple[Action, ...]) -> None:

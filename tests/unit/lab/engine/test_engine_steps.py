@@ -132,6 +132,30 @@ def test_deleting_before_replacing_takes_dependants_along(stage: Stage) -> None:
         ]
 
 
+def test_only_what_the_replacement_forces_goes_along(stage: Stage) -> None:
+    """A dependant whose forcing property comes from another resource, and which takes the replaced
+    one's in place, stays: it would be deleted without a cause."""
+
+    def program(zone: str):
+        def register(act: Act) -> None:
+            east = act.provider()
+            other = act.thing("other", east)
+            base = act.thing("base", east, zone=zone)
+            act.thing("user", east, zone=other, size=base)
+
+        return register
+
+    stage.run(program("one"))
+    stage.plugin.delete_first = True
+    stage.plugin.calls.clear()
+    stage.run(program("two"))
+    assert stage.plugin.made("delete", "create", "update") == [
+        ("delete", "base-2"),
+        ("create", "base"),
+        ("update", "user"),
+    ]
+
+
 def test_the_option_may_forbid_deleting_first(stage: Stage) -> None:
     """`delete_before_replace=False`, set on purpose, wins over the plugin's wish."""
     stage.run(chain())
