@@ -62,6 +62,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ops: report", ("ops/report",)),
     ("ops: console", ("ops/console",)),
     ("ops: session", ("ops/session.py",)),
+    ("ops: front", ("ops/front",)),
     ("front door", ("policy", "tasks.py")),
 )
 """From the ground up (docs/architecture.md): a file belongs to the longest name that holds it."""

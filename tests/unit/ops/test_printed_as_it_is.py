@@ -32,6 +32,8 @@ from ops.deploy import outputs
 from ops.doctor import examination
 from ops.doctor.finding import advice, missing, ok
 from ops.errors import one_line, visible
+from ops.front import lab as lab_tasks
+from ops.front import looking, upkeep
 from ops.policies import table
 from ops.policies.graph import Graph
 from ops.policies.rule import Rule, Verdict
@@ -101,9 +103,9 @@ def test_inventory_and_redrive(
 ) -> None:
     """An ARN with ``:secret:`` in it stays one, and is not folded in a pipeline."""
     monkeypatch.setattr(inventory, "take", lambda *_: [Found("us-east-1", "secretsmanager", value)])
-    assert f"us-east-1  secretsmanager  {value}" in same(capsys, tasks.inventory)
+    assert f"us-east-1  secretsmanager  {value}" in same(capsys, looking.inventory)
     monkeypatch.setattr(redrive, "redrive", lambda *_: [Redriven("us-east-1", value, 3)])
-    same(capsys, tasks.events_redrive)
+    same(capsys, upkeep.events_redrive)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -113,14 +115,14 @@ def test_status_and_lab_status(
     """What an API or a part of the lab said."""
     found = [RegionStatus("us-east-1", "primary", f"no answer ({value})", value, "12 ms")]
     monkeypatch.setattr(regions, "regions", lambda *_: found)
-    same(capsys, tasks.status, "budget", "deployed", "stack")
+    same(capsys, looking.status, "budget", "deployed", "stack")
     lab = Status(
         "http://127.0.0.1:1", 7, f"/tmp/{value}", {"us-east-1": "up"},
         {"dns": {"healthy": True, "detail": value}}, "127.0.0.1:53", "http://127.0.0.1:2", 10,
         {"us-east-1": [value]},
     )  # fmt: skip
     monkeypatch.setattr(client, "status", lambda _: lab)
-    same(capsys, tasks.lab_status)
+    same(capsys, lab_tasks.status)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -130,7 +132,7 @@ def test_doctor_and_policy(
     """Details and remedies, verdicts and their reasons."""
     found = [ok("Python", value), advice("disk", value, value), missing("CLI", value, value)]
     monkeypatch.setattr(examination, "examine", lambda *_: iter(found))
-    shown = same(capsys, tasks.doctor, "state")
+    shown = same(capsys, looking.doctor, "state")
     assert [line[0] for line in shown.splitlines() if line[0] != " "] == ["✓", "!", "✗"]
     rules = [
         Rule("rule-1", "area [x]", None, exception=value),
@@ -139,7 +141,7 @@ def test_doctor_and_policy(
     judged = [Verdict(rules[0], "exception"), Verdict(rules[1], "fail", (value,))]
     monkeypatch.setattr(table, "verdicts", lambda _: judged)
     monkeypatch.setattr(Graph, "of_checkpoint", lambda _: None)
-    same(capsys, tasks.policy)
+    same(capsys, looking.policy)
 
 
 def test_drift(
@@ -151,7 +153,7 @@ def test_drift(
     monkeypatch.setattr(
         session, "driver_for", lambda *_: setattr(driver, "console", console) or driver
     )
-    same(capsys, tasks.drift, "stack")
+    same(capsys, looking.drift, "stack")
 
 
 def test_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,9 +164,9 @@ def test_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     ]
     monkeypatch.setattr(estimate, "declared", lambda *_: declared)
     monkeypatch.setattr(node, "ensure", lambda: "v20")
-    tasks.cost(Context(), json=True)
+    looking.cost(Context(), json=True)
     (month,) = json.loads(capsys.readouterr().out)["estimates"]
-    tasks.cost(Context())
+    looking.cost(Context())
     shown = capsys.readouterr().out
     for name, dollars in {**month["groups"], "total": month["monthly"]}.items():
         assert re.search(rf"^{name} +{dollars:.2f} *$", shown, re.MULTILINE)

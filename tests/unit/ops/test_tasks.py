@@ -9,32 +9,24 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
+from front_calls import DRIVER, check_passes_on
 from invoke.context import Context
 from invoke.exceptions import Exit
 from watched_driver import Watched, watched
 
 import tasks
-from ops import init, lab, session
-from ops.cloud import inventory, redrive
-from ops.deploy import drift, status
+from ops import session
+from ops.cloud import inventory
 from ops.deploy.driver import Driver
-from ops.doctor import examination as doctor
 from ops.engines import ahead
-from ops.errors import OperatorError
-from ops.policies import table as policy
-from ops.quality import benches, checks
 from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}
 """Words that follow `./inv` in sentences."""
-CLIENTS = object()
-DRIVER = Watched.__new__(Watched)
-"""What tasks hand on without looking into it."""
 ALL = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 
 
@@ -134,92 +126,15 @@ def test_a_failed_operation_ends_with_its_exit_code(driver: Watched) -> None:
     assert not caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("call", "module", "function", "given"),
-    [
-        (lambda: tasks.outputs(Context(), json=True), Driver, "show_outputs", (DRIVER, True)),
-        (lambda: tasks.inventory(Context()), inventory, "show", (CLIENTS, "lab", False)),
-        (lambda: tasks.status(Context()), status, "show", (DRIVER, False)),
-        (lambda: tasks.drift(Context(), json=True), drift, "show", (DRIVER, True)),
-        (lambda: tasks.events_redrive(Context()), redrive, "show", (CLIENTS, "lab", False)),
-        (lambda: tasks.doctor(Context(), json=True), doctor, "show", ("lab", True)),
-        (lambda: tasks.lab_up(Context(), clock=2.0), lab, "up", ("lab", 2.0)),
-        (lambda: tasks.lab_down(Context()), lab, "down", ()),
-        (lambda: tasks.lab_status(Context()), lab, "status", (False,)),
-        (lambda: tasks.lab_outage(Context(), "r"), lab, "outage", ("r", None)),
-        (lambda: tasks.lab_restore(Context(), "r"), lab, "restore", ("r",)),
-        (lambda: tasks.lab_clock(Context(), 3.0), lab, "clock", (3.0,)),
-        (lambda: tasks.bench(Context(), "kills"), benches, "run", ("kills", 0.0)),
-    ],
-)
-def test_looking_tasks_pass_their_flags_on(
-    monkeypatch: pytest.MonkeyPatch, call: Any, module: Any, function: str, given: tuple[Any, ...]
-) -> None:
+def test_outputs_are_the_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
     """STYLE: tasks are thin; a fault of what they call is one line."""
-    asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(session, "driver_for", lambda stack, engine: DRIVER)
-    monkeypatch.setattr(session, "clients_for", lambda stack: (CLIENTS, stack))
-    monkeypatch.setattr(module, function, lambda *arguments: asked.append(arguments))
-    call()
-    assert asked == [given]
-
-    def refuse(*_: object) -> None:
-        raise OperatorError("no")
-
-    monkeypatch.setattr(module, function, refuse)
-    with pytest.raises(Exit) as caught:
-        call()
-    assert caught.value.message == "no"
-
-
-def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """N8: as a table, as JSON, or as the document."""
-    from ops.policies import table as policy
-
-    asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(session, "driver_for", lambda *given: given)
-    monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
-    tasks.policy(Context(), markdown=True)
-    assert asked == [((("lab", None),), {"as_json": False, "markdown": True})]
-
-
-def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: bench NAME."""
-    from ops.quality import benches
-
-    asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(benches, "run", lambda *given: asked.append(given))
-    tasks.bench(Context(), "deploy")
-    tasks.bench(Context(), "mutants", 2.5)
-    assert asked == [("deploy", 0.0), ("mutants", 2.5)]
-
-
-def test_setup_and_moves_tell_what_they_did(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """NAMES: setup, state.move."""
-    from ops import setup
-
-    monkeypatch.setattr(setup, "setup", lambda: ["installed"])
-    monkeypatch.setattr(session, "move_state", lambda stack, to: {"network": 3})
-    tasks.setup(Context())
-    tasks.state_move(Context(), to="pulumi")
-    assert capsys.readouterr().out.splitlines() == [
-        "installed",
-        "network: 3 resources are the pulumi engine's now",
-    ]
-
-
-def test_checks_get_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """lint and test run their commands through invoke."""
-    asked: list[Any] = []
-    monkeypatch.setattr(checks, "lint", asked.append)
-    monkeypatch.setattr(checks, "test", lambda context, **flags: asked.append((context, flags)))
-    context = Context()
-    tasks.lint(context)
-    tasks.test(context, match="x")
-    flags = {"unit": False, "integration": False, "match": "x", "quick": False}
-    assert asked == [context, (context, flags)]
+    check_passes_on(
+        monkeypatch,
+        lambda: tasks.outputs(Context(), json=True),
+        Driver,
+        "show_outputs",
+        (DRIVER, True),
+    )
 
 
 def test_outside_the_environment_one_line_says_what_to_do(
@@ -237,10 +152,11 @@ def test_outside_the_environment_one_line_says_what_to_do(
 
 
 def test_listing_the_tasks_imports_neither_pulumi_nor_boto() -> None:
-    """First light: `./inv --list` answers at once."""
+    """First light: `./inv --list` answers at once; of ops it imports the front alone."""
     script = (
         "import sys, tasks; "
-        "print([m for m in ('pulumi', 'boto3', 'rich', 'ops', 'grpc') if m in sys.modules])"
+        "print([m for m in sys.modules if m in ('pulumi', 'boto3', 'rich', 'lab', 'grpc')"
+        " or m.startswith('ops.') and not (m + '.').startswith('ops.front.')])"
     )
     answer = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
@@ -254,15 +170,6 @@ def test_every_error_that_names_a_command_names_one_that_exists() -> None:
     for path in (*(ROOT / "ops").glob("**/*.py"), ROOT / "tasks.py"):
         for command in re.findall(r"\./inv ([a-z][a-z.-]*[a-z])", path.read_text()):
             assert command in names | PROSE, f"{path.name}: ./inv {command}"
-
-
-def test_policy_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """N8: as a table, as JSON, or as the document's table."""
-    asked: list[Any] = []
-    monkeypatch.setattr(session, "driver_for", lambda *given: given)
-    monkeypatch.setattr(policy, "show", lambda *given, **flags: asked.append((given, flags)))
-    tasks.policy(Context(), markdown=True)
-    assert asked == [((("lab", None),), {"as_json": False, "markdown": True})]
 
 
 def test_a_part_of_the_chain(driver: Watched) -> None:
@@ -285,30 +192,3 @@ def test_flags_are_named_as_people_write_them() -> None:
     ).stdout  # fmt: skip
     assert "--from=STRING" in shown
     assert "--to=STRING" in shown
-
-
-def test_drift_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: drift."""
-    asked: list[Any] = []
-    monkeypatch.setattr(session, "driver_for", lambda *given: given)
-    monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
-    tasks.drift(Context(), json=True)
-    assert asked == [(("lab", None), True)]
-
-
-def test_init_says_what_to_run_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """NAMES: init, flags only."""
-    given: dict[str, str] = {}
-
-    def write(name: str, values: dict[str, str]) -> Path:
-        given.update(values)
-        return tmp_path / f"Pulumi.{name}.yaml"
-
-    monkeypatch.setattr(init, "write", write)
-    tasks.init(Context(), "pr-7", suffix="pr7", account="123456789012")
-    assert given["TapStack:environmentSuffix"] == "pr7"
-    assert given["TapStack:accountId"] == "123456789012"
-    assert given["aws:region"] == "us-east-1"
-    assert "./inv preview-all --stack pr-7" in capsys.readouterr().out

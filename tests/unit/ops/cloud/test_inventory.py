@@ -12,12 +12,12 @@ from invoke.context import Context
 from lab_answers import RUNNING
 from watched_driver import LAB
 
-import tasks
 from lab import client
 from ops import session
 from ops.cloud import inventory
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
+from ops.front import looking
 from ops.workspace import Workspace
 
 EMPTY: dict[tuple[str, str], dict[str, Any]] = {
@@ -238,9 +238,9 @@ def test_the_inventory_is_a_table_or_json(
     monkeypatch.setattr(session, "Clients", lambda _file, endpoint: asked.append(endpoint))
     found = [inventory.Found("us-east-1", "s3", "arn:aws:s3:::b")]
     monkeypatch.setattr(inventory, "take", lambda _clients, suffix: found)
-    tasks.inventory(Context(), stack, json=True)
+    looking.inventory(Context(), stack, json=True)
     assert json.loads(capsys.readouterr().out)[0]["arn"] == "arn:aws:s3:::b"
-    tasks.inventory(Context(), stack)
+    looking.inventory(Context(), stack)
     printed = capsys.readouterr().out
     assert "arn:aws:s3:::b" in printed
     assert f"1 resources of {stack}" in printed

@@ -13,12 +13,12 @@ from invoke.context import Context
 from lab_answers import RUNNING
 from watched_driver import LAB
 
-import tasks
 from lab import client
 from ops import session
 from ops.cloud import redrive as redrives
 from ops.cloud.redrive import Redriven, redrive
 from ops.errors import OperatorError
+from ops.front import upkeep
 from ops.workspace import Workspace
 
 EVENT = {
@@ -193,9 +193,9 @@ def test_the_task_prints_a_table_or_json(
     monkeypatch.setattr(
         redrives, "redrive", lambda _clients, suffix: [Redriven("us-east-1", f"q-{suffix}", 3)]
     )
-    tasks.events_redrive(Context(), stack, json=True)
+    upkeep.events_redrive(Context(), stack, json=True)
     printed = json.loads(capsys.readouterr().out)
     assert printed == [{"region": "us-east-1", "queue": f"q-{stack}", "events": 3}]
-    tasks.events_redrive(Context(), stack)
+    upkeep.events_redrive(Context(), stack)
     assert f"q-{stack}" in capsys.readouterr().out
     assert asked == [RUNNING.endpoint if stack == "lab" else None] * 2

@@ -13,13 +13,13 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-import tasks
 from ops import exits, node, workspace
 from ops.cost import estimate, report
 from ops.cost.charges import FREE, PRICED, charges
 from ops.cost.declared import Declared, declared
 from ops.cost.prices import price_book
 from ops.errors import OperatorError
+from ops.front import looking
 from ops.stack_file import StackFile, load, parse
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
 from tapstack.endpoint_services import INTERFACE_SERVICES
@@ -357,8 +357,8 @@ def test_the_task_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """R9.6: ``./inv cost`` is this report, of dev unless another stack is named."""
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(report, "show", lambda *args, **flags: asked.append((*args, flags)))
-    tasks.cost(Context())
-    tasks.cost(Context(), "prod", "natGateways=1", json=True, markdown=True)
+    looking.cost(Context())
+    looking.cost(Context(), "prod", "natGateways=1", json=True, markdown=True)
     assert asked == [
         ("dev", None, {"json": False, "markdown": False}),
         ("prod", "natGateways=1", {"json": True, "markdown": True}),

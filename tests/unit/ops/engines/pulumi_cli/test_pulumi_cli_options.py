@@ -10,12 +10,12 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from watched_driver import LAB, stack_file
 
-import tasks
 from ops import session, setup
 from ops.engines import choice, embedded, state
 from ops.engines.embedded import Embedded
 from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
+from ops.front import upkeep
 from ops.stack_file import parse
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError, Summary
@@ -138,7 +138,7 @@ def test_the_state_moves_to_the_engine_named(
 ) -> None:
     """Both ways, from whichever is the other."""
     for to in ("pulumi", "embedded"):
-        tasks.state_move(Context(), to=to)
+        upkeep.state_move(Context(), to=to)
     assert moved == [("embedded", "pulumi"), ("pulumi", "embedded")]
     assert "network: 134 resources are the pulumi engine's now" in capsys.readouterr().out
 
@@ -151,7 +151,7 @@ def test_the_state_doesn_t_move_under_a_deployment(
         locked(workspace.lab_state / "locks/lab.lock", "deploy-all"),
         pytest.raises(Exit, match="another operation is under way"),
     ):
-        tasks.state_move(Context(), to="pulumi")
+        upkeep.state_move(Context(), to="pulumi")
     assert moved == []
 
 
@@ -165,7 +165,7 @@ def test_a_move_that_fails_is_one_line(
 
     monkeypatch.setattr(state, "move", failing)
     with pytest.raises(Exit, match="network: took 1 of 2") as caught:
-        tasks.state_move(Context(), to="pulumi")
+        upkeep.state_move(Context(), to="pulumi")
     assert caught.value.code == ExitCode.FAILED
     assert moved == []
 
@@ -175,7 +175,7 @@ def test_setup_prints_what_it_found(
 ) -> None:
     """A thin task."""
     monkeypatch.setattr(setup, "setup", lambda: ["found", "use it"])
-    tasks.setup(Context())
+    upkeep.setup(Context())
     assert capsys.readouterr().out == "found\nuse it\n"
 
 

@@ -1,0 +1,77 @@
+"""Tasks that look and change nothing: what is there, what differs, what it costs."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from ops.front.command import command
+
+
+@command()
+def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """List everything of this environment that AWS's APIs know, asking no state."""
+    from ops import session
+    from ops.cloud import inventory as tagged
+
+    tagged.show(*session.clients_for(stack), json)
+
+
+@command()
+def status(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
+    """Show both regions: layers, health, and who writes."""
+    from ops import session
+    from ops.deploy import status as regions
+
+    regions.show(session.driver_for(stack, engine), json)
+
+
+@command()
+def doctor(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Examine machine, configuration, backend and account; exit code 3 if something is missing."""
+    from ops.doctor import examination
+
+    examination.show(stack, json)
+
+
+@command()
+def drift(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
+    """Find what changed in the cloud behind the programs' backs; exit code 5 if anything did."""
+    from ops import session
+    from ops.deploy import drift as changes
+
+    changes.show(session.driver_for(stack, engine), json)
+
+
+@command(
+    compare="Changes side by side: natGateways=1,instanceClass=db.serverless (+ joins keys)",
+    markdown="Print docs/cost.md",
+)
+def cost(
+    _c: Context,
+    stack: str = "dev",
+    compare: str | None = None,
+    json: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Estimate what a month costs, from what the programs would create."""
+    from ops.cost import report
+
+    report.show(stack, compare, json=json, markdown=markdown)
+
+
+@command(markdown="The table of docs")
+def policy(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    json: bool = False,
+    markdown: bool = False,
+) -> None:
+    """Judge what is deployed by the HIPAA conformance rules and the house's own."""
+    from ops import session
+    from ops.policies import table
+
+    table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
+
+
+TASKS = (inventory, status, doctor, drift, cost, policy)

@@ -1,0 +1,74 @@
+"""Tasks around a deployment: a new stack's file, what a machine needs, state and events."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops.front.command import command
+
+
+@command(
+    name="Name of the environment: the file becomes Pulumi.<name>.yaml",
+    suffix="Last part of every physical name, at most 14 characters",
+    environment="The Environment tag: dev or prod",
+    domain="Domain of the hosted zone",
+    account="The only AWS account that may be deployed to",
+    alarm_email="Who is notified of alarms",
+)
+def init(
+    _c: Context,
+    name: str,
+    suffix: str = "",
+    environment: str = "dev",
+    domain: str = "",
+    account: str = "",
+    alarm_email: str = "",
+) -> None:
+    """Write the stack file of a new environment."""
+    from ops import init as new_stack
+
+    file = new_stack.write(
+        name,
+        {
+            "TapStack:environmentSuffix": suffix,
+            "TapStack:environment": environment,
+            "TapStack:accountId": account,
+            "aws:region": "us-east-1",
+            "global:domain": domain,
+            "global:alarmEmail": alarm_email,
+        },
+    )
+    print(f"{file.name} written: ./inv preview-all --stack {name}")
+
+
+@command()
+def setup(_c: Context) -> None:
+    """Install Pulumi's own CLI, for stacks that aren't the lab."""
+    from ops import setup as installation
+
+    for line in installation.setup():
+        print(line)
+
+
+@command("move", to="Engine that shall hold it: embedded or pulumi")
+def state_move(_c: Context, to: str, stack: str = "lab") -> None:
+    """Hand a lab stack's state from one engine to the other; nothing is deployed anew."""
+    from ops import session
+
+    for layer, count in session.move_state(stack, to).items():
+        print(f"{layer}: {count} resources are the {to} engine's now")
+
+
+@command("redrive")
+def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Deliver again the events that couldn't be delivered, in both regions."""
+    from ops import session
+    from ops.cloud import redrive
+
+    redrive.show(*session.clients_for(stack), json)
+
+
+TASKS = (init, setup)
+STATE = Collection("state", state_move)
+EVENTS = Collection("events", events_redrive)

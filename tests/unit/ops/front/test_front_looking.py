@@ -1,0 +1,51 @@
+"""Tasks that look call what they should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from front_calls import CLIENTS, DRIVER, check_passes_on
+from invoke.context import Context
+
+from ops import session
+from ops.cloud import inventory
+from ops.deploy import drift, status
+from ops.doctor import examination
+from ops.front import looking
+from ops.policies import table
+
+
+@pytest.mark.parametrize(
+    ("call", "module", "given"),
+    [
+        (lambda: looking.inventory(Context()), inventory, (CLIENTS, "lab", False)),
+        (lambda: looking.status(Context()), status, (DRIVER, False)),
+        (lambda: looking.drift(Context(), json=True), drift, (DRIVER, True)),
+        (lambda: looking.doctor(Context(), json=True), examination, ("lab", True)),
+    ],
+)
+def test_looking_tasks_pass_their_flags_on(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[], object], module: Any, given: tuple[Any, ...]
+) -> None:
+    """STYLE: tasks are thin; a fault of what they call is one line."""
+    check_passes_on(monkeypatch, call, module, "show", given)
+
+
+def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N8: as a table, as JSON, or as the document."""
+    asked: list[Any] = []
+    monkeypatch.setattr(session, "driver_for", lambda *given: given)
+    monkeypatch.setattr(table, "show", lambda *given, **flags: asked.append((given, flags)))
+    looking.policy(Context(), markdown=True)
+    assert asked == [((("lab", None),), {"as_json": False, "markdown": True})]
+
+
+def test_drift_asks_the_stacks_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NAMES: drift."""
+    asked: list[Any] = []
+    monkeypatch.setattr(session, "driver_for", lambda *given: given)
+    monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
+    looking.drift(Context(), json=True)
+    assert asked == [(("lab", None), True)]
