@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.provider import wire
+from pulumi_protocol.values import ASSET, SIGNATURE
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can say."""
@@ -34,7 +34,7 @@ def zipped(archive: Mapping[str, Any]) -> bytes:
 
 def entries(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bytes]]:
     """Yields (name, content) of an asset's or archive's files; nested archives become folders."""
-    if value.get(wire.SIGNATURE) == wire.ASSET:
+    if value.get(SIGNATURE) == ASSET:
         yield prefix, _asset(value)
         return
     path = value.get("path")

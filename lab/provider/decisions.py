@@ -6,8 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lab.provider import diff, shapes, wire
+from lab.provider import diff, shapes
 from lab.provider.declaration import ALWAYS, Declaration, Failures, Op, Properties
+from pulumi_protocol.values import (
+    UNKNOWN,
+    contains_unknown,
+    is_asset,
+    is_secret,
+    plain_without_nulls,
+    secret,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ def with_name(
     suffix = hashlib.sha256(seed or urn.encode()).hexdigest()[:7]
     made = olds.get(key) or f"{urn.rsplit('::', 1)[-1]}-{suffix}"
     name = news.get(key, made)
-    is_known = isinstance(name, str) and name != wire.UNKNOWN
+    is_known = isinstance(name, str) and name != UNKNOWN
     return {**news, key: kind.named(name) if is_known else name}
 
 
@@ -50,19 +58,19 @@ def with_defaults(
     made, failures = dict(news), []
     if not kind.is_global:
         asked = made.setdefault("region", region)
-        if asked not in (region, wire.UNKNOWN):
+        if asked not in (region, UNKNOWN):
             reason = f"region {asked} differs from its provider's {region}"
             failures.append(("region", f"{reason}: give it the provider of its own region"))
     if kind.tagging and "tagsAll" not in made:
         tags = made.get("tags") or {}
-        if wire.has_unknown(tags) and not isinstance(tags, Mapping):
-            made["tagsAll"] = wire.UNKNOWN
+        if contains_unknown(tags) and not isinstance(tags, Mapping):
+            made["tagsAll"] = UNKNOWN
         else:
             # A tag that is secret stays so: `tags` may be one as a whole, or hold some.
-            whole = wire.is_secret(tags)
-            merged = {**default_tags, **(wire.plain(tags) if whole else tags)}
+            whole = is_secret(tags)
+            merged = {**default_tags, **(plain_without_nulls(tags) if whole else tags)}
             if merged:
-                made["tagsAll"] = wire.secret(merged) if whole else merged
+                made["tagsAll"] = secret(merged) if whole else merged
     return made, failures
 
 
@@ -75,9 +83,9 @@ def failures(kind: Declaration, news: Properties, olds: Properties, region: str)
     ]
     if found or shapes.same(own(news), own(olds)):
         return found
-    props = wire.plain(own(news))
+    props = plain_without_nulls(own(news))
     for key, value in props.items():
-        if isinstance(value, Mapping | list) and key not in ALWAYS and not wire.is_asset(value):
+        if isinstance(value, Mapping | list) and key not in ALWAYS and not is_asset(value):
             found += kind.check_nested(key, value)
     return found + kind.validate(props, region)
 
@@ -118,7 +126,7 @@ def previewed(kind: Declaration, inputs: Properties, old: Properties | None) -> 
     made: Properties = {}
     for key in kind.outputs:
         kept = old is not None and key not in kind.volatile and key in old
-        made[key] = old[key] if old is not None and kept else wire.UNKNOWN
+        made[key] = old[key] if old is not None and kept else UNKNOWN
     return {**made, **own(inputs)}
 
 
@@ -127,7 +135,7 @@ def tags_seen(
 ) -> Properties:
     """Returns inputs with the tags that AWS has; the provider's default tags are not the
     program's own."""
-    written = wire.plain(fresh.get("tags") or {})
+    written = plain_without_nulls(fresh.get("tags") or {})
     tags = {key: value for key, value in seen.items() if not key.startswith("aws:")}
     mine = {
         key: value

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
-from lab.provider import models, shapes, wire
+from lab.provider import models, shapes
+from pulumi_protocol.values import plain_without_nulls
 
 Properties = dict[str, Any]
 Output = str | Callable[[Any], Any]
@@ -186,7 +187,7 @@ class Declaration:
 
     def label(self, props: Mapping[str, Any]) -> str:
         """Returns the resource's physical name, for messages."""
-        props = wire.plain(dict(props))
+        props = plain_without_nulls(dict(props))
         tags = props.get("tagsAll") or props.get("tags") or {}
         candidates = [self.autoname, *self.identity, "name"]
         names = [str(props[key]) for key in candidates if key and props.get(key)]

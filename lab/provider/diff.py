@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
+from pulumi_protocol.values import is_asset, plain_without_nulls
 
 ADD, DELETE, UPDATE = 0, 2, 4
 REPLACING = 1
@@ -22,14 +23,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[st
 
 
 def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, int]]:
-    old, new = wire.plain(old), wire.plain(new)
+    old, new = plain_without_nulls(old), plain_without_nulls(new)
     if old is None and new is None:
         return
     if old is None:
         yield path, ADD
     elif new is None:
         yield path, DELETE
-    elif wire.is_asset(old) or wire.is_asset(new):
+    elif is_asset(old) or is_asset(new):
         if not shapes.same(old, new):
             yield path, UPDATE
     elif isinstance(old, Mapping) and isinstance(new, Mapping):

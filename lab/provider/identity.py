@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Properties
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def find_created(
     ``tagged_later``: AWS tags it by a call after its creation, so that one without any tag may be
     it as well; one that has the tags goes before it.
     """
-    props = wire.plain(inputs)
+    props = plain_without_nulls(inputs)
     wanted = props.get("tagsAll") or {}
     tagged: list[str] = []
     untagged: list[str] = []

@@ -7,8 +7,8 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.provider import wire
 from lab.provider.aws import Aws
+from pulumi_protocol.values import secret
 
 Arguments = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -46,7 +46,7 @@ def get_random_password(aws: Aws, args: Arguments) -> Answer:
     chosen = [secrets.choice(alphabet) for alphabet in need]
     chosen += [secrets.choice(everything) for _ in range(length - len(chosen))]
     secrets.SystemRandom().shuffle(chosen)
-    return {**args, "id": aws.region, "randomPassword": wire.secret("".join(chosen[:length]))}
+    return {**args, "id": aws.region, "randomPassword": secret("".join(chosen[:length]))}
 
 
 def get_zone(aws: Aws, args: Arguments) -> Answer:

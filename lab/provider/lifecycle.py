@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.provider import decisions, shapes, wire
+from lab.provider import decisions, shapes
 from lab.provider.aws import DEPENDENCY_CODES, Aws, explain, is_not_found
 from lab.provider.declaration import ALWAYS, Output, Properties
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import contains_secret, plain_without_nulls, secret
 
 
 class UnfinishedError(Exception):
@@ -20,7 +21,7 @@ class UnfinishedError(Exception):
 
 def create(kind: ResourceType, aws: Aws, inputs: Properties) -> tuple[str, Properties]:
     """Creates it; returns id and outputs. Raises UnfinishedError when it exists only partly."""
-    props = wire.plain(inputs)
+    props = plain_without_nulls(inputs)
     ident, answered = (
         aws.retry(60, kind.create_retry, lambda: kind.create_with_outputs(aws, props))
         if kind.create_retry
@@ -39,18 +40,18 @@ def read(
 ) -> tuple[Properties, Properties] | None:
     """Returns (inputs, outputs) with the drift applied, or None when it is gone."""
     known = {**old, **inputs}
-    raw = kind.describe(aws, ident, wire.plain(known))
+    raw = kind.describe(aws, ident, plain_without_nulls(known))
     if raw is None:
         return None
     fresh = dict(inputs) if inputs or old else kind.imported(aws, ident, raw)
     for key, written in decisions.own(fresh).items():
         if key in ALWAYS:
             continue
-        seen = kind.drift(aws, raw, key, wire.plain(written))
+        seen = kind.drift(aws, raw, key, plain_without_nulls(written))
         if not shapes.same(seen, written):
-            fresh[key] = wire.secret(seen) if wire.has_secret(written) else seen
+            fresh[key] = secret(seen) if contains_secret(written) else seen
     if kind.tagging:
-        seen = kind.current_tags(aws, ident, raw, wire.plain({**known, **fresh}))
+        seen = kind.current_tags(aws, ident, raw, plain_without_nulls({**known, **fresh}))
         fresh = decisions.tags_seen(fresh, seen, aws.default_tags)
     return fresh, outputs(kind, aws, ident, raw, fresh, old)
 
@@ -65,7 +66,8 @@ def update(
 ) -> Properties:
     """Makes it as the inputs say; returns the outputs. Inputs that are the same complete a
     creation. Raises UnfinishedError when it isn't wholly as asked."""
-    before, after, state = wire.plain(old_inputs), wire.plain(inputs), wire.plain(old)
+    before, after = plain_without_nulls(old_inputs), plain_without_nulls(inputs)
+    state = plain_without_nulls(old)
     changed = decisions.changed(before, after)
     try:
         if changed:
@@ -91,7 +93,7 @@ def delete(
 ) -> None:
     """Deletes it; that it isn't there is success. ``seconds``: how long AWS may refuse for what
     still depends on it (0: the type's own time)."""
-    props = wire.plain({**old, **inputs})
+    props = plain_without_nulls({**old, **inputs})
 
     def attempt() -> None:
         try:
@@ -118,14 +120,14 @@ def outputs(
     old: Properties,
 ) -> Properties:
     """Returns the outputs: inputs as received, and everything computed."""
-    props = wire.plain({**old, **inputs})
+    props = plain_without_nulls({**old, **inputs})
     made: Properties = {}
     for key, source in kind.outputs.items():
         value = _output(kind, aws, source, ident, raw, props)
         if value is None:
             value = old.get(key)
         if value is not None:
-            made[key] = wire.secret(value) if key in kind.secret_outputs else value
+            made[key] = secret(value) if key in kind.secret_outputs else value
     return {**made, **decisions.own(inputs)}
 
 
@@ -151,7 +153,7 @@ def _unfinished(
 ) -> UnfinishedError:
     """Returns the state of a resource that exists, but isn't as asked."""
     try:
-        raw = kind.describe(aws, ident, wire.plain({**old, **inputs})) or {}
+        raw = kind.describe(aws, ident, plain_without_nulls({**old, **inputs})) or {}
     except Exception:
         raw = {}
     return UnfinishedError(ident, outputs(kind, aws, ident, raw, inputs, old), explain(error))

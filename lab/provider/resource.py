@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lab.provider import models, shapes, tags, wire
+from lab.provider import models, shapes, tags
 from lab.provider.aws import Aws, is_not_found
 from lab.provider.decisions import late
 from lab.provider.declaration import Declaration, Op, Properties
 from lab.provider.templates import fill
+from pulumi_protocol.values import plain_without_nulls
 
 
 class ResourceType(Declaration):
@@ -165,7 +166,7 @@ class ResourceType(Declaration):
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         """Returns the id of a resource that is as the inputs name it, or None."""
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         if self.search is not None:
             found = self.ask(aws, self.search, None, props)
             ident = shapes.get(found, self.found_id) if found else None

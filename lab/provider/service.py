@@ -15,12 +15,14 @@ import grpc
 from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from lab.provider import decisions, diff, invokes, lifecycle, wire
+from lab.provider import decisions, diff, invokes, lifecycle
 from lab.provider.aws import ENDPOINT_VARIABLE, Aws, explain, require_local
 from lab.provider.decisions import Difference
 from lab.provider.lifecycle import UnfinishedError
 from lab.provider.registry import UnknownTypeError, resource_type
 from lab.provider.resource import ResourceType
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import UNKNOWN, contains_unknown, plain_without_nulls
 
 VERSION = "7.51.1"
 """The pulumi-aws whose types this plugin stands in for."""
@@ -79,28 +81,28 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        news = wire.from_struct(request.news)
+        news = from_struct(request.news)
         failures = [
             provider_pb2.CheckFailure(property=key, reason=reason)
-            for key, reason in check_config(wire.plain(news))
+            for key, reason in check_config(plain_without_nulls(news))
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
-        old = wire.from_struct(request.old_inputs) or wire.from_struct(request.olds)
-        new = wire.from_struct(request.news)
+        old = from_struct(request.old_inputs) or from_struct(request.olds)
+        new = from_struct(request.news)
         found = [item for item in diff.changes(old, new) if item[0] != "version"]
         replaces = ["region"] if any(key == "region" for key, _, _ in found) else []
         return _diff_response(Difference(tuple(found), tuple(replaces)))
 
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
-        args = wire.plain(wire.from_struct(request.args))
+        args = plain_without_nulls(from_struct(request.args))
         problems = check_config(args)
         if problems:
             context.abort(
                 grpc.StatusCode.INVALID_ARGUMENT, "; ".join(reason for _, reason in problems)
             )
-        if not wire.has_unknown({key: args.get(key) for key in ("region", "endpoints")}):
+        if not contains_unknown({key: args.get(key) for key in ("region", "endpoints")}):
             self.aws = configured(args)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
@@ -110,7 +112,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_reports("checking")
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        news, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
+        news, olds = from_struct(request.news), from_struct(request.olds)
         news = {key: value for key, value in news.items() if value is not None}
         try:
             kind = _kind(request)
@@ -126,13 +128,13 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         failures = [
             provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in problems
         ]
-        return provider_pb2.CheckResponse(inputs=wire.to_struct(news), failures=failures)
+        return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     @_reports("comparing")
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
-        old = wire.from_struct(request.old_inputs) or wire.from_struct(request.olds)
-        new = wire.from_struct(request.news)
+        old = from_struct(request.old_inputs) or from_struct(request.olds)
+        new = from_struct(request.news)
         found = decisions.difference(kind, old, new, list(request.ignoreChanges))
         if found.changes:
             self._aws()  # what forces replacement is known of a configured provider alone
@@ -141,18 +143,18 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     @_reports("creating")
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
-        inputs = wire.from_struct(request.properties)
+        inputs = from_struct(request.properties)
         if request.preview:
             outputs = decisions.previewed(kind, inputs, None)
-            return provider_pb2.CreateResponse(id="", properties=wire.to_struct(outputs))
+            return provider_pb2.CreateResponse(id="", properties=to_struct(outputs))
         ident, outputs = lifecycle.create(kind, self._aws(), inputs)
-        return provider_pb2.CreateResponse(id=ident, properties=wire.to_struct(outputs))
+        return provider_pb2.CreateResponse(id=ident, properties=to_struct(outputs))
 
     @_reports("reading")
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind, aws = _kind(request), self._aws()
-        inputs = wire.from_struct(request.inputs)
-        old = wire.from_struct(request.properties)
+        inputs = from_struct(request.inputs)
+        old = from_struct(request.properties)
         ident = request.id or kind.look_up(aws, inputs)
         if not ident:
             return provider_pb2.ReadResponse(id="")
@@ -161,32 +163,32 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse(id="")
         fresh, outputs = found
         return provider_pb2.ReadResponse(
-            id=ident, properties=wire.to_struct(outputs), inputs=wire.to_struct(fresh)
+            id=ident, properties=to_struct(outputs), inputs=to_struct(fresh)
         )
 
     @_reports("updating")
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
-        old, new = wire.from_struct(request.olds), wire.from_struct(request.news)
-        old_inputs = wire.from_struct(request.old_inputs) or old
+        old, new = from_struct(request.olds), from_struct(request.news)
+        old_inputs = from_struct(request.old_inputs) or old
         if request.preview:
             outputs = decisions.previewed(kind, new, old)
-            return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
+            return provider_pb2.UpdateResponse(properties=to_struct(outputs))
         for path in request.ignoreChanges:
             if path in old_inputs:
                 new[path] = old_inputs[path]
         outputs = lifecycle.update(kind, self._aws(), request.id, old, old_inputs, new)
-        return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
+        return provider_pb2.UpdateResponse(properties=to_struct(outputs))
 
     @_reports("deleting")
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: N802
         kind = _kind(request)
-        old, inputs = wire.from_struct(request.properties), wire.from_struct(request.old_inputs)
+        old, inputs = from_struct(request.properties), from_struct(request.old_inputs)
         lifecycle.delete(kind, self._aws(), request.id, old, inputs, request.timeout)
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802
-        args = wire.plain(wire.from_struct(request.args))
+        args = plain_without_nulls(from_struct(request.args))
         function = invokes.FUNCTIONS.get(request.tok)
         if function is None:
             reason = f"function {request.tok} is not supported by the lab's provider"
@@ -197,7 +199,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             line = f"invoking {request.tok}: {explain(error)}"
             return context.abort(grpc.StatusCode.UNKNOWN, line)
         response = provider_pb2.InvokeResponse()
-        getattr(response, "return").CopyFrom(wire.to_struct(answer))
+        getattr(response, "return").CopyFrom(to_struct(answer))
         return response
 
     # -- helpers ----------------------------------------------------------------------------
@@ -213,7 +215,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             struct = getattr(request, field, None)
             if struct is not None and not name:
                 try:
-                    name = _kind(request).label(wire.from_struct(struct))
+                    name = _kind(request).label(from_struct(struct))
                 except UnknownTypeError:
                     break
         region = self.aws.region if self.aws else "an unknown region"
@@ -228,7 +230,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = request.news if hasattr(request, "news") else request.properties
         detail = provider_pb2.ErrorResourceInitFailed(
             id=error.ident,
-            properties=wire.to_struct(error.outputs),
+            properties=to_struct(error.outputs),
             reasons=[line],
             inputs=inputs,
         )
@@ -286,7 +288,7 @@ def check_config(args: Mapping[str, Any]) -> list[tuple[str, str]]:
         failures.append(("profile", "the lab's provider uses no AWS profile"))
     raw = args.get("endpoints")
     override = os.environ.get(ENDPOINT_VARIABLE)
-    if raw == wire.UNKNOWN:
+    if raw == UNKNOWN:
         return failures
     urls = list(_endpoints(raw).values())
     if override:

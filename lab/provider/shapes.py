@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from lab.provider import wire
+from pulumi_protocol.values import UNKNOWN, is_asset, plain_without_nulls
 
 Names = Mapping[str, str]
 
@@ -114,7 +114,7 @@ def to_aws(value: Any, shape: Any, names: Names, path: str) -> Any:  # noqa: PLR
     ``path`` is the property's path without indexes, for ``names`` (``rules.filter``) and errors.
     """
     kind = shape.type_name
-    if isinstance(value, str) and value == wire.UNKNOWN:
+    if isinstance(value, str) and value == UNKNOWN:
         return value
     if kind == "structure":
         if isinstance(value, list):
@@ -247,10 +247,10 @@ def _list_from_aws(value: list[Any], shape: Any, names: Names, path: str, like: 
 def same(one: Any, other: Any) -> bool:
     """Returns whether two values are equal as a user means it: numbers and booleans as text, JSON
     documents by content, assets and archives by hash."""
-    one, other = wire.plain(one), wire.plain(other)
+    one, other = plain_without_nulls(one), plain_without_nulls(other)
     if one == other:
         return True
-    if wire.is_asset(one) and wire.is_asset(other):
+    if is_asset(one) and is_asset(other):
         return bool(one.get("hash")) and one.get("hash") == other.get("hash")
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)

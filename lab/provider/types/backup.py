@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import wire
 from lab.provider.aws import Aws
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 
 def backup_tagging(arn: str) -> Tagging:
@@ -92,7 +92,7 @@ class Plan(ResourceType):
         return None if raw and raw.get("DeletionDate") else raw
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        name = wire.plain(inputs)["name"]
+        name = plain_without_nulls(inputs)["name"]
         for page in aws.client("backup").get_paginator("list_backup_plans").paginate():
             for item in page["BackupPlansList"]:
                 if item["BackupPlanName"] == name:
@@ -133,7 +133,7 @@ class Selection(ResourceType):
     create_retry = ("InvalidParameterValueException",)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props: Mapping[str, Any] = wire.plain(inputs)
+        props: Mapping[str, Any] = plain_without_nulls(inputs)
         read = op("ListBackupSelections", BackupPlanId=props["planId"])
         found = self.ask(aws, read, None, props)
         for item in (found or {}).get("BackupSelectionsList") or []:

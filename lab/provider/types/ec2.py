@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import models, shapes, wire
+from lab.provider import models, shapes
 from lab.provider.aws import Aws, is_not_found
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.identity import Candidate, find_created
 from lab.provider.resource import ResourceType
 from lab.provider.tags import tags_from_aws
+from pulumi_protocol.values import plain_without_nulls
 
 EC2_TAGGING = Tagging(
     tag=op("CreateTags", Resources=["{id}"]),
@@ -29,7 +30,7 @@ class Ec2Type(ResourceType):
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         if self.search is None:
             return super().look_up(aws, inputs)
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         wanted = props.get("tagsAll") or {}
         if not wanted:
             return None  # without a tag, nothing tells it from another that is like it

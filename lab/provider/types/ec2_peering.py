@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Failures, Properties, op
 from lab.provider.types.ec2 import Ec2Type
+from pulumi_protocol.values import plain_without_nulls
 
 
 class VpcPeeringConnection(Ec2Type):
@@ -101,7 +102,7 @@ class VpcPeeringConnectionAccepter(Ec2Type):
         self.retag(aws, ident, {}, props, {})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        ident = wire.plain(inputs).get("vpcPeeringConnectionId")
+        ident = plain_without_nulls(inputs).get("vpcPeeringConnectionId")
         raw = self.describe(aws, ident, {}) if ident else None
         # Only an accepted peering shows that this resource was made.
         return ident if raw and shapes.get(raw, "Status.Code") == "active" else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import wire
 from lab.provider.aws import Aws
 from lab.provider.declaration import Properties, op
 from lab.provider.resource import ResourceType
 from lab.provider.types.ec2 import Ec2Type
+from pulumi_protocol.values import plain_without_nulls
 
 DESTINATIONS = {
     "destinationCidrBlock": "DestinationCidrBlock",
@@ -113,7 +113,7 @@ class RouteTableAssociation(ResourceType):
         return self._association(aws, "association.route-table-association-id", ident)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         name = "association.subnet-id" if props.get("subnetId") else "association.gateway-id"
         value = props.get("subnetId") or props.get("gatewayId")
         found = self._association(aws, name, value) if value else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Failures, Properties, op
 from lab.provider.resource import ResourceType
 from lab.provider.types.ec2 import EC2_TAGGING, Ec2Type
+from pulumi_protocol.values import plain_without_nulls
 
 
 def permission(rule: Mapping[str, Any], own_group: str = "") -> Properties:
@@ -87,7 +88,7 @@ class SecurityGroup(Ec2Type):
         return super().create(aws, {"description": self.default_description, **props})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         filters = [{"Name": "group-name", "Values": [props["name"]]}]
         if props.get("vpcId"):
             filters.append({"Name": "vpc-id", "Values": [props["vpcId"]]})
@@ -249,7 +250,7 @@ class _Rule(ResourceType):
         return ident
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         filters = [{"Name": "group-id", "Values": [props["securityGroupId"]]}]
         rules = aws.call("ec2", "DescribeSecurityGroupRules", {"Filters": filters})
         for rule in rules["SecurityGroupRules"]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Failures, Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import UNKNOWN
 
 TAGGING = Tagging(
     tag=op("AddTags", ResourceArns=["{id}"]),
@@ -214,7 +215,7 @@ class LoadBalancer(WithAttributes):
 def name_limits(props: Properties) -> Failures:
     """Returns what breaks AWS's limits of load balancers' and target groups' names."""
     name = props.get("name")
-    if not isinstance(name, str) or name == wire.UNKNOWN:
+    if not isinstance(name, str) or name == UNKNOWN:
         return []
     if len(name) > 32:
         return [("name", f"'{name}' cannot be longer than '32' characters")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Failures, Properties, op
 from lab.provider.resource import ResourceType
 from lab.provider.types.elbv2 import TAGGING
+from pulumi_protocol.values import plain_without_nulls
 
 ACTION_NAMES = {
     "forward": "ForwardConfig",
@@ -53,7 +54,7 @@ class Listener(ResourceType):
         return super().parameters(aws, call, ident, props, only, state)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         read = op("DescribeListeners", LoadBalancerArn="{loadBalancerArn}")
         found = self.ask(aws, read, None, props)
         for item in (found or {}).get("Listeners") or []:
@@ -127,7 +128,7 @@ class ListenerRule(ResourceType):
         return self.ident_of(aws, aws.call(self.service, call.name, parameters), props)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         read = op("DescribeRules", ListenerArn="{listenerArn}")
         found = self.ask(aws, read, None, props)
         for item in (found or {}).get("Rules") or []:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import models, shapes, wire
+from lab.provider import models, shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Failures, Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 DEFAULT_BUS = "default"
 
@@ -62,7 +63,7 @@ class EventBusPolicy(ResourceType):
         return str(props.get("eventBusName") or DEFAULT_BUS)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        ident = self.ident_of(aws, {}, wire.plain(inputs))
+        ident = self.ident_of(aws, {}, plain_without_nulls(inputs))
         return ident if self.describe(aws, ident, {}) else None
 
     def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
@@ -112,7 +113,7 @@ class EventRule(ResourceType):
         return props["name"] if bus == DEFAULT_BUS else f"{bus}/{props['name']}"
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         ident = self.ident_of(aws, {}, props)
         return ident if self.describe(aws, ident, props) else None
 
@@ -218,7 +219,7 @@ class EventTarget(ResourceType):
         return None
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         bus = props.get("eventBusName") or DEFAULT_BUS
         ident = f"{bus}/{props['rule']}/{props['targetId']}"
         return ident if self.describe(aws, ident, {}) else None

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import Any, ClassVar
 
-from lab.provider import wire
 from lab.provider.archive import zipped
 from lab.provider.aws import Aws
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 CODE = "code architectures"
 ROLE_SECONDS = 10.0
@@ -292,7 +292,7 @@ class FunctionEventInvokeConfig(ResourceType):
         return f"{props['functionName']}:{qualifier}" if qualifier else props["functionName"]
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         ident = self.ident_of(aws, {}, props)
         return ident if self.describe(aws, ident, props) is not None else None
 

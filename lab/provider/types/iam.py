@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 VERSIONS_KEPT = 5
 """AWS keeps at most five versions of a managed policy."""
@@ -99,7 +100,7 @@ class Policy(ResourceType):
     outputs: ClassVar = {"arn": "Arn", "policyId": "PolicyId"}
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         arn = f"arn:aws:iam::{aws.account_id}:policy{props.get('path') or '/'}{props['name']}"
         return arn if self.describe(aws, arn, props) else None
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws, error_code
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.identity import Candidate, carries, find_created
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 GONE = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 DEFAULT_DELETION_DAYS = 30
@@ -47,7 +48,7 @@ class Key(ResourceType):
         return find_created(self, aws, inputs, self._candidates(aws, inputs))
 
     def _candidates(self, aws: Aws, inputs: Properties) -> Iterator[Candidate]:
-        wanted = wire.plain(inputs).get("tagsAll") or {}
+        wanted = plain_without_nulls(inputs).get("tagsAll") or {}
         for page in aws.client("kms").get_paginator("list_keys").paginate():
             for ident in (item["KeyId"] for item in page["Keys"]):
                 carried = self._tags_of_own(aws, ident)

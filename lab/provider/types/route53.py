@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, tags, wire
+from lab.provider import shapes, tags
 from lab.provider.aws import Aws
 from lab.provider.declaration import Op, Properties, Tagging, op
 from lab.provider.identity import Candidate, find_created
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 
 def route53_tagging(kind: str) -> Tagging:
@@ -104,7 +105,7 @@ class Zone(Route53Type):
             self._accelerate(aws, ident, bool(after.get("enableAcceleratedRecovery")))
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        name = wire.plain(inputs)["name"].rstrip(".") + "."
+        name = plain_without_nulls(inputs)["name"].rstrip(".") + "."
         listed = aws.call("route53", "ListHostedZonesByName", {"DNSName": name})
         # A domain may have several zones.
         idents = [

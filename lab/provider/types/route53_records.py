@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws, error_code, is_not_found
 from lab.provider.declaration import Failures, Properties
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 POLICIES = {
     "failoverRoutingPolicies": {"type": "Failover"},
@@ -152,7 +153,7 @@ class Record(ResourceType):
         return None
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         return self._ident(props) if self.describe(aws, "", props) else None
 
     def imported(self, aws: Aws, ident: str, raw: Properties) -> Properties:

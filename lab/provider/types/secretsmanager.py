@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.aws import Aws, error_code, is_not_found
 from lab.provider.declaration import Failures, Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 DEFAULT_RECOVERY_DAYS = 30
 
@@ -178,7 +179,7 @@ class SecretVersion(ResourceType):
         return self._value(aws, {"SecretId": secret, "VersionId": version})
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         found = self._value(aws, {"SecretId": props["secretId"]})
         same = found is not None and found.get("SecretString") == props["secretString"]
         return f"{props['secretId']}|{found['VersionId']}" if found and same else None

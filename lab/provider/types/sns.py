@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from lab.provider import wire
 from lab.provider.attributes import AttributesType
 from lab.provider.aws import Aws, error_code
 from lab.provider.declaration import Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 TOPIC_ATTRIBUTES = {
     "displayName": "DisplayName",
@@ -99,7 +99,7 @@ class Topic(AttributesType):
             )
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        name = wire.plain(inputs)["name"]
+        name = plain_without_nulls(inputs)["name"]
         arn = f"arn:aws:sns:{aws.region}:{aws.account_id}:{name}"
         return arn if self.describe(aws, arn, {}) is not None else None
 
@@ -189,7 +189,7 @@ class TopicSubscription(AttributesType):
             )
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        props = wire.plain(inputs)
+        props = plain_without_nulls(inputs)
         found = self.ask(aws, op("ListSubscriptionsByTopic", TopicArn=props["topic"]), None, props)
         for item in (found or {}).get("Subscriptions") or []:
             same = (item["Protocol"], item["Endpoint"]) == (props["protocol"], props["endpoint"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lab.provider import shapes, wire
+from lab.provider import shapes
 from lab.provider.attributes import AttributesType
 from lab.provider.aws import Aws, is_not_found
 from lab.provider.declaration import Failures, Properties, Tagging, op
 from lab.provider.resource import ResourceType
+from pulumi_protocol.values import plain_without_nulls
 
 QUEUE_ATTRIBUTES = {
     "delaySeconds": "DelaySeconds",
@@ -75,7 +76,7 @@ class Queue(AttributesType):
         set_attributes(aws, ident, values)
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
-        name = wire.plain(inputs)["name"]
+        name = plain_without_nulls(inputs)["name"]
         try:
             return aws.call("sqs", "GetQueueUrl", {"QueueName": name})["QueueUrl"]
         except Exception as error:

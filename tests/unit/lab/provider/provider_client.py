@@ -8,10 +8,11 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from lab.provider import wire
 from lab.provider.registry import resource_type
 from lab.provider.resource import ResourceType
 from lab.provider.service import AwsProvider
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import secret
 
 PREFIX = "urn:pulumi:lab::project::"
 
@@ -57,13 +58,13 @@ class ProviderClient:
         self.servicer = AwsProvider()
         args: dict[str, Any] = {
             "region": region,
-            "accessKey": wire.secret("test"),
-            "secretKey": wire.secret("test"),
+            "accessKey": secret("test"),
+            "secretKey": secret("test"),
             "endpoints": json.dumps([{"ec2": endpoint, "s3": endpoint}]),
             "defaultTags": json.dumps({"tags": tags or {}}),
             "skipRegionValidation": "true",
         }
-        request = provider_pb2.ConfigureRequest(args=wire.to_struct(args))
+        request = provider_pb2.ConfigureRequest(args=to_struct(args))
         self.servicer.Configure(request, Context())
 
     @staticmethod
@@ -79,14 +80,14 @@ class ProviderClient:
                 urn=resource.urn,
                 type=resource.token,
                 name=resource.name,
-                olds=wire.to_struct(resource.inputs),
-                news=wire.to_struct(news),
+                olds=to_struct(resource.inputs),
+                news=to_struct(news),
                 randomSeed=b"seed",
             ),
             Context(),
         )
         failures = [(item.property, item.reason) for item in answer.failures]
-        return wire.from_struct(answer.inputs), failures
+        return from_struct(answer.inputs), failures
 
     def checked(self, resource: Resource, news: dict[str, Any]) -> dict[str, Any]:
         inputs, failures = self.check(resource, news)
@@ -98,12 +99,12 @@ class ProviderClient:
         inputs = self.checked(resource, news)
         answer = self.servicer.Create(
             provider_pb2.CreateRequest(
-                urn=resource.urn, type=token, name=name, properties=wire.to_struct(inputs)
+                urn=resource.urn, type=token, name=name, properties=to_struct(inputs)
             ),
             Context(),
         )
         resource.id = answer.id
-        resource.inputs, resource.outputs = inputs, wire.from_struct(answer.properties)
+        resource.inputs, resource.outputs = inputs, from_struct(answer.properties)
         assert resource.id, token
         return resource
 
@@ -116,9 +117,9 @@ class ProviderClient:
                 id=resource.id,
                 urn=resource.urn,
                 type=resource.token,
-                olds=wire.to_struct(resource.outputs),
-                old_inputs=wire.to_struct(resource.inputs),
-                news=wire.to_struct(inputs),
+                olds=to_struct(resource.outputs),
+                old_inputs=to_struct(resource.inputs),
+                news=to_struct(inputs),
                 ignoreChanges=ignore or [],
             ),
             Context(),
@@ -131,13 +132,13 @@ class ProviderClient:
                 id=resource.id,
                 urn=resource.urn,
                 type=resource.token,
-                olds=wire.to_struct(resource.outputs),
-                old_inputs=wire.to_struct(resource.inputs),
-                news=wire.to_struct(inputs),
+                olds=to_struct(resource.outputs),
+                old_inputs=to_struct(resource.inputs),
+                news=to_struct(inputs),
             ),
             Context(),
         )
-        resource.inputs, resource.outputs = inputs, wire.from_struct(answer.properties)
+        resource.inputs, resource.outputs = inputs, from_struct(answer.properties)
 
     def read(self, resource: Resource, *, by_name: bool = False, bare: bool = False) -> Any:
         """Read for refresh; ``by_name``: as after an interruption; ``bare``: as ``.get()``."""
@@ -146,8 +147,8 @@ class ProviderClient:
                 id="" if by_name else resource.id,
                 urn=resource.urn,
                 type=resource.token,
-                inputs=wire.to_struct({} if bare else resource.inputs),
-                properties=wire.to_struct({} if by_name or bare else resource.outputs),
+                inputs=to_struct({} if bare else resource.inputs),
+                properties=to_struct({} if by_name or bare else resource.outputs),
             ),
             Context(),
         )
@@ -158,8 +159,8 @@ class ProviderClient:
                 id=resource.id,
                 urn=resource.urn,
                 type=resource.token,
-                properties=wire.to_struct(resource.outputs),
-                old_inputs=wire.to_struct(resource.inputs),
+                properties=to_struct(resource.outputs),
+                old_inputs=to_struct(resource.inputs),
                 timeout=3,
             ),
             Context(),
@@ -167,7 +168,7 @@ class ProviderClient:
 
     def invoke(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
         answer = self.servicer.Invoke(
-            provider_pb2.InvokeRequest(tok=token, args=wire.to_struct(args)), Context()
+            provider_pb2.InvokeRequest(tok=token, args=to_struct(args)), Context()
         )
         assert not answer.failures, answer.failures
-        return wire.from_struct(getattr(answer, "return"))
+        return from_struct(getattr(answer, "return"))

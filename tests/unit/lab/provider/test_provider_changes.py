@@ -13,9 +13,10 @@ import pytest
 from provider_cases.case import policy, trust
 from provider_client import FailedCallError, ProviderClient, Resource
 
-from lab.provider import wire
 from lab.provider.archive import zipped
 from lab.provider.attributes import typed
+from pulumi_protocol.structs import from_struct
+from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE, secret
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def seen(client: ProviderClient, resource: Resource) -> dict[str, Any]:
     """The inputs as a refresh finds them."""
     answer = client.read(resource)
     assert answer.id == resource.id
-    return wire.from_struct(answer.inputs)
+    return from_struct(answer.inputs)
 
 
 def change(client: ProviderClient, resource: Resource, news: dict[str, Any]) -> None:
@@ -195,22 +196,22 @@ def test_secrets_replicate_and_withdraw_in_place(client: ProviderClient, lab_end
     """Trap 30: replicas follow the declaration, a replica of others is drift, and a secret with
     replicas can be deleted; its policy comes and goes."""
     usual = {"name": "changed", "recoveryWindowInDays": 0}
-    secret = client.create("aws:secretsmanager/secret:Secret", "changed", usual)
-    change(client, secret, {**usual, "replicas": [{"region": "us-west-2"}]})
+    replicated = client.create("aws:secretsmanager/secret:Secret", "changed", usual)
+    change(client, replicated, {**usual, "replicas": [{"region": "us-west-2"}]})
     manager = aws(lab_endpoint, "secretsmanager")
-    client.update(secret, {**usual, "replicas": []})
+    client.update(replicated, {**usual, "replicas": []})
     assert not manager.describe_secret(SecretId="changed").get("ReplicationStatus")
     manager.replicate_secret_to_regions(
         SecretId="changed", AddReplicaRegions=[{"Region": "us-west-2"}]
     )
-    assert seen(client, secret)["replicas"] == [{"region": "us-west-2"}]
+    assert seen(client, replicated)["replicas"] == [{"region": "us-west-2"}]
     document = policy(Principal={"AWS": "*"})
-    change(client, secret, {**usual, "replicas": [{"region": "us-west-2"}], "policy": document})
-    client.update(secret, {**usual, "replicas": [{"region": "us-west-2"}]})
+    change(client, replicated, {**usual, "replicas": [{"region": "us-west-2"}], "policy": document})
+    client.update(replicated, {**usual, "replicas": [{"region": "us-west-2"}]})
     assert not manager.get_resource_policy(SecretId="changed").get("ResourcePolicy")
-    client.delete(secret)
-    assert client.read(secret).id == ""
-    _, failures = client.check(secret, {**usual, "recoveryWindowInDays": 3})
+    client.delete(replicated)
+    assert client.read(replicated).id == ""
+    _, failures = client.check(replicated, {**usual, "recoveryWindowInDays": 3})
     assert failures == [("recoveryWindowInDays", "AWS takes 0, or 7 to 30 days, got 3")]
 
 
@@ -222,13 +223,13 @@ def test_functions_concurrency_and_logging_come_and_go(
         "aws:iam/role:Role", "plain",
         {"name": "plain", "assumeRolePolicy": trust("lambda.amazonaws.com")},
     )  # fmt: skip
-    asset = {wire.SIGNATURE: wire.ASSET, "hash": "a", "text": "def handler(e, c): return e"}
+    asset = {SIGNATURE: ASSET, "hash": "a", "text": "def handler(e, c): return e"}
     usual = {
         "name": "changed",
         "role": role.outputs["arn"],
         "handler": "index.handler",
         "runtime": "python3.12",
-        "code": {wire.SIGNATURE: wire.ARCHIVE, "hash": "a", "assets": {"index.py": asset}},
+        "code": {SIGNATURE: ARCHIVE, "hash": "a", "assets": {"index.py": asset}},
     }
     reserved = {**usual, "reservedConcurrentExecutions": 3}
     function = client.create("aws:lambda/function:Function", "changed", reserved)
@@ -257,7 +258,7 @@ def test_clusters_leave_their_global_cluster_and_join_none_later(client: Provide
         "clusterIdentifier": "leaving",
         **engine,
         "masterUsername": "master",
-        "masterPassword": wire.secret("not-a-password-1"),
+        "masterPassword": secret("not-a-password-1"),
         "skipFinalSnapshot": True,
     }
     member = {**usual, "globalClusterIdentifier": everyone.id}
@@ -287,7 +288,7 @@ def test_a_global_cluster_that_may_be_forced_lets_its_members_go(client: Provide
             "clusterIdentifier": "forced",
             **engine,
             "masterUsername": "master",
-            "masterPassword": wire.secret("not-a-password-1"),
+            "masterPassword": secret("not-a-password-1"),
             "skipFinalSnapshot": True,
             "globalClusterIdentifier": everyone.id,
         },
@@ -304,7 +305,7 @@ def test_a_record_is_read_by_its_id_alone(client: ProviderClient) -> None:
         "aws:route53/record:Record", "text",
         {"zoneId": zone.id, "name": "a_b", "type": "TXT", "ttl": 60, "records": ["hello"]},
     )  # fmt: skip
-    inputs = wire.from_struct(client.read(record, bare=True).inputs)
+    inputs = from_struct(client.read(record, bare=True).inputs)
     assert (inputs["type"], inputs["name"], inputs["ttl"]) == ("TXT", "a_b.records.test", 60)
     assert inputs["records"] == ['"hello"']
     client.delete(record)
@@ -313,7 +314,7 @@ def test_a_record_is_read_by_its_id_alone(client: ProviderClient) -> None:
 
 
 def archive(**more: Any) -> dict[str, Any]:
-    return {wire.SIGNATURE: wire.ARCHIVE, "hash": "h", **more}
+    return {SIGNATURE: ARCHIVE, "hash": "h", **more}
 
 
 def names(content: bytes) -> dict[str, bytes]:
@@ -333,7 +334,7 @@ def test_archives_of_every_form_become_one_zip(tmp_path: Path) -> None:
         file.writestr("b.txt", "b")
     assert zipped(archive(path=str(packed))) == packed.read_bytes()
     assert names(zipped(archive(path=str(folder)))) == {"inner/a.txt": b"a"}
-    asset = {wire.SIGNATURE: wire.ASSET, "path": str(folder / "inner" / "a.txt")}
+    asset = {SIGNATURE: ASSET, "path": str(folder / "inner" / "a.txt")}
     nested = {"x": archive(path=str(folder)), "y": archive(path=str(packed)), "z": asset}
     whole = zipped(archive(assets=nested))
     assert names(whole) == {"x/inner/a.txt": b"a", "y/b.txt": b"b", "z": b"a"}
@@ -345,7 +346,7 @@ def test_archives_of_every_form_become_one_zip(tmp_path: Path) -> None:
     [
         (archive(uri="https://example.org/a.zip"), "fetches no archive from https"),
         (archive(path="/no/such/place"), "no such file or folder"),
-        (archive(assets={"a": {wire.SIGNATURE: wire.ASSET, "hash": "h"}}), "sent only its hash"),
+        (archive(assets={"a": {SIGNATURE: ASSET, "hash": "h"}}), "sent only its hash"),
     ],
 )
 def test_an_archive_that_can_t_be_packed_says_why(given: dict[str, Any], why: str) -> None:

@@ -14,9 +14,11 @@ from botocore.session import Session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.provider import diff, plugin, shapes, wire
+from lab.provider import diff, plugin, shapes
 from lab.provider.archive import zipped
 from lab.provider.aws import Aws, CancelledError
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN
 
 SESSION = Session()
 
@@ -123,7 +125,7 @@ plain_values = st.recursive(
 @given(st.dictionaries(st.text(min_size=1, max_size=6), plain_values, max_size=4))
 def test_properties_survive_the_wire(properties: dict[str, Any]) -> None:
     """Struct and back: integers stay integers, nulls stay nulls."""
-    assert wire.from_struct(wire.to_struct(properties)) == properties
+    assert from_struct(to_struct(properties)) == properties
 
 
 def test_an_archive_is_the_same_zip_for_the_same_content(tmp_path: Path) -> None:
@@ -131,14 +133,12 @@ def test_an_archive_is_the_same_zip_for_the_same_content(tmp_path: Path) -> None
     for name in ("b.js", "a.js"):
         (tmp_path / "lib").mkdir(exist_ok=True)
         (tmp_path / "lib" / name).write_text(name)
-    folder = {wire.SIGNATURE: wire.ARCHIVE, "path": str(tmp_path)}
-    assets = {
-        f"lib/{name}": {wire.SIGNATURE: wire.ASSET, "text": name} for name in ("a.js", "b.js")
-    }
-    listed = {wire.SIGNATURE: wire.ARCHIVE, "assets": assets}
+    folder = {SIGNATURE: ARCHIVE, "path": str(tmp_path)}
+    assets = {f"lib/{name}": {SIGNATURE: ASSET, "text": name} for name in ("a.js", "b.js")}
+    listed = {SIGNATURE: ARCHIVE, "assets": assets}
     nested = {
-        wire.SIGNATURE: wire.ARCHIVE,
-        "assets": {"lib": {wire.SIGNATURE: wire.ARCHIVE, "path": str(tmp_path / "lib")}},
+        SIGNATURE: ARCHIVE,
+        "assets": {"lib": {SIGNATURE: ARCHIVE, "path": str(tmp_path / "lib")}},
     }
     assert zipped(folder) == zipped(listed) == zipped(nested)
     with zipfile.ZipFile(io.BytesIO(zipped(folder))) as file:
@@ -149,8 +149,8 @@ def test_an_archive_is_the_same_zip_for_the_same_content(tmp_path: Path) -> None
 def test_a_hash_alone_is_no_archive() -> None:
     """The engine sends old assets as hashes: they can't become code."""
     gone = {
-        wire.SIGNATURE: wire.ARCHIVE,
-        "assets": {"a": {wire.SIGNATURE: wire.ASSET, "hash": "x"}},
+        SIGNATURE: ARCHIVE,
+        "assets": {"a": {SIGNATURE: ASSET, "hash": "x"}},
     }
     with pytest.raises(ValueError, match="hash"):
         zipped(gone)
@@ -177,7 +177,7 @@ START = shape("cloudwatch", "GetMetricData").members["StartTime"]
 @pytest.mark.parametrize(
     ("value", "place", "made"),
     [
-        (wire.UNKNOWN, STRUCTURE, wire.UNKNOWN),
+        (UNKNOWN, STRUCTURE, UNKNOWN),
         ([], STRUCTURE, {}),
         ([{"subnetIds": "a"}], STRUCTURE, {"SubnetIds": ["a"]}),
         ({"subnetIds": None, "securityGroupIds": ["b"]}, STRUCTURE, {"SecurityGroupIds": ["b"]}),
@@ -273,7 +273,7 @@ def test_only_what_a_program_writes_is_compared() -> None:
 def test_what_the_wire_can_t_carry_is_refused() -> None:
     """A value of another kind (a moment, bytes) is an error of the plugin's, not a wrong text."""
     with pytest.raises(TypeError, match="no Pulumi value can be made of datetime"):
-        wire.to_struct({"at": MOMENT})
+        to_struct({"at": MOMENT})
 
 
 def test_the_sdk_that_is_loaded_already_stays_as_it_is() -> None:

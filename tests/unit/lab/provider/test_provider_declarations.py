@@ -8,8 +8,9 @@ import pytest
 from provider_cases.alarms import CALCULATED_METRIC
 from scripted_aws import Scripted
 
-from lab.provider import decisions, wire
+from lab.provider import decisions
 from lab.provider.registry import resource_type
+from pulumi_protocol.values import UNKNOWN
 
 ACCEPTER = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -120,8 +121,8 @@ LAMBDA_GROUP = {"name": "a", "targetType": "lambda"}
     [
         (BALANCER, {"name": "a", "accessLogs": {"bucket": "b", "colour": "red"}},
          ["accessLogs.colour"]),
-        (BALANCER, {"name": "a", "accessLogs": wire.UNKNOWN}, []),
-        (BALANCER, {"name": wire.UNKNOWN}, []),
+        (BALANCER, {"name": "a", "accessLogs": UNKNOWN}, []),
+        (BALANCER, {"name": UNKNOWN}, []),
         (BALANCER, {"name": "-a"}, ["name"]),
         (BALANCER, {"name": "a_b"}, ["name"]),
         (TARGET_GROUP, {**LAMBDA_GROUP, "healthCheck": {"protocol": "HTTP"}},
@@ -137,7 +138,7 @@ LAMBDA_GROUP = {"name": "a", "targetType": "lambda"}
         (RULE, {"conditions": [{"colour": {}}]}, ["conditions.colour"]),
         (TARGET, {"deadLetterConfig": {"queue": "q"}}, ["deadLetterConfig.queue"]),
         (QUEUE_POLICY, {"queueUrl": "q", "policy": {"Version": "x"}}, ["policy"]),
-        (ALARM, {"name": "a", "dimensions": wire.UNKNOWN}, []),
+        (ALARM, {"name": "a", "dimensions": UNKNOWN}, []),
         (GROUP, {"name": "a", "ingress": [{"colour": 1}]}, ["ingress.colour"]),
         (VERSIONING, {"bucket": "b", "versioningConfiguration": {"colour": 1}},
          ["versioningConfiguration.colour"]),

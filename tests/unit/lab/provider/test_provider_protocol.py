@@ -20,9 +20,10 @@ from harness import program
 from provider_client import Context, FailedCallError, ProviderClient, Resource
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from lab.provider import wire
 from lab.provider.aws import ENDPOINT_VARIABLE, Aws
 from lab.provider.service import VERSION, AwsProvider
+from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.values import UNKNOWN, is_secret, secret
 
 NOWHERE = "http://127.0.0.1:9"
 PLUGIN = Path(__file__).parents[4] / "lab" / "provider" / "pulumi-resource-aws"
@@ -38,7 +39,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> ProviderClient:
 
 
 def configuration(**args: Any) -> list[str]:
-    request = provider_pb2.CheckRequest(news=wire.to_struct({"region": "us-east-1", **args}))
+    request = provider_pb2.CheckRequest(news=to_struct({"region": "us-east-1", **args}))
     answer = AwsProvider().CheckConfig(request, Context())
     return [item.reason for item in answer.failures]
 
@@ -52,7 +53,7 @@ def test_an_endpoint_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, endpo
     monkeypatch.delenv(ENDPOINT_VARIABLE, raising=False)
     endpoints = json.dumps([{"ec2": endpoint}])
     assert "127.0.0.1" in configuration(endpoints=endpoints)[0]
-    args = wire.to_struct({"region": "us-east-1", "endpoints": endpoints})
+    args = to_struct({"region": "us-east-1", "endpoints": endpoints})
     with pytest.raises(FailedCallError) as caught:
         AwsProvider().Configure(provider_pb2.ConfigureRequest(args=args), Context())
     assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
@@ -76,7 +77,7 @@ def test_arguments_that_mean_nothing_here_are_refused(monkeypatch: pytest.Monkey
     assert configuration(assumeRoles="[]") == [
         "provider argument 'assumeRoles' is not supported by the lab's provider"
     ]
-    assert configuration(endpoints=wire.UNKNOWN) == []
+    assert configuration(endpoints=UNKNOWN) == []
 
 
 def test_a_provider_whose_region_is_unknown_checks_names_alone(
@@ -84,7 +85,7 @@ def test_a_provider_whose_region_is_unknown_checks_names_alone(
 ) -> None:
     """N5: a preview may know no region yet; inputs pass, and what needs AWS says why it can't."""
     monkeypatch.setenv(ENDPOINT_VARIABLE, NOWHERE)
-    client = ProviderClient(NOWHERE, wire.UNKNOWN)
+    client = ProviderClient(NOWHERE, UNKNOWN)
     assert client.servicer.aws is None
     client.servicer.Cancel(None, Context())
     inputs, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b"})
@@ -120,7 +121,7 @@ def test_only_the_region_replaces_a_provider() -> None:
     """Other arguments change in place: a replaced provider would replace all its resources."""
     old = {"region": "us-east-1", "endpoints": "[]"}
     for new, replaces in (({**old, "endpoints": "[1]"}, []), ({**old, "region": "x"}, ["region"])):
-        request = provider_pb2.DiffRequest(old_inputs=wire.to_struct(old), news=wire.to_struct(new))
+        request = provider_pb2.DiffRequest(old_inputs=to_struct(old), news=to_struct(new))
         assert list(AwsProvider().DiffConfig(request, Context()).replaces) == replaces
 
 
@@ -161,19 +162,19 @@ def test_an_unmapped_nested_input_is_refused_by_path(client: ProviderClient) -> 
 def test_check_adds_region_and_all_tags_and_keeps_secrets(client: ProviderClient) -> None:
     """The provider's region and default tags reach the inputs; secrets stay wrapped."""
     token = "aws:ssm/parameter:Parameter"
-    news = {"name": "/a", "type": "String", "value": wire.secret("s"), "tags": {"Name": "a"}}
+    news = {"name": "/a", "type": "String", "value": secret("s"), "tags": {"Name": "a"}}
     inputs, failures = client.check(Resource(token, "x"), news)
     assert not failures
     assert inputs["region"] == "us-east-1"
     assert inputs["tagsAll"] == {"Environment": "lab", "Name": "a"}
     assert inputs["tags"] == {"Name": "a"}
-    assert inputs["value"] == wire.secret("s")
-    news["tags"] = {"Name": wire.secret("a")}
+    assert inputs["value"] == secret("s")
+    news["tags"] = {"Name": secret("a")}
     inputs, _ = client.check(Resource(token, "x"), dict(news))
-    assert inputs["tagsAll"] == {"Environment": "lab", "Name": wire.secret("a")}
-    news["tags"] = wire.secret({"Name": "a"})
+    assert inputs["tagsAll"] == {"Environment": "lab", "Name": secret("a")}
+    news["tags"] = secret({"Name": "a"})
     inputs, _ = client.check(Resource(token, "x"), dict(news))
-    assert inputs["tagsAll"] == wire.secret({"Environment": "lab", "Name": "a"})
+    assert inputs["tagsAll"] == secret({"Environment": "lab", "Name": "a"})
     role, _ = client.check(
         Resource("aws:iam/role:Role", "r"), {"name": "r", "assumeRolePolicy": ""}
     )
@@ -189,9 +190,9 @@ def test_a_region_other_than_the_provider_s_is_refused(client: ProviderClient) -
 
 def test_tags_that_are_unknown_leave_all_tags_unknown(client: ProviderClient) -> None:
     """N5: a preview invents no tags."""
-    inputs, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b", "tags": wire.UNKNOWN})
+    inputs, failures = client.check(Resource(BUCKET, "x"), {"bucket": "b", "tags": UNKNOWN})
     assert not failures
-    assert inputs["tagsAll"] == wire.UNKNOWN
+    assert inputs["tagsAll"] == UNKNOWN
 
 
 def test_a_function_and_a_type_that_are_unknown_are_named(client: ProviderClient) -> None:
@@ -230,25 +231,25 @@ def test_a_preview_of_an_update_keeps_what_can_t_change(client: ProviderClient) 
     request = provider_pb2.UpdateRequest(
         id="/a",
         urn=parameter.urn,
-        olds=wire.to_struct(olds),
-        old_inputs=wire.to_struct(parameter.inputs),
-        news=wire.to_struct({**parameter.inputs, "value": "two"}),
+        olds=to_struct(olds),
+        old_inputs=to_struct(parameter.inputs),
+        news=to_struct({**parameter.inputs, "value": "two"}),
         preview=True,
     )
-    answer = wire.from_struct(client.servicer.Update(request, Context()).properties)
-    assert (answer["arn"], answer["version"], answer["value"]) == ("arn:a", wire.UNKNOWN, "two")
+    answer = from_struct(client.servicer.Update(request, Context()).properties)
+    assert (answer["arn"], answer["version"], answer["value"]) == ("arn:a", UNKNOWN, "two")
 
 
 def test_a_preview_calls_nothing_and_invents_nothing(client: ProviderClient) -> None:
     """Create in a preview answers unknown outputs and no id (N5)."""
-    inputs = {"vpcId": wire.UNKNOWN, "cidrBlock": "10.0.0.0/24"}
+    inputs = {"vpcId": UNKNOWN, "cidrBlock": "10.0.0.0/24"}
     request = provider_pb2.CreateRequest(
-        urn=f"urn:pulumi:lab::p::{SUBNET}::x", properties=wire.to_struct(inputs), preview=True
+        urn=f"urn:pulumi:lab::p::{SUBNET}::x", properties=to_struct(inputs), preview=True
     )
     answer = client.servicer.Create(request, Context())
-    outputs = wire.from_struct(answer.properties)
+    outputs = from_struct(answer.properties)
     assert answer.id == ""
-    assert outputs["vpcId"] == outputs["arn"] == wire.UNKNOWN
+    assert outputs["vpcId"] == outputs["arn"] == UNKNOWN
     assert outputs["cidrBlock"] == "10.0.0.0/24"
 
 
@@ -352,11 +353,11 @@ def test_what_exists_but_is_unfinished_is_handed_over(
     detail = provider_pb2.ErrorResourceInitFailed()
     packed: any_pb2.Any = status.details[0]
     assert packed.Unpack(detail)
-    outputs = wire.from_struct(detail.properties)
+    outputs = from_struct(detail.properties)
     assert detail.id == outputs["arn"]
     resource = Resource("aws:secretsmanager/secret:Secret", "unfinished")
     resource.id, resource.outputs = detail.id, outputs
-    resource.inputs = wire.from_struct(detail.inputs)
+    resource.inputs = from_struct(detail.inputs)
     del news["policy"]
     client.update(resource, news)
     client.delete(resource)
@@ -381,7 +382,7 @@ def test_drift_is_seen_and_only_where_written(lab_endpoint: str) -> None:
     """A change behind the program's back shows in inputs and outputs; a resource that is gone
     answers no id."""
     client = ProviderClient(lab_endpoint, tags={"Environment": "lab"})
-    news = {"name": "/drift", "type": "String", "value": wire.secret("one"), "tags": {"A": "b"}}
+    news = {"name": "/drift", "type": "String", "value": secret("one"), "tags": {"A": "b"}}
     resource = client.create("aws:ssm/parameter:Parameter", "drift", news)
     aws = client.servicer.aws
     assert aws is not None
@@ -389,8 +390,8 @@ def test_drift_is_seen_and_only_where_written(lab_endpoint: str) -> None:
     tags = {"ResourceType": "Parameter", "ResourceId": "/drift"}
     aws.call("ssm", "AddTagsToResource", {**tags, "Tags": [{"Key": "A", "Value": "c"}]})
     answer = client.read(resource)
-    inputs, outputs = wire.from_struct(answer.inputs), wire.from_struct(answer.properties)
-    assert inputs["value"] == outputs["value"] == wire.secret("two")
+    inputs, outputs = from_struct(answer.inputs), from_struct(answer.properties)
+    assert inputs["value"] == outputs["value"] == secret("two")
     assert inputs["tags"] == {"A": "c"}
     assert inputs["tagsAll"] == {"Environment": "lab", "A": "c"}
     assert inputs.keys() == resource.inputs.keys()
@@ -408,9 +409,9 @@ def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str
         provider_pb2.UpdateRequest(
             id=parameter.id,
             urn=parameter.urn,
-            olds=wire.to_struct(parameter.outputs),
-            old_inputs=wire.to_struct(parameter.inputs),
-            news=wire.to_struct(news),
+            olds=to_struct(parameter.outputs),
+            old_inputs=to_struct(parameter.inputs),
+            news=to_struct(news),
             ignoreChanges=["value", "keyId"],
         ),
         Context(),
@@ -429,7 +430,7 @@ def test_get_reads_everything_from_the_id(lab_endpoint: str) -> None:
     """Read without inputs, as ``.get()`` asks it, builds them from AWS."""
     client = ProviderClient(lab_endpoint)
     vpc = client.create("aws:ec2/vpc:Vpc", "get", {"cidrBlock": "10.9.0.0/16"})
-    outputs = wire.from_struct(client.read(vpc, bare=True).properties)
+    outputs = from_struct(client.read(vpc, bare=True).properties)
     assert outputs["cidrBlock"] == "10.9.0.0/16"
     assert outputs["region"] == "us-east-1"
     client.delete(vpc)
@@ -459,7 +460,7 @@ def test_random_passwords_are_new_secrets_of_the_alphabet_asked_for(lab_endpoint
     token = "aws:secretsmanager/getRandomPassword:getRandomPassword"
     args = {"passwordLength": 40, "excludePunctuation": True, "requireEachIncludedType": True}
     first, second = (client.invoke(token, args)["randomPassword"] for _ in range(2))
-    assert wire.is_secret(first)
+    assert is_secret(first)
     assert first != second
     assert len(first["value"]) == 40
     assert first["value"].isalnum()

@@ -16,10 +16,10 @@ from provider_cases import CASES
 from provider_cases.case import Case, World
 from provider_client import ProviderClient, Resource
 
-from lab.provider import wire
 from lab.provider.invokes import FUNCTIONS
 from lab.provider.registry import all_types
 from lab.provider.resource import ResourceType
+from pulumi_protocol.structs import from_struct
 
 DEFAULT_TAGS = {"Environment": "lab", "EnvironmentSuffix": "one"}
 REGIONS = ("us-east-1", "us-west-2")
@@ -116,7 +116,7 @@ def _drift(client: ProviderClient, resource: Resource) -> str:
     answer = client.read(resource)
     if answer.id != resource.id:
         return f"the id is {answer.id!r}, not {resource.id!r}"
-    seen = wire.from_struct(answer.inputs)
+    seen = from_struct(answer.inputs)
     different = sorted(
         key for key in {*seen, *resource.inputs} if seen.get(key) != resource.inputs.get(key)
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.provider import wire
 from provider_cases.case import Case, World, named
+from pulumi_protocol.values import ARCHIVE, ASSET, SIGNATURE
 
 
 def code(text: str) -> dict[str, Any]:
-    asset = {wire.SIGNATURE: wire.ASSET, "hash": text, "text": f"def handler(e, c): {text}"}
-    return {wire.SIGNATURE: wire.ARCHIVE, "hash": text, "assets": {"index.py": asset}}
+    asset = {SIGNATURE: ASSET, "hash": text, "text": f"def handler(e, c): {text}"}
+    return {SIGNATURE: ARCHIVE, "hash": text, "assets": {"index.py": asset}}
 
 
 def function(world: World, body: str, **more: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.provider import wire
 from provider_cases.case import Case, World, named
+from pulumi_protocol.values import secret
 
 
 def cluster(world: World, **more: Any) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def cluster(world: World, **more: Any) -> dict[str, Any]:
         engineVersion="16.8",
         globalClusterIdentifier=world["global-cluster"].id,
         masterUsername="master",
-        masterPassword=wire.secret("not-a-password-1"),
+        masterPassword=secret("not-a-password-1"),
         databaseName="app",
         storageEncrypted=True,
         kmsKeyId=world["key"].outputs["arn"],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.provider import wire
 from provider_cases.case import Case, named
+from pulumi_protocol.values import secret
 
 CASES = [
     Case(
@@ -17,7 +17,7 @@ CASES = [
     Case(
         "secret-version",
         "aws:secretsmanager/secretVersion:SecretVersion",
-        lambda w: {"secretId": w["secret"].id, "secretString": wire.secret('{"a": 1}')},
+        lambda w: {"secretId": w["secret"].id, "secretString": secret('{"a": 1}')},
         stays=True,
     ),
 ]

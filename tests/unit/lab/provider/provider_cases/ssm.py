@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lab.provider import wire
 from provider_cases.case import Case, named
+from pulumi_protocol.values import secret
 
 CASES = [
     Case(
         "parameter",
         "aws:ssm/parameter:Parameter",
-        lambda w: named("parameter", name="/lab/one", type="String", value=wire.secret("one")),
-        lambda w: named("parameter", name="/lab/one", type="String", value=wire.secret("two")),
+        lambda w: named("parameter", name="/lab/one", type="String", value=secret("one")),
+        lambda w: named("parameter", name="/lab/one", type="String", value=secret("two")),
     ),
 ]
