@@ -28,8 +28,6 @@ FunctionEnvironment = Callable[[str, str], Mapping[str, str]]
 """(region, function name) → environment variables that its workers get."""
 HealthCheckStatus = Callable[[str], list[dict[str, Any]]]
 """Health-check id → ``HealthCheckObservations`` of GetHealthCheckStatus."""
-TargetHealth = Callable[[str, str], Mapping[str, str] | None]
-"""(target group ARN, target id) → ``TargetHealth`` of DescribeTargetHealth; None: as it is."""
 Observer = Callable[[Event], None]
 Source = Callable[[], Iterable[Sample]]
 
@@ -49,8 +47,6 @@ class LabContext:
     function_environments: list[FunctionEnvironment] = field(default_factory=list)
     health_check_status: HealthCheckStatus | None = None
     """Set by the DNS part; without it GetHealthCheckStatus has no observation."""
-    target_health: TargetHealth | None = None
-    """Set by who probes targets; without it DescribeTargetHealth follows the functions' answers."""
     observers: list[Observer] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     """What can be sampled, of the parts that run."""

@@ -28,11 +28,6 @@ def name_of(urn: str) -> str:
     return urn.rpartition("::")[2]
 
 
-def type_of(urn: str) -> str:
-    """The resource's own type, without its parents'."""
-    return _chain(urn).rpartition("$")[2]
-
-
 def reference(urn: str, id: str) -> str:
     """A provider as resources name it: ``urn::id``."""
     return f"{urn}::{id}"

@@ -184,7 +184,6 @@ class Functions:
         return outcome
 
     async def _run(self, pool: _Pool, function: Function, event: Any, request_id: str) -> Outcome:
-        began = time.monotonic()
         try:
             worker = await self._worker(pool, function.timeout)
         except TimeoutError:
@@ -198,15 +197,12 @@ class Functions:
             return Outcome(error=error, unavailable=True)
         except WorkerDied as died:
             return Outcome(error=died.error, log=died.log)
-        waited = (time.monotonic() - began) * 1000
         try:
-            outcome = await worker.invoke(
+            return await worker.invoke(
                 event, self._context(pool, function, request_id), function.timeout
             )
         finally:
             pool.give(worker)
-        outcome.started_milliseconds = waited
-        return outcome
 
     async def _worker(self, pool: _Pool, timeout: float) -> Worker:
         while pool.idle:

@@ -28,8 +28,6 @@ class Outcome:
     error: dict[str, Any] | None = None
     log: list[str] = field(default_factory=list)
     milliseconds: float = 0.0
-    started_milliseconds: float = 0.0
-    """how long the cold start took; 0 for a warm one"""
     throttled: bool = False
     unavailable: bool = False
     """the region has no compute: nothing ran"""

@@ -33,7 +33,7 @@ class Elbv2:
     """The hooks."""
 
     def __init__(self, mending: Mending) -> None:
-        self.lab, self.target_state = mending.lab, mending.target_state
+        self.target_state = mending.target_state
         self.memory = mending.store("elbv2")
 
     async def listeners(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -245,11 +245,7 @@ class Elbv2:
         group = request.parameters["TargetGroupArn"]
         for description in response.result.get("TargetHealthDescriptions", []):
             target = description["Target"]["Id"]
-            provider = self.lab.target_health
-            state = provider(group, target) if provider else None
-            if state is None:
-                state = self.target_state(group, target)
-            description["TargetHealth"] = dict(state)
+            description["TargetHealth"] = dict(self.target_state(group, target))
             if target.startswith("arn:"):
                 description["Target"].pop("Port", None)
         return response

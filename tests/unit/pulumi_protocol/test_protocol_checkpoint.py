@@ -134,7 +134,7 @@ def test_urns_name_the_chain_of_types() -> None:
     group = urns.make("lab", "shop", stack, "own:Group", "g")
     assert group == GROUP
     assert urns.make("lab", "shop", group, "aws:s3/bucket:Bucket", "data") == THING
-    assert (urns.name_of(THING), urns.type_of(THING)) == ("data", "aws:s3/bucket:Bucket")
+    assert urns.name_of(THING) == "data"
 
 
 def test_provider_references_split_at_the_last_colons() -> None:

@@ -362,7 +362,8 @@ def test_listeners_and_rules_read_back_whole_and_hold_their_groups(world: World)
 
 
 def test_a_function_must_let_load_balancers_call_it(world: World) -> None:
-    """Trap 13: registration is refused without the permission; health follows who probes."""
+    """Trap 13: registration is refused without the permission; a target is ``unused`` without a
+    load balancer, ``initial`` until its first check, ``unavailable`` without checks."""
     elb, functions = world.aws("elbv2"), world.aws("lambda")
     group = elb.create_target_group(
         Name="functions", TargetType="lambda", HealthCheckEnabled=True, HealthCheckPath="/health"
@@ -392,11 +393,15 @@ def test_a_function_must_let_load_balancers_call_it(world: World) -> None:
 
     assert health()["TargetHealth"]["State"] == "unused"
     assert "Port" not in health()["Target"]
-    world.lab.target_health = lambda _group, target: {"State": "draining"}
-    try:
-        assert health()["TargetHealth"]["State"] == "draining"
-    finally:
-        world.lab.target_health = None
+    elb.create_listener(
+        LoadBalancerArn=balanced(world, "probing")["LoadBalancerArn"],
+        Port=80,
+        Protocol="HTTP",
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+    )
+    assert health()["TargetHealth"]["Reason"] == "Elb.InitialHealthChecking"
+    elb.modify_target_group(TargetGroupArn=group, HealthCheckEnabled=False)
+    assert health()["TargetHealth"]["State"] == "unavailable"
     refused("TargetGroupNotFound", elb.describe_target_health, TargetGroupArn=f"{group}0")
 
 
