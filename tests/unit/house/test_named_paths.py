@@ -1,0 +1,98 @@
+"""A page that names a file or a folder names one that exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+from house_graph import ROOT
+
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(ROOT.glob("*/README.md")),
+]
+SUFFIXES = r"\.(?:py|mjs|cjs|md|toml|txt|json|ya?ml|sh|sql)"
+PATH = re.compile(rf"(?:\.\.?/)?[\w.-]+(?:/[\w.-]+)*(?:{SUFFIXES}|/)")
+
+ELSEWHERE: dict[str, str] = {
+    ".lab/": "made by the lab",
+    "attachments/": "a prefix of the buckets",
+    "cfn-outputs/flat-outputs.json": "written by each deployment",
+    "new.json": "what the reader of the runbook saves",
+    "Pulumi.ENV.yaml": "stands for each environment's file",
+}
+"""Names of no file of this repository, and what they are."""
+
+
+def tracked() -> set[str]:
+    """Files and folders of the repository, a folder with its slash."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\n")  # fmt: skip
+    files = [name for name in listed if name and (ROOT / name).is_file()]
+    folders = {f"{parent}/" for name in files for parent in PurePosixPath(name).parents}
+    return {*files, *folders} - {"./"}
+
+
+def named(text: str) -> Iterator[str]:
+    """Paths in code spans, and in blocks those that begin with a folder of the repository."""
+    for block in re.findall(r"^ *```.*?^ *```", text, re.DOTALL | re.MULTILINE):
+        for word in block.split():
+            if PATH.fullmatch(word) and (ROOT / word.partition("/")[0]).is_dir():
+                yield word
+    prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for span in re.findall(r"`([^`]+)`", prose):
+        yield from (word for word in span.split() if PATH.fullmatch(word))
+
+
+def exists(name: str, page: Path, files: set[str]) -> bool:
+    """From the root, from the page, or as the end of one path: ``answers.py`` in ``lab/dns``."""
+    return (
+        (page.parent / name).exists()
+        or name in files
+        or any(file.endswith(f"/{name}") for file in files)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_on_a_page_exists(page: Path) -> None:
+    """A file that was renamed, moved or never came is found here and not by a reader."""
+    files = tracked()
+    found = [name for name in named(page.read_text()) if name not in ELSEWHERE]
+    assert [name for name in found if not exists(name, page, files)] == []
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_is_elsewhere_is_still_named(name: str) -> None:
+    """The list of exceptions shrinks with the pages."""
+    assert any(name in named(page.read_text()) for page in PAGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("`lab/dns/` and `answers.py`, not lab/dns/x.py", ["lab/dns/", "answers.py"]),
+        ("`pytest tests/unit/a.py -k b`", ["tests/unit/a.py"]),
+        ("```\n→ ops/gone.py   x\nelsewhere/gone.py\n```", ["ops/gone.py"]),
+        ("`a.b` `GET /records` `us-east-1/x` `{a}/b.py`", []),
+    ],
+)
+def test_paths_are_found_in_pages(text: str, paths: list[str]) -> None:
+    """Spans and blocks are read; prose, routes and patterns are no paths."""
+    assert list(named(text)) == paths
+
+
+def test_a_path_that_is_gone_is_found() -> None:
+    """The measure fails for a file that isn't there, however its folder is written."""
+    files = {"lab/", "lab/dns/", "lab/dns/answers.py"}
+    page = ROOT / "docs/lab.md"
+    for name in ("lab/dns/answers.py", "dns/answers.py", "answers.py", "dns/", "../docs/"):
+        assert exists(name, page, files)
+    for name in ("lab/answers.py", "nswers.py", "lab/gone.py", "gone/"):
+        assert not exists(name, page, files)
