@@ -74,7 +74,16 @@ class Point:
         """What is interrupted."""
         return Slot(self.task, self.layer)
 
+    @property
+    def package(self) -> str:
+        """The package that is missing."""
+        return PACKAGES[self.at % len(PACKAGES)]
+
     def __str__(self) -> str:
+        if self.kind in ERRORS:
+            return f"{self.kind}, {self.slot}"
+        if self.kind == HALF:
+            return f"{self.kind} ({self.package}), {self.slot}"
         return f"{self.kind} at step {self.at} of {self.slot}"
 
 
@@ -164,8 +173,7 @@ def play(lab: Lab, point: Point, expected: Census) -> Outcome:
         code, times = ERRORS[point.kind]
         return deploy_faults.play_errors(lab, point.slot, code, times, expected)
     if point.kind == HALF:
-        package = PACKAGES[point.at % len(PACKAGES)]
-        return deploy_faults.play_half_installed(lab, point.slot, package, expected)
+        return deploy_faults.play_half_installed(lab, point.slot, point.package, expected)
     return deploy_faults.play(lab, point.slot, point.at, STRIKES[point.kind], expected)
 
 

@@ -1,0 +1,64 @@
+"""A sample of `./inv bench faults`: one kill of the driver, one of the lab, one throttling."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable
+
+import deploy_faults
+import psutil
+from deploy_faults import Slot, ids
+from deployed_lab import Lab
+from killing import census
+
+from lab import client
+
+LAYER = "network"
+UP, DESTROY = Slot("up", LAYER), Slot("destroy", LAYER)
+
+
+def test_faults_leave_nothing_behind_and_nothing_lost(make_lab: Callable[[], Lab]) -> None:
+    """Issue 15: a throttled deployment ends well by itself; a destroy whose lab was killed and a
+    deployment whose driver was killed end well when given again. No orphan, nothing lost, nothing
+    silent, no traceback."""
+    lab = make_lab()
+    throttled = deploy_faults.play_errors(lab, UP, "ThrottlingException", 1, Counter())
+    there = census(lab)
+    assert (throttled.lost, throttled.silences, throttled.wrong) == (0, 0, [])
+    assert "aws:ec2/vpc:Vpc" in throttled.types
+    assert len(throttled.types) > 10
+    assert there.total() == throttled.orphans > 50
+    killed = deploy_faults.play(lab, DESTROY, 60, deploy_faults.kill_lab, Counter())
+    assert killed.struck
+    assert killed.good, killed
+    again = deploy_faults.play(lab, UP, 40, deploy_faults.kill_driver, there)
+    assert again.struck
+    assert again.good, again
+    assert len(ids(lab, LAYER)) > 100
+    assert _addresses(lab) <= {"127.0.0.1", "::1"}
+
+
+def _addresses(lab: Lab) -> set[str]:
+    """Where the lab's processes listen."""
+    server = psutil.Process(client.status(lab.state_dir).pid)
+    listening = {
+        connection.laddr.ip
+        for process in (server, *server.children(recursive=True))
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+    }
+    assert listening
+    return listening
+
+
+def test_a_fault_that_does_harm_is_seen(make_lab: Callable[[], Lab]) -> None:
+    """The check can fail: something made beside the state is an orphan, and what is gone from AWS
+    is lost."""
+    lab = make_lab()
+    lab.up()
+    expected: Counter[tuple[str, str]] = Counter({("us-east-1", "ec2"): 1})
+    outcome = deploy_faults.Outcome()
+    deploy_faults._judge(lab, UP, outcome, deploy_faults.Run(), {"urn": "id"}, expected)
+    assert (outcome.orphans, outcome.lost) == (0, 2)
+    assert not outcome.good
