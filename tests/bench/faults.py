@@ -27,6 +27,7 @@ from deployed_lab import Lab
 from killing import census
 
 from ops import workspace
+from ops.errors import ExitCode
 from tapstack.contracts import LAYERS
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,11 @@ class Record:
         self.types: dict[str, list[str]] = kept["types"] if same else {}
         self.layers: dict[str, list[str]] = kept["layers"] if same else {}
         """kind of error → layers that were deployed with it"""
+        self.expected: list[Census] = [
+            Counter({(region, service): count for region, service, count in listed})
+            for listed in (kept.get("expected", []) if same else [])
+        ]
+        """What an undisturbed deployment has, by how many layers stand."""
 
     @property
     def points(self) -> int:
@@ -137,6 +143,7 @@ class Record:
             "rows": self.rows,
             "types": self.types,
             "layers": self.layers,
+            "expected": [[[*key, n] for key, n in found.items()] for found in self.expected],
             "failed": [asdict(point) for point in self.failed],
         }
         self._path.write_text(json.dumps(kept, indent=1))
@@ -204,18 +211,29 @@ def _must(lab: Lab, *arguments: str) -> None:
         sys.exit(f"./inv {' '.join(arguments)} failed:\n{answer.stdout}\n{answer.stderr}")
 
 
-def _struck(record: Record, lab: Lab, point: Point, expected: list[Census]) -> bool:
+def _struck(record: Record, lab: Lab, point: Point) -> bool:
     begun = time.monotonic()
-    outcome = play(lab, point, expected[left(point.slot)])
+    outcome = play(lab, point, record.expected[left(point.slot)])
+    if point.slot == SLOTS[len(LAYERS) - 1]:
+        _read_anew(lab, outcome)
     record.note(point, outcome)
     said = "as it was" if outcome.good else "WRONG"
     if not outcome.struck:
         said += ", nothing to strike"
-    print(f"{record.points:4} {point}: {said} ({time.monotonic() - begun:.0f} s)", flush=True)
+    said += f", the struck run ended with {outcome.first} ({time.monotonic() - begun:.0f} s)"
+    print(f"{record.points:4} {point}: {said}", flush=True)
     if not outcome.good:
         print(f"     {outcome.orphans} orphans, {outcome.lost} lost, {outcome.silences} silent")
         print("".join(f"     {wrong}\n" for wrong in outcome.wrong), end="", flush=True)
     return outcome.good
+
+
+def _read_anew(lab: Lab, outcome: Outcome) -> None:
+    """Reads every resource of all layers, those without tags too: none may be gone or changed."""
+    answer = lab.inv("drift", timeout=600)
+    if answer.returncode:
+        outcome.lost += answer.returncode == ExitCode.DIFFERENCE
+        outcome.wrong.append(f"drift ended with {answer.returncode}: {answer.stdout[-2000:]}")
 
 
 def _table(record: Record) -> None:
@@ -234,13 +252,13 @@ def main() -> None:
     deadline = time.monotonic() + 60 * parser.parse_args().minutes
     found = Measurements("faults")
     record = Record(workspace.find().lab_state / "bench" / "faults.json")
-    expected = undisturbed()
+    record.expected = record.expected or undisturbed()
     for point in list(record.failed):
         if time.monotonic() < deadline:
             with lab_of_its_own() as lab:
                 for layer in standing(point.slot):
                     _must(lab, "up", "--layer", layer)
-                _struck(record, lab, point, expected)
+                _struck(record, lab, point)
     while time.monotonic() < deadline and record.points < ENOUGH:
         chance = random.Random(record.rounds)
         record.rounds += 1
@@ -248,7 +266,7 @@ def main() -> None:
             for slot in SLOTS:
                 if time.monotonic() > deadline or record.points >= ENOUGH:
                     break
-                if not _struck(record, lab, draw(record, slot, chance), expected):
+                if not _struck(record, lab, draw(record, slot, chance)):
                     break
     _table(record)
     for what in ("orphans", "lost", "silent", "wrong"):

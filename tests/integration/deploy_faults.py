@@ -97,6 +97,8 @@ class Outcome:
 
     struck: bool = False
     """Whether there was anything to strike before the run's end."""
+    first: int = 0
+    """The exit code of the run that was struck."""
     orphans: int = 0
     lost: int = 0
     silences: int = 0
@@ -164,6 +166,7 @@ def play(
     """One fault at one moment, the same command again, and what is there then."""
     outcome = Outcome()
     first, outcome.struck = run(lab, slot, at, strike)
+    outcome.first = first.code
     _note(outcome, first)
     if left := left_behind(lab):
         outcome.wrong.append(f"left behind: {left}")
@@ -183,8 +186,9 @@ def play_errors(
     outcome = Outcome()
     acknowledged: dict[str, str] = {}
     last = Run(code=1)
-    for _ in range(RERUNS):
+    for attempt in range(RERUNS):
         last, _ = run(lab, slot)
+        outcome.first = outcome.first if attempt else last.code
         _note(outcome, last)
         if last.code == 0:
             break
@@ -403,6 +407,7 @@ def play_half_installed(
             check=False,
         )  # fmt: skip
     first = Run(answer.returncode, answer.stdout)
+    outcome.first = first.code
     first.longest_silence = (
         time.monotonic() - begun if answer.returncode == ExitCode.ENVIRONMENT else 0.0
     )
