@@ -19,7 +19,7 @@ def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
         emulator.load_balancers.answer,
         # Web pages may send to sites, and to nothing below.
         guard.refuse_pages,
-        # The lab itself: /_lab/status, clock, outage, restore.
+        # The lab itself: /_lab/status, clock, outage, restore, errors.
         control.answer,
         # From here it is an AWS API: who signed for which service, region and operation.
         emulator.identity.answer,
@@ -27,6 +27,8 @@ def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
         guard.want_signature,
         # A region that is lost refuses.
         emulator.regions.answer,
+        # Errors that were asked for.
+        emulator.injection.answer,
         # A change of the control plane is answered once it is on disk.
         emulator.saver.answer,
         # The parts' hooks (the latest outermost), and inside them the mends.

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -125,11 +125,25 @@ def set_clock(state_dir: Path, factor: float) -> Status:
     return _command(state_dir, "clock", factor=factor)
 
 
+def inject(state_dir: Path, operations: Iterable[str], code: str, times: int = 1) -> None:
+    """Lets the next calls of AWS operations fail (:mod:`lab.emulator.injection`)."""
+    _post(state_dir, "errors", operations=sorted(operations), code=code, times=times)
+
+
+def injected(state_dir: Path) -> dict[str, int]:
+    """How often each operation has failed since :func:`inject`."""
+    return _post(state_dir, "errors")["answered"]
+
+
 def _command(state_dir: Path, command: str, **given: Any) -> Status:
+    return _status(_post(state_dir, command, **given))
+
+
+def _post(state_dir: Path, command: str, **given: Any) -> dict[str, Any]:
     record = _record(state_dir.absolute())
     if record is None or _process(record) is None:
         raise LabError(f"the lab of {state_dir} isn't running: run `./inv lab.up`")
-    return _status(_call(record, "POST", command, given))
+    return _call(record, "POST", command, given)
 
 
 def _status(answer: dict[str, Any]) -> Status:

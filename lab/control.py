@@ -1,4 +1,4 @@
-"""The lab's control API below ``/_lab/``: status, clock, outage, restore."""
+"""The lab's control API below ``/_lab/``: status, clock, outage, restore, errors."""
 
 from __future__ import annotations
 
@@ -67,6 +67,12 @@ class Control:
                 region = _field(command, given, "region")
                 self.lab.outages.end(region)
                 await self.supervisor.restore(region)
+            case "errors":
+                if given:
+                    operations = _field(command, given, "operations")
+                    code = _field(command, given, "code")
+                    self.emulator.injection.arm(operations, code, int(given.get("times", 1)))
+                return 200, self.emulator.injection.as_dict()
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import invoke
 from invoke.exceptions import Exit, ParseError
@@ -84,6 +85,8 @@ class CommandLine(Program):
             super().execute()
         except KeyboardInterrupt:
             raise Exit("interrupted", ExitCode.INTERRUPTED) from None
+        except ModuleNotFoundError as error:
+            raise Exit(_incomplete(error), ExitCode.ENVIRONMENT) from None
 
 
 @contextmanager
@@ -100,6 +103,18 @@ def _one_line() -> Iterator[None]:
         if ended.message and ended.code == ExitCode.FAILED:
             raise Exit(ended.message, ExitCode.BAD_INPUT) from None
         raise
+
+
+def _incomplete(error: ModuleNotFoundError) -> str:
+    """What to do about an environment that was complete and now lacks a package. Raises the error
+    where the module is one of ours."""
+    package = (error.name or "").partition(".")[0]
+    if not package or (Path(__file__).parents[1] / package).exists():
+        raise error
+    return (
+        f"the package {package} is missing from {sys.prefix}: remove that folder, then run the "
+        "same ./inv again, which makes it anew"
+    )
 
 
 def _names(context: ParserContext) -> Iterable[str]:

@@ -11,6 +11,7 @@ from lab.emulator.exchange import chain
 from lab.emulator.functions import Functions
 from lab.emulator.hooks import Hooks
 from lab.emulator.identity import Identity
+from lab.emulator.injection import Injection
 from lab.emulator.load_balancers import LoadBalancers
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
@@ -35,6 +36,7 @@ class Emulator:
         self.target_health = TargetHealth(lab, self.load_balancers)
         self.identity = Identity(lab)
         self.regions = Regions(lab)
+        self.injection = Injection()
         self.hooks = Hooks(lab)
         self._lifespan = Lifespan()
         # A part's own call is not for the lab or a load balancer, and no outage stops it.

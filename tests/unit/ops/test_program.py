@@ -100,6 +100,31 @@ def test_help_is_no_mistake(capfd: pytest.CaptureFixture[str], line: str) -> Non
     assert out
 
 
+def test_a_package_that_is_missing_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """Issue 15: a half-installed environment ends with code 3 and the way out, no traceback."""
+
+    class Incomplete(Executor):
+        def execute(self, *tasks: Any) -> dict[Any, Any]:
+            raise ModuleNotFoundError("No module named 'grpc.aio'", name="grpc.aio")
+
+    code = program.main(["status"], Incomplete)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert code == 3
+    assert line.startswith(f"the package grpc is missing from {sys.prefix}: remove that folder")
+
+
+@pytest.mark.parametrize("name", ["ops.nothing", None])
+def test_a_fault_of_the_programs_own_is_not_taken_for_it(name: str | None) -> None:
+    """A module of ours that isn't there is a mistake in the code, and says where."""
+
+    class Broken(Executor):
+        def execute(self, *tasks: Any) -> dict[Any, Any]:
+            raise ModuleNotFoundError("No module named 'ops.nothing'", name=name)
+
+    with pytest.raises(ModuleNotFoundError):
+        program.main(["status"], Broken)
+
+
 def test_an_interruption_before_a_task_began_has_its_code(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
