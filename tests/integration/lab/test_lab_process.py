@@ -55,7 +55,7 @@ def test_it_listens_on_loopback_only(world: World) -> None:
 
 
 def test_its_files_are_its_owner_s_alone(world: World) -> None:
-    """Issue 15.3: secrets lay in files that anybody could read, below a folder that they couldn't;
+    """Secrets lay in files that anybody could read, below a folder that they couldn't;
     and a key with odd elements comes back after a kill."""
     world.aws("secretsmanager").create_secret(Name="password", SecretString="confidential")
     world.aws("s3").create_bucket(Bucket="private")
@@ -76,7 +76,7 @@ def test_its_files_are_its_owner_s_alone(world: World) -> None:
     assert readable == []
     if sys.platform == "linux":  # elsewhere psutil reads no limits of another process
         limit = psutil.Process(world.status.pid).rlimit(psutil.RLIMIT_NOFILE)
-        assert limit[0] == min(limit[1], 65_536), "issue 15.13: descriptors"
+        assert limit[0] == min(limit[1], 65_536), "descriptors"
 
 
 def test_a_taken_port_is_named_in_one_line(tmp_path: Path) -> None:

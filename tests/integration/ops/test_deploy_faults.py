@@ -19,7 +19,7 @@ UP, DESTROY = Slot("up", LAYER), Slot("destroy", LAYER)
 
 
 def test_faults_leave_nothing_behind_and_nothing_lost(make_lab: Callable[[], Lab]) -> None:
-    """Issue 15: a deployment that is throttled and whose driver is killed, and a destroy whose lab
+    """A deployment that is throttled and whose driver is killed, and a destroy whose lab
     is killed, end well when given again. What was acknowledged stays; a resource made twice would
     be left by the destroy. Nothing is silent, nothing prints a traceback."""
     lab = make_lab()

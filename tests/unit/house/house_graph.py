@@ -10,6 +10,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -115,7 +116,8 @@ def floor_of(file: Path) -> int:
     return best[1]
 
 
-def imports() -> list[Import]:
+@cache
+def imports() -> tuple[Import, ...]:
     """Every import of one program file by another."""
     files = [file for file in program_files(".py") if file.parts[0] != ".github"]
     by_module = _modules(files)
@@ -125,7 +127,7 @@ def imports() -> list[Import]:
             target = _resolve(name, file, by_module)
             if target is not None and target != file:
                 found.append(Import(file, target, line))
-    return found
+    return tuple(found)
 
 
 def dynamic_imports() -> list[str]:

@@ -177,7 +177,7 @@ def test_a_command_that_is_refused_changes_nothing(
 def test_a_command_that_cannot_be_kept_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 15.7: an outage counts once it is on disk; 500 with the cause says that it doesn't."""
+    """An outage counts once it is on disk; 500 with the cause says that it doesn't."""
 
     def full(_path: Path, _text: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -241,7 +241,7 @@ def test_a_request_without_an_http_call_needs_no_rewriting() -> None:
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "while it is answered"])
 def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
-    """Issue 15.13: a kept-alive connection is closed with its client, not three minutes later; of
+    """A kept-alive connection is closed with its client, not three minutes later; of
     each write two were left, until the process had no descriptor any more."""
     arrived, go_on = asyncio.Event(), asyncio.Event()
 
@@ -283,7 +283,7 @@ def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
 
 
 def test_the_limit_of_descriptors_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 15.13: shells start programs with 1,024; what the system allows is taken, as far as it
+    """Shells start programs with 1,024; what the system allows is taken, as far as it
     is sensible, and a system that allows no more is no failure."""
     raised: list[tuple[int, int]] = []
     limits = [(1024, 1_048_576), (1024, 4096), (65_536, 65_536), (1024, resource.RLIM_INFINITY)]

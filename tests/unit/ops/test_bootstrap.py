@@ -64,7 +64,7 @@ def test_the_environment_is_made_once(root: Path, pip: list[str]) -> None:
 
 
 def test_requirements_have_groups(root: Path) -> None:
-    """Issue 14: what comes before the first group's line is what every command needs."""
+    """What comes before the first group's line is what every command needs."""
     assert bootstrap.groups_of((root / "requirements.txt").read_text()) == {
         "run": ["rich==15.0.0 --hash=sha256:1 --hash=sha256:2", "invoke==3.0.3"],
         "check": ["ruff==1"],
@@ -73,7 +73,7 @@ def test_requirements_have_groups(root: Path) -> None:
 
 
 def test_a_command_installs_no_more_than_it_needs(root: Path, pip: list[str]) -> None:
-    """Issue 14: linters and test runner come when lint or test first run, once, held together
+    """Linters and test runner come when lint or test first run, once, held together
     with what is there already."""
     bootstrap.ensure(root)
     assert (root / ".venv/requirements-run.txt").read_text().split() == [
@@ -182,7 +182,7 @@ def test_a_failed_pip_is_one_line(root: Path, output: str, line: str) -> None:
 def test_a_python_without_ensurepip_is_one_line(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 12: Debian's Python without python3-venv, as on a fresh machine."""
+    """Debian's Python without python3-venv, as on a fresh machine."""
 
     def refuse(*_: object, **__: object) -> None:
         raise subprocess.CalledProcessError(1, "ensurepip")
@@ -228,7 +228,7 @@ class Clock:
 
 
 def test_pip_s_progress_moves() -> None:
-    """Issue 14: a minute of silence would look like a hang. What is downloaded and what is
+    """A minute of silence would look like a hang. What is downloaded and what is
     unpacked is counted and named, and how long the present one takes is shown."""
     clock, unpacked = Clock(), [3]
     shown = Progress(2, True, lambda: unpacked[0], clock)
@@ -251,7 +251,7 @@ def test_pip_s_progress_moves() -> None:
 
 
 def test_progress_in_a_log_is_a_line_now_and_then() -> None:
-    """Issue 14: where no terminal renews the line, one every ten seconds is enough."""
+    """Where no terminal renews the line, one every ten seconds is enough."""
     clock = Clock()
     shown = Progress(2, False, lambda: 0, clock)
     assert shown.line("Collecting a") == "  1 of 2: a\n"

@@ -119,7 +119,7 @@ def test_every_page_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("name", ["docs/threats.md", "docs/traps.md"])
 def test_every_file_that_holds_something_exists(name: str) -> None:
-    """Issue 15.4: what a page cites as a hold or as its proof is in the repository: a file that was
+    """What a page cites as a hold or as its proof is in the repository: a file that was
     renamed would leave a promise without one."""
     text = (REPOSITORY / name).read_text()
     cited = set(re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|mjs|yml|json|md))`", text))

@@ -101,7 +101,7 @@ def test_help_is_no_mistake(capfd: pytest.CaptureFixture[str], line: str) -> Non
 
 
 def test_a_package_that_is_missing_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """Issue 15: a half-installed environment ends with code 3 and the way out, no traceback."""
+    """A half-installed environment ends with code 3 and the way out, no traceback."""
 
     class Incomplete(Executor):
         def execute(self, *tasks: Any) -> dict[Any, Any]:

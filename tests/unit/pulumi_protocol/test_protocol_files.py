@@ -11,7 +11,7 @@ from pulumi_protocol import files
 
 
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
-    """Issue 15.3: whoever can place a link beside the state can't have another file overwritten,
+    """Whoever can place a link beside the state can't have another file overwritten,
     nor the draft of an atomic write."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -27,7 +27,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_draft_without_space_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Issue 15.7: the old content stays whole, and what was written of the new frees its space."""
+    """The old content stays whole, and what was written of the new frees its space."""
     path = tmp_path / "state"
     files.write_atomically(path, b"old")
     assert path.stat().st_mode & 0o777 == 0o600

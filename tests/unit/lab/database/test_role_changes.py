@@ -125,7 +125,7 @@ def test_a_failover_fences_the_old_writer(tmp_path):
     world.call("FailoverGlobalCluster", AllowDataLoss=True)
     assert world.database.writer == world.emulated.writer == ARNS[WEST]
     assert world.fenced == [EAST]
-    assert world.seen == ["failing-over"], "issue 15.11: until the servers have their roles"
+    assert world.seen == ["failing-over"], "until the servers have their roles"
     assert (world.database.status, world.database.failover_state) == (AVAILABLE, {})
 
 

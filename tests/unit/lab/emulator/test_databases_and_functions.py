@@ -471,7 +471,7 @@ def test_a_roles_policies_are_its_own_and_those_attached(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "../../../x", "a b", "n\u00e4me", "a.b", "$x"])
 def test_a_name_that_is_no_name_is_refused(world: World, name: str) -> None:
-    """Issue 15.2: Lambda's own pattern and message; nothing is written anywhere."""
+    """Lambda's own pattern and message; nothing is written anywhere."""
     before = sorted(world.lab.state_dir.rglob("*"))
     client = world.client("lambda", EAST, parameter_validation=False)
     said = refused(
@@ -502,7 +502,7 @@ def test_a_long_and_wrong_name_has_both_errors(world: World) -> None:
 
 
 def test_a_killed_lab_leaves_no_function_pending(world: World) -> None:
-    """Issue 15.8: the thread that makes a function active dies with the lab; a deployment waited
+    """The thread that makes a function active dies with the lab; a deployment waited
     ten minutes for it, each time. What failed stays failed."""
     from ministack.services import lambda_svc
 
@@ -539,7 +539,7 @@ def test_a_killed_lab_leaves_no_function_pending(world: World) -> None:
     ],
 )
 def test_a_password_that_aurora_refuses(world: World, password: str, reason: str) -> None:
-    """Issue 15.11: at creation and at a change; nothing is made or changed."""
+    """At creation and at a change; nothing is made or changed."""
     rds = world.aws("rds")
     said = f"The parameter MasterUserPassword is not a valid password{reason}"
     given = {**MASTER, "MasterUserPassword": password}

@@ -33,7 +33,7 @@ REQUIRED = "Parameter {0} is not valid. Reason: {0} is a required argument."
 def test_a_wrong_entry_has_its_error_and_the_others_arrive(
     world: World, change: dict[str, str], code: str, message: str
 ) -> None:
-    """Issue 15.11: what AWS refuses was taken, and lost behind the answer; the answer has the
+    """What AWS refuses was taken, and lost behind the answer; the answer has the
     request's order, and an entry that is left out counts as empty."""
     events = world.aws("events")
     wrong = {name: value for name, value in {**GOOD, **change}.items() if value}
@@ -74,7 +74,7 @@ def test_entries_are_counted_as_aws_counts_them(world: World) -> None:
 
 
 def test_events_that_were_put_are_not_noted_for_ever(world: World) -> None:
-    """Issue 15.13: the emulator's own note of every event grew without an end."""
+    """The emulator's own note of every event grew without an end."""
     from ministack.services import eventbridge
 
     for _ in range(12):

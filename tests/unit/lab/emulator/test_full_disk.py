@@ -26,7 +26,7 @@ def queues(world: World) -> set[str]:
 def test_a_change_counts_only_when_it_was_written(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
-    """Issue 15.7: on a full disk a change is answered with 500 and the cause, the next ones before
+    """On a full disk a change is answered with 500 and the cause, the next ones before
     they are made; reading goes on; with space again the lab goes on by itself, and everything
     that it holds is on disk."""
     sqs = world.aws("sqs")
@@ -63,7 +63,7 @@ def test_a_change_counts_only_when_it_was_written(
 
 
 def test_a_part_s_file_counts_too(world: World) -> None:
-    """Issue 15.7: a part keeps files of its own; its call is answered with the cause."""
+    """A part keeps files of its own; its call is answered with the cause."""
 
     async def full(_request: ApiRequest, _call_next: CallNext) -> ApiResponse:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -79,7 +79,7 @@ def test_a_part_s_file_counts_too(world: World) -> None:
 def test_code_without_space_fails_its_call_and_works_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 15.7: a function's code is unpacked at its first call; the caller reads why it isn't,
+    """A function's code is unpacked at its first call; the caller reads why it isn't,
     and with space again it runs."""
     functions = world.aws("lambda")
     world.function("unpacked-later")
@@ -99,7 +99,7 @@ def test_code_without_space_fails_its_call_and_works_later(
 def test_what_is_saved_behind_an_answer_is_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 15.7: messages and metrics are saved within a second; a save that failed is repeated
+    """Messages and metrics are saved within a second; a save that failed is repeated
     until there is space."""
     attempts: list[str] = []
     write = saving.write_atomically

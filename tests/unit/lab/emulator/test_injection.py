@@ -22,7 +22,7 @@ def errors(world: World, token: str = "own", **given: Any) -> tuple[int, dict[st
 
 
 def test_an_armed_operation_fails_as_often_as_asked(world: World) -> None:
-    """Issue 15: the code arrives as the service sends it, nothing is made by the refused call, and
+    """The code arrives as the service sends it, nothing is made by the refused call, and
     the next one is served; other operations never fail."""
     sqs, ec2 = world.aws("sqs"), world.aws("ec2", WEST)
     armed = ["sqs:CreateQueue", "ec2:CreateVpc"]
@@ -42,7 +42,7 @@ def test_an_armed_operation_fails_as_often_as_asked(world: World) -> None:
 
 
 def test_every_change_fails_and_no_reading(world: World) -> None:
-    """Issue 15: ``*`` is each operation that changes resources, each as often as asked."""
+    """``*`` is each operation that changes resources, each as often as asked."""
     sqs = world.aws("sqs")
     errors(world, operations=["*"], code="InternalFailure", times=2)
     try:

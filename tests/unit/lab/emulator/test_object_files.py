@@ -53,7 +53,7 @@ KEYS = (
 
 @pytest.mark.parametrize("versioning", [False, True])
 def test_every_key_survives_a_restart(world: World, versioning: bool) -> None:
-    """Issue 15.9: keys with empty, ``.`` or leading-slash elements, and long ones, were renamed or
+    """Keys with empty, ``.`` or leading-slash elements, and long ones, were renamed or
     lost; a key and another one below it lay in each other's way."""
     bucket, s3 = f"keys-{versioning}".lower(), world.aws("s3")
     s3.create_bucket(Bucket=bucket)
@@ -73,7 +73,7 @@ def test_every_key_survives_a_restart(world: World, versioning: bool) -> None:
 
 
 def test_what_became_current_again_survives_a_restart(world: World) -> None:
-    """Issue 15.9: an object whose delete marker was removed was lost; one that is hidden stays so,
+    """An object whose delete marker was removed was lost; one that is hidden stays so,
     and of a removed version nothing comes back."""
     s3 = world.aws("s3")
     s3.create_bucket(Bucket="again")
@@ -104,7 +104,7 @@ def test_what_became_current_again_survives_a_restart(world: World) -> None:
     ids=["up", "out", "long", "long in UTF-8"],
 )
 def test_a_key_that_s3_refuses_is_refused(world: World, key: str, code: str, message: str) -> None:
-    """Issue 15.2: S3 user guide, "Naming Amazon S3 objects": at most 1,024 bytes, and never more
+    """S3 user guide, "Naming Amazon S3 objects": at most 1,024 bytes, and never more
     elements up than down."""
     s3 = world.aws("s3")
     s3.create_bucket(Bucket="refusing")
@@ -121,7 +121,7 @@ def test_a_key_that_s3_refuses_is_refused(world: World, key: str, code: str, mes
 def test_an_object_that_was_not_written_is_not_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 15.7: on a full disk PutObject is answered with 500 and the cause; what was current
+    """On a full disk PutObject is answered with 500 and the cause; what was current
     stays current, and with space again the next one counts."""
     s3 = world.aws("s3")
     for bucket in ("full", "full-versioned"):
@@ -171,7 +171,7 @@ def test_files_of_an_older_lab_are_taken_over(world: World, tmp_path: Path) -> N
 
 
 def test_every_part_but_the_last_has_five_mebibytes(world: World) -> None:
-    """Issue 15.11: S3 API reference, CompleteMultipartUpload, EntityTooSmall."""
+    """S3 API reference, CompleteMultipartUpload, EntityTooSmall."""
     s3 = world.aws("s3")
     s3.create_bucket(Bucket="parts")
     upload = {"Bucket": "parts", "Key": "k"}

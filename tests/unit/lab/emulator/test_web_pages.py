@@ -43,7 +43,7 @@ def status(world: World, method: str, path: str, headers: dict[str, str], body: 
     ids=str,
 )
 def test_a_page_s_request_is_refused_by_every_api(world: World, headers: dict[str, str]) -> None:
-    """Issue 15.1: neither a page's own origin nor a name that was rebound to this machine reaches
+    """Neither a page's own origin nor a name that was rebound to this machine reaches
     the AWS APIs or the lab's commands, even with a signature."""
     for method, path, body in (
         ("POST", "/", LIST_QUEUES),
@@ -84,14 +84,14 @@ def test_this_machine_s_names_are_served(world: World, host: str) -> None:
 def test_an_unsigned_request_reaches_nothing(
     world: World, method: str, path: str, body: bytes
 ) -> None:
-    """Issue 15.1: a page may send ``text/plain`` without asking; AWS wants a signature of every
+    """A page may send ``text/plain`` without asking; AWS wants a signature of every
     call, and only S3's may stand in the address, which changes nothing."""
     assert status(world, method, path, {"content-type": "text/plain"}, body) == 403
 
 
 @pytest.mark.parametrize("path", ["/_ministack/reset", "/_localstack/health", "/health", "/_x"])
 def test_the_emulator_s_own_routes_are_closed(world: World, path: str) -> None:
-    """Issue 15.1: a signature doesn't open them either; AWS has no such address."""
+    """A signature doesn't open them either; AWS has no such address."""
     world.aws("sqs").create_queue(QueueName="survivor")
     assert status(world, "POST", path, SIGNED) == 403
     assert any(url.endswith("/survivor") for url in world.aws("sqs").list_queues()["QueueUrls"])
@@ -99,7 +99,7 @@ def test_the_emulator_s_own_routes_are_closed(world: World, path: str) -> None:
 
 @pytest.mark.parametrize("region", ["..", "us-east-1%2F..", "moon", "US-EAST-1"])
 def test_a_region_that_is_none_names_no_folder(world: World, region: str) -> None:
-    """Issue 15.2: the region of a signature becomes part of ARNs, and so of files' names."""
+    """The region of a signature becomes part of ARNs, and so of files' names."""
     headers = {name: value.replace(EAST, region) for name, value in SIGNED.items()}
     answer = world.request("POST", "/", headers, LIST_QUEUES)
     assert answer is not None
@@ -123,7 +123,7 @@ def test_presigned_addresses_of_s3_work(world: World) -> None:
 
 
 def test_a_deployed_load_balancer_serves_browsers(world: World) -> None:
-    """Issue 15.1: a site answers other sites' pages as it likes, by its own name."""
+    """A site answers other sites' pages as it likes, by its own name."""
     elb = world.aws("elbv2")
     _, subnets = world.network(cidr="10.244.0.0/16")
     made = elb.create_load_balancer(Name="for-browsers", Subnets=subnets)["LoadBalancers"][0]

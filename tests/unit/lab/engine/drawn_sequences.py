@@ -9,7 +9,6 @@ nothing. Everything of a sequence follows from its seed.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -19,6 +18,8 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import unmeasured
 
 FIXTURE = Path(__file__).parent / "fixture"
 SIGKILL = 9
@@ -141,7 +142,7 @@ class Driver:
             [sys.executable, str(FIXTURE / "nursery.py"), "serve", self._socket],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+            env=unmeasured.environment(GRPC_VERBOSITY="NONE"),
         )
         assert self._nursery.stdout
         self._nursery.stdout.readline()
@@ -149,7 +150,7 @@ class Driver:
             [sys.executable, str(FIXTURE / "driver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+            env=unmeasured.environment(GRPC_VERBOSITY="NONE"),
             text=True,
         )
 

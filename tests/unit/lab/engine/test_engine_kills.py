@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import unmeasured
 
 FIXTURE = Path(__file__).parent / "fixture"
 SIGKILL = 9
@@ -25,6 +26,7 @@ class Driver:
             [sys.executable, str(FIXTURE / "driver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=unmeasured.environment(),
             text=True,
         )
 

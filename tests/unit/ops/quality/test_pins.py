@@ -80,7 +80,7 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str, str]]:
 def test_hashes_of_every_platform_are_written_and_then_hold(
     space: Workspace, pip: list[tuple[list[str], str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Issue 15.4: one hash of a wheel for every platform, and one for each platform and Python of
+    """One hash of a wheel for every platform, and one for each platform and Python of
     the others; names, groups and comments stay."""
     with pytest.raises(OperatorError, match=r"no hash of .*wrapt-2-cp311.* \(Linux x86-64, P") as e:
         pins.check()
@@ -118,7 +118,7 @@ def test_hashes_of_every_platform_are_written_and_then_hold(
 def test_a_pin_without_a_wheel_is_named_with_the_place_that_lacks_it(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, said: str, shown: str
 ) -> None:
-    """Issue 12: a pin that would break a platform is found before anyone installs it."""
+    """A pin that would break a platform is found before anyone installs it."""
     failed = subprocess.CompletedProcess([], 1, "", said)
     monkeypatch.setattr(pins.subprocess, "run", lambda *_given, **_options: failed)
     with pytest.raises(OperatorError, match=shown) as caught:
@@ -141,7 +141,7 @@ def test_an_index_that_does_not_answer_is_one_line(
 
 
 def test_every_pin_of_this_repository_has_hashes() -> None:
-    """Issue 15.4: pip verifies all of them or none; a pin without a hash would stop ./inv."""
+    """Pip verifies all of them or none; a pin without a hash would stop ./inv."""
     groups = bootstrap.groups_of((ROOT / "requirements.txt").read_text())
     assert list(groups) == [bootstrap.RUN, bootstrap.CHECK, bootstrap.AUDIT]
     for pin in [pin for group in groups.values() for pin in group]:
@@ -149,7 +149,7 @@ def test_every_pin_of_this_repository_has_hashes() -> None:
 
 
 def test_what_is_installed_is_what_its_packages_ask_for() -> None:
-    """Issue 12: pins that were raised still fit those that weren't."""
+    """Pins that were raised still fit those that weren't."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"],
         capture_output=True, text=True, check=False,
@@ -158,14 +158,14 @@ def test_what_is_installed_is_what_its_packages_ask_for() -> None:
 
 
 def test_readme_names_what_is_checked() -> None:
-    """Issue 12: README.md promises these platforms and Pythons, and the check holds them."""
+    """README.md promises these platforms and Pythons, and the check holds them."""
     text = (ROOT / "README.md").read_text()
     for promised in (*pins.PLATFORMS, *pins.PYTHONS):
         assert promised in text, promised
 
 
 def test_the_pull_request_s_workflow_runs_both_commands_on_what_readme_names() -> None:
-    """Issue 12: each Python on one platform, and the other platforms with one Python."""
+    """Each Python on one platform, and the other platforms with one Python."""
     workflow = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())
     job = workflow["jobs"]["fresh"]
     matrix = job["strategy"]["matrix"]
@@ -177,7 +177,7 @@ def test_the_pull_request_s_workflow_runs_both_commands_on_what_readme_names() -
 
 
 def test_updates_are_proposed_for_everything_that_is_pinned() -> None:
-    """Issue 15.4: Python's packages, Node.js's and the workflows' actions, where they lie."""
+    """Python's packages, Node.js's and the workflows' actions, where they lie."""
     asked = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
     places = {entry["package-ecosystem"]: entry["directory"].strip("/") for entry in asked}
     assert set(places) == {"pip", "npm", "github-actions"}
@@ -189,7 +189,7 @@ def test_updates_are_proposed_for_everything_that_is_pinned() -> None:
 def test_an_audit_asks_for_python_s_and_node_s_pins(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    """Issue 15.4: both run whatever the first found; a fault or no answer is exit code 5."""
+    """Both run whatever the first found; a fault or no answer is exit code 5."""
     required: list[str] = []
     monkeypatch.setattr(pins, "require", lambda _root, group: required.append(group))
     monkeypatch.setattr(pins.node, "npm", lambda: "npm")
@@ -214,7 +214,7 @@ def test_an_audit_asks_for_python_s_and_node_s_pins(
 def test_a_group_is_completed_in_our_own_environment_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 14: lint and test bring what they need; an activated environment of someone else's is
+    """Lint and test bring what they need; an activated environment of someone else's is
     left as it is; a machine without network gets one line."""
     ensured: list[str] = []
     monkeypatch.setattr(pins.bootstrap, "ensure", lambda _root, group: ensured.append(group))
