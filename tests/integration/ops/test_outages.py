@@ -48,8 +48,8 @@ def test_the_front_door_serves_again_and_nothing_older_than_the_lag_is_lost(
 
 def test_a_switchover_costs_no_request_once_it_is_done(lab: Lab) -> None:
     """R2.4, traps 7 and 8: the pooled connections lead to the demoted writer, which answers 25006
-    or hangs up; the application asks anew, once. Only a request of its own (the schedule's) that met
-    the dead writer on the way may keep the breaker open, for its pause of 2 s (H27)."""
+    or hangs up; the application asks anew, once. Only the schedule's own request that met the dead
+    writer on the way may keep the breaker open, for its pause of 2 s (H27)."""
     for to in (WEST, EAST):
         for role in ("primary", "secondary"):
             assert post_record(lab, role).status == 201
