@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from ops import node
 
 # Nothing of the person's own AWS and Pulumi configuration may reach a test.
@@ -13,3 +15,30 @@ for name in list(os.environ):
 
 # The Node.js that the commands take, for tests that start one by name; the lab does, too.
 node.ensure()
+
+SLOW = frozenset(
+    {
+        "test_bundle",
+        "test_cost_report",
+        "test_engine_kills",
+        "test_engine_programs",
+        "test_engine_sequences",
+        "test_policy_pack",
+        "test_program",
+        "test_protocol_yaml_files",
+        "test_provider_types",
+        "test_servers",
+        "test_stack_file_fuzzed",
+        "test_timelines",
+        "test_vectors",
+        "test_workflow_steps",
+    }
+)
+"""Files with tests that take a second or more: ``./inv test --quick`` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what ``--quick`` leaves out."""
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
