@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import unmeasured
+from left_running import none_left, processes
 
 FIXTURE = Path(__file__).parent / "fixture"
 SIGKILL = 9
@@ -184,29 +185,6 @@ class Driver:
         return str(Path(self._directory) / "socket")
 
 
-def processes(place: Path) -> list[str]:
-    """Command lines of processes whose environment names the place."""
-    marker = f"FAKE_CLOUD={place / 'cloud'}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and marker in (entry / "environ").read_bytes().split(b"\0"):
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-def none_left(place: Path) -> bool:
-    """Whether every process of the place ends by itself."""
-    deadline = time.monotonic() + _WAIT
-    while time.monotonic() < deadline:
-        if not processes(place):
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def play(driver: Driver, actions: tuple[Action, ...]) -> str:
     """Plays a sequence and requires its convergence; what went wrong, or an empty text."""
     place = Path(tempfile.mkdtemp(prefix="warm-standby-sequence-"))
@@ -214,7 +192,7 @@ def play(driver: Driver, actions: tuple[Action, ...]) -> str:
         (place / "cloud").mkdir()
         for action in actions:
             _act(driver, place, action)
-            if not none_left(place):
+            if not none_left(place, _WAIT):
                 return f"left running after {action}: {processes(place)}"
         return _converged(driver, place, actions[-1].program) or _destroyed(driver, place)
     finally:

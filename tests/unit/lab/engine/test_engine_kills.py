@@ -6,16 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import unmeasured
+from left_running import none_left, processes
 
 FIXTURE = Path(__file__).parent / "fixture"
 SIGKILL = 9
+SECONDS_TO_END = 5.0
 
 
 class Driver:
@@ -66,27 +67,6 @@ def deployed(drivers: list[Driver], tmp_path_factory: pytest.TempPathFactory) ->
     return place
 
 
-def processes(place: Path) -> list[str]:
-    """Command lines of processes whose environment names the place."""
-    marker = f"FAKE_CLOUD={place / 'cloud'}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and marker in (entry / "environ").read_bytes().split(b"\0"):
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-def none_left(place: Path) -> bool:
-    for _ in range(100):
-        if not processes(place):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def in_state(place: Path, layer: str) -> set[str]:
     """Physical names of the resources that a layer's checkpoint holds."""
     path = place / "state" / layer / "lab.json"
@@ -130,7 +110,7 @@ def one_kill(driver: Driver, deployed: Path, place: Path, moment: tuple[str, str
     wanted = prepared(deployed, place, layer, operation)
     code, output = driver.run(layer, operation, place, kill)
     assert code == -SIGKILL, f"{moment}: not killed: {code} {output}"
-    assert none_left(place), f"{moment}: left running: {processes(place)}"
+    assert none_left(place, SECONDS_TO_END), f"{moment}: left running: {processes(place)}"
     code, output = driver.run(layer, operation, place)
     assert code == 0, f"{moment}: the next run failed: {output}"
     assert in_cloud(place) == wanted, moment
@@ -138,7 +118,7 @@ def one_kill(driver: Driver, deployed: Path, place: Path, moment: tuple[str, str
     path = place / "state" / layer / "lab.json"
     if path.exists():
         assert json.loads(path.read_text())["deployment"]["pending_operations"] == []
-    assert none_left(place), f"{moment}: left running: {processes(place)}"
+    assert none_left(place, SECONDS_TO_END), f"{moment}: left running: {processes(place)}"
 
 
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(
