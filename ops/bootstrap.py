@@ -183,9 +183,13 @@ def explain(output: str, environment: Path) -> str:
             f"{platform.system()} {platform.machine()}: README.md says which have all; another "
             "Python: PYTHON=/path/to/python3.13 ./inv"
         )
-    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
-    last = (errors or output.strip().splitlines() or ["no output"])[-1]
-    return f"pip failed: {last.removeprefix('ERROR:').strip()}; then run ./inv again"
+    lines = output.strip().splitlines() or ["no output"]
+    errors = [place for place, line in enumerate(lines) if line.startswith("ERROR:")]
+    place = errors[-1] if errors else len(lines) - 1
+    # An error that ends with a colon names what it is about in the next line.
+    last = lines[place : place + 1 + lines[place].rstrip().endswith(":")]
+    said = " ".join(line.removeprefix("ERROR:").strip() for line in last)
+    return f"pip failed: {said}; then run ./inv again"
 
 
 @dataclass
@@ -247,10 +251,11 @@ class Progress:
 
 def _pip(environment: Path, requirements: Path, total: int) -> None:
     # Nothing is compiled ahead: that took three quarters of the time, most of it for modules that
-    # are never imported. Python compiles what it imports, once.
+    # are never imported. Python compiles what it imports, once. Dependencies aren't resolved:
+    # all of them are pins, and a pip that resolves asks again for what an extra names.
     command = [
         str(environment / "bin/python"), "-m", "pip", "install", "--no-input", "--no-compile",
-        "--only-binary", ":all:", "--disable-pip-version-check", "--progress-bar", "off",
+        "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--progress-bar", "off",
         "--retries", "2", "--timeout", "20", "-r", str(requirements),
     ]  # fmt: skip
     kept: list[str] = []

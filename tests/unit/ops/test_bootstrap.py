@@ -168,6 +168,7 @@ def test_a_lock_left_by_a_killed_start_is_no_lock(root: Path, pip: list[str]) ->
             "there is no wheel of wrapt==2.5.2 for Python 3.",
         ),
         ("ERROR: Double requirement given", "pip failed: Double requirement given"),
+        ("ERROR: These do not:\n    rich>=15 (from x)", "pip failed: These do not: rich>=15"),
         ("", "pip failed: no output"),
         ("Killed", "pip failed: Killed"),
     ],
@@ -275,7 +276,7 @@ def test_pip_is_asked_for_the_requirements_and_its_failure_is_raised(
     bootstrap._pip(root / ".venv", root / "requirements.txt", 2)
     # Nothing is compiled ahead, nothing is built: what has no wheel here fails at once.
     shown = capsys.readouterr().err
-    assert "unpacking 1 of 1: -m pip install --no-input --no-compile --only-binary :all:" in shown
+    assert "unpacking 1 of 1: -m pip install --no-input --no-compile --no-deps --only-binary :all:" in shown
     record = root / ".venv/lib/python3.11/site-packages/rich-15.0.0.dist-info/RECORD"
     record.parent.mkdir(parents=True)
     assert bootstrap._unpacked(root / ".venv") == 0

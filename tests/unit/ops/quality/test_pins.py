@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from invoke.context import MockContext
 from invoke.runners import Result
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from ops import bootstrap
 from ops.errors import ExitCode, OperatorError
@@ -209,6 +212,35 @@ def test_an_audit_asks_for_python_s_and_node_s_pins(
     assert required == [bootstrap.AUDIT]
     assert "pip_audit --strict --disable-pip --require-hashes" in ran[0]
     assert ran[1] == f"npm audit --prefix {space.repository}/lambda_src/api"
+
+
+@pytest.mark.parametrize("group", [bootstrap.RUN, bootstrap.CHECK, bootstrap.AUDIT])
+def test_every_package_that_a_pin_asks_for_is_a_pin(group: str) -> None:
+    """N5: nothing is resolved at installation, so what a pinned package needs on this Python is
+    pinned itself, in this group or one before it, at a version it takes, with the extras it names
+    (a pip that resolves takes another version where the pin lacks them)."""
+    groups = bootstrap.groups_of((ROOT / "requirements.txt").read_text("utf-8"))
+    upto = list(groups)[: list(groups).index(group) + 1]
+    pinned: dict[str, Requirement] = {}
+    for pin in (pin for name in upto for pin in groups[name]):
+        asked = Requirement(pin.partition(" --hash=")[0])
+        asked.extras |= pinned.get(canonicalize_name(asked.name), asked).extras
+        pinned[canonicalize_name(asked.name)] = asked
+    try:
+        installed = {name: metadata.distribution(name) for name in pinned}
+    except metadata.PackageNotFoundError as missing:
+        pytest.skip(f"{missing.name} isn't installed: ./inv pins.audit installs it")
+    lacking = []
+    for name, distribution in installed.items():
+        for wanted in map(Requirement, distribution.requires or []):
+            extras = pinned[name].extras | {""}
+            if wanted.marker and not any(wanted.marker.evaluate({"extra": e}) for e in extras):
+                continue
+            pin = pinned.get(canonicalize_name(wanted.name))
+            version = next(iter(pin.specifier)).version if pin else ""
+            if not pin or version not in wanted.specifier or wanted.extras - pin.extras:
+                lacking.append(f"{name} asks for {wanted}")
+    assert lacking == []
 
 
 def test_a_group_is_completed_in_our_own_environment_only(
