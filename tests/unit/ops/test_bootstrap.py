@@ -276,7 +276,10 @@ def test_pip_is_asked_for_the_requirements_and_its_failure_is_raised(
     bootstrap._pip(root / ".venv", root / "requirements.txt", 2)
     # Nothing is compiled ahead, nothing is built: what has no wheel here fails at once.
     shown = capsys.readouterr().err
-    assert "unpacking 1 of 1: -m pip install --no-input --no-compile --no-deps --only-binary :all:" in shown
+    assert (
+        "unpacking 1 of 1: -m pip install --no-input --no-compile --no-deps --only-binary :all:"
+        in shown
+    )
     record = root / ".venv/lib/python3.11/site-packages/rich-15.0.0.dist-info/RECORD"
     record.parent.mkdir(parents=True)
     assert bootstrap._unpacked(root / ".venv") == 0
