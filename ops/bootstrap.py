@@ -255,8 +255,8 @@ def _pip(environment: Path, requirements: Path, total: int) -> None:
     # all of them are pins, and a pip that resolves asks again for what an extra names.
     command = [
         str(environment / "bin/python"), "-m", "pip", "install", "--no-input", "--no-compile",
-        "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--progress-bar", "off",
-        "--retries", "2", "--timeout", "20", "-r", str(requirements),
+        "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check",
+        "--progress-bar", "off", "--retries", "2", "--timeout", "20", "-r", str(requirements),
     ]  # fmt: skip
     kept: list[str] = []
     progress = Progress(total, sys.stderr.isatty(), lambda: _unpacked(environment))
