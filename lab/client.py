@@ -110,9 +110,12 @@ def status(state_dir: Path) -> Status:
     return _status(_call(record, "GET", "status"))
 
 
-def outage(state_dir: Path, region: str, part: str | None = None) -> Status:
-    """Take ``part`` (api, compute, database or network; None: all) from ``region``."""
-    return _command(state_dir, "outage", region=region, part=part)
+def outage(
+    state_dir: Path, region: str, part: str | None = None, mode: str | None = None
+) -> Status:
+    """Take ``part`` (api, compute, database, peering or replication; None: all) from ``region``;
+    it is then down, or whatever ``mode`` says (down, slow, hang or flap)."""
+    return _command(state_dir, "outage", region=region, part=part, mode=mode)
 
 
 def restore(state_dir: Path, region: str) -> Status:

@@ -88,10 +88,10 @@ def status(as_json: bool) -> None:
         show(found)
 
 
-def outage(region: str, part: str | None) -> None:
-    """Takes a region, or one part of it."""
+def outage(region: str, part: str | None, mode: str | None) -> None:
+    """Takes a region, or one part of it, in one of the modes of outages."""
     with announced(f"the lab to take {part or 'all'} of {region}"):
-        found = client.outage(workspace.find().lab_state, region, part)
+        found = client.outage(workspace.find().lab_state, region, part, mode)
     show(found)
 
 

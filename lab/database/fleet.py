@@ -28,17 +28,26 @@ DISCONNECTED_SECONDS = 10.0
 RDS_ROLES = ("rds_superuser", "rds_replication", "rds_iam", "rds_password")
 
 HasLost = Callable[[str, OutageKind], bool]
+StreamPort = Callable[[str], int | None]
+"""Standby's ARN → the port where it reaches its writer; None: the writer's own"""
 
 
 class Fleet:
     """The servers of all clusters. Methods block, and must not run at the same time; roles follow
     from the topology alone, so a step that was interrupted is taken again."""
 
-    def __init__(self, directory: Path, topology: Topology, has_lost: HasLost) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        topology: Topology,
+        has_lost: HasLost,
+        stream_port: StreamPort = lambda _arn: None,
+    ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
         self.topology = topology
         self.has_lost = has_lost
+        self._stream_port = stream_port
         self.restarts: dict[str, int] = {}
         """ARN → how often its server was found dead without an outage"""
         self.problems: dict[str, str] = {}
@@ -102,7 +111,9 @@ class Fleet:
     def switch_over(self, writer: Cluster, target: Cluster) -> None:
         """Swap roles without losing a row. Raises LabError and changes nothing when the target
         can't be brought level; the caller records the new roles in the topology."""
-        replication.switch_over(self.server(writer), self.server(target), writer.slot)
+        replication.switch_over(
+            self.server(writer), self.server(target), writer.slot, self._stream_port(writer.arn)
+        )
 
     def fence(self, cluster: Cluster) -> None:
         """Kill a writer that must not write any more. As its topology role is reader from now on,
@@ -189,23 +200,23 @@ class Fleet:
             self.topology.save()
 
     def _bring_standby(self, cluster: Cluster, server: PostgresServer, writer: Cluster) -> None:
-        primary = self.server(writer)
+        primary, port = self.server(writer), self._stream_port(cluster.arn)
         cut = self._is_cut(cluster, writer)
         if not self.is_ready(writer) or (cut and not server.is_standby):
             self._keep(cluster, server)
             return
         if not server.exists:
             if not cut:
-                replication.create_standby(primary, server, cluster.slot)
+                replication.create_standby(primary, server, cluster.slot, port)
         elif not server.is_standby:
-            self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot)
+            self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot, port)
         else:
-            wanted = Upstream(primary.port, cluster.slot, cut)
+            wanted = Upstream(port or primary.port, cluster.slot, cut)
             small = server.settings.max_connections < primary.settings.max_connections
             if not server.alive or server.settings.upstream != wanted or (small and not cut):
                 server.settings.upstream = wanted
                 if not cut:
-                    replication.follow(server, primary, cluster.slot)
+                    replication.follow(server, primary, cluster.slot, port)
                 else:
                     server.apply()
                     server.start()
@@ -237,12 +248,13 @@ class Fleet:
             self._disconnected.pop(cluster.arn, None)
         elif now - self._disconnected.setdefault(cluster.arn, now) > DISCONNECTED_SECONDS:
             self._disconnected.pop(cluster.arn)
-            replication.create_standby(primary, server, cluster.slot)
+            port = self._stream_port(cluster.arn)
+            replication.create_standby(primary, server, cluster.slot, port)
             self.rejoined[cluster.arn] = "base backup"
 
     def _is_cut(self, one: Cluster, other: Cluster) -> bool:
         return one.region != other.region and any(
-            self.has_lost(cluster.region, OutageKind.NETWORK) for cluster in (one, other)
+            self.has_lost(cluster.region, OutageKind.REPLICATION) for cluster in (one, other)
         )
 
     def _note_crash(self, cluster: Cluster) -> None:

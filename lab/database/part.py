@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -21,13 +20,15 @@ from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
+from lab.database.links import Links
 from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
-from lab.database.proxy import Way
 from lab.database.rds import RdsSemantics
+from lab.database.streams import Streams
 from lab.database.topology import Cluster, Topology
+from lab.database.ways import Ways
 from lab.facts import DatabaseFacts
-from lab.outage import REGIONS, OutageKind
+from lab.outage import Mode, OutageKind
 from lab.part import Health, Part
 
 logger = logging.getLogger("lab.database")
@@ -37,9 +38,11 @@ SAMPLE_SECONDS = 0.5
 SETTLED_SECONDS = 1.0
 REREAD_SECONDS = 15.0
 """What is deployed around the database is read again so often even if no change was seen."""
+SLOW_REPLICATION_SECONDS = 60.0
+"""Lab seconds that a slow replication is behind."""
+CLOSED_PORT = 1
 HERE = Path(__file__).parent
 T = TypeVar("T")
-FORCE_SSL = "rds.force_ssl"
 
 NETWORK_CHANGES = {
     "ec2": frozenset(
@@ -88,12 +91,12 @@ class DatabasePart(Part):
         self._sampler: Sampler | None = None
         self._network: Network | None = None
         self._deployed = DeployedNetwork(lab)
-        self._force_ssl: dict[str, bool] = {}
+        self._ways: Ways | None = None
+        self._streams: Streams | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
         self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
         self._sampling = threading.Lock()
-        self._reading = asyncio.Lock()
         self._reread_at = 0.0
         # PostgreSQL's tools block. In threads of their own: functions that wait for a database may
         # hold all of the event loop's pool, and the database would not come back for them.
@@ -109,10 +112,15 @@ class DatabasePart(Part):
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = CertificateAuthority(self._directory)
         topology = Topology.load(self._directory / "topology.json")
-        self._fleet = Fleet(self._directory / "servers", topology, self.lab.outages.has_lost)
+        streams = self._streams = Streams(self.lab.clock, self._lag, self._writer_port)
+        fleet = self._fleet = Fleet(
+            self._directory / "servers", topology, self._has_lost, streams.port
+        )
         self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
         self._sampler = Sampler(self._fleet)
-        self._network = Network(self.lab.state_dir, authority, self._decide)
+        links = Links()
+        self._ways = Ways(self.lab, fleet, self._deployed, links)
+        self._network = Network(self.lab.state_dir, authority, self._ways.decide, links)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
         self.lab.on_api("rds", (), self._rds.hook)
@@ -126,7 +134,7 @@ class DatabasePart(Part):
         self.lab.function_environment(self._function_environment)
         self.lab.add_source(self.facts)
         await self._network.start()
-        self._set_links()
+        self._ways.set_links()
         await self.change(lambda: None)
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
@@ -153,6 +161,8 @@ class DatabasePart(Part):
                     self._sampler.close()
             if self._fleet is not None:
                 await self.blocking(self._fleet.stop)
+        if self._streams is not None:
+            await self._streams.stop()
 
     async def health(self) -> Health:
         fleet = self._fleet
@@ -165,16 +175,16 @@ class DatabasePart(Part):
         return Health(True, "; ".join(parts) or "no cluster is deployed")
 
     async def outage(self, region: str, kinds: frozenset[OutageKind]) -> None:
-        self._set_links()
-        fleet = self._fleet
-        if fleet is not None and OutageKind.DATABASE in kinds:
+        fleet, ways = self._fleet, self._ways
+        if ways is not None:
+            ways.set_links()
+        if fleet is not None and self._has_lost(region, OutageKind.DATABASE):
             await self.change(lambda: fleet.kill_region(region))
         else:
             await self.change(lambda: None)
 
     async def restore(self, region: str) -> None:
-        self._set_links()
-        await self.change(lambda: None)
+        await self.outage(region, frozenset())
 
     def describe(self) -> dict[str, str]:
         """``database_network``: the map that ``lab.database.network.address`` reads."""
@@ -201,6 +211,8 @@ class DatabasePart(Part):
         async with self._changing:
             await self.blocking(steps)
         await self._network.serve(frozenset(fleet.topology.host_names()))
+        if self._streams is not None:
+            await self._streams.serve(list(fleet.topology.clusters))
 
     async def blocking(self, step: Callable[[], T]) -> T:
         """Run ``step`` off the event loop."""
@@ -255,74 +267,39 @@ class DatabasePart(Part):
 
         await self.blocking(sample)
 
-    # -- the way to the servers -------------------------------------------------------------
+    # -- what outages mean for the servers ---------------------------------------------------
 
-    async def _decide(self, region: str, function: str | None, host: str) -> Way:
+    def _has_lost(self, region: str, kind: OutageKind) -> bool:
+        """As the fleet sees it: a database that hangs still runs, and replicates nothing."""
+        outages = self.lab.outages
+        if kind is OutageKind.DATABASE:
+            return outages.mode(region, kind) is Mode.DOWN
+        hangs = outages.mode(region, OutageKind.DATABASE) is Mode.HANG
+        return outages.has_lost(region, kind) or (kind is OutageKind.REPLICATION and hangs)
+
+    def _lag(self, arn: str) -> float:
+        """Lab seconds that a standby's WAL comes late."""
+        topology = self._fleet.topology if self._fleet is not None else None
+        cluster = topology.clusters.get(arn) if topology else None
+        writer = topology.writer_of(cluster) if topology and cluster else None
+        if cluster is None or writer is None or cluster.region == writer.region:
+            return 0.0
+        slow = self.lab.outages.between(cluster.region, writer.region, OutageKind.REPLICATION)
+        return self.lab.one_way_seconds + (SLOW_REPLICATION_SECONDS if slow is Mode.SLOW else 0.0)
+
+    def _writer_port(self, arn: str) -> int:
+        """The port of the server that a standby follows; one where nothing listens without."""
         fleet = self._fleet
-        cluster = fleet.topology.resolve(host) if fleet is not None else None
-        if fleet is None or cluster is None:
-            return Way("unknown", f"{host} doesn't resolve")
-        if region != cluster.region and any(
-            self.lab.outages.has_lost(end, OutageKind.NETWORK) for end in (region, cluster.region)
-        ):
-            return Way("drop", f"{region} and {cluster.region} are apart", cluster.region)
-        try:
-            # One reader at a time, so that a burst of connections asks the emulator once.
-            async with self._reading:
-                snapshot = self._deployed.valid() or await self._deployed.snapshot()
-                force_ssl = self._force_ssl.get(cluster.arn)
-                if force_ssl is None:
-                    force_ssl = await self._read_force_ssl(cluster)
-                    self._force_ssl[cluster.arn] = force_ssl
-        except (ApiRefusal, KeyError, ValueError) as error:
-            logger.warning("what is deployed around the database can't be read: %s", error)
-            return Way("drop", "what is deployed around the database can't be read")
-        if obstacle := snapshot.obstacle(region, function, cluster):
-            logger.info("%s (%s) doesn't reach %s: %s", function, region, host, obstacle)
-            return Way("drop", obstacle, cluster.region)
-        if self.lab.outages.has_lost(cluster.region, OutageKind.DATABASE):
-            # A machine that is gone refuses nothing; its packets get no answer.
-            return Way("drop", f"the database of {cluster.region} is lost", cluster.region)
-        if not fleet.is_ready(cluster):
-            return Way("refuse", f"the database of {cluster.region} is down", cluster.region)
-        return Way("allow", "", cluster.region, fleet.server(cluster).port, force_ssl)
-
-    async def _read_force_ssl(self, cluster: Cluster) -> bool:
-        aws, region = self.lab.aws, cluster.region
-        described = await aws.call(
-            "rds", region, "DescribeDBClusters", DBClusterIdentifier=cluster.identifier
-        )
-        group = described["DBClusters"][0].get("DBClusterParameterGroup", "")
-        try:
-            parameters = await aws.every(
-                "rds",
-                region,
-                "DescribeDBClusterParameters",
-                "Parameters",
-                DBClusterParameterGroupName=group,
-            )
-        except ApiRefusal:
-            parameters = []  # a default group, which the emulator doesn't have
-        for parameter in parameters:
-            if parameter.get("ParameterName") == FORCE_SSL:
-                return parameter.get("ParameterValue") == "1"
-        # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
-        # SSL/TLS", Aurora User Guide).
-        major = cluster.engine_version.split(".", 1)[0]
-        return major.isdigit() and int(major) >= 17
+        cluster = fleet.topology.clusters.get(arn) if fleet else None
+        writer = fleet.topology.writer_of(cluster) if fleet and cluster else None
+        return fleet.server(writer).port if fleet and writer else CLOSED_PORT
 
     async def _note_change(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
         self._deployed.changed()
-        self._force_ssl.clear()
+        if self._ways is not None:
+            self._ways.forget()
         return response
-
-    def _set_links(self) -> None:
-        if self._network is None:
-            return
-        lost = {r: self.lab.outages.has_lost(r, OutageKind.NETWORK) for r in REGIONS}
-        for one, other in combinations(REGIONS, 2):
-            self._network.links.set(one, other, not (lost[one] or lost[other]))
 
     def _function_environment(self, region: str, function: str) -> Mapping[str, str]:
         return {

@@ -157,6 +157,6 @@ class RoleChanges:
 
     def _is_isolated(self, one: Cluster, other: Cluster) -> bool:
         return any(
-            self._lab.outages.has_lost(cluster.region, OutageKind.NETWORK)
+            self._lab.outages.has_lost(cluster.region, OutageKind.REPLICATION)
             for cluster in (one, other)
         )

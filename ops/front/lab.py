@@ -32,12 +32,16 @@ def status(_c: Context, json: bool = False) -> None:
     lab.status(json)
 
 
-@command(region=REGION, part="api, compute, database or network; all")
-def outage(_c: Context, region: str, part: str | None = None) -> None:
+@command(
+    region=REGION,
+    part="api, compute, database, peering or replication; all",
+    mode="down, slow, hang or flap; down",
+)
+def outage(_c: Context, region: str, part: str | None = None, mode: str | None = None) -> None:
     """Take a region down, or one part of it."""
     from ops import lab
 
-    lab.outage(region, part)
+    lab.outage(region, part, mode)
 
 
 @command(region=REGION)

@@ -22,7 +22,7 @@ CLOCK_ERROR_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Outage:
-    """``part`` is api, compute, database, network or None for all of it."""
+    """``part`` is api, compute, database, peering, replication or None for all of it."""
 
     region: str
     part: str | None

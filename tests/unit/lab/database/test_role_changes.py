@@ -133,7 +133,7 @@ def test_a_failover_fences_the_old_writer(tmp_path):
     ("operation", "given", "lost", "code"),
     [
         ("SwitchoverGlobalCluster", {}, (EAST, "database"), "InvalidGlobalClusterStateFault"),
-        ("SwitchoverGlobalCluster", {}, (EAST, "network"), "InvalidGlobalClusterStateFault"),
+        ("SwitchoverGlobalCluster", {}, (EAST, "replication"), "InvalidGlobalClusterStateFault"),
         ("FailoverGlobalCluster", {}, (EAST, "database"), "InvalidGlobalClusterStateFault"),
         (
             "FailoverGlobalCluster",

@@ -212,7 +212,7 @@ def test_a_promotion_that_does_not_end_is_an_error():
         replication.promote(stuck)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [OutageKind.DATABASE, OutageKind.NETWORK])
+@pytest.mark.parametrize("kind", [OutageKind.DATABASE, OutageKind.REPLICATION])
 def test_a_standby_without_its_writer_goes_on_answering_reads(world, kind):
     """R8: the secondary's region reads on, and starts again by itself; afterwards it follows."""
     _, west = world.servers()
@@ -230,7 +230,7 @@ def test_a_standby_without_its_writer_goes_on_answering_reads(world, kind):
 def test_a_former_primary_stays_down_until_it_can_rejoin(world):
     """Trap 7: two servers that write would be two histories."""
     east, west = world.servers()
-    world.lost.add((EAST, OutageKind.NETWORK))
+    world.lost.add((EAST, OutageKind.REPLICATION))
     world.database.writer = world.west.arn
     world.fleet.reconcile()
     assert not east.alive
@@ -309,7 +309,7 @@ def test_a_standby_that_was_never_copied_waits_until_the_way_is_open(world):
     west.kill()
     world.fleet._expected.discard(world.west.arn)
     shutil.rmtree(west.data)
-    world.lost.add((WEST, OutageKind.NETWORK))
+    world.lost.add((WEST, OutageKind.REPLICATION))
     world.fleet.reconcile()
     assert not west.exists
     world.lost.clear()
