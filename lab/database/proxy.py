@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.database.connections import Connections
 from lab.database.links import Links
 
 HOST = "127.0.0.1"
@@ -60,7 +61,7 @@ class Proxy:
         self.source, self.host = source, host
         self._decide, self._links, self._tls = decide, links, tls
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections = Connections()
 
     async def start(self, port: int = 0) -> int:
         """Listen; on ``port`` if it is free, else on any other. Returns the port."""
@@ -75,22 +76,10 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._connections.stop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
-        self._connections.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, EOFError, ssl.SSLError, asyncio.CancelledError):
-            # The client or the server went away, or the lab stops: the other side is told below.
-            pass
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort()
+        await self._connections.take(self._serve, reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         way = await self._decide(self.source, self.host)

@@ -11,8 +11,10 @@ import contextlib
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from lab.clock import Clock
+from lab.database.connections import Connections
 
 HOST = "127.0.0.1"
 CHUNK = 256 * 1024
@@ -34,7 +36,7 @@ class Streams:
         self._clock, self._lag, self._writer_port = clock, lag, writer_port
         self._servers: dict[str, asyncio.Server] = {}
         self._ports: dict[str, int] = {}
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections = Connections()
 
     def port(self, arn: str) -> int | None:
         """Where the standby reaches its writer; None while it has no relay. Thread-safe."""
@@ -47,36 +49,14 @@ class Streams:
             self._servers.pop(gone).close()
             self._ports.pop(gone, None)
         for arn in sorted(wanted - self._servers.keys()):
-
-            async def accept(
-                reader: asyncio.StreamReader, writer: asyncio.StreamWriter, arn: str = arn
-            ) -> None:
-                await self._accept(arn, reader, writer)
-
+            accept = partial(self._connections.take, partial(self._relay, arn))
             server = self._servers[arn] = await asyncio.start_server(accept, HOST, 0)
             self._ports[arn] = int(server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Close all of it."""
         await self.serve(())
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    async def _accept(
-        self, arn: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
-        self._connections.add(task)
-        try:
-            await self._relay(arn, reader, writer)
-        except (OSError, EOFError, asyncio.CancelledError):
-            # The standby or the writer went away, or the lab stops: the other end is closed below.
-            pass
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort()
+        await self._connections.stop()
 
     async def _relay(
         self, arn: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
