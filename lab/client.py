@@ -45,6 +45,8 @@ class Status:
     clock: float
     outages: dict[str, list[str]] = field(default_factory=dict)
     """region → what it has lost"""
+    faults: dict[str, float | str | bool] = field(default_factory=dict)
+    """faults that are on → seconds, region or true"""
 
     @property
     def running(self) -> bool:
@@ -121,6 +123,11 @@ def outage(
 def restore(state_dir: Path, region: str) -> Status:
     """Give ``region`` back what it has lost."""
     return _command(state_dir, "restore", region=region)
+
+
+def fault(state_dir: Path, name: str, value: str | None = None) -> Status:
+    """Turn a fault of :mod:`lab.faults` on, or off with ``off``."""
+    return _command(state_dir, "fault", name=name, value=value)
 
 
 def set_clock(state_dir: Path, factor: float) -> Status:

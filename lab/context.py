@@ -16,6 +16,7 @@ from botocore.config import Config
 from lab.api import ApiHook, AwsCaller
 from lab.clock import Clock
 from lab.facts import Event, Sample
+from lab.faults import Faults
 from lab.outage import Mode, OutageKind, Outages
 
 logger = logging.getLogger("lab")
@@ -53,12 +54,16 @@ class LabContext:
     observers: list[Observer] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     """What can be sampled, of the parts that run."""
+    faults: Faults = field(init=False)
     round_trip_ms: float = 0.0
     """Lab milliseconds that the way to the other region and back takes."""
     _aws: AwsCaller | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _session: Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.state_dir, self.clock.now)
 
     @property
     def aws(self) -> AwsCaller:

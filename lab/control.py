@@ -1,4 +1,4 @@
-"""The lab's control API below ``/_lab/``: status, clock, outage, restore, errors."""
+"""The lab's control API below ``/_lab/``: status, clock, outage, restore, fault, errors."""
 
 from __future__ import annotations
 
@@ -68,6 +68,9 @@ class Control:
                 await self._lose(region)
             case "restore":
                 await self._restore(_field(command, given, "region"))
+            case "fault":
+                self.lab.faults.set(_field(command, given, "name"), given.get("value"))
+                await self.supervisor.faults()
             case "errors":
                 if given:
                     operations = _field(command, given, "operations")
@@ -98,9 +101,12 @@ class Control:
         await self.supervisor.outage(region)
 
     async def _restore(self, region: str) -> None:
-        if not self.lab.outages.has_outage(region):
+        lost = self.lab.outages.has_outage(region)
+        if not lost and not self.lab.faults.as_dict():
             raise LabInputError(f"{region} has lost nothing: there is nothing to restore")
         self.lab.outages.end(region)
+        if self.lab.faults.clear():
+            await self.supervisor.faults()
         await self.supervisor.restore(region)
 
     def status(self) -> dict[str, Any]:
@@ -119,6 +125,7 @@ class Control:
             "dns": addresses.get("dns", ""),
             "front_door": addresses.get("front_door", ""),
             "clock": self.lab.clock.factor,
+            "faults": self.lab.faults.as_dict(),
             "ready": self.supervisor.ready,
         }
 

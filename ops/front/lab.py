@@ -46,10 +46,22 @@ def outage(_c: Context, region: str, part: str | None = None, mode: str | None =
 
 @command(region=REGION)
 def restore(_c: Context, region: str) -> None:
-    """Give a region back what it has lost."""
+    """Give a region back what it has lost, and end all faults."""
     from ops import lab
 
     lab.restore(region)
+
+
+@command(
+    "fault",
+    fault="The fault, such as promotion-delay; none lists them",
+    value="Seconds or a region where the fault needs one; off ends it",
+)
+def fault_(_c: Context, fault: str = "", value: str = "") -> None:
+    """Let AWS fail in a way of its own, or list the ways."""
+    from ops import lab
+
+    lab.fault(fault, value)
 
 
 @command(factor="Lab seconds in one real second")
@@ -60,4 +72,4 @@ def clock(_c: Context, factor: float) -> None:
     lab.clock(factor)
 
 
-LAB = Collection("lab", up, down, status, outage, restore, clock)
+LAB = Collection("lab", up, down, status, outage, restore, fault_, clock)
