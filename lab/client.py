@@ -157,7 +157,8 @@ def _post(state_dir: Path, command: str, **given: Any) -> dict[str, Any]:
 
 
 def _status(answer: dict[str, Any]) -> Status:
-    return Status(**{name: answer[name] for name in Status.__dataclass_fields__})
+    # A lab that was started by an older version says less.
+    return Status(**{n: answer[n] for n in Status.__dataclass_fields__ if n in answer})
 
 
 def _call(

@@ -7,7 +7,6 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg import sql
 from lab.database import replication
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
+from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
@@ -27,33 +27,22 @@ DISCONNECTED_SECONDS = 10.0
 """A standby that can't stream for so long, though nothing is cut, is copied anew."""
 RDS_ROLES = ("rds_superuser", "rds_replication", "rds_iam", "rds_password")
 
-HasLost = Callable[[str, OutageKind], bool]
-StreamPort = Callable[[str], int | None]
-"""Standby's ARN → the port where it reaches its writer; None: the writer's own"""
-
 
 class Fleet:
     """The servers of all clusters. Methods block, and must not run at the same time; roles follow
     from the topology alone, so a step that was interrupted is taken again."""
 
-    def __init__(
-        self,
-        directory: Path,
-        topology: Topology,
-        has_lost: HasLost,
-        stream_port: StreamPort = lambda _arn: None,
-    ) -> None:
+    def __init__(self, directory: Path, topology: Topology, surroundings: Surroundings) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
         self.topology = topology
-        self.has_lost = has_lost
-        self._stream_port = stream_port
+        self._lab = surroundings
         self.restarts: dict[str, int] = {}
         """ARN → how often its server was found dead without an outage"""
         self.problems: dict[str, str] = {}
         """ARN → why it isn't as it should be; empty when nothing is wrong"""
         self.rejoined: dict[str, str] = {}
-        """ARN → how it last came back as a standby (``rewind`` or ``base backup``)"""
+        """ARN → how it last came back as a standby (rewind, base backup, new volume)"""
         self._servers: dict[str, PostgresServer] = {}
         self._expected: set[str] = set()
         self._disconnected: dict[str, float] = {}
@@ -73,7 +62,7 @@ class Fleet:
     def is_ready(self, cluster: Cluster) -> bool:
         """Whether the cluster's server runs in its present role."""
         server = self.server(cluster)
-        follows = self.topology.writer_of(cluster) is not None
+        follows = self.topology.writer_of(cluster) is not None and not cluster.is_unfenced
         return server.alive and (
             server.is_standby if follows else cluster.provisioned and not server.is_standby
         )
@@ -84,9 +73,9 @@ class Fleet:
         clusters = list(self.topology.clusters.values())
         # Writers first: the others follow them.
         for cluster in sorted(clusters, key=lambda c: self.topology.writer_of(c) is not None):
-            if self.has_lost(cluster.region, OutageKind.DATABASE):
-                self.server(cluster).kill()
-                self._expected.discard(cluster.arn)
+            lost = self._lab.has_lost(cluster.region, OutageKind.DATABASE)
+            if lost or self._lab.is_away(cluster):
+                self.fence(cluster)
                 self.problems.pop(cluster.arn, None)
                 continue
             self._note_crash(cluster)
@@ -105,14 +94,16 @@ class Fleet:
         """SIGKILL to the servers of a region."""
         for cluster in self.topology.clusters.values():
             if cluster.region == region:
-                self.server(cluster).kill()
-                self._expected.discard(cluster.arn)
+                self.fence(cluster)
 
     def switch_over(self, writer: Cluster, target: Cluster) -> None:
         """Swap roles without losing a row. Raises LabError and changes nothing when the target
         can't be brought level; the caller records the new roles in the topology."""
         replication.switch_over(
-            self.server(writer), self.server(target), writer.slot, self._stream_port(writer.arn)
+            self.server(writer),
+            self.server(target),
+            writer.slot,
+            self._lab.stream_port(writer.arn),
         )
 
     def fence(self, cluster: Cluster) -> None:
@@ -169,7 +160,9 @@ class Fleet:
             server.settings.max_connections = cluster.max_connections
         if writer is None:
             self._bring_writer(cluster, server)
-        elif self.has_lost(writer.region, OutageKind.DATABASE):
+        elif self._goes_on_writing(cluster, server):
+            pass
+        elif self._lab.has_lost(writer.region, OutageKind.DATABASE):
             self._keep(cluster, server)
         else:
             self._bring_standby(cluster, server, writer)
@@ -200,7 +193,7 @@ class Fleet:
             self.topology.save()
 
     def _bring_standby(self, cluster: Cluster, server: PostgresServer, writer: Cluster) -> None:
-        primary, port = self.server(writer), self._stream_port(cluster.arn)
+        primary, port = self.server(writer), self._lab.stream_port(cluster.arn)
         cut = self._is_cut(cluster, writer)
         if not self.is_ready(writer) or (cut and not server.is_standby):
             self._keep(cluster, server)
@@ -208,6 +201,8 @@ class Fleet:
         if not server.exists:
             if not cut:
                 replication.create_standby(primary, server, cluster.slot, port)
+        elif not server.is_standby and cluster.is_stale:
+            self._renew(cluster, server, primary, port)
         elif not server.is_standby:
             self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot, port)
         else:
@@ -237,6 +232,28 @@ class Fleet:
             server.kill()
             self._expected.discard(cluster.arn)
 
+    def _goes_on_writing(self, cluster: Cluster, server: PostgresServer) -> bool:
+        """Whether an old writer that couldn't be fenced still writes; ends it when it can be."""
+        if not cluster.is_unfenced:
+            return False
+        if server.alive and not server.is_standby and self._lab.fence_fails():
+            return True
+        cluster.is_unfenced = False
+        self.topology.save()
+        self.fence(cluster)
+        return False
+
+    def _renew(
+        self, cluster: Cluster, server: PostgresServer, primary: PostgresServer, port: int | None
+    ) -> None:
+        """Bring an old writer back on a new volume, as Aurora does after an unplanned failover
+        (Aurora user guide, "Performing managed failovers for Aurora global databases")."""
+        server.stop()
+        self._lab.notify(cluster, "RDS-EVENT-0240")
+        self._lab.keep_volume(cluster, server.data)
+        replication.create_standby(primary, server, cluster.slot, port)
+        self.rejoined[cluster.arn] = "new volume"
+
     def _mend_stream(
         self, cluster: Cluster, server: PostgresServer, primary: PostgresServer
     ) -> None:
@@ -246,15 +263,19 @@ class Fleet:
         now = time.monotonic()
         if streams:
             self._disconnected.pop(cluster.arn, None)
+            if cluster.is_stale:
+                cluster.is_stale = False
+                self.topology.save()
+                self._lab.notify(cluster, "RDS-EVENT-0241")
         elif now - self._disconnected.setdefault(cluster.arn, now) > DISCONNECTED_SECONDS:
             self._disconnected.pop(cluster.arn)
-            port = self._stream_port(cluster.arn)
+            port = self._lab.stream_port(cluster.arn)
             replication.create_standby(primary, server, cluster.slot, port)
             self.rejoined[cluster.arn] = "base backup"
 
     def _is_cut(self, one: Cluster, other: Cluster) -> bool:
         return one.region != other.region and any(
-            self.has_lost(cluster.region, OutageKind.REPLICATION) for cluster in (one, other)
+            self._lab.has_lost(cluster.region, OutageKind.REPLICATION) for cluster in (one, other)
         )
 
     def _note_crash(self, cluster: Cluster) -> None:

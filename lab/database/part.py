@@ -18,16 +18,21 @@ from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
+from lab.database.conditions import Conditions
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
 from lab.database.links import Links
 from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
+from lab.database.notices import Notices
 from lab.database.rds import RdsSemantics
+from lab.database.snapshots import Snapshots
 from lab.database.streams import Streams
+from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, Topology
 from lab.database.ways import Ways
 from lab.facts import DatabaseFacts
+from lab.faults import Fault
 from lab.outage import Mode, OutageKind
 from lab.part import Health, Part
 
@@ -38,8 +43,6 @@ SAMPLE_SECONDS = 0.5
 SETTLED_SECONDS = 1.0
 REREAD_SECONDS = 15.0
 """What is deployed around the database is read again so often even if no change was seen."""
-SLOW_REPLICATION_SECONDS = 60.0
-"""Lab seconds that a slow replication is behind."""
 CLOSED_PORT = 1
 HERE = Path(__file__).parent
 T = TypeVar("T")
@@ -93,6 +96,10 @@ class DatabasePart(Part):
         self._deployed = DeployedNetwork(lab)
         self._ways: Ways | None = None
         self._streams: Streams | None = None
+        self._notices: Notices | None = None
+        self._snapshots: Snapshots | None = None
+        self._conditions: Conditions | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
         self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
@@ -112,17 +119,34 @@ class DatabasePart(Part):
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = CertificateAuthority(self._directory)
         topology = Topology.load(self._directory / "topology.json")
-        streams = self._streams = Streams(self.lab.clock, self._lag, self._writer_port)
-        fleet = self._fleet = Fleet(
-            self._directory / "servers", topology, self._has_lost, streams.port
+        snapshots = self._snapshots = Snapshots(
+            self._directory / "snapshots", topology, self.lab.clock
         )
-        self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
+        conditions = self._conditions = Conditions(self.lab, topology, snapshots)
+        streams = self._streams = Streams(self.lab.clock, conditions.lag, self._writer_port)
+        fleet = self._fleet = Fleet(
+            self._directory / "servers",
+            topology,
+            Surroundings(
+                conditions.has_lost,
+                streams.port,
+                conditions.is_away,
+                conditions.fence_fails,
+                conditions.keep_volume,
+                self._notify,
+            ),
+        )
+        self._notices = Notices(self.lab, topology, self.blocking)
+        self._loop = asyncio.get_running_loop()
+        self._rds = RdsSemantics(self.lab, topology, self._fleet, self, self._notices, snapshots)
         self._sampler = Sampler(self._fleet)
         links = Links()
         self._ways = Ways(self.lab, fleet, self._deployed, links)
         self._network = Network(self.lab.state_dir, authority, self._ways.decide, links)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
+        await self.blocking(snapshots.sweep)
+        self._follow_faults()
         self.lab.on_api("rds", (), self._rds.hook)
         # A hook is registered once only, hence one for each service.
         self._watchers = [
@@ -143,7 +167,7 @@ class DatabasePart(Part):
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        for task in (*self._tasks, *self._work):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._work, return_exceptions=True)
         self._tasks = []
@@ -178,13 +202,22 @@ class DatabasePart(Part):
         fleet, ways = self._fleet, self._ways
         if ways is not None:
             ways.set_links()
-        if fleet is not None and self._has_lost(region, OutageKind.DATABASE):
+        if fleet is not None and self.lab.outages.mode(region, OutageKind.DATABASE) is Mode.DOWN:
             await self.change(lambda: fleet.kill_region(region))
         else:
             await self.change(lambda: None)
 
     async def restore(self, region: str) -> None:
         await self.outage(region, frozenset())
+
+    async def faults(self) -> None:
+        self._follow_faults()
+        await self.change(lambda: None)
+
+    def _follow_faults(self) -> None:
+        if self._rds is not None and self._conditions is not None:
+            self._rds.freeze(self.lab.faults.is_on(Fault.DESCRIBE_STALE))
+            self._conditions.lose_instances()
 
     def describe(self) -> dict[str, str]:
         """``database_network``: the map that ``lab.database.network.address`` reads."""
@@ -209,7 +242,12 @@ class DatabasePart(Part):
             fleet.reconcile()
 
         async with self._changing:
-            await self.blocking(steps)
+            work = asyncio.ensure_future(self.blocking(steps))
+            try:
+                await asyncio.shield(work)
+            finally:
+                # Who asked may be gone; nothing else may change the fleet before it is done.
+                await asyncio.wait({work})
         await self._network.serve(frozenset(fleet.topology.host_names()))
         if self._streams is not None:
             await self._streams.serve(list(fleet.topology.clusters))
@@ -219,7 +257,7 @@ class DatabasePart(Part):
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` waits for it."""
+        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
         task = asyncio.ensure_future(self._logged(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
@@ -267,25 +305,7 @@ class DatabasePart(Part):
 
         await self.blocking(sample)
 
-    # -- what outages mean for the servers ---------------------------------------------------
-
-    def _has_lost(self, region: str, kind: OutageKind) -> bool:
-        """As the fleet sees it: a database that hangs still runs, and replicates nothing."""
-        outages = self.lab.outages
-        if kind is OutageKind.DATABASE:
-            return outages.mode(region, kind) is Mode.DOWN
-        hangs = outages.mode(region, OutageKind.DATABASE) is Mode.HANG
-        return outages.has_lost(region, kind) or (kind is OutageKind.REPLICATION and hangs)
-
-    def _lag(self, arn: str) -> float:
-        """Lab seconds that a standby's WAL comes late."""
-        topology = self._fleet.topology if self._fleet is not None else None
-        cluster = topology.clusters.get(arn) if topology else None
-        writer = topology.writer_of(cluster) if topology and cluster else None
-        if cluster is None or writer is None or cluster.region == writer.region:
-            return 0.0
-        slow = self.lab.outages.between(cluster.region, writer.region, OutageKind.REPLICATION)
-        return self.lab.one_way_seconds + (SLOW_REPLICATION_SECONDS if slow is Mode.SLOW else 0.0)
+    # -- for the fleet and its streams --------------------------------------------------------
 
     def _writer_port(self, arn: str) -> int:
         """The port of the server that a standby follows; one where nothing listens without."""
