@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from lab.api import ApiHook, ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
@@ -30,6 +27,7 @@ from lab.database.snapshots import Snapshots
 from lab.database.streams import Streams
 from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, Topology
+from lab.database.watch import SETTLED_SECONDS, Watch
 from lab.database.ways import Ways
 from lab.facts import DatabaseFacts
 from lab.faults import Fault
@@ -40,44 +38,9 @@ logger = logging.getLogger("lab.database")
 
 RECONCILE_SECONDS = 0.5
 SAMPLE_SECONDS = 0.5
-SETTLED_SECONDS = 1.0
-REREAD_SECONDS = 15.0
-"""What is deployed around the database is read again so often even if no change was seen."""
 CLOSED_PORT = 1
 HERE = Path(__file__).parent
 T = TypeVar("T")
-
-NETWORK_CHANGES = {
-    "ec2": frozenset(
-        f"{verb}{noun}"
-        for verb, nouns in {
-            "Create": ("Route", "RouteTable", "Subnet", "SecurityGroup", "VpcPeeringConnection"),
-            "Delete": ("Route", "RouteTable", "Subnet", "SecurityGroup", "VpcPeeringConnection"),
-            "Replace": ("Route", "RouteTableAssociation"),
-            "Associate": ("RouteTable",),
-            "Disassociate": ("RouteTable",),
-            "Accept": ("VpcPeeringConnection",),
-            "Reject": ("VpcPeeringConnection",),
-            "Authorize": ("SecurityGroupIngress", "SecurityGroupEgress"),
-            "Revoke": ("SecurityGroupIngress", "SecurityGroupEgress"),
-            "Modify": ("SecurityGroupRules",),
-        }.items()
-        for noun in nouns
-    ),
-    "lambda": frozenset({"CreateFunction", "DeleteFunction", "UpdateFunctionConfiguration"}),
-    "rds": frozenset(
-        {
-            "CreateDBCluster",
-            "ModifyDBCluster",
-            "DeleteDBCluster",
-            "CreateDBSubnetGroup",
-            "ModifyDBSubnetGroup",
-            "ModifyDBClusterParameterGroup",
-            "ResetDBClusterParameterGroup",
-        }
-    ),
-}
-"""Calls after which the way to the database may be another one."""
 
 
 class DatabasePart(Part):
@@ -102,9 +65,8 @@ class DatabasePart(Part):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
-        self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
+        self._watch: Watch | None = None
         self._sampling = threading.Lock()
-        self._reread_at = 0.0
         # PostgreSQL's tools block. In threads of their own: functions that wait for a database may
         # hold all of the event loop's pool, and the database would not come back for them.
         self._threads = ThreadPoolExecutor(4, "database")
@@ -148,13 +110,8 @@ class DatabasePart(Part):
         await self.blocking(snapshots.sweep)
         self._follow_faults()
         self.lab.on_api("rds", (), self._rds.hook)
-        # A hook is registered once only, hence one for each service.
-        self._watchers = [
-            (service, operations, partial(self._note_change))
-            for service, operations in NETWORK_CHANGES.items()
-        ]
-        for service, operations, watcher in self._watchers:
-            self.lab.on_api(service, operations, watcher)
+        watch = self._watch = Watch(self.lab, topology, self._deployed, self._ways)
+        watch.start()
         self.lab.function_environment(self._function_environment)
         self.lab.add_source(self.facts)
         await self._network.start()
@@ -163,7 +120,7 @@ class DatabasePart(Part):
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
             asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
-            asyncio.create_task(self._every(SETTLED_SECONDS / 2, self._reread)),
+            asyncio.create_task(self._every(SETTLED_SECONDS / 2, watch.reread)),
         ]
 
     async def stop(self) -> None:
@@ -174,9 +131,8 @@ class DatabasePart(Part):
         self.lab.remove_source(self.facts)
         if self._rds is not None:
             self.lab.remove_hook(self._rds.hook)
-        for _, _, watcher in self._watchers:
-            self.lab.remove_hook(watcher)
-        self._watchers = []
+        if self._watch is not None:
+            self._watch.stop()
         if self._network is not None:
             await self._network.stop()
         async with self._changing:
@@ -280,20 +236,6 @@ class DatabasePart(Part):
             async with self._changing:
                 await self.blocking(self._fleet.reconcile)
 
-    async def _reread(self) -> None:
-        """Keep what is deployed read, so that no connection waits for it; in the middle of a
-        deployment only the one that asks."""
-        now = time.monotonic()
-        fleet = self._fleet
-        if fleet is None or not any(c.instances for c in list(fleet.topology.clusters.values())):
-            return
-        if self._deployed.valid() is not None and now < self._reread_at:
-            return
-        if self._deployed.is_settled(SETTLED_SECONDS):
-            self._reread_at = now + REREAD_SECONDS
-            with contextlib.suppress(ApiRefusal):
-                await self._deployed.reread()
-
     async def _sample(self) -> None:
         sampler = self._sampler
         if sampler is None:
@@ -307,19 +249,18 @@ class DatabasePart(Part):
 
     # -- for the fleet and its streams --------------------------------------------------------
 
+    def _notify(self, cluster: Cluster, event: str) -> None:
+        """From the fleet, off the event loop."""
+        if self._loop is not None and self._notices is not None:
+            emit = partial(self._notices.emit, cluster, event)
+            self._loop.call_soon_threadsafe(lambda: self.later(emit()))
+
     def _writer_port(self, arn: str) -> int:
         """The port of the server that a standby follows; one where nothing listens without."""
         fleet = self._fleet
         cluster = fleet.topology.clusters.get(arn) if fleet else None
         writer = fleet.topology.writer_of(cluster) if fleet and cluster else None
         return fleet.server(writer).port if fleet and writer else CLOSED_PORT
-
-    async def _note_change(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        response = await call_next(request)
-        self._deployed.changed()
-        if self._ways is not None:
-            self._ways.forget()
-        return response
 
     def _function_environment(self, region: str, function: str) -> Mapping[str, str]:
         return {

@@ -88,7 +88,7 @@ def fail_over(lab: Lab, to: str) -> None:
 
 def switch_over(lab: Lab, to: str) -> None:
     """The planned call, which needs both regions and loses nothing."""
-    lab.client("rds", EAST).switchover_global_cluster(
+    lab.client("rds", writer_region(lab)).switchover_global_cluster(
         GlobalClusterIdentifier=lab.outputs["GlobalClusterId"],
         TargetDbClusterIdentifier=cluster_arn(lab, to),
     )
