@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from boto3.session import Session
 from botocore.config import Config
 
 from lab.api import ApiHook, AwsCaller
+from lab.call import Answer, Call
 from lab.clock import Clock
 from lab.facts import Event, Sample
 from lab.faults import Faults
@@ -57,6 +58,8 @@ class LabContext:
     faults: Faults = field(init=False)
     round_trip_ms: float = 0.0
     """Lab milliseconds that the way to the other region and back takes."""
+    answering: Callable[[Call], Awaitable[Answer | None]] | None = field(default=None, repr=False)
+    """Answers a request in this process as the lab's port does; None is a dropped connection."""
     _aws: AwsCaller | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _session: Session | None = field(default=None, repr=False)

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab import control, outage, server
+from lab import control, http_server, outage, server
 from lab.api import ApiRequest
 from lab.clock import Clock
 from lab.context import LabContext
@@ -79,7 +79,7 @@ def test_the_environment_of_the_lab_is_its_own(
 def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is being answered gets its answer; one that hangs is cut off; without any
     connection the end is at once."""
-    monkeypatch.setattr(server, "FAREWELL_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "FAREWELL_SECONDS", 0.2)
     arrived = asyncio.Event()
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -102,7 +102,7 @@ def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPa
         stop = asyncio.Event()
         listener = server._listen(0)
         port = listener.getsockname()[1]
-        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        serving = asyncio.create_task(http_server.serve(application, listener, stop, server.LIMITS))  # pyright: ignore[reportArgumentType]
         asked = None
         if hanging:
             assert b" 204 " in (await ask(port, "/")).splitlines()[0]
@@ -117,7 +117,7 @@ def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPa
         return took
 
     assert asyncio.run(live(hanging=True)) >= 0.19
-    monkeypatch.setattr(server, "FAREWELL_SECONDS", 60)
+    monkeypatch.setattr(http_server, "FAREWELL_SECONDS", 60)
     assert asyncio.run(live(hanging=False)) < 30
 
 
@@ -296,7 +296,7 @@ def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
         stop = asyncio.Event()
         listener = server._listen(0)
         port = listener.getsockname()[1]
-        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        serving = asyncio.create_task(http_server.serve(application, listener, stop, server.LIMITS))  # pyright: ignore[reportArgumentType]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
         await arrived.wait()
