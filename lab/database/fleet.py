@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from lab.database import replication
+from lab.database.master import create_database, create_master
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
 from lab.database.surroundings import Surroundings
@@ -25,7 +25,6 @@ logger = logging.getLogger("lab.database")
 
 DISCONNECTED_SECONDS = 10.0
 """A standby that can't stream for so long, though nothing is cut, is copied anew."""
-RDS_ROLES = ("rds_superuser", "rds_replication", "rds_iam", "rds_password")
 
 
 class Fleet:
@@ -121,7 +120,7 @@ class Fleet:
     def set_master_password(self, cluster: Cluster) -> None:
         """Give the master user the password whose verifier the topology holds."""
         if self.server(cluster).alive and cluster.provisioned:
-            self._create_master(cluster)
+            create_master(self.server(cluster), cluster)
 
     def restart(self, cluster: Cluster) -> None:
         """Stop a cluster's server in order; the next ``reconcile`` starts it."""
@@ -187,8 +186,8 @@ class Fleet:
         server.settings.upstream = None
         server.start()
         if not cluster.provisioned:
-            self._create_master(cluster)
-            self._create_database(cluster)
+            create_master(self.server(cluster), cluster)
+            create_database(self.server(cluster), cluster)
             cluster.provisioned = True
             self.topology.save()
 
@@ -284,43 +283,6 @@ class Fleet:
             logger.warning(
                 "the database of %s (%s) died; restarting it", cluster.region, cluster.identifier
             )
-
-    def _create_master(self, cluster: Cluster) -> None:
-        # RDS's master user is no superuser, but may make users and databases.
-        if not cluster.master_username:
-            return
-        master = sql.Identifier(cluster.master_username)
-        with self.server(cluster).connect() as connection:
-            for role in RDS_ROLES:
-                with contextlib.suppress(psycopg.errors.DuplicateObject):
-                    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-            with contextlib.suppress(psycopg.errors.DuplicateObject):
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB").format(master)
-                )
-                connection.execute(
-                    sql.SQL(
-                        "GRANT rds_superuser, pg_monitor, pg_signal_backend TO {} WITH ADMIN OPTION"
-                    ).format(master)
-                )
-            if cluster.master_verifier:
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                        master, sql.Literal(cluster.master_verifier)
-                    )
-                )
-
-    def _create_database(self, cluster: Cluster) -> None:
-        owner = sql.Identifier(cluster.master_username or replication.ADMIN)
-        with self.server(cluster).connect() as connection:
-            if cluster.database_name and cluster.database_name != "postgres":
-                with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-                    connection.execute(
-                        sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                            sql.Identifier(cluster.database_name), owner
-                        )
-                    )
-            connection.execute(sql.SQL("ALTER DATABASE postgres OWNER TO {}").format(owner))
 
     def _engine_version(self, cluster: Cluster) -> str:
         # A secondary runs what its primary runs, whatever its own record says.

@@ -278,6 +278,8 @@ class DatabasePart(Part):
         line = f"{cluster.region}: {role} {state}"
         if how := fleet.rejoined.get(cluster.arn):
             line += f", rejoined by {how}"
+        if cluster.is_unfenced:
+            line += ", not fenced"
         if times := fleet.restarts.get(cluster.arn):
             line += f", restarted {'once' if times == 1 else f'{times} times'}"
         if problem := fleet.problems.get(cluster.arn):
