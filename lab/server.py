@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from lab.application import Application
-from lab.clock import Clock
+from lab.clock import Clock, keep, kept
 from lab.context import LabContext
 from lab.control import Control
 from lab.emulator.emulator import Emulator
@@ -66,7 +66,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
-        lab_clock = Clock(clock)
+        lab_clock = Clock(clock, resume_at=kept(state_dir))
         prepare_environment(state_dir, port)
         context = LabContext(
             state_dir=state_dir,
@@ -102,6 +102,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
                 await server
         finally:
             await emulator.stop()
+            keep(state_dir, lab_clock)
             (state_dir / "lab.json").unlink(missing_ok=True)
 
 

@@ -174,7 +174,7 @@ class Functions:
         finally:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
-        function_logs.write(function.config, request_id, pool.stream, outcome)
+        function_logs.write(function.config, request_id, pool.stream, outcome, self.lab.clock.now())
         self.lab.emit(
             Invocation(
                 region=function.region,
