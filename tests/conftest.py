@@ -14,8 +14,8 @@ for name in list(os.environ):
     if name.startswith(("AWS_", "PULUMI_", "WARM_STANDBY_")):
         del os.environ[name]
 
-# Python collects garbage by the number of new objects: with AWS's types and all tests loaded, half of
-# a program's time went into that.
+# Python collects garbage by the number of new objects: with AWS's types and all tests loaded, half
+# of a program's time went into that.
 gc.set_threshold(200_000, 20, 50)
 
 # The Node.js that the commands take, for tests that start one by name; the lab does, too.
