@@ -28,6 +28,7 @@ def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
         # A region that is lost refuses.
         emulator.regions.answer,
         # Errors that were asked for.
+        emulator.faulty.answer,
         emulator.injection.answer,
         # A change of the control plane is answered once it is on disk.
         emulator.saver.answer,

@@ -67,13 +67,14 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
+        lab_clock = Clock(clock)
         prepare_environment(state_dir, port)
         context = LabContext(
             state_dir=state_dir,
             port=port,
             endpoint=f"http://{HOST}:{port}",
-            clock=Clock(clock),
-            outages=Outages(state_dir),
+            clock=lab_clock,
+            outages=Outages(state_dir, lab_clock.now),
             internal_token=secrets.token_hex(16),
         )
         stop = asyncio.Event()
@@ -84,7 +85,8 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             part.preflight()
         supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
-        application = Application(Control(context, emulator, supervisor), emulator)
+        control = Control(context, emulator, supervisor)
+        application = Application(control, emulator)
         context.answering = application.answer
         await emulator.start()
         try:
@@ -92,9 +94,11 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             _write_record(context, clock)
             await supervisor.start()
             collect_rarely()
+            following = asyncio.create_task(control.follow())
             try:
                 await stop.wait()
             finally:
+                following.cancel()
                 await supervisor.stop()
                 stop.set()
                 await server
