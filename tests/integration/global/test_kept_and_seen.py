@@ -1,0 +1,144 @@
+"""What was accepted is kept while the writer or a region is away, and what is wrong is seen."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from application_client import ask, post_record, receipts, until
+from application_database import application_user, master
+from deployed_lab import Lab, free_port
+from deployed_reads import dead_letters
+from region_outage import EAST, WEST, fail_over, switch_over
+from traffic import front_door_of, writing
+
+from lab import client
+
+CLOCK = 40
+"""Alarms look at minutes, and a message that couldn't be stored is hidden for three of them."""
+MINUTE = 60 / CLOCK
+"""A minute of the lab, in real seconds."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """All four layers in a lab that these tests break and mend."""
+    made = Lab(tmp_path_factory.mktemp("kept"), free_port())
+    try:
+        made.up()
+        client.set_clock(made.state_dir, CLOCK)
+        answer = made.inv("deploy-all")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        yield made
+    finally:
+        made.stop()
+
+
+def states(lab: Lab, region: str) -> dict[str, str]:
+    """Purpose → state, of a region's alarms."""
+    found = lab.client("cloudwatch", region).describe_alarms(
+        AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    )
+    return {
+        re.sub(rf"^alarm-(.+)-{region}-lab$", r"\1", alarm["AlarmName"]): alarm["StateValue"]
+        for alarm in (*found["MetricAlarms"], *found["CompositeAlarms"])
+    }
+
+
+def red(lab: Lab, region: str = EAST) -> set[str]:
+    """The purposes of the alarms that are red."""
+    return {purpose for purpose, state in states(lab, region).items() if state == "ALARM"}
+
+
+def quiet(lab: Lab) -> bool:
+    """Whether no alarm of either region is red."""
+    return not red(lab, EAST) and not red(lab, WEST)
+
+
+def unseen(lab: Lab) -> int:
+    """How many published events lack a region's receipt."""
+    with application_user(lab) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM public.outbox CROSS JOIN (VALUES (%s), (%s)) AS r (region)"
+            " WHERE NOT EXISTS (SELECT FROM public.receipts WHERE receipts.region = r.region"
+            " AND receipts.event_key = outbox.event_id::text)",
+            (EAST, WEST),
+        ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def put(lab: Lab, region: str) -> str:
+    """Publishes an event as the application does; its key."""
+    key = str(uuid.uuid4())
+    role = {EAST: "primary", WEST: "secondary"}[region]
+    entry = {
+        "EventBusName": lab.outputs[f"global.{role}.bus_name"],
+        "Source": "warm-standby.app",
+        "DetailType": "record.created",
+        "Detail": json.dumps({"eventId": key}),
+    }
+    assert lab.client("events", region).put_events(Entries=[entry])["FailedEntryCount"] == 0
+    return key
+
+
+def test_a_first_deployment_wakes_nobody(lab: Lab) -> None:
+    """Trap 11, R6.2: the verdict on us-east-1 stays quiet before and after the first beat, and once
+    everything was measured no alarm is red."""
+    end = time.monotonic() + 4 * MINUTE
+    while time.monotonic() < end:
+        assert "primary-impaired" not in red(lab, WEST)
+        time.sleep(0.3)
+    assert until(lambda: states(lab, WEST)["heartbeat"] == "OK", 10 * MINUTE)
+    assert until(lambda: quiet(lab), 12 * MINUTE), (red(lab, EAST), red(lab, WEST))
+
+
+def test_ten_minutes_without_a_database_lose_no_event(lab: Lab) -> None:
+    """Trap 57, R5.1: under load; what was on its way waits by itself, every receipt appears without
+    `events.redrive` and without a dead letter, and the alarms that rose end."""
+    with writing(front_door_of(lab)) as load:
+        assert until(lambda: len(load.acknowledged) > 20)
+        client.outage(lab.state_dir, EAST, "database")
+        keys = [put(lab, region) for region in (EAST, WEST)]
+        assert until(lambda: "target-5xx" in red(lab), 9 * MINUTE), red(lab)
+        assert until(lambda: "event-propagation" in red(lab), 9 * MINUTE), red(lab)
+        time.sleep(4 * MINUTE)
+        client.restore(lab.state_dir, EAST)
+        now = time.monotonic()
+        assert until(lambda: load.written_since(now) > 0, 20)
+    assert until(lambda: unseen(lab) == 0, 30), unseen(lab)
+    for key in keys:
+        assert until(lambda k=key: len(receipts(lab, k)) == 2, 20), (key, receipts(lab, key))
+    assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
+    assert until(lambda: quiet(lab), 15 * MINUTE), (red(lab, EAST), red(lab, WEST))
+
+
+def test_a_revoked_grant_turns_the_alarm_that_the_runbook_names(lab: Lab) -> None:
+    """Trap 59: the function answers 500 and fails no invocation; the migration, which the runbook
+    names, grants anew, and the alarm ends."""
+    runbook = (lab.repository / "docs/runbook.md").read_text()
+    (row,) = re.findall(r"^\| `target-5xx` \|.*$", runbook, re.MULTILINE)
+    assert "revoked grant" in row
+    assert "function-migrate-us-east-1-" in row
+    user = lab.client("secretsmanager").get_secret_value(
+        SecretId=lab.outputs["data.primary.application_secret_arn"]
+    )["SecretString"]
+    with master(lab) as connection:
+        name = json.loads(user)["username"]
+        connection.execute(f'REVOKE INSERT ON public.records FROM "{name}"')  # pyright: ignore[reportArgumentType, reportCallIssue]
+    end = time.monotonic() + 9 * MINUTE
+    while "target-5xx" not in red(lab):
+        assert time.monotonic() < end, states(lab, EAST)
+        assert post_record(lab, "primary").status == 500
+        time.sleep(0.2)
+    assert "lambda-errors" not in red(lab)
+    functions = lab.client("lambda")
+    answer = functions.invoke(FunctionName="function-migrate-us-east-1-lab", Payload=b"{}")
+    assert "FunctionError" not in answer
+    assert post_record(lab, "primary").status == 201
+    assert until(lambda: quiet(lab), 9 * MINUTE), (red(lab, EAST), red(lab, WEST))
