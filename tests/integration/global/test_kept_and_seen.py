@@ -7,14 +7,13 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from application_client import ask, post_record, receipts, until
+from application_client import post_record, receipts, until
 from application_database import application_user, master
 from deployed_lab import Lab, free_port
 from deployed_reads import dead_letters
-from region_outage import EAST, WEST, fail_over, switch_over
+from region_outage import EAST, WEST
 from traffic import front_door_of, writing
 
 from lab import client
