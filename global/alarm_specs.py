@@ -300,7 +300,7 @@ def event_propagation(suffix: str) -> AlarmSpec:
 
 
 def heartbeat(queue_name: pulumi.Input[str]) -> AlarmSpec:
-    """Of us-east-1's sign of life, which lies in a queue of us-west-2 for two minutes (trap 11).
+    """Of us-east-1's sign of life, which lies in a queue of us-west-2 for 100 s (trap 11).
 
     The queue's depth, not the rule's count of events: EventBridge publishes no zeros, so an alarm
     would look for older data first and rise minutes later (CloudWatch user guide, "Configuring how

@@ -333,8 +333,8 @@ def test_health_check_alarms_treat_silence_as_a_fault() -> None:
 
 def test_the_heartbeats_silence_is_seen_in_us_west_2_within_three_minutes() -> None:
     """Traps 11, 70 and 71: by the depth of a queue, which SQS publishes as 0 as well; a beat lies
-    there for two minutes and one minute without any is the alarm. Before the first beat there is
-    no state, so that a first deployment wakes nobody."""
+    there until after the next one, and a minute without any is the alarm. Before the first beat
+    there is no state, so that a first deployment wakes nobody."""
     entry = alarm("heartbeat", "us-west-2")
     beats = program("global").one("aws:sqs/queue:Queue", "heartbeats-us-west-2").inputs
     assert entry["metricName"] == "ApproximateNumberOfMessagesVisible"
@@ -342,8 +342,8 @@ def test_the_heartbeats_silence_is_seen_in_us_west_2_within_three_minutes() -> N
     assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 1)
     assert entry["treatMissingData"] == "ignore"
     lies, looks = beats["messageRetentionSeconds"], entry["period"] * entry["evaluationPeriods"]
-    assert lies >= 120, "one lost beat would wake somebody"
-    assert lies + looks <= 180
+    assert lies >= 90, "a beat that is a little late would wake somebody"
+    assert lies + looks < 180
 
 
 def test_one_verdict_on_the_primary_in_us_west_2() -> None:
