@@ -125,7 +125,7 @@ def test_journal_entries_follow_each_other_and_are_copied(
     first = link(None, 5, "decision", {"a": 1})
     second = link(first, 6, "outcome", {"b": 2})
     assert broken([first, second]) == ""
-    journal = JournalTable(made, TABLE, bucket, "bucket")  # type: ignore[arg-type]
+    journal = JournalTable(made, TABLE, bucket, "bucket", "us-west-2")  # type: ignore[arg-type]
     with Stubber(bucket) as copies:
         for before, entry, minute, kind, body in (
             ([], first, 5, "decision", {"a": 1}),
