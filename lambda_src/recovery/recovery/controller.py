@@ -1,8 +1,8 @@
 """The Lambda handler: one run a scheduled minute, and RDS's events as they come.
 
-``{"scheduled": "2026-01-02T03:04:05Z"}`` is the schedule's event; one of EventBridge's source
-``aws.rds`` is stored for the next run; anything else is a run that a person asked for, which counts
-nothing (H31).
+An event of EventBridge's source ``aws.events`` is the schedule's, and its ``time`` the scheduled
+one; an event of ``aws.rds`` is stored for the next run; anything else is a run that a person asked
+for, which counts nothing (H31).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 8.0
 PROBE_SECONDS = 14.0
 """The probe answers within 12 s, and its function ends after 15."""
-RDS_SOURCE = "aws.rds"
+RDS_SOURCE, SCHEDULE_SOURCE = "aws.rds", "aws.events"
 
 
 class SystemClock:
@@ -67,10 +67,9 @@ def handler(event: Mapping[str, Any], context: Any) -> str:
 
 def run_of(event: Mapping[str, Any], identifier: str) -> Run:
     """Returns what started a run: by the schedule in its minute, else by a person, now."""
-    scheduled = event.get("scheduled")
-    if scheduled is None:
+    if event.get("source") != SCHEDULE_SOURCE:
         return Run(identifier, int(time.time()) // 60, Trigger.MANUAL)
-    moment = datetime.fromisoformat(str(scheduled).replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(str(event["time"]).replace("Z", "+00:00"))
     return Run(identifier, int(moment.timestamp()) // 60)
 
 

@@ -10,6 +10,7 @@ from recovery.observation import Switch
 from recovery.ports import UnavailableError
 from recovery.stored import error_code
 
+
 class Ssm(Protocol):
     """What is used of boto3's SSM client; its retries are off."""
 

@@ -146,7 +146,8 @@ def test_journal_entries_follow_each_other_and_are_copied(
             copies.add_response(
                 "put_object", {},
                 {
-                    "Bucket": "bucket", "Key": f"recovery/journal/{entry.number:012}.json",
+                    "Bucket": "bucket",
+                    "Key": f"recovery/journal/us-west-2/{entry.number:012}.json",
                     "Body": text.encode(), "ContentType": "application/json",
                 },
             )  # fmt: skip
