@@ -92,5 +92,5 @@ def certificate_days(certificate_arn: str) -> Metric:
 
 
 def recovery(name: str, suffix: str) -> Metric:
-    """Our own, written in us-west-2: ``FailoverReadiness`` (1 or 0), ``ReplicationLag`` (ms)."""
+    """Our own: ``FailoverReadiness`` (1 or 0), ``ReplicationLag`` (ms), ``ControllerHeartbeat``."""
     return Metric(METRIC_NAMESPACE, name, {SUFFIX_TAG: suffix})

@@ -26,6 +26,12 @@ FAILOVER_SWITCH = "failover-switch"
 SWITCH_RELEASED = "released"
 """The switch's value while traffic may go to the primary."""
 
+EPOCH = "epoch"
+"""Key of the parameter with the newest epoch that a region knows, under ``shared``."""
+
+FIRST_EPOCH = "1"
+"""Its value before the first promotion, as the database's own (``recovery.epoch``)."""
+
 DATABASE_PORT = 5432
 """PostgreSQL's: security groups open it before there is a database."""
 
@@ -40,6 +46,19 @@ ATTACHMENTS_PREFIX = "attachments/"
 
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""
+
+PROBE_FUNCTION = "probe"
+"""Purpose of the function that asks the database from inside the VPC."""
+
+RECOVERY = "recovery"
+"""Purpose of the recovery controller's function, table and rule."""
+
+CONTROLLER_HEARTBEAT = "ControllerHeartbeat"
+"""Metric: 1 for each run of a region's recovery controller."""
+
+WITNESS, WITNESS_STANDBY = "witness", "witness-standby"
+"""First labels of the TXT records below the clients' name by which Route 53's checkers say whether
+us-east-1's, and us-west-2's, load balancer is healthy."""
 
 FAILED_EVENTS = "failed-events"
 """Purpose of the queue with events that the function failed on, and of its alarm."""

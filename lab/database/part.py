@@ -19,6 +19,7 @@ from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
+from lab.database.cron import LIBRARY, LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
 from lab.database.measurement import Sampler
@@ -40,6 +41,7 @@ REREAD_SECONDS = 15.0
 HERE = Path(__file__).parent
 T = TypeVar("T")
 FORCE_SSL = "rds.force_ssl"
+PRELOADED = "shared_preload_libraries"
 
 NETWORK_CHANGES = {
     "ec2": frozenset(
@@ -88,7 +90,8 @@ class DatabasePart(Part):
         self._sampler: Sampler | None = None
         self._network: Network | None = None
         self._deployed = DeployedNetwork(lab)
-        self._force_ssl: dict[str, bool] = {}
+        self._cron: CronJobs | None = None
+        self._parameters: dict[str, dict[str, str]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
         self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
@@ -112,6 +115,7 @@ class DatabasePart(Part):
         self._fleet = Fleet(self._directory / "servers", topology, self.lab.outages.has_lost)
         self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
         self._sampler = Sampler(self._fleet)
+        self._cron = CronJobs(self._fleet, self.lab.clock.now)
         self._network = Network(self.lab.state_dir, authority, self._decide)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
@@ -132,6 +136,7 @@ class DatabasePart(Part):
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
             asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
             asyncio.create_task(self._every(SETTLED_SECONDS / 2, self._reread)),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._run_jobs)),
         ]
 
     async def stop(self) -> None:
@@ -270,10 +275,7 @@ class DatabasePart(Part):
             # One reader at a time, so that a burst of connections asks the emulator once.
             async with self._reading:
                 snapshot = self._deployed.valid() or await self._deployed.snapshot()
-                force_ssl = self._force_ssl.get(cluster.arn)
-                if force_ssl is None:
-                    force_ssl = await self._read_force_ssl(cluster)
-                    self._force_ssl[cluster.arn] = force_ssl
+                force_ssl = self._forces_ssl(cluster, await self._parameters_of(cluster))
         except (ApiRefusal, KeyError, ValueError) as error:
             logger.warning("what is deployed around the database can't be read: %s", error)
             return Way("drop", "what is deployed around the database can't be read")
@@ -287,7 +289,13 @@ class DatabasePart(Part):
             return Way("refuse", f"the database of {cluster.region} is down", cluster.region)
         return Way("allow", "", cluster.region, fleet.server(cluster).port, force_ssl)
 
-    async def _read_force_ssl(self, cluster: Cluster) -> bool:
+    async def _parameters_of(self, cluster: Cluster) -> dict[str, str]:
+        """What the cluster's deployed parameter group sets, read once until something changes."""
+        if cluster.arn not in self._parameters:
+            self._parameters[cluster.arn] = await self._read_parameters(cluster)
+        return self._parameters[cluster.arn]
+
+    async def _read_parameters(self, cluster: Cluster) -> dict[str, str]:
         aws, region = self.lab.aws, cluster.region
         described = await aws.call(
             "rds", region, "DescribeDBClusters", DBClusterIdentifier=cluster.identifier
@@ -303,18 +311,37 @@ class DatabasePart(Part):
             )
         except ApiRefusal:
             parameters = []  # a default group, which the emulator doesn't have
-        for parameter in parameters:
-            if parameter.get("ParameterName") == FORCE_SSL:
-                return parameter.get("ParameterValue") == "1"
+        return {
+            parameter["ParameterName"]: parameter.get("ParameterValue", "")
+            for parameter in parameters
+        }
+
+    @staticmethod
+    def _forces_ssl(cluster: Cluster, parameters: Mapping[str, str]) -> bool:
+        if FORCE_SSL in parameters:
+            return parameters[FORCE_SSL] == "1"
         # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
         # SSL/TLS", Aurora User Guide).
         major = cluster.engine_version.split(".", 1)[0]
         return major.isdigit() and int(major) >= 17
 
+    async def _run_jobs(self) -> None:
+        """What pg_cron runs, in clusters whose parameter group preloads it."""
+        fleet, cron = self._fleet, self._cron
+        if fleet is None or cron is None:
+            return
+        for cluster in list(fleet.topology.clusters.values()):
+            if not cluster.instances:
+                continue
+            with contextlib.suppress(ApiRefusal, KeyError):
+                libraries = (await self._parameters_of(cluster)).get(PRELOADED, "")
+                if LIBRARY in libraries.replace(" ", "").split(","):
+                    await self.blocking(partial(cron.run, cluster))
+
     async def _note_change(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
         self._deployed.changed()
-        self._force_ssl.clear()
+        self._parameters.clear()
         return response
 
     def _set_links(self) -> None:

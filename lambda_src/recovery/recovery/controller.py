@@ -86,8 +86,13 @@ def _client(service: str, region: str, read_seconds: float = READ_SECONDS) -> An
         read_timeout=read_seconds,
         retries={"total_max_attempts": 1},
     )
-    # A session of its own: boto3's default one isn't made for several threads.
-    return boto3.session.Session().client(service, region_name=region, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return _session().client(service, region_name=region, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all clients: each would read AWS's service models anew, most of a cold start."""
+    return boto3.session.Session()
 
 
 @cache

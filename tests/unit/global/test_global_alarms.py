@@ -51,6 +51,7 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
         {"CertificateArn"}, "ACM user guide, Supported CloudWatch metrics",
     ),
     ("WarmStandby", "FailoverReadiness"): ({"EnvironmentSuffix"}, "docs/names.md"),
+    ("WarmStandby", "ControllerHeartbeat"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "ReplicationLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
 }  # fmt: skip
 """(namespace, metric) → its dimensions, and the page that says so."""
@@ -119,7 +120,7 @@ BOTH = {
     "lambda-errors", "lambda-throttles", "alb-no-healthy-target", "rds-cpu", "rds-connections",
     "rds-global-lag", "rds-rpo-lag", "s3-replication-latency", "s3-replication-pending",
     "s3-replication-failed", "forward-dead-letters", "consume-dead-letters", "failed-events",
-    "event-latency",
+    "event-latency", "controller-heartbeat",
 }  # fmt: skip
 
 
@@ -167,6 +168,7 @@ def test_more_than_five_percent_errors(region: str) -> None:
         ("consume-dead-letters", "GreaterThanThreshold", 0, "notBreaching"),
         ("failed-events", "GreaterThanThreshold", 0, "notBreaching"),
         ("event-latency", "GreaterThanThreshold", 300_000, "notBreaching"),
+        ("controller-heartbeat", "LessThanThreshold", 1, "breaching"),
     ],
 )
 @both_regions
@@ -196,6 +198,7 @@ EVALUATION = {
     "failed-events": ("Maximum", 60, 1, 1),
     "event-latency": ("Maximum", 60, 1, 1),
     "heartbeat": ("Sum", 60, 3, 3),
+    "controller-heartbeat": ("Sum", 60, 3, 3),
     "health-primary": ("Minimum", 60, 1, 1),
     "health-secondary": ("Minimum", 60, 1, 1),
     "traffic-moved": ("Minimum", 60, 1, 1),
@@ -234,6 +237,7 @@ DIMENSION_FORMS = {
     "SourceBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
     "DestinationBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
     "RuleId": r"to-us-(east-1|west-2)",
+    "EnvironmentSuffix": r"SUFFIX",
     "CertificateArn": r"arn:aws:acm:REGION:\d{12}:certificate/[0-9a-f-]+",
 }
 

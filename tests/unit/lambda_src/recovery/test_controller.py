@@ -63,7 +63,9 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "AWS_SECRET_ACCESS_KEY": "x",
     }.items():
         monkeypatch.setenv(name, value)
-    cached = (controller._environment, controller._client, controller._ports)
+    cached = (
+        controller._environment, controller._session, controller._client, controller._ports,
+    )  # fmt: skip
     yield
     for function in cached:
         function.cache_clear()
