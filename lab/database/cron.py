@@ -60,8 +60,14 @@ INSERT INTO pg_catalog.pg_extension
   SELECT 999999, 'pg_cron', 10, 'cron'::regnamespace, false, '1.6'
   WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_cron');
 """
-# In each database: pg_cron is among the extensions that could be made there.
+# In each database: pg_cron is among the extensions that could be made there, and its setting among
+# those that are shown, as where the library is loaded.
 AVAILABLE = """
+CREATE OR REPLACE VIEW pg_catalog.pg_settings AS
+  SELECT * FROM pg_show_all_settings() AS a
+  UNION ALL SELECT 'cron.database_name', 'postgres', NULL, 'Customized Options',
+    'Database in which pg_cron metadata is kept.', NULL, 'postmaster', 'string', 'default', NULL,
+    NULL, NULL, 'postgres', 'postgres', NULL, NULL, false;
 CREATE OR REPLACE VIEW pg_catalog.pg_available_extensions AS
   SELECT e.name, e.default_version, x.extversion AS installed_version, e.comment
   FROM (SELECT name, default_version, comment FROM pg_available_extensions()
@@ -101,11 +107,6 @@ class CronJobs:
                 connection.execute(AVAILABLE)
                 if database == HOME:
                     connection.execute(SCHEMA)
-                connection.execute(
-                    sql.SQL("ALTER DATABASE {} SET cron.database_name = {}").format(
-                        sql.Identifier(database), sql.Literal(HOME)
-                    )
-                )
 
     def _run_due(self, server: PostgresServer, cluster: Cluster) -> None:
         now = self._now()
