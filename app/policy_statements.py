@@ -19,6 +19,10 @@ NETWORK_INTERFACE_ACTIONS = (
 """What AWS Lambda needs of the role to attach a function to a VPC ("Giving Lambda functions access
 to resources in an Amazon VPC", Required IAM permissions)."""
 
+RECEIVE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+"""What an event source mapping does with the function's role (Lambda developer guide, "Using
+Lambda with Amazon SQS", Execution role permissions)."""
+
 
 def network_interfaces(function_arn: Text) -> list[Statement]:
     """Network interfaces in the VPC: for AWS Lambda itself, not for the function's code.

@@ -14,7 +14,7 @@ from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
 from probe import Probe, ProbeArgs
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
-from tapstack.events import event_bus_arn
+from tapstack.events import consume_queue_arn, event_bus_arn
 from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.policies import Statement, allow, parameter_arn
 from tapstack.regions import Region
@@ -138,8 +138,10 @@ def _permissions(
     """What the service may do, each statement scoped to this region's own things."""
     region = args.region
     names = FunctionNames.of(region, API_FUNCTION, args.account_id)
-    bus_arn = pulumi.Output.from_input(args.account_id).apply(
-        lambda account: event_bus_arn(region.name, region.suffix, account)
+    account_id = pulumi.Output.from_input(args.account_id)
+    bus_arn = account_id.apply(lambda account: event_bus_arn(region.name, region.suffix, account))
+    events_arn = account_id.apply(
+        lambda account: consume_queue_arn(region.name, region.suffix, account)
     )
     granted = [
         *statements.network_interfaces(names.function_arn),
@@ -162,6 +164,7 @@ def _permissions(
             ["s3:PutObject"],
             [pulumi.Output.concat(args.data.bucket_arn, f"/{ATTACHMENTS_PREFIX}*")],
         ),
+        allow("Events", statements.RECEIVE_ACTIONS, [events_arn]),
         allow("FailedEvents", ["sqs:SendMessage"], [failed_events_arn]),
     ]
     if region.is_primary:

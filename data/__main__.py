@@ -49,7 +49,7 @@ secrets = DatabaseSecrets(
     regions.primary.options(),
 )
 readiness_token = ReadinessToken(
-    "readiness-token",
+    "token-readiness",
     ReadinessTokenArgs(
         regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
     ),

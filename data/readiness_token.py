@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from replicated_secret import ReplicatedSecretArgs, replicated_secret
 from tapstack.pair import Pair
 from tapstack.regions import Region
+from tapstack.well_known import READINESS_TOKEN
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ReadinessToken(pulumi.ComponentResource):
                 regions=args.regions,
                 keys=args.keys,
                 recovery_days=args.recovery_days,
-                purpose="readiness-token",
+                purpose=READINESS_TOKEN,
                 description="Opens /ready of both regions",
                 value_of=lambda password: password,
             ),

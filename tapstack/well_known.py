@@ -17,6 +17,16 @@ METRIC_NAMESPACE = "WarmStandby"
 HEALTH_PATH = "/health"
 """What load balancers, Route 53 and operators ask: 200 while the function runs."""
 
+READY_PATH = "/ready"
+"""What operators and the recovery controller ask, with the header :data:`TOKEN_HEADER`: could this
+region serve, and does it reach its writer?"""
+
+TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - the header's name
+"""Carries the readiness token."""
+
+READINESS_TOKEN = "readiness-token"  # noqa: S105 - a purpose
+"""Purpose of the secret with that token, in each region under the primary's name."""
+
 FAILOVER_SWITCH_PATH = "/failover-switch"
 """What Route 53 asks of the standby: 200 while the switch is engaged, else 404."""
 
@@ -65,6 +75,9 @@ FAILED_EVENTS = "failed-events"
 
 FORWARD_DEAD_LETTERS = "forward-dead-letters"
 """Purpose of the queue with events that didn't reach the other region, and of its alarm."""
+
+CONSUME = "consume"
+"""Purpose of the queue in which events wait for the function, and of the rule that fills it."""
 
 CONSUME_DEAD_LETTERS = "consume-dead-letters"
 """Purpose of the queue with events that didn't reach the function, and of its alarm."""

@@ -25,7 +25,6 @@ from lab.database.topology import Cluster
 
 logger = logging.getLogger("lab.database")
 
-LIBRARY = "pg_cron"
 HOME = "postgres"
 """``cron.database_name``, at its default."""
 LOOK_SECONDS = 0.25

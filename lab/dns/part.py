@@ -58,7 +58,7 @@ class DnsPart(Part):
         self.server = DnsServer(self.answer)
         self.front_door = FrontDoor(
             clock=lab.clock,
-            lab_port=lab.port,
+            answering=lambda: lab.answering,
             dns_port=lambda: self.server.port,
             balancer_of=self._balancer_of,
             default_name=self._failover_name,

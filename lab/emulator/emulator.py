@@ -8,11 +8,13 @@ from lab.emulator.asynchronous import Asynchronous
 from lab.emulator.backend import Lifespan
 from lab.emulator.caller import Caller
 from lab.emulator.exchange import chain
+from lab.emulator.faulty import Faulty
 from lab.emulator.functions import Functions
 from lab.emulator.hooks import Hooks
 from lab.emulator.identity import Identity
 from lab.emulator.injection import Injection
 from lab.emulator.load_balancers import LoadBalancers
+from lab.emulator.mappings import Mappings
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
 from lab.emulator.regions import Regions
@@ -32,11 +34,13 @@ class Emulator:
         self.saver.extra["lab-memory"] = self.memory.as_dict
         self.functions = Functions(lab)
         self.asynchronous = Asynchronous(lab, self.functions)
+        self.mappings = Mappings(lab, self.functions)
         self.load_balancers = LoadBalancers(lab, self.functions)
         self.target_health = TargetHealth(lab, self.load_balancers)
         self.identity = Identity(lab)
         self.regions = Regions(lab)
         self.injection = Injection()
+        self.faulty = Faulty(lab)
         self.hooks = Hooks(lab)
         self._lifespan = Lifespan()
         # A part's own call is not for the lab or a load balancer, and no outage stops it.
@@ -48,6 +52,7 @@ class Emulator:
         await self._lifespan.startup()
         self.install_mends()
         await self.functions.start()
+        self.mappings.start()
         self.target_health.start()
 
     def install_mends(self) -> None:
@@ -67,6 +72,7 @@ class Emulator:
         """Stop what runs, and save everything."""
         self.target_health.stop()
         self.asynchronous.stop()
+        self.mappings.stop()
         await self.functions.stop()
         await self._lifespan.shutdown()
         self.saver.everything()

@@ -181,6 +181,19 @@ def _schedule_fires(
             ("attempt-number", "1"),
         ):
             payload = payload.replace(f"<aws.scheduler.{name}>", value)
+        event = None
+        if put := target.get("EventBridgeParameters"):
+            # The input is the event's detail ("Using templated targets", PutEvents).
+            event = {
+                "EventId": execution,
+                "Source": put["Source"],
+                "DetailType": put["DetailType"],
+                "Detail": payload,
+                "Time": int(now),
+                "Resources": [schedule["Arn"]],
+                "Account": account,
+                "Region": region,
+            }
         return [
             Delivery(
                 region=region,
@@ -190,7 +203,7 @@ def _schedule_fires(
                 source_arn=schedule["Arn"],
                 target=target,
                 payload=payload,
-                event=None,
+                event=event,
                 service=SCHEDULER,
             )
         ]

@@ -59,7 +59,7 @@ def _lab_getaddrinfo(host: Any, port: Any, *arguments: Any, **options: Any) -> A
     action = answer["action"]
     if action == "unknown":
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    if action == "allow":
+    if action in ("allow", "hang"):
         port = answer["port"]
     else:
         port = known["black_hole"] if action == "drop" else CLOSED_PORT
