@@ -275,6 +275,14 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     "application_secret_arn": lambda region: (
         f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:secret-application-us-east-1-{SUFFIX}-AbCdEf"
     ),
+    "readiness_token_secret_arn": lambda region: (
+        f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:"
+        f"secret-readiness-token-us-east-1-{SUFFIX}-AbCdEf"
+    ),
+    "probe_function_name": lambda region: f"function-probe-{region}-{SUFFIX}",
+    "probe_function_arn": lambda region: (
+        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-probe-{region}-{SUFFIX}"
+    ),
     "master_secret_arn": lambda region: (
         f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:secret-master-us-east-1-{SUFFIX}-AbCdEf"
     ),

@@ -162,13 +162,4 @@ def test_the_application_reads_the_variables_that_it_is_given() -> None:
         for key in node.keys
         if isinstance(key, ast.Constant)
     }
-    # No layer makes these yet; until one does the application goes without (its README says how).
-    to_come = {
-        "DATABASE_PEER_READER_ENDPOINT",
-        "EPOCH_PARAMETER",
-        "PEER_EPOCH_PARAMETER",
-        "PEER_REGION",
-        "READINESS_TOKEN_SECRET_ARN",
-    }
-    assert to_come <= read
-    assert read - {"AWS_REGION"} - to_come == given
+    assert read - {"AWS_REGION"} == given
