@@ -21,10 +21,10 @@ READY_PATH = "/ready"
 """What operators and the recovery controller ask, with the header :data:`TOKEN_HEADER`: could this
 region serve, and does it reach its writer?"""
 
-TOKEN_HEADER = "x-readiness-token"
+TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - its name
 """Carries the readiness token."""
 
-READINESS_TOKEN = "readiness-token"
+READINESS_TOKEN = "readiness-token"  # noqa: S105 - its name
 """Purpose of the secret with that token, in each region under the primary's name."""
 
 FAILOVER_SWITCH_PATH = "/failover-switch"
