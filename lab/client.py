@@ -45,6 +45,8 @@ class Status:
     clock: float
     outages: dict[str, list[str]] = field(default_factory=dict)
     """region → what it has lost"""
+    now: str = ""
+    """Lab time, ISO 8601."""
     faults: dict[str, float | str | bool] = field(default_factory=dict)
     """faults that are on → seconds, region or true"""
 

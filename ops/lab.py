@@ -169,7 +169,7 @@ def show(found: client.Status) -> None:
         **({"dns server": found.dns} if found.dns else {}),
         "process": found.pid,
         "state": found.state_dir,
-        "clock": f"{found.clock:g}",
+        "clock": f"{found.clock:g}" + (f", {found.now} in the lab" if found.now else ""),
         **regions,
         **(
             {"faults": ", ".join(f"{n} ({_said(v)})" for n, v in found.faults.items())}
