@@ -4,21 +4,9 @@ Two statements can't be: they carry the reason. Actions and their resource types
 Service Authorization Reference.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import pulumi
 
-Statement = dict[str, Any]
-"""One statement of an IAM policy; values may be Outputs."""
-
-Text = pulumi.Input[str]
-
-
-def allow(sid: str, actions: Sequence[str], resources: Sequence[Text]) -> Statement:
-    """Allows ``actions`` on ``resources`` (ARNs)."""
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-
+from tapstack.policies import Statement, Text, allow
 
 NETWORK_INTERFACE_ACTIONS = (
     "ec2:CreateNetworkInterface",
@@ -30,6 +18,10 @@ NETWORK_INTERFACE_ACTIONS = (
 )
 """What AWS Lambda needs of the role to attach a function to a VPC ("Giving Lambda functions access
 to resources in an Amazon VPC", Required IAM permissions)."""
+
+RECEIVE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+"""What an event source mapping does with the function's role (Lambda developer guide, "Using
+Lambda with Amazon SQS", Execution role permissions)."""
 
 
 def network_interfaces(function_arn: Text) -> list[Statement]:

@@ -2,7 +2,8 @@
 
 Pure. A metric that falls silent is decided for each alarm, with the reason beside it: ``BREACHING``
 where silence is the fault, ``QUIET`` where it means that nothing happened, ``UNKNOWN`` where it
-means neither (the alarm tells as well when it has no data).
+means neither (the alarm notifies as well when it has no data), ``KEPT`` where the last state stands
+until there is data again.
 """
 
 from collections.abc import Mapping
@@ -18,10 +19,12 @@ from tapstack.budget import (
     OBJECT_REPLICATION_SECONDS,
 )
 from tapstack.contracts import RegionalApp
+from tapstack.well_known import CONTROLLER_HEARTBEAT
 
 BREACHING = "breaching"
 QUIET = "notBreaching"
 UNKNOWN = "missing"
+KEPT = "ignore"
 
 ABOVE = "GreaterThanThreshold"
 BELOW = "LessThanThreshold"
@@ -30,9 +33,14 @@ HEARTBEAT = "heartbeat"
 STANDBY_DATABASE_LAG = "rds-global-lag"
 
 ERROR_PERCENT = 5
+SLOWEST_ANSWER_SECONDS = 3
+"""Above what a healthy request takes, cold start included, and below the 10 s of one that waits for
+a dead dependency."""
 CPU_PERCENT = 80
 CERTIFICATE_DAYS = 30
 """ACM renews 60 days before the end: a month later something is wrong."""
+BACKUP_HOURS = 30
+"""The plan runs every 24 h, and a backup with its copy may take the rest."""
 BACKLOG_OPERATIONS = 100
 OBJECT_LATENCY_SECONDS = OBJECT_REPLICATION_SECONDS * 2 // 3
 """S3's promise is the whole RPO (trap 23): the alarm leaves a third of it to act in."""
@@ -86,6 +94,49 @@ def application(app: RegionalApp) -> list[AlarmSpec]:
             threshold=0,
             missing=QUIET,  # Nobody called: nobody was throttled.
             periods=1,
+        ),
+        AlarmSpec(
+            purpose="target-5xx",
+            description=f"The application answers more than {ERROR_PERCENT} % of requests with 5xx",
+            # A function that answers 500 is a successful invocation: lambda-errors is blind to it.
+            metric={
+                "failures": metrics.load_balancer("HTTPCode_Target_5XX_Count", app),
+                "requests": metrics.load_balancer("RequestCount", app),
+            },
+            statistic="Sum",
+            comparison=ABOVE,
+            threshold=ERROR_PERCENT,
+            missing=QUIET,  # Published where something fails.
+            breaching_periods=2,
+            expression="100 * failures / requests",
+        ),
+        AlarmSpec(
+            purpose="alb-5xx",
+            description=(
+                f"The load balancer itself answers more than {ERROR_PERCENT} % of requests with 5xx"
+            ),
+            metric={
+                "failures": metrics.load_balancer("HTTPCode_ELB_5XX_Count", app),
+                "requests": metrics.load_balancer("RequestCount", app),
+            },
+            statistic="Sum",
+            comparison=ABOVE,
+            threshold=ERROR_PERCENT,
+            missing=QUIET,  # As above.
+            breaching_periods=2,
+            # Requests that no target could be chosen for aren't in RequestCount.
+            expression="100 * failures / (FILL(requests, 0) + failures)",
+        ),
+        AlarmSpec(
+            purpose="slow-answers",
+            description=f"One of a hundred requests takes more than {SLOWEST_ANSWER_SECONDS} s",
+            metric=metrics.target_group("TargetResponseTime", app),
+            statistic="p99",
+            comparison=ABOVE,
+            threshold=SLOWEST_ANSWER_SECONDS,
+            missing=QUIET,  # Nobody asked: nobody waited.
+            periods=5,
+            breaching_periods=3,
         ),
         AlarmSpec(
             purpose="alb-no-healthy-target",
@@ -232,17 +283,117 @@ def event_latency(bus_name: pulumi.Input[str], rule_name: pulumi.Input[str]) -> 
     )
 
 
-def heartbeat(bus_name: pulumi.Input[str], rule_name: pulumi.Input[str]) -> AlarmSpec:
-    """Of us-east-1's sign of life, counted in us-west-2 (trap 11)."""
+def event_propagation(suffix: str) -> AlarmSpec:
+    """Of all events' way into this region, measured by its receipts (trap 71)."""
+    return AlarmSpec(
+        purpose="event-propagation",
+        description=(
+            f"Events take more than {EVENT_DELIVERY_ALARM_SECONDS} s to be stored in this region, "
+            "or the writer is away and nobody can say"
+        ),
+        metric=metrics.recovery("EventPropagation", suffix),
+        statistic="Maximum",
+        comparison=ABOVE,
+        threshold=EVENT_DELIVERY_ALARM_SECONDS * 1000,
+        missing=BREACHING,  # Measured every minute, unless the writer or the schedule is away.
+        periods=5,
+    )
+
+
+def heartbeat(queue_name: pulumi.Input[str]) -> AlarmSpec:
+    """Of us-east-1's sign of life, which lies in a queue of us-west-2 for 100 s (trap 11).
+
+    The queue's depth, not the rule's count of events: EventBridge publishes no zeros, so an alarm
+    would look for older data first and rise minutes later (CloudWatch user guide, "Configuring how
+    CloudWatch alarms treat missing data"), and its metrics are best effort (trap 71).
+    """
     return AlarmSpec(
         purpose=HEARTBEAT,
-        description="us-west-2 has heard nothing of us-east-1 for three minutes",
-        metric=metrics.rule("Invocations", bus_name, rule_name),
+        description="us-west-2 has heard nothing of us-east-1 for two minutes",
+        metric=metrics.queue_depth(queue_name),
+        statistic="Minimum",
+        comparison=BELOW,
+        threshold=1,
+        # Before the first beat there is no state to speak of; six hours after the last one SQS
+        # publishes nothing any more, and the alarm stays.
+        missing=KEPT,
+        periods=1,
+    )
+
+
+def controller_heartbeat(suffix: str) -> AlarmSpec:
+    """Of a region's recovery controller: it runs every minute, whatever it finds."""
+    return AlarmSpec(
+        purpose="controller-heartbeat",
+        description="The recovery controller hasn't run for three minutes",
+        metric=metrics.recovery(CONTROLLER_HEARTBEAT, suffix),
         statistic="Sum",
         comparison=BELOW,
         threshold=1,
-        missing=BREACHING,  # EventBridge publishes no zeros: silence is exactly what is meant.
+        missing=BREACHING,  # It puts the metric itself: silence is exactly what is meant.
     )
+
+
+def backup_failures(vault_name: str) -> list[AlarmSpec]:
+    """Of the jobs into this region's vault and out of it (trap 45)."""
+
+    def count(purpose: str, description: str, name: str) -> AlarmSpec:
+        return AlarmSpec(
+            purpose=purpose,
+            description=description,
+            metric=metrics.backup_vault(name, vault_name),
+            statistic="Sum",
+            comparison=ABOVE,
+            threshold=0,
+            missing=QUIET,  # Published where something fails.
+            period=300,
+            periods=1,
+        )
+
+    return [
+        count("backup-failed", "A backup job failed", "NumberOfBackupJobsFailed"),
+        count(
+            "backup-expired",
+            "A backup job didn't begin within its window",
+            "NumberOfBackupJobsExpired",
+        ),
+        count(
+            "backup-copy-failed",
+            "A backup wasn't copied to the other region",
+            "NumberOfCopyJobsFailed",
+        ),
+    ]
+
+
+def backups_missing(vault_name: str) -> list[AlarmSpec]:
+    """Of the daily plan: a job that was never begun fails nowhere (trap 45)."""
+
+    def none_completed(purpose: str, description: str, name: str) -> AlarmSpec:
+        return AlarmSpec(
+            purpose=purpose,
+            description=description,
+            metric=metrics.backup_vault(name, vault_name),
+            statistic="Sum",
+            comparison=BELOW,
+            threshold=1,
+            # No data is the fault, and is notified as such; until the first night it is normal.
+            missing=UNKNOWN,
+            period=3600,
+            periods=BACKUP_HOURS,
+        )
+
+    return [
+        none_completed(
+            "backup-missing",
+            f"No backup was completed for {BACKUP_HOURS} h",
+            "NumberOfBackupJobsCompleted",
+        ),
+        none_completed(
+            "backup-copy-missing",
+            f"No backup was copied to the other region for {BACKUP_HOURS} h",
+            "NumberOfCopyJobsCompleted",
+        ),
+    ]
 
 
 def health_check(purpose: str, description: str, check_id: pulumi.Input[str]) -> AlarmSpec:

@@ -24,7 +24,8 @@ class Metric:
 
 
 def load_balancer(name: str, app: RegionalApp) -> Metric:
-    """Of the whole load balancer: ``RequestCount``, ``HTTPCode_ELB_5XX_Count``."""
+    """Of the whole load balancer: ``RequestCount`` (requests for which a target was chosen),
+    ``HTTPCode_ELB_5XX_Count`` (its own answers), ``HTTPCode_Target_5XX_Count``."""
     return Metric("AWS/ApplicationELB", name, {"LoadBalancer": app.load_balancer_arn_suffix})
 
 
@@ -58,7 +59,7 @@ def queue_depth(queue_name: Text) -> Metric:
 
 
 def rule(name: str, bus_name: Text, rule_name: Text) -> Metric:
-    """Of a rule on a custom bus: ``Invocations``, ``IngestionToInvocationSuccessLatency`` (ms)."""
+    """Of a rule on a custom bus: ``IngestionToInvocationSuccessLatency`` (ms)."""
     return Metric("AWS/Events", name, {"EventBusName": bus_name, "RuleName": rule_name})
 
 
@@ -91,6 +92,13 @@ def certificate_days(certificate_arn: str) -> Metric:
     return Metric("AWS/CertificateManager", "DaysToExpiry", {"CertificateArn": certificate_arn})
 
 
+def backup_vault(name: str, vault_name: Text) -> Metric:
+    """Of AWS Backup's jobs by vault: ``NumberOfBackupJobsFailed``, ``…Expired``, ``…Completed``,
+    ``NumberOfCopyJobsFailed``, ``…Completed`` (of copies out of it)."""
+    return Metric("AWS/Backup", name, {"BackupVaultName": vault_name})
+
+
 def recovery(name: str, suffix: str) -> Metric:
-    """Our own, written in us-west-2: ``FailoverReadiness`` (1 or 0), ``ReplicationLag`` (ms)."""
+    """Our own: ``FailoverReadiness`` (1 or 0) and ``ReplicationLag`` (ms) of us-west-2,
+    ``EventPropagation`` (ms) and ``ControllerHeartbeat`` (1 a run) of each region."""
     return Metric(METRIC_NAMESPACE, name, {SUFFIX_TAG: suffix})

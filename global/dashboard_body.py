@@ -13,7 +13,7 @@ import pulumi
 import alarm_specs
 import cloudwatch_metrics as metrics
 from cloudwatch_metrics import Metric
-from tapstack.budget import DATABASE_LAG_ALARM_SECONDS
+from tapstack.budget import DATABASE_LAG_ALARM_SECONDS, EVENT_DELIVERY_ALARM_SECONDS
 from tapstack.pair import Pair
 from watched_region import WatchedRegion
 
@@ -67,7 +67,15 @@ def body(dashboard: Dashboard) -> dict[str, Any]:
         [_readiness(dashboard), _lag(dashboard), _health(dashboard)],
         *(
             [draw(watched) for watched in dashboard.regions]
-            for draw in (_requests, _function, _database, _objects, _dead_letters)
+            for draw in (
+                _requests,
+                _function,
+                _database,
+                _objects,
+                _propagation,
+                _dead_letters,
+                _backups,
+            )
         ),
         [_alarms(watched, arns) for watched, arns in dashboard.regions.zip(dashboard.alarm_arns)],
     ]
@@ -163,11 +171,15 @@ def _requests(watched: WatchedRegion) -> Widget:
         watched,
         [
             Line(metrics.load_balancer("RequestCount", app), "Sum", "requests"),
-            Line(metrics.load_balancer("HTTPCode_ELB_5XX_Count", app), "Sum", "5xx"),
+            Line(metrics.load_balancer("HTTPCode_Target_5XX_Count", app), "Sum", "5xx by function"),
+            Line(metrics.load_balancer("HTTPCode_ELB_5XX_Count", app), "Sum", "5xx by balancer"),
             Line(metrics.target_group("HealthyHostCount", app), "Minimum", "healthy targets", True),
             Line(metrics.target_group("TargetResponseTime", app), "p99", "p99 seconds", True),
         ],
-        [Threshold("no healthy target below", 1, right=True)],
+        [
+            Threshold("no healthy target below", 1, right=True),
+            Threshold("p99 alarm", alarm_specs.SLOWEST_ANSWER_SECONDS, right=True),
+        ],
     )
 
 
@@ -222,6 +234,33 @@ def _objects(watched: WatchedRegion) -> Widget:
         [
             Threshold("latency alarm", alarm_specs.OBJECT_LATENCY_SECONDS),
             Threshold("waiting alarm", alarm_specs.BACKLOG_OPERATIONS, right=True),
+        ],
+    )
+
+
+def _propagation(watched: WatchedRegion) -> Widget:
+    metric = metrics.recovery("EventPropagation", watched.region.suffix)
+    return _regional(
+        "Events on their way to",
+        watched,
+        [Line(metric, "Maximum", "slowest, ms")],
+        [Threshold("alarm", EVENT_DELIVERY_ALARM_SECONDS * 1000)],
+    )
+
+
+def _backups(watched: WatchedRegion) -> Widget:
+    return _regional(
+        "Backups",
+        watched,
+        [
+            Line(metrics.backup_vault(name, watched.vault_name), "Sum", label)
+            for name, label in (
+                ("NumberOfBackupJobsCompleted", "completed"),
+                ("NumberOfCopyJobsCompleted", "copied"),
+                ("NumberOfBackupJobsFailed", "failed"),
+                ("NumberOfBackupJobsExpired", "expired"),
+                ("NumberOfCopyJobsFailed", "copies failed"),
+            )
         ],
     )
 

@@ -95,9 +95,9 @@ class EventNetwork(pulumi.ComponentResource):
             "heartbeat",
             HeartbeatArgs(
                 regions=args.regions,
-                role=roles.primary,
+                account_id=args.account_id,
+                bus=buses.primary.bus,
                 peer_bus=buses.secondary.bus,
-                peer_policy=policies.secondary,
                 peer_key_arn=keys.secondary,
             ),
             pulumi.ResourceOptions(parent=self),

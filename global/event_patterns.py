@@ -7,12 +7,14 @@ EventBridge refuses as a third hop, without a retry, into the dead-letter queue 
 
 from typing import Any
 
-from tapstack.events import DETAIL_TYPES, SOURCE
+from tapstack.events import (
+    DETAIL_TYPES,
+    HEARTBEAT_DETAIL_TYPE,
+    HEARTBEAT_SOURCE,
+    SOURCE,
+)
 
 Pattern = dict[str, Any]
-
-SCHEDULED_SOURCE = "aws.events"
-SCHEDULED_DETAIL_TYPE = "Scheduled Event"
 
 
 def application_events() -> Pattern:
@@ -21,18 +23,19 @@ def application_events() -> Pattern:
 
 
 def born_in(region: str) -> Pattern:
-    """What the application published in this region."""
-    return {**application_events(), "region": [region]}
-
-
-def heartbeat_of(region: str, rule_arn: Any) -> Pattern:
-    """The scheduled event of one rule of one region, as it arrives on the other region's bus.
-
-    ``rule_arn`` may be an Output.
-    """
+    """What goes to the other region: what the application published in this one, and this one's
+    signs of life, which test the very way that events take (trap 70)."""
     return {
-        "source": [SCHEDULED_SOURCE],
-        "detail-type": [SCHEDULED_DETAIL_TYPE],
+        "source": [SOURCE, HEARTBEAT_SOURCE],
+        "detail-type": [*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE],
         "region": [region],
-        "resources": [rule_arn],
+    }
+
+
+def heartbeat_of(region: str) -> Pattern:
+    """One region's sign of life, as it arrives on the other region's bus."""
+    return {
+        "source": [HEARTBEAT_SOURCE],
+        "detail-type": [HEARTBEAT_DETAIL_TYPE],
+        "region": [region],
     }

@@ -17,9 +17,6 @@ from tapstack.pair import Pair
 from tapstack.regions import Region
 from watched_region import WatchedRegion, alarms_of
 
-SIGNALS = (alarm_specs.HEARTBEAT, alarm_specs.STANDBY_DATABASE_LAG)
-"""Alarms of us-west-2, each of which needs nothing of us-east-1 and says that it is impaired."""
-
 
 @dataclass(frozen=True)
 class MonitoringArgs:
@@ -67,7 +64,8 @@ class Monitoring(pulumi.ComponentResource):
             f"primary-impaired-{standby.name}",
             PrimaryImpairedArgs(
                 standby,
-                [alarms.secondary.alarms[purpose] for purpose in SIGNALS],
+                alarms.secondary.alarms[alarm_specs.HEARTBEAT],
+                alarms.secondary.alarms[alarm_specs.STANDBY_DATABASE_LAG],
                 self.topics.secondary.topic,
             ),
             inside(standby),
@@ -122,11 +120,8 @@ def _of_one_region(args: MonitoringArgs) -> Pair[list[AlarmSpec]]:
             alarm_specs.health_check(
                 "traffic-moved", f"Traffic goes to {standby.name}", args.checks.primary_serves.id
             ),
+            # The plan is there.
+            *alarm_specs.backups_missing(args.watched.primary.vault_name),
         ],
-        [
-            alarm_specs.heartbeat(
-                args.events.regional.secondary.bus.bus.name,
-                args.events.heartbeat.received.name,
-            ),
-        ],
+        [alarm_specs.heartbeat(args.events.heartbeat.beats.queue.name)],
     )

@@ -1,6 +1,5 @@
 """One verdict in us-west-2 on the primary region, from signals that us-west-2 sees itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,22 +10,27 @@ from tapstack.regions import Region
 
 @dataclass(frozen=True)
 class PrimaryImpairedArgs:
-    """The standby's own alarms, any of which says that the primary is impaired."""
+    """The standby's own alarms, which need nothing of the primary."""
 
     region: Region
-    signals: Sequence[aws.cloudwatch.MetricAlarm]
+    heartbeat: aws.cloudwatch.MetricAlarm
+    """Has no state until the first beat was heard."""
+    database_lag: aws.cloudwatch.MetricAlarm
     topic: aws.sns.Topic
 
 
 class PrimaryImpaired(pulumi.ComponentResource):
-    """A composite alarm that needs nothing of us-east-1 (trap 11)."""
+    """A composite alarm that needs nothing of us-east-1 (trap 11): no sign of life, or a database
+    that follows nobody, unless the environment is so young that nothing was ever heard."""
 
     def __init__(
         self, name: str, args: PrimaryImpairedArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("warmstandby:global:PrimaryImpaired", name, None, opts)
-        rule = pulumi.Output.all(*(signal.name for signal in args.signals)).apply(
-            lambda names: " OR ".join(f'ALARM("{name}")' for name in names)
+        rule = pulumi.Output.format(
+            'ALARM("{0}") OR (ALARM("{1}") AND NOT INSUFFICIENT_DATA("{0}"))',
+            args.heartbeat.name,
+            args.database_lag.name,
         )
         actions = [args.topic.arn]
         self.alarm = aws.cloudwatch.CompositeAlarm(
@@ -40,6 +44,8 @@ class PrimaryImpaired(pulumi.ComponentResource):
             alarm_actions=actions,
             ok_actions=actions,
             insufficient_data_actions=actions,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.signals)),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.heartbeat, args.database_lag]
+            ),
         )
         self.register_outputs({})

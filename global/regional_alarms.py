@@ -49,7 +49,8 @@ def _alarm(
             "namespace": spec.metric.namespace,
             "metric_name": spec.metric.name,
             "dimensions": spec.metric.dimensions,
-            "statistic": spec.statistic,
+            # A percentile is an argument of its own.
+            "extended_statistic" if spec.statistic.startswith("p") else "statistic": spec.statistic,
             "period": spec.period,
         }
     else:

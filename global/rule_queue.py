@@ -1,4 +1,4 @@
-"""A queue that one EventBridge rule may write to: dead letters, or the heartbeat."""
+"""A queue that one EventBridge rule may write to: events that wait, dead letters, heartbeats."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,16 @@ from tapstack.regions import Region
 
 
 @dataclass(frozen=True)
+class Receiving:
+    """How messages are received: again each ``visibility_seconds`` until they are deleted, and
+    after ``most_receives`` times they go to the dead-letter queue."""
+
+    visibility_seconds: int
+    most_receives: int
+    dead_letter_arn: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
 class RuleQueueArgs:
     """Which rule's queue, how long it keeps a message (seconds), under which key."""
 
@@ -18,6 +28,8 @@ class RuleQueueArgs:
     rule_arn: pulumi.Input[str]
     retention_seconds: int
     key_arn: pulumi.Input[str]
+    receiving: Receiving | None = None
+    """Of a queue that a function reads."""
 
 
 class RuleQueue(pulumi.ComponentResource):
@@ -37,6 +49,7 @@ class RuleQueue(pulumi.ComponentResource):
             message_retention_seconds=args.retention_seconds,
             kms_master_key_id=args.key_arn,
             opts=child,
+            **_received(args.receiving),  # type: ignore[arg-type]
         )
         self.policy = aws.sqs.QueuePolicy(
             name,
@@ -54,3 +67,18 @@ class RuleQueue(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({"arn": self.queue.arn})
+
+
+def _received(receiving: Receiving | None) -> dict[str, object]:
+    if receiving is None:
+        return {}
+    redrive = pulumi.Output.json_dumps(
+        {
+            "deadLetterTargetArn": receiving.dead_letter_arn,
+            "maxReceiveCount": receiving.most_receives,
+        }
+    )
+    return {
+        "visibility_timeout_seconds": receiving.visibility_seconds,
+        "redrive_policy": redrive,
+    }

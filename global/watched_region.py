@@ -41,6 +41,8 @@ class WatchedRegion:
     """S3 replication into this region's bucket."""
     sent: Sequence[ReplicationRule]
     """S3 replication out of it."""
+    vault_name: str
+    """Of AWS Backup."""
     certificate_arn: str
     """Empty without HTTPS."""
 
@@ -74,6 +76,8 @@ def watch(
             },
             received=into,
             sent=out,
+            # The data layer's, by its agreed name.
+            vault_name=region.physical_name("backup-vault"),
             certificate_arn=settings.app.certificate_arns.get(region.name, ""),
         )
         for region, own_app, own_data, own_events, (into, out) in regions.zip(
@@ -104,5 +108,8 @@ def alarms_of(watched: WatchedRegion) -> list[AlarmSpec]:
             for purpose, queue in watched.dead_letter_queues.items()
         ),
         alarm_specs.event_latency(watched.bus_name, watched.forward_rule_name),
+        alarm_specs.controller_heartbeat(watched.region.suffix),
+        alarm_specs.event_propagation(watched.region.suffix),
+        *alarm_specs.backup_failures(watched.vault_name),
         *([alarm_specs.certificate(watched.certificate_arn)] if watched.certificate_arn else []),
     ]

@@ -82,7 +82,21 @@ class HealthCheckProbe:
     """Lab time, seconds since the epoch."""
 
 
-Event = LoadBalancerRequest | Invocation | EventDelivery | Replication | HealthCheckProbe
+@dataclass(frozen=True)
+class LoggedMetric:
+    """A function has logged a metric in the embedded metric format."""
+
+    region: str
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    """(name, value)"""
+    values: tuple[float, ...]
+
+
+Event = (
+    LoadBalancerRequest | Invocation | EventDelivery | Replication | HealthCheckProbe | LoggedMetric
+)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,16 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
         raise OperatorError(str(error), code) from None
 
 
+def require_running(space: Workspace) -> None:
+    """Refuses a stopped lab: who only looks starts nothing."""
+    if not client.status(space.lab_state).running:
+        raise OperatorError(
+            "the lab isn't running, so there is nothing to look at: ./inv lab.up starts it with "
+            "what is deployed in it",
+            ExitCode.ENVIRONMENT,
+        )
+
+
 # The tasks
 
 

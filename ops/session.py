@@ -10,8 +10,10 @@ from ops.deploy.driver import Driver
 from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError
+from ops.stack_file import StackFile
 from ops.teardown import destroy
 from ops.waiting import announced
+from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
@@ -21,8 +23,11 @@ def driver_for(
     stack: str,
     engine: str | None = None,
     options: Options = Options(),  # noqa: B008 - frozen
+    *,
+    start: bool = True,
 ) -> Driver:
-    """A driver over the stack; starts the lab when the stack is one."""
+    """A driver over the stack; starts the lab when the stack is one, unless it is only looked at:
+    then a stopped lab is refused."""
     space = workspace.find()
     file = stack_file.load(space, stack)
     name = choice.choose(engine, file)
@@ -30,8 +35,10 @@ def driver_for(
     variables = lab.environment(endpoint) if endpoint else {}
     chosen = choice.engine_for(name, space, file, variables, options)
     node.ensure()
-    if endpoint:
+    if endpoint and start:
         lab.start(space, file)
+    elif endpoint:
+        lab.require_running(space)
     clients = Clients(file, endpoint)
     driver = Driver(
         space,
@@ -53,6 +60,16 @@ def clients_for(stack: str) -> tuple[Clients, str]:
     file = stack_file.load(space, stack)
     endpoint = lab.start(space, file).endpoint if file.settings.is_lab else None
     return Clients(file, endpoint), file.settings.suffix
+
+
+def looking_at(stack: str) -> tuple[Workspace, StackFile, Clients]:
+    """The stack and clients that don't wait for a lost region; a stopped lab is refused."""
+    space = workspace.find()
+    file = stack_file.load(space, stack)
+    endpoint = lab.endpoint(file) if file.settings.is_lab else None
+    if endpoint:
+        lab.require_running(space)
+    return space, file, Clients(file, endpoint, impatient=True)
 
 
 def move_state(stack: str, to: str) -> dict[str, int]:

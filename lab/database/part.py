@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,11 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from lab.api import ApiRefusal
 from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
 from lab.database.conditions import Conditions
+from lab.database.cron import LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
 from lab.database.links import Links
@@ -39,6 +42,7 @@ logger = logging.getLogger("lab.database")
 RECONCILE_SECONDS = 0.5
 SAMPLE_SECONDS = 0.5
 CLOSED_PORT = 1
+PG_CRON = "pg_cron"
 HERE = Path(__file__).parent
 T = TypeVar("T")
 
@@ -107,6 +111,7 @@ class DatabasePart(Part):
         self._network = Network(
             self.lab.state_dir, authority, self._ways.decide, links, self.lab.clock.utc_now
         )
+        jobs = CronJobs(fleet, self.lab.clock.now)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
         await self.blocking(snapshots.sweep)
@@ -123,6 +128,7 @@ class DatabasePart(Part):
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
             asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
             asyncio.create_task(self._every(SETTLED_SECONDS / 2, watch.reread)),
+            asyncio.create_task(self._every(LOOK_SECONDS, partial(self._run_jobs, jobs))),
         ]
 
     async def stop(self) -> None:
@@ -248,6 +254,18 @@ class DatabasePart(Part):
                 sampler.sample()
 
         await self.blocking(sample)
+
+    async def _run_jobs(self, jobs: CronJobs) -> None:
+        """What pg_cron runs, in clusters whose parameter group preloads it."""
+        fleet, ways = self._fleet, self._ways
+        if fleet is None or ways is None:
+            return
+        for cluster in list(fleet.topology.clusters.values()):
+            if self.lab.outages.has_lost(cluster.region, OutageKind.DATABASE):
+                continue  # a database that hangs commits nothing, its own jobs included
+            with contextlib.suppress(ApiRefusal, KeyError):
+                if cluster.instances and await ways.preloads(cluster, PG_CRON):
+                    await self.blocking(partial(jobs.run, cluster))
 
     # -- for the fleet and its streams --------------------------------------------------------
 

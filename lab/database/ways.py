@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from itertools import combinations
 
 from lab.api import ApiRefusal
@@ -19,6 +20,7 @@ from lab.outage import REGIONS, SLOW_SECONDS, Mode, OutageKind
 logger = logging.getLogger("lab.database")
 
 FORCE_SSL = "rds.force_ssl"
+PRELOADED = "shared_preload_libraries"
 
 
 class Ways:
@@ -28,13 +30,13 @@ class Ways:
         self, lab: LabContext, fleet: Fleet, deployed: DeployedNetwork, links: Links
     ) -> None:
         self._lab, self._fleet, self._deployed, self._links = lab, fleet, deployed, links
-        self._force_ssl: dict[str, bool] = {}
+        self._parameters: dict[str, dict[str, str]] = {}
         self._reading = asyncio.Lock()
         links.delay = self.delay
 
     def forget(self) -> None:
         """What was read of parameter groups may have changed."""
-        self._force_ssl.clear()
+        self._parameters.clear()
 
     def set_links(self) -> None:
         """Open and cut the links as outages have them now."""
@@ -71,10 +73,7 @@ class Ways:
             # One reader at a time, so that a burst of connections asks the emulator once.
             async with self._reading:
                 snapshot = self._deployed.valid() or await self._deployed.snapshot()
-                force_ssl = self._force_ssl.get(cluster.arn)
-                if force_ssl is None:
-                    force_ssl = await self._read_force_ssl(cluster)
-                    self._force_ssl[cluster.arn] = force_ssl
+                force_ssl = _forces_ssl(cluster, await self._parameters_of(cluster))
         except (ApiRefusal, KeyError, ValueError) as error:
             logger.warning("what is deployed around the database can't be read: %s", error)
             return Way("drop", "what is deployed around the database can't be read")
@@ -92,7 +91,18 @@ class Ways:
             return Way("refuse", f"the database of {there} is down", there)
         return Way("allow", "", there, self._fleet.server(cluster).port, force_ssl)
 
-    async def _read_force_ssl(self, cluster: Cluster) -> bool:
+    async def preloads(self, cluster: Cluster, library: str) -> bool:
+        """Whether the cluster's parameter group loads a library at the server's start."""
+        libraries = (await self._parameters_of(cluster)).get(PRELOADED, "")
+        return library in libraries.replace(" ", "").split(",")
+
+    async def _parameters_of(self, cluster: Cluster) -> dict[str, str]:
+        """What the cluster's deployed parameter group sets, read once until something changes."""
+        if cluster.arn not in self._parameters:
+            self._parameters[cluster.arn] = await self._read_parameters(cluster)
+        return self._parameters[cluster.arn]
+
+    async def _read_parameters(self, cluster: Cluster) -> dict[str, str]:
         aws, region = self._lab.aws, cluster.region
         described = await aws.call(
             "rds", region, "DescribeDBClusters", DBClusterIdentifier=cluster.identifier
@@ -108,10 +118,13 @@ class Ways:
             )
         except ApiRefusal:
             parameters = []  # a default group, which the emulator doesn't have
-        for parameter in parameters:
-            if parameter.get("ParameterName") == FORCE_SSL:
-                return parameter.get("ParameterValue") == "1"
-        # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
-        # SSL/TLS", Aurora User Guide).
-        major = cluster.engine_version.split(".", 1)[0]
-        return major.isdigit() and int(major) >= 17
+        return {item["ParameterName"]: item.get("ParameterValue", "") for item in parameters}
+
+
+def _forces_ssl(cluster: Cluster, parameters: Mapping[str, str]) -> bool:
+    if FORCE_SSL in parameters:
+        return parameters[FORCE_SSL] == "1"
+    # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
+    # SSL/TLS", Aurora User Guide).
+    major = cluster.engine_version.split(".", 1)[0]
+    return major.isdigit() and int(major) >= 17

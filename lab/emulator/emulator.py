@@ -15,6 +15,7 @@ from lab.emulator.identity import Identity
 from lab.emulator.injection import Injection
 from lab.emulator.load_balancers import LoadBalancers
 from lab.emulator.mails import Mails
+from lab.emulator.mappings import Mappings
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
 from lab.emulator.regions import Regions
@@ -35,6 +36,7 @@ class Emulator:
         self._mails = Mails(lab.clock, self.memory.store("sns.mails"))
         self.functions = Functions(lab)
         self.asynchronous = Asynchronous(lab, self.functions)
+        self.mappings = Mappings(lab, self.functions)
         self.load_balancers = LoadBalancers(lab, self.functions)
         self.target_health = TargetHealth(lab, self.load_balancers)
         self.identity = Identity(lab)
@@ -52,6 +54,7 @@ class Emulator:
         await self._lifespan.startup()
         self.install_mends()
         await self.functions.start()
+        self.mappings.start()
         self.target_health.start()
 
     def install_mends(self) -> None:
@@ -72,6 +75,7 @@ class Emulator:
         """Stop what runs, and save everything."""
         self.target_health.stop()
         self.asynchronous.stop()
+        self.mappings.stop()
         await self.functions.stop()
         await self._lifespan.shutdown()
         self.saver.everything()

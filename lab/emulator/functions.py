@@ -25,7 +25,7 @@ from urllib.parse import quote
 import psutil
 
 from lab.context import LabContext
-from lab.emulator import function_logs
+from lab.emulator import embedded_metrics, function_logs
 from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
 from lab.facts import Invocation
 from lab.outage import SLOW_SECONDS, Mode, OutageKind
@@ -175,6 +175,8 @@ class Functions:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
         function_logs.write(function.config, request_id, pool.stream, outcome, self.lab.clock.now())
+        for metric in embedded_metrics.of_lines(function.region, outcome.log):
+            self.lab.emit(metric)
         self.lab.emit(
             Invocation(
                 region=function.region,

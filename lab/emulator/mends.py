@@ -17,6 +17,7 @@ from lab.emulator.services import (
     events_put,
     kms,
     lab_time,
+    lambda_mappings,
     lambda_names,
     lambda_runtime,
     lambda_settings,
@@ -50,10 +51,12 @@ MENDS: dict[ModuleType, str] = {
     kms: "multi-Region keys are plain ones, without replicas",
     logs: "resource policies unknown; a group's key dropped",
     backup: "access policies and locks of vaults, settings of the region unknown",
-    sqs: "attributes can't be taken away",
+    sqs: "attributes can't be taken away; visibility on the machine's clock, nothing expires",
     sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
     tagging: "most tagged resources not listed",
     lambda_settings: "settings of functions dropped on read-back",
+    lambda_mappings: "event source mappings polled on the machine's clock, by any role; malformed "
+    "answers taken for success",
     lambda_names: "names of any form",
     lambda_runtime: "one worker a function, AWS SDK stubbed, handler errors reshaped, "
     "no retry on the clock, Pending for ever after a kill",

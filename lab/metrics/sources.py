@@ -13,6 +13,7 @@ from lab.facts import (
     HealthCheckVerdict,
     Invocation,
     LoadBalancerRequest,
+    LoggedMetric,
     PendingReplication,
     Sample,
 )
@@ -30,6 +31,9 @@ def data_of(fact: Event | Sample) -> list[Datum]:
             return _invocation(fact)
         case EventDelivery():
             return _delivery(fact)
+        case LoggedMetric():
+            key = (fact.region, fact.namespace, fact.name, dict(fact.dimensions))
+            return [(*key, value) for value in fact.values]
         case DatabaseFacts():
             return _cluster(fact)
         case PendingReplication():
@@ -43,7 +47,10 @@ def data_of(fact: Event | Sample) -> list[Datum]:
 def _request(fact: LoadBalancerRequest) -> list[Datum]:
     region, balancer = fact.region, {"LoadBalancer": fact.load_balancer}
     namespace = "AWS/ApplicationELB"
-    data: list[Datum] = [(region, namespace, "RequestCount", balancer, 1.0)]
+    data: list[Datum] = []
+    if fact.target_group:
+        # Requests that are answered before a target is chosen aren't counted.
+        data.append((region, namespace, "RequestCount", balancer, 1.0))
     family = f"{fact.status // 100}XX_Count"
     if not fact.from_target:
         return [*data, (region, namespace, f"HTTPCode_ELB_{family}", balancer, 1.0)]

@@ -11,14 +11,20 @@ from botocore.config import Config
 
 from ops.stack_file import StackFile
 
+IMPATIENT_SECONDS = 4
+"""Longest wait for a connection, and for an answer, of who only looks."""
 _LAB_KEY = "lab"
 
 
 class Clients:
     """One client a service and region, made when first asked for; thread-safe."""
 
-    def __init__(self, stack_file: StackFile, lab_endpoint: str | None = None) -> None:
+    def __init__(
+        self, stack_file: StackFile, lab_endpoint: str | None = None, *, impatient: bool = False
+    ) -> None:
+        """``impatient``: for who looks at a region that may be lost, and must not hang on it."""
         self._endpoint = lab_endpoint
+        self._impatient = impatient
         self._session = _lab_session() if lab_endpoint else Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
@@ -36,7 +42,10 @@ class Clients:
             return self._made[key]
 
     def _make(self, service: str, region: str) -> Any:
-        settings: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 5}}
+        attempts = 1 if self._impatient else 5
+        settings: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": attempts}}
+        if self._impatient:
+            settings |= {"connect_timeout": IMPATIENT_SECONDS, "read_timeout": IMPATIENT_SECONDS}
         if not self._endpoint:
             return self._session.client(service, region_name=region, config=Config(**settings))
         # No proxy stands between this machine and itself, whatever the environment says.

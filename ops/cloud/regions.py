@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ops.cloud import queues, readiness, web
+from ops.cloud.answers import reason
 from ops.cloud.clients import Clients
+from ops.cloud.queues import Events
+from ops.cloud.readiness import Readiness
 from tapstack.well_known import HEALTH_PATH
 
-TIMEOUT_SECONDS = 5
 LAG_WINDOW = timedelta(minutes=10)
 """How old the newest figure of the replication lag may be."""
 
@@ -32,47 +33,64 @@ class RegionStatus:
     """``writer`` or ``reader``, with the cluster's status; or why it isn't known"""
     replication_lag: str
     """Of a reader, ``12 ms``; or why it isn't known"""
+    ready: Readiness = Readiness()
+    events: Events = Events()
+
+    @property
+    def answers(self) -> bool:
+        """Whether the application runs."""
+        return self.health.startswith("200 ")
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this region's cluster writes, as RDS says."""
+        return self.database.startswith("writer")
 
     def as_dict(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
-        return asdict(self)
+        return {**asdict(self), "writes": self.ready.writes}
 
 
 def regions(
-    outputs: Mapping[str, Any], clients: Clients, lab_endpoint: str | None
+    outputs: Mapping[str, Any], clients: Clients, suffix: str, lab_endpoint: str | None
 ) -> list[RegionStatus]:
-    """Both regions, primary first."""
-    roles = ("primary", "secondary")
-    found = []
-    for role, region in zip(roles, clients.regions, strict=True):
-        answer = health(outputs.get(f"app.{role}.load_balancer_dns_name"), lab_endpoint)
+    """Both regions, primary first; one that hangs doesn't keep the other waiting."""
+
+    def look(role: str, region: str) -> RegionStatus:
+        host = outputs.get(f"app.{role}.load_balancer_dns_name")
         part = database(outputs, role, clients, region)
         lag = (
             replication_lag(outputs[f"data.{role}.cluster_identifier"], clients, region)
             if part.startswith("reader")
             else ""
         )
-        found.append(RegionStatus(region, role, answer, part, lag))
-    return found
+        return RegionStatus(
+            region,
+            role,
+            health(host, lab_endpoint),
+            part,
+            lag,
+            readiness.readiness(host, clients, region, suffix, lab_endpoint),
+            (
+                queues.events(clients, region, suffix)
+                if outputs.get(f"global.{role}.bus_name")
+                else Events(unknown="not deployed")
+            ),
+        )
+
+    with ThreadPoolExecutor(len(clients.regions)) as pool:
+        return list(pool.map(look, ("primary", "secondary"), clients.regions))
 
 
 def health(host: str | None, lab_endpoint: str | None) -> str:
-    """What ``/health`` behind a load balancer answers; the lab routes by the Host header."""
+    """What ``/health`` behind a load balancer answers."""
     if not host:
         return "not deployed"
-    request = urllib.request.Request(  # noqa: S310 - an http address of our own
-        f"{lab_endpoint or f'http://{host}'}{HEALTH_PATH}", headers={"Host": host}
-    )
-    handlers = [urllib.request.ProxyHandler({})] if lab_endpoint else []
-    try:
-        with urllib.request.build_opener(*handlers).open(
-            request, timeout=TIMEOUT_SECONDS
-        ) as answer:
-            return f"{answer.status} {json.load(answer)['status']}"
-    except urllib.error.HTTPError as error:
-        return f"answers {error.code}"
-    except (OSError, ValueError, KeyError) as error:
-        return f"no answer ({' '.join(str(error).split()) or type(error).__name__})"
+    answer = web.get(host, HEALTH_PATH, lab_endpoint)
+    if answer.status == 0:
+        return f"no answer ({answer.detail})"
+    found = answer.body.get("status")
+    return f"{answer.status} {found}" if found else f"answers {answer.status}"
 
 
 def database(outputs: Mapping[str, Any], role: str, clients: Clients, region: str) -> str:
@@ -85,7 +103,7 @@ def database(outputs: Mapping[str, Any], role: str, clients: Clients, region: st
     try:
         answer = clients.get("rds", region).describe_global_clusters(GlobalClusterIdentifier=wanted)
     except (ClientError, BotoCoreError) as error:
-        return f"unknown ({' '.join(str(error).split())})"
+        return f"unknown ({reason(error)})"
     cluster = answer["GlobalClusters"][0]
     for member in cluster["GlobalClusterMembers"]:
         if member["DBClusterArn"].rpartition(":")[2] == name:
@@ -108,7 +126,7 @@ def replication_lag(cluster: str, clients: Clients, region: str) -> str:
             Statistics=["Maximum"],
         )["Datapoints"]
     except (ClientError, BotoCoreError) as error:
-        return f"unknown ({' '.join(str(error).split())})"
+        return f"unknown ({reason(error)})"
     if not points:
         return f"not reported for {LAG_WINDOW.seconds // 60} min"
     return f"{max(points, key=lambda point: point['Timestamp'])['Maximum']:.0f} ms"

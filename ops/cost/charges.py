@@ -315,6 +315,7 @@ FREE = frozenset(
         "aws:iam/role:Role",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         "aws:kms/alias:Alias",
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         "aws:lambda/invocation:Invocation",
         "aws:lambda/permission:Permission",
@@ -336,6 +337,7 @@ FREE = frozenset(
         "aws:sns/topicPolicy:TopicPolicy",
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queuePolicy:QueuePolicy",
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
         "aws:ssm/parameter:Parameter",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -343,6 +345,7 @@ FREE = frozenset(
         "aws:s3/bucket:Bucket",
         # Cents at the assumed load, within AWS's free allowances.
         "aws:cloudwatch/eventArchive:EventArchive",
+        "aws:dynamodb/table:Table",
         "aws:scheduler/schedule:Schedule",
         "aws:sns/topic:Topic",
         "aws:sqs/queue:Queue",

@@ -16,13 +16,31 @@ def inventory(_c: Context, stack: str = "lab", json: bool = False) -> None:
     tagged.show(*session.clients_for(stack), json)
 
 
-@command()
-def status(_c: Context, stack: str = "lab", engine: str | None = None, json: bool = False) -> None:
-    """Show both regions: layers, health, and who writes."""
-    from ops import session
-    from ops.deploy import status as regions
+@command(watch="Look again every five seconds, until Ctrl-C")
+def status(
+    _c: Context,
+    stack: str = "lab",
+    engine: str | None = None,
+    json: bool = False,
+    watch: bool = False,
+) -> None:
+    """Show how both regions stand and what to do next; exit code 5 when writes fail."""
+    import time
 
-    regions.show(session.driver_for(stack, engine), json)
+    from ops import exits, session
+    from ops.deploy import status as standing
+
+    driver = session.driver_for(stack, engine, start=False)
+    exits.end_with(standing.watch(driver, time.sleep) if watch else standing.show(driver, json))
+
+
+@command()
+def alarms(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """List what is red in both regions, since when, and what the runbook says."""
+    from ops import session
+    from ops.deploy import alarms as risen
+
+    risen.show(*session.looking_at(stack), json)
 
 
 @command()
@@ -74,4 +92,4 @@ def policy(
     table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
 
 
-TASKS = (inventory, status, doctor, drift, cost, policy)
+TASKS = (inventory, status, alarms, doctor, drift, cost, policy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -13,10 +13,19 @@ from deployed_lab import Lab
 from lab.database import network
 
 
-@contextmanager
-def application_user(lab: Lab) -> Iterator[psycopg.Connection[Any]]:
+def application_user(lab: Lab) -> AbstractContextManager[psycopg.Connection[Any]]:
     """A connection to the writer as the application's user, its TLS verified; commits by itself."""
-    arn = lab.outputs["data.primary.application_secret_arn"]
+    return _connected(lab, "data.primary.application_secret_arn")
+
+
+def master(lab: Lab) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """The same as the cluster's master user."""
+    return _connected(lab, "data.master_secret_arn")
+
+
+@contextmanager
+def _connected(lab: Lab, secret_arn: str) -> Iterator[psycopg.Connection[Any]]:
+    arn = lab.outputs[secret_arn]
     text = lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     secret = json.loads(text)
     name = lab.outputs["data.global_writer_endpoint"]

@@ -58,6 +58,7 @@ UNDECLARED = {
     "aws:s3/bucketVersioning:BucketVersioning": "PutBucketVersioning",
     "aws:sns/topicPolicy:TopicPolicy": "SetTopicAttributes",
     "aws:sqs/queuePolicy:QueuePolicy": "SetQueueAttributes",
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": "SetQueueAttributes",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "AuthorizeSecurityGroupEgress",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "AuthorizeSecurityGroupIngress",
 }

@@ -1,6 +1,12 @@
-"""SQS: an attribute set to nothing is taken away."""
+"""SQS: attributes can be taken away; time is the lab's, and old messages expire."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import unwrap
+from typing import Any
 
 from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator.mending import Mending
@@ -9,9 +15,54 @@ from lab.emulator.scope import scope
 REMOVABLE = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
 
 
+@dataclass(frozen=True)
+class LabTime:
+    """Stands for the module ``time`` in the emulator's SQS, which asks it for the time alone."""
+
+    time: Callable[[], float]
+    """Lab time, seconds since the epoch."""
+
+
 def install(mending: Mending) -> None:
     """Mend SQS."""
+    from ministack.services import sqs
+
     mending.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
+    now = mending.lab.clock.now
+    sqs.time = LabTime(now)
+    settle(sqs._queues._data.values(), now())
+    sqs._refresh_counts = _after_expiry(sqs._refresh_counts, now)
+    sqs._collect_msgs = _after_expiry(sqs._collect_msgs, now)
+    sqs._dlq_sweep = _after_expiry(sqs._dlq_sweep, now)
+
+
+def settle(queues: Any, now: float) -> None:
+    """Let messages that a former process hid come back: its clock may have been far ahead."""
+    for queue in queues:
+        for message in queue["messages"]:
+            message["sent_at"] = min(message.get("sent_at", now), now)
+            message["visible_at"] = min(message.get("visible_at", now), now)
+
+
+def expire(queue: dict[str, Any], now: float) -> None:
+    """Take away what is older than the queue keeps messages. Moving to a dead-letter queue doesn't
+    make a message younger."""
+    keeps = float(queue["attributes"]["MessageRetentionPeriod"])
+    if any(message.get("sent_at", now) + keeps < now for message in queue["messages"]):
+        queue["messages"] = [
+            message for message in queue["messages"] if message.get("sent_at", now) + keeps >= now
+        ]
+
+
+def _after_expiry(act: Callable[..., Any], now: Callable[[], float]) -> Callable[..., Any]:
+    act = unwrap(act)
+
+    @wraps(act)
+    def expire_and_act(queue: dict[str, Any], *more: Any) -> Any:
+        expire(queue, now())
+        return act(queue, *more)
+
+    return expire_and_act
 
 
 async def attributes(request: ApiRequest, call_next: CallNext) -> ApiResponse:

@@ -1,4 +1,4 @@
-"""Lambda: functions, permissions, invocations, aliases."""
+"""Lambda: functions, permissions, invocations, aliases, event source mappings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pulumi_protocol.values import plain_without_nulls
 CODE = "code architectures"
 ROLE_SECONDS = 10.0
 """A role made a moment ago can't be assumed yet, or has no permissions yet."""
+MAPPING_ARN = "arn:aws:lambda:{region}:{account}:event-source-mapping"
 
 
 class Function(ResourceType):
@@ -333,3 +334,64 @@ class Alias(ResourceType):
         if ident and "name" not in made:
             *_, made["functionName"], made["name"] = ident.split(":")
         return made
+
+
+class EventSourceMapping(ResourceType):
+    """What hands a queue's messages to a function."""
+
+    pulumi_type = "aws:lambda/eventSourceMapping:EventSourceMapping"
+    service = "lambda"
+    inputs = (
+        "eventSourceArn functionName batchSize enabled filterCriteria functionResponseTypes "
+        "maximumBatchingWindowInSeconds scalingConfig"
+    )
+    identity = ("eventSourceArn", "functionName")
+    creation = op("CreateEventSourceMapping")
+    updates = (op("UpdateEventSourceMapping", UUID="{id}"),)
+    resets: ClassVar = {
+        "batchSize": 10,
+        "enabled": True,
+        "filterCriteria": {"filters": []},
+        "maximumBatchingWindowInSeconds": 0,
+        "scalingConfig": {},
+    }
+    id = "UUID"
+    reading = op("GetEventSourceMapping", names={"functionName": ""}, UUID="{id}")
+    search = op(
+        "ListEventSourceMappings",
+        "EventSourceMappings[0]",
+        EventSourceArn="{eventSourceArn}",
+        FunctionName="{functionName}",
+    )
+    found_id = "UUID"
+    deletion = op("DeleteEventSourceMapping", UUID="{id}")
+    ready = ("State", frozenset({"Enabled", "Disabled"}), frozenset[str]())
+    gone_states = frozenset({"Deleting"})
+    tagging = Tagging(
+        tag=op("TagResource", Resource=f"{MAPPING_ARN}:{{id}}"),
+        untag=op("UntagResource", Resource=f"{MAPPING_ARN}:{{id}}"),
+        list=op("ListTags", Resource=f"{MAPPING_ARN}:{{id}}"),
+    )
+    volatile = frozenset({"lastModified", "lastProcessingResult", "state"})
+    outputs: ClassVar = {
+        "arn": f"{MAPPING_ARN}:{{id}}",
+        "uuid": "{id}",
+        "functionArn": "FunctionArn",
+        "lastModified": "LastModified",
+        "lastProcessingResult": "LastProcessingResult",
+        "state": "State",
+        "stateTransitionReason": "StateTransitionReason",
+    }
+
+    def create(self, aws: Aws, props: Properties) -> str:
+        return aws.retry(
+            ROLE_SECONDS,
+            ("InvalidParameterValueException",),
+            lambda: super(EventSourceMapping, self).create(aws, props),
+            says=" role ",
+        )
+
+    def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
+        if key == "enabled":
+            return raw.get("State") in ("Creating", "Enabled", "Enabling", "Updating")
+        return super().drift(aws, raw, key, written)

@@ -1,4 +1,4 @@
-"""SQS: queues and their policies."""
+"""SQS: queues, their policies, and whose dead letters they take."""
 
 from __future__ import annotations
 
@@ -130,3 +130,11 @@ class QueuePolicy(_QueueAttribute):
     pulumi_type = "aws:sqs/queuePolicy:QueuePolicy"
     inputs = "queueUrl policy"
     key, attribute = "policy", "Policy"
+
+
+class RedriveAllowPolicy(_QueueAttribute):
+    """Whose dead letters a queue takes."""
+
+    pulumi_type = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
+    inputs = "queueUrl redriveAllowPolicy"
+    key, attribute = "redriveAllowPolicy", "RedriveAllowPolicy"

@@ -72,30 +72,19 @@ def test_events_wait_for_a_lost_region_and_arrive_when_it_is_back(lab: Lab) -> N
 
 
 def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
-    """Trap 27: the consumer's permission is lost, the event waits in the dead-letter queue, and
-    `events.redrive` brings it home once the permission is back."""
-    functions = lab.client("lambda", "us-east-1")
-    name = lab.outputs["app.primary.function_name"]
-    policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
-    (statement,) = [
-        one
-        for one in policy["Statement"]
-        if one["Principal"].get("Service") == "events.amazonaws.com"
-    ]
-    functions.remove_permission(FunctionName=name, StatementId=statement["Sid"])
+    """Trap 27: the waiting queue's policy is lost, the event waits in the dead-letter queue, and
+    `events.redrive` brings it home once the policy is back."""
+    sqs = lab.client("sqs", "us-east-1")
+    url = sqs.get_queue_url(QueueName="queue-consume-us-east-1-lab")["QueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     queue = "queue-consume-dead-letters-us-east-1-lab"
     try:
         key = post_record(lab, "primary", TLS).json["eventId"]
         assert until(lambda: dead_letters(lab)[queue] == 1), dead_letters(lab)
         assert until(lambda: receipts(lab, key, TLS) == ["us-west-2"]), receipts(lab, key, TLS)
     finally:
-        functions.add_permission(
-            FunctionName=name,
-            StatementId=statement["Sid"],
-            Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-            SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
-        )
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=policy)
     answer = lab.inv("events.redrive", "--json")
     assert answer.returncode == 0, answer.stderr
     told = {entry["queue"]: entry["events"] for entry in json.loads(answer.stdout)}

@@ -212,6 +212,7 @@ ALLOWED = {
     "ApplicationSecret": {"secretsmanager:GetSecretValue"},
     "Bus": {"events:PutEvents", "events:DescribeEventBus"},
     "Attachments": {"s3:PutObject"},
+    "Events": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "FailedEvents": {"sqs:SendMessage"},
 }  # fmt: skip
 

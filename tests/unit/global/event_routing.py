@@ -18,12 +18,12 @@ MOST_HOPS = 10
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with its targets' ARNs; ``pattern`` is None for a scheduled rule."""
+    """A rule with its targets' ARNs."""
 
     region: str
     bus_arn: str
     name: str
-    pattern: Mapping[str, Any] | None
+    pattern: Mapping[str, Any]
     targets: tuple[str, ...]
 
 
@@ -54,20 +54,6 @@ def put(event: Mapping[str, Any], bus_arn: str, rules: Iterable[Rule]) -> Journe
     return journey
 
 
-def tick(rule: Rule, rules: Iterable[Rule], rule_arn: str) -> Journey:
-    """Lets a scheduled rule fire once."""
-    journey = Journey()
-    event = {
-        "source": "aws.events",
-        "detail-type": "Scheduled Event",
-        "region": rule.region,
-        "resources": [rule_arn],
-        "detail": {},
-    }
-    _deliver(event, rule, tuple(rules), journey, 0)
-    return journey
-
-
 def _arrive(
     event: Mapping[str, Any], bus_arn: str, rules: tuple[Rule, ...], journey: Journey, hops: int
 ) -> None:
@@ -75,7 +61,7 @@ def _arrive(
         raise RecursionError(f"{event['source']} of {event['region']} never comes to rest")
     journey.buses[bus_arn] += 1
     for rule in rules:
-        if rule.bus_arn == bus_arn and rule.pattern is not None and matches(rule.pattern, event):
+        if rule.bus_arn == bus_arn and matches(rule.pattern, event):
             _deliver(event, rule, rules, journey, hops)
 
 

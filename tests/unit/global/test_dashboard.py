@@ -76,7 +76,7 @@ def test_readiness_and_health_are_on_top() -> None:
 @pytest.mark.parametrize(
     "title",
     ["Load balancer", "Function", "Aurora", "Objects replicated to",
-     "Events that weren't delivered", "Alarms"],
+     "Events on their way to", "Events that weren't delivered", "Backups", "Alarms"],
 )  # fmt: skip
 def test_both_regions_stand_side_by_side(title: str) -> None:
     """R6.1: the same graph of each, left the primary, right the standby."""
@@ -105,9 +105,10 @@ def test_thresholds_are_drawn() -> None:
             f"{title}, {region}": marks
             for region in REGIONS
             for title, marks in {
-                "Load balancer": [(1, "right")],
+                "Load balancer": [(1, "right"), (3, "right")],
                 "Aurora": [(1441, "left"), (80, "right")],
                 "Objects replicated to": [(600, "left"), (100, "right")],
+                "Events on their way to": [(300_000, "left")],
                 "Events that weren't delivered": [(1, "left")],
             }.items()
         },

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 from event_matching import matches
-from event_routing import MOST_HOPS, Rule, put, tick
-from harness import ACCOUNT, SUFFIX, program, sample_outputs
+from event_routing import MOST_HOPS, Rule, put
+from harness import ACCOUNT, SUFFIX, program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapstack.contracts import AppOutputs
-from tapstack.events import DETAIL_TYPES, SOURCE
+from tapstack.events import DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE, HEARTBEAT_SOURCE, SOURCE
 
 REGIONS = ("us-east-1", "us-west-2")
-APP = sample_outputs(AppOutputs)
-FUNCTIONS = {APP["primary"]["function_arn"], APP["secondary"]["function_arn"]}
+WAITING = {f"arn:aws:sqs:{region}:{ACCOUNT}:queue-consume-{region}-{SUFFIX}" for region in REGIONS}
+"""Where events wait for the function."""
+BEATS = {f"arn:aws:sqs:us-west-2:{ACCOUNT}:queue-heartbeats-us-west-2-{SUFFIX}": 1}
+"""Where a heartbeat ends, once."""
 
 
 def bus_of(region: str) -> str:
@@ -32,8 +33,7 @@ def deployed_rules() -> list[Rule]:
     rules = []
     for rule in deployment.created("aws:cloudwatch/eventRule:EventRule"):
         region = deployment.region_of(rule)
-        bus = rule.inputs.get("eventBusName", "default")
-        pattern = rule.inputs.get("eventPattern")
+        bus = rule.inputs["eventBusName"]
         targets = tuple(
             target.inputs["arn"]
             for target in deployment.created("aws:cloudwatch/eventTarget:EventTarget", region)
@@ -44,7 +44,7 @@ def deployed_rules() -> list[Rule]:
                 region,
                 f"arn:aws:events:{region}:{ACCOUNT}:event-bus/{bus}",
                 rule.inputs["name"],
-                json.loads(pattern) if pattern else None,
+                json.loads(rule.inputs["eventPattern"]),
                 targets,
             )
         )
@@ -60,8 +60,9 @@ def application_event(detail: dict[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
+CROSSING_TYPES = (*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE)
 names = st.sampled_from(
-    [SOURCE, *DETAIL_TYPES, "aws.events", "Scheduled Event", "warm-standby.schedule", "other", ""]
+    [SOURCE, HEARTBEAT_SOURCE, *CROSSING_TYPES, "aws.events", "Scheduled Event", "other", ""]
 )
 details = st.dictionaries(
     st.sampled_from(["eventId", "region", "source"]), st.sampled_from([*REGIONS, "1", ""])
@@ -70,14 +71,14 @@ details = st.dictionaries(
 
 @pytest.mark.parametrize("detail_type", DETAIL_TYPES)
 @pytest.mark.parametrize("region", REGIONS)
-def test_an_application_event_is_seen_once_by_each_bus_and_each_function(
+def test_an_application_event_is_seen_once_by_each_bus_and_each_consumer(
     region: str, detail_type: str
 ) -> None:
     """R5.1, N9: both ways, and nothing lands in a dead-letter queue."""
     event = {**application_event(), "detail-type": detail_type}
     journey = put(event, bus_of(region), deployed_rules())
     assert journey.buses == dict.fromkeys(BUSES, 1)
-    assert journey.targets == dict.fromkeys(FUNCTIONS, 1)
+    assert journey.targets == dict.fromkeys(WAITING, 1)
     assert journey.dead_letters == []
 
 
@@ -85,27 +86,28 @@ def test_an_application_event_is_seen_once_by_each_bus_and_each_function(
 def test_any_event_at_all_comes_to_rest_without_a_dead_letter(
     source: str, detail_type: str, detail: dict[str, str], region: str
 ) -> None:
-    """N9, trap 27: for any event, at most once on each bus and once in each function."""
+    """N9, trap 27: for any event, at most once on each bus and once in each queue."""
     event = {"source": source, "detail-type": detail_type, "resources": [], "detail": detail}
     journey = put(event, bus_of(region), deployed_rules())
     assert journey.dead_letters == []
     assert max(journey.buses.values()) == 1
     published = source == SOURCE and detail_type in DETAIL_TYPES
-    assert set(journey.buses) == (BUSES if published else {bus_of(region)})
-    assert journey.targets == (dict.fromkeys(FUNCTIONS, 1) if published else {})
+    # What crosses without a consumer ends on the other bus.
+    crosses = source in (SOURCE, HEARTBEAT_SOURCE) and detail_type in CROSSING_TYPES
+    assert set(journey.buses) == (BUSES if crosses else {bus_of(region)})
+    if (source, detail_type, region) == (HEARTBEAT_SOURCE, HEARTBEAT_DETAIL_TYPE, "us-east-1"):
+        assert journey.targets == BEATS
+        return
+    assert journey.targets == (dict.fromkeys(WAITING, 1) if published else {})
 
 
 def test_the_heartbeat_crosses_once_and_ends_in_its_queue() -> None:
-    """Trap 11: us-west-2 counts it; no forwarding, no function and no archive takes it."""
-    rules = deployed_rules()
-    (sent,) = [rule for rule in rules if rule.pattern is None]
-    assert (sent.region, sent.name) == ("us-east-1", f"rule-heartbeat-us-east-1-{SUFFIX}")
-    arn = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{sent.name}"
-    journey = tick(sent, rules, arn)
-    assert journey.buses == {bus_of("us-west-2"): 1}
-    assert journey.targets == {
-        f"arn:aws:sqs:us-west-2:{ACCOUNT}:queue-heartbeats-us-west-2-{SUFFIX}": 1
-    }
+    """Traps 11, 70: us-west-2 counts it; no function and no archive takes it, and none comes
+    back."""
+    beat = {"source": HEARTBEAT_SOURCE, "detail-type": HEARTBEAT_DETAIL_TYPE, "detail": {}}
+    journey = put(beat, bus_of("us-east-1"), deployed_rules())
+    assert journey.buses == dict.fromkeys(BUSES, 1)
+    assert journey.targets == BEATS
     assert journey.dead_letters == []
 
 
@@ -114,10 +116,9 @@ def test_without_the_region_every_received_event_would_be_a_dead_letter() -> Non
     careless = [
         dataclasses.replace(
             rule,
-            pattern={key: value for key, value in (rule.pattern or {}).items() if key != "region"},
+            pattern={key: value for key, value in rule.pattern.items() if key != "region"},
         )
         for rule in deployed_rules()
-        if rule.pattern is not None
     ]
     journey = put(application_event(), bus_of("us-east-1"), careless)
     assert journey.dead_letters == [f"rule-forward-us-west-2-{SUFFIX}"]

@@ -18,6 +18,7 @@ ALB = "Application Load Balancer user guide, CloudWatch metrics"
 LAMBDA = "Lambda developer guide, Types of metrics for Lambda functions"
 AURORA = "Aurora user guide, Amazon CloudWatch metrics for Amazon Aurora"
 EVENTS = "EventBridge user guide, Monitoring Amazon EventBridge"
+BACKUP = "AWS Backup developer guide, AWS Backup metrics with Amazon CloudWatch"
 S3 = "S3 user guide, Using S3 Replication metrics"
 TARGET_GROUP = {"LoadBalancer", "TargetGroup"}
 REPLICATION = {"SourceBucket", "DestinationBucket", "RuleId"}
@@ -28,6 +29,12 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("AWS/ApplicationELB", "TargetResponseTime"): (TARGET_GROUP, ALB),
     ("AWS/ApplicationELB", "RequestCount"): ({"LoadBalancer"}, ALB),
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"): ({"LoadBalancer"}, ALB),
+    ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"): ({"LoadBalancer"}, ALB),
+    ("AWS/Backup", "NumberOfBackupJobsCompleted"): ({"BackupVaultName"}, BACKUP),
+    ("AWS/Backup", "NumberOfBackupJobsExpired"): ({"BackupVaultName"}, BACKUP),
+    ("AWS/Backup", "NumberOfBackupJobsFailed"): ({"BackupVaultName"}, BACKUP),
+    ("AWS/Backup", "NumberOfCopyJobsCompleted"): ({"BackupVaultName"}, BACKUP),
+    ("AWS/Backup", "NumberOfCopyJobsFailed"): ({"BackupVaultName"}, BACKUP),
     ("AWS/Lambda", "Invocations"): ({"FunctionName"}, LAMBDA),
     ("AWS/Lambda", "Errors"): ({"FunctionName"}, LAMBDA),
     ("AWS/Lambda", "Throttles"): ({"FunctionName"}, LAMBDA),
@@ -42,7 +49,6 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): (
         {"QueueName"}, "SQS developer guide, Available CloudWatch metrics for Amazon SQS",
     ),
-    ("AWS/Events", "Invocations"): (RULE, EVENTS),
     ("AWS/Events", "IngestionToInvocationSuccessLatency"): (RULE, EVENTS),
     ("AWS/S3", "ReplicationLatency"): (REPLICATION, S3),
     ("AWS/S3", "OperationsPendingReplication"): (REPLICATION, S3),
@@ -50,7 +56,9 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("AWS/CertificateManager", "DaysToExpiry"): (
         {"CertificateArn"}, "ACM user guide, Supported CloudWatch metrics",
     ),
+    ("WarmStandby", "EventPropagation"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "FailoverReadiness"): ({"EnvironmentSuffix"}, "docs/names.md"),
+    ("WarmStandby", "ControllerHeartbeat"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "ReplicationLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
 }  # fmt: skip
 """(namespace, metric) → its dimensions, and the page that says so."""
@@ -119,7 +127,9 @@ BOTH = {
     "lambda-errors", "lambda-throttles", "alb-no-healthy-target", "rds-cpu", "rds-connections",
     "rds-global-lag", "rds-rpo-lag", "s3-replication-latency", "s3-replication-pending",
     "s3-replication-failed", "forward-dead-letters", "consume-dead-letters", "failed-events",
-    "event-latency",
+    "event-latency", "event-propagation", "target-5xx", "alb-5xx", "slow-answers",
+    "backup-failed", "backup-expired", "backup-copy-failed",
+    "controller-heartbeat",
 }  # fmt: skip
 
 
@@ -133,7 +143,14 @@ def test_the_alarms_of_each_region() -> None:
         for region in REGIONS
     }
     assert purposes == {
-        "us-east-1": BOTH | {"health-primary", "health-secondary", "traffic-moved"},
+        "us-east-1": BOTH
+        | {
+            "health-primary",
+            "health-secondary",
+            "traffic-moved",
+            "backup-missing",
+            "backup-copy-missing",
+        },
         "us-west-2": BOTH | {"heartbeat"},
     }
 
@@ -167,6 +184,12 @@ def test_more_than_five_percent_errors(region: str) -> None:
         ("consume-dead-letters", "GreaterThanThreshold", 0, "notBreaching"),
         ("failed-events", "GreaterThanThreshold", 0, "notBreaching"),
         ("event-latency", "GreaterThanThreshold", 300_000, "notBreaching"),
+        ("controller-heartbeat", "LessThanThreshold", 1, "breaching"),
+        ("event-propagation", "GreaterThanThreshold", 300_000, "breaching"),
+        ("slow-answers", "GreaterThanThreshold", 3, "notBreaching"),
+        ("backup-failed", "GreaterThanThreshold", 0, "notBreaching"),
+        ("backup-expired", "GreaterThanThreshold", 0, "notBreaching"),
+        ("backup-copy-failed", "GreaterThanThreshold", 0, "notBreaching"),
     ],
 )
 @both_regions
@@ -195,12 +218,24 @@ EVALUATION = {
     "consume-dead-letters": ("Maximum", 60, 1, 1),
     "failed-events": ("Maximum", 60, 1, 1),
     "event-latency": ("Maximum", 60, 1, 1),
-    "heartbeat": ("Sum", 60, 3, 3),
+    "controller-heartbeat": ("Sum", 60, 3, 3),
+    "event-propagation": ("Maximum", 60, 5, 5),
+    "slow-answers": ("p99", 60, 5, 3),
+    "backup-failed": ("Sum", 300, 1, 1),
+    "backup-expired": ("Sum", 300, 1, 1),
+    "backup-copy-failed": ("Sum", 300, 1, 1),
+    "backup-missing": ("Sum", 3600, 30, 30),
+    "backup-copy-missing": ("Sum", 3600, 30, 30),
+    "heartbeat": ("Minimum", 60, 1, 1),
     "health-primary": ("Minimum", 60, 1, 1),
     "health-secondary": ("Minimum", 60, 1, 1),
     "traffic-moved": ("Minimum", 60, 1, 1),
     "certificate-expiry": ("Minimum", 86400, 1, 1),
 }
+
+
+RATES = ("lambda-errors", "target-5xx", "alb-5xx")
+"""Alarms on a share, by metric math."""
 
 
 def test_how_long_a_fault_must_last() -> None:
@@ -212,13 +247,14 @@ def test_how_long_a_fault_must_last() -> None:
         seen.add(purpose)
         given = entry.inputs
         counts = (given["evaluationPeriods"], given["datapointsToAlarm"])
-        if purpose == "lambda-errors":
+        if purpose in RATES:
             assert counts == (3, 2)
             periods = {query["metric"]["period"] for query in given["metricQueries"][:2]}
             assert periods == {60}
         else:
-            assert (given["statistic"], given["period"], *counts) == EVALUATION[purpose], purpose
-    assert seen == {*EVALUATION, "lambda-errors"}
+            statistic = given.get("statistic") or given["extendedStatistic"]
+            assert (statistic, given["period"], *counts) == EVALUATION[purpose], purpose
+    assert seen == {*EVALUATION, *RATES}
 
 
 DIMENSION_FORMS = {
@@ -228,9 +264,13 @@ DIMENSION_FORMS = {
     "FunctionName": r"function-api-REGION-SUFFIX",
     "DBClusterIdentifier": r"aurora-cluster-REGION-SUFFIX",
     "HealthCheckId": r"[0-9a-f-]{36}",
-    "QueueName": r"queue-(forward-dead-letters|consume-dead-letters|failed-events)-REGION-SUFFIX",
+    "QueueName": (
+        r"queue-(forward-dead-letters|consume-dead-letters|failed-events|heartbeats)-REGION-SUFFIX"
+    ),
+    "BackupVaultName": r"backup-vault-REGION-SUFFIX",
+    "EnvironmentSuffix": "SUFFIX",
     "EventBusName": r"bus-app-REGION-SUFFIX",
-    "RuleName": r"rule-(forward|heartbeat)-REGION-SUFFIX",
+    "RuleName": r"rule-forward-REGION-SUFFIX",
     "SourceBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
     "DestinationBucket": r"bucket-content-us-(east-1|west-2)-SUFFIX",
     "RuleId": r"to-us-(east-1|west-2)",
@@ -295,33 +335,78 @@ def test_health_check_alarms_treat_silence_as_a_fault() -> None:
         assert entry["treatMissingData"] == "breaching"
 
 
-def test_the_heartbeats_silence_is_counted_in_us_west_2() -> None:
-    """Trap 11: a signal that us-west-2 sees with nothing of us-east-1."""
+def test_the_heartbeats_silence_is_seen_in_us_west_2_within_three_minutes() -> None:
+    """Traps 11, 70 and 71: by the depth of a queue, which SQS publishes as 0 as well; a beat lies
+    there until after the next one, and a minute without any is the alarm. Before the first beat
+    there is no state, so that a first deployment wakes nobody."""
     entry = alarm("heartbeat", "us-west-2")
-    assert entry["metricName"] == "Invocations"
-    assert entry["dimensions"] == {
-        "EventBusName": f"bus-app-us-west-2-{SUFFIX}",
-        "RuleName": f"rule-heartbeat-us-west-2-{SUFFIX}",
-    }
+    beats = program("global").one("aws:sqs/queue:Queue", "heartbeats-us-west-2").inputs
+    assert entry["metricName"] == "ApproximateNumberOfMessagesVisible"
+    assert entry["dimensions"] == {"QueueName": beats["name"]}
     assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 1)
-    assert entry["treatMissingData"] == "breaching"
-    assert entry["period"] * entry["evaluationPeriods"] == 180
+    assert entry["treatMissingData"] == "ignore"
+    lies, looks = beats["messageRetentionSeconds"], entry["period"] * entry["evaluationPeriods"]
+    assert lies >= 90, "a beat that is a little late would wake somebody"
+    assert lies + looks < 180
 
 
 def test_one_verdict_on_the_primary_in_us_west_2() -> None:
-    """Trap 11: composite of alarms of us-west-2 only, made after them."""
+    """Trap 11: composite of alarms of us-west-2 only, made after them; as long as no beat was ever
+    heard the database's alarm alone is a first deployment's."""
     deployment = program("global")
     verdict = deployment.one("aws:cloudwatch/compositeAlarm:CompositeAlarm")
     assert deployment.region_of(verdict) == "us-west-2"
     assert verdict.inputs["alarmName"] == f"alarm-primary-impaired-us-west-2-{SUFFIX}"
+    beat, lag = (f"alarm-{name}-us-west-2-{SUFFIX}" for name in ("heartbeat", "rds-global-lag"))
     assert verdict.inputs["alarmRule"] == (
-        f'ALARM("alarm-heartbeat-us-west-2-{SUFFIX}") OR '
-        f'ALARM("alarm-rds-global-lag-us-west-2-{SUFFIX}")'
+        f'ALARM("{beat}") OR (ALARM("{lag}") AND NOT INSUFFICIENT_DATA("{beat}"))'
     )
-    names = re.findall(r'ALARM\("([^"]+)"\)', verdict.inputs["alarmRule"])
-    for name in names:
+    for name in (beat, lag):
         (signal,) = [entry for entry in deployment.created(ALARM) if entry.inputs["name"] == name]
         assert deployment.reaches(verdict, signal)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "counted", "expression"),
+    [
+        ("target-5xx", "HTTPCode_Target_5XX_Count", "100 * failures / requests"),
+        ("alb-5xx", "HTTPCode_ELB_5XX_Count", "100 * failures / (FILL(requests, 0) + failures)"),
+    ],
+)
+@both_regions
+def test_more_than_five_percent_of_the_answers_are_5xx(
+    region: str, purpose: str, counted: str, expression: str
+) -> None:
+    """Trap 59: a function that answers 500 is a successful invocation, and what no target was
+    chosen for isn't among the requests."""
+    entry = alarm(purpose, region)
+    queries = {query["id"]: query for query in entry["metricQueries"]}
+    assert queries["watched"]["expression"] == expression
+    assert queries["failures"]["metric"]["metricName"] == counted
+    assert queries["requests"]["metric"]["metricName"] == "RequestCount"
+    assert {queries[key]["metric"]["stat"] for key in ("failures", "requests")} == {"Sum"}
+    assert (entry["comparisonOperator"], entry["threshold"]) == ("GreaterThanThreshold", 5)
+    assert entry["treatMissingData"] == "notBreaching"
+
+
+def test_backups_are_watched_in_the_vaults_that_data_declares() -> None:
+    """Trap 45: failed, expired and missing jobs and copies; the plan is in us-east-1, and what
+    isn't begun at all is no data there, which is notified as well."""
+    vaults = {entry.inputs["name"] for entry in program("data").created("aws:backup/vault:Vault")}
+    watched_vaults = {
+        entry.inputs["dimensions"]["BackupVaultName"]
+        for entry in program("global").created(ALARM)
+        if "backup" in entry.name
+    }
+    assert watched_vaults == vaults
+    for purpose, counted in (
+        ("backup-missing", "NumberOfBackupJobsCompleted"),
+        ("backup-copy-missing", "NumberOfCopyJobsCompleted"),
+    ):
+        entry = alarm(purpose, "us-east-1")
+        assert (entry["metricName"], entry["treatMissingData"]) == (counted, "missing")
+        assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 1)
+        assert 24 < entry["period"] * entry["evaluationPeriods"] / 3600 < 48
 
 
 def test_replication_metrics_carry_the_rules_that_data_declares() -> None:

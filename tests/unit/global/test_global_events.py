@@ -5,8 +5,11 @@ import re
 from typing import Any
 
 import pytest
+from event_matching import matches
 from harness import ACCOUNT, ROOT, SUFFIX, Deployment, Registered, program, sample_outputs
 
+from tapstack.app_settings import TARGET_GROUP_INTERVAL
+from tapstack.budget import EVENT_DELIVERY_ALARM_SECONDS
 from tapstack.contracts import AppOutputs, DataOutputs
 from tapstack.events import DETAIL_TYPES
 
@@ -17,6 +20,7 @@ APP, DATA = sample_outputs(AppOutputs), sample_outputs(DataOutputs)
 TARGET = "aws:cloudwatch/eventTarget:EventTarget"
 RULE = "aws:cloudwatch/eventRule:EventRule"
 QUEUE = "aws:sqs/queue:Queue"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 both_regions = pytest.mark.parametrize("region", REGIONS)
 each_delivery = pytest.mark.parametrize("purpose", ["forward", "consume"])
 
@@ -46,8 +50,14 @@ def test_each_region_has_the_bus_that_the_application_knows(region: str) -> None
 
 def test_the_pattern_is_what_the_application_publishes() -> None:
     """R5.1: source and detail-type of the publisher's own code."""
-    source = (ROOT / "lambda_src/api/src/records.mjs").read_text()
-    assert tuple(re.findall(r'RECORD_CREATED = "([^"]+)"', source)) == DETAIL_TYPES
+    published = tuple(
+        name
+        for file in ("records", "receipts")
+        for name in re.findall(
+            r'RECORD_[A-Z]+ = "([^"]+)"', (ROOT / f"lambda_src/api/src/{file}.mjs").read_text()
+        )
+    )
+    assert published == DETAIL_TYPES
     variables = program("app").one(
         "aws:lambda/function:Function", "function-api-us-east-1"
     ).inputs["environment"]["variables"]  # fmt: skip
@@ -123,32 +133,92 @@ def test_delivery_is_tried_as_long_as_allowed_and_then_kept(purpose: str, region
 
 
 @both_regions
-def test_the_consumer_calls_its_regions_function_with_permission(region: str) -> None:
-    """R5.1: the permission is of this rule alone, and comes first."""
+def test_events_wait_in_a_queue_for_longer_than_a_writer_is_away(region: str) -> None:
+    """Trap 57: a message is tried every three minutes for a day, the longest that EventBridge
+    itself retries, and only then a dead letter; it can't expire before."""
+    deployment = program("global")
+    waiting = deployment.one(QUEUE, f"waiting-consume-{region}")
+    letters = dead_letters(deployment, "consume", region)
+    redrive = json.loads(waiting.inputs["redrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == letters.outputs["arn"]
+    hidden = waiting.inputs["visibilityTimeoutSeconds"]
+    assert redrive["maxReceiveCount"] * hidden == 24 * 3600
+    assert redrive["maxReceiveCount"] <= 1000
+    assert waiting.inputs["messageRetentionSeconds"] == 14 * 86400
+    assert waiting.inputs["kmsMasterKeyId"] == DATA[ROLE_OF[region]]["key_arn"]
+    allowed = deployment.one("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", region=region)
+    assert json.loads(allowed.inputs["redriveAllowPolicy"]) == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [waiting.outputs["arn"]],
+    }
+    # AWS advises six times the function's timeout, which is below the target group's interval.
+    assert hidden >= 6 * (TARGET_GROUP_INTERVAL - 1)
+    assert hidden < EVENT_DELIVERY_ALARM_SECONDS
+
+
+@both_regions
+def test_only_its_rule_writes_to_the_queue_and_only_its_function_reads_it(region: str) -> None:
+    """R5.1, R9.3, trap 57: the rule reaches the queue, not the function; what the function couldn't
+    store stays, message by message, and no more than five batches run at once (H27)."""
     deployment = program("global")
     app = APP[ROLE_OF[region]]
     target = deployment.one(TARGET, f"consume-{region}")
+    waiting = deployment.one(QUEUE, f"waiting-consume-{region}")
+    assert target.inputs["arn"] == waiting.outputs["arn"]
+    policy = deployment.one("aws:sqs/queuePolicy:QueuePolicy", f"waiting-consume-{region}")
+    only = statement(policy.inputs["policy"])
     rule = deployment.one(RULE, f"consume-{region}")
-    permission = deployment.one("aws:lambda/permission:Permission", region=region)
-    assert target.inputs["arn"] == app["function_arn"]
-    assert permission.inputs["function"] == app["function_name"]
-    assert permission.inputs["principal"] == "events.amazonaws.com"
-    assert permission.inputs["sourceArn"] == rule.outputs["arn"]
-    assert permission.urn in target.dependencies
+    assert (only["Principal"], only["Action"]) == (
+        {"Service": "events.amazonaws.com"}, "sqs:SendMessage",
+    )  # fmt: skip
+    assert only["Condition"] == {"ArnEquals": {"aws:SourceArn": rule.outputs["arn"]}}
+    assert only["Resource"] == waiting.outputs["arn"]
+    assert policy.urn in target.dependencies
+    mapping = deployment.one(MAPPING, region=region).inputs
+    assert mapping["eventSourceArn"] == waiting.outputs["arn"]
+    assert mapping["functionName"] == app["function_name"]
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
+    # Above ten Lambda waits a second for more.
+    assert mapping["batchSize"] == 10
+    assert deployment.created("aws:lambda/permission:Permission") == []
 
 
-def test_the_heartbeat_is_sent_every_minute_and_never_late() -> None:
-    """Trap 11: from us-east-1's default bus, where alone scheduled rules exist."""
+@both_regions
+def test_the_functions_role_reads_the_queue_that_is_made_later(region: str) -> None:
+    """R9.3, trap 57: `app` is deployed before `global`, and both take the name from one place."""
+    waiting = program("global").one(QUEUE, f"waiting-consume-{region}")
+    policy = program("app").one("aws:iam/policy:Policy", f"role-api-{region}").inputs["policy"]
+    (own,) = [one for one in json.loads(policy)["Statement"] if one["Sid"] == "Events"]
+    assert own["Resource"] == [waiting.outputs["arn"]]
+    assert own["Action"] == ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+
+
+def test_the_heartbeat_takes_the_way_of_every_event() -> None:
+    """Trap 70: a schedule puts it on us-east-1's own bus every minute, with a role that may do that
+    alone; the forwarding of all events carries it. Late ones aren't sent."""
     deployment = program("global")
-    sent = deployment.one(RULE, "heartbeat-us-east-1")
-    assert sent.inputs["scheduleExpression"] == "rate(1 minute)"
-    assert "eventBusName" not in sent.inputs
-    target = deployment.one(TARGET, "heartbeat-us-east-1")
-    assert target.inputs["retryPolicy"] == {
+    schedule = deployment.one("aws:scheduler/schedule:Schedule", region="us-east-1").inputs
+    assert schedule["scheduleExpression"] == "rate(1 minute)"
+    target = schedule["target"]
+    assert target["arn"] == bus_arn("us-east-1")
+    assert target["retryPolicy"] == {
         "maximumEventAgeInSeconds": 60, "maximumRetryAttempts": 0,
     }  # fmt: skip
-    assert target.inputs["arn"] == bus_arn("us-west-2")
-    queue = deployment.one(QUEUE, "heartbeats-us-west-2")
-    assert queue.inputs["messageRetentionSeconds"] == 60
-    received = json.loads(deployment.one(RULE, "heartbeat-us-west-2").inputs["eventPattern"])
-    assert received["resources"] == [sent.outputs["arn"]]
+    role = deployment.one("aws:iam/role:Role", "heartbeat-us-east-1")
+    assert target["roleArn"] == role.outputs["arn"]
+    only = statement(
+        deployment.one("aws:iam/policy:Policy", "heartbeat-us-east-1").inputs["policy"]
+    )
+    assert (only["Action"], only["Resource"]) == ("events:PutEvents", bus_arn("us-east-1"))
+    trusted = statement(role.inputs["assumeRolePolicy"])
+    assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    beat = {
+        "source": target["eventbridgeParameters"]["source"],
+        "detail-type": target["eventbridgeParameters"]["detailType"],
+        "region": "us-east-1",
+    }
+    for rule in ("forward-us-east-1", "heartbeat-us-west-2"):
+        assert matches(json.loads(deployment.one(RULE, rule).inputs["eventPattern"]), beat), rule
+    # No rule is scheduled: those exist on the default bus alone.
+    assert all("scheduleExpression" not in entry.inputs for entry in deployment.created(RULE))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
+from lab_answers import RUNNING, STOPPED
 from watched_driver import LAB
 
 from lab import client
@@ -153,3 +154,21 @@ def test_a_lab_that_does_not_start_is_one_line(
     with pytest.raises(OperatorError, match=message) as caught:
         session.driver_for("lab")
     assert caught.value.code is code
+
+
+def test_looking_starts_no_lab(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 17.8: a stopped lab is one line and exit code 3, for status and alarms alike; a running
+    one is asked, and a stack on AWS needs none."""
+    monkeypatch.setattr(client, "status", lambda _: STOPPED)
+    for look in (lambda: session.driver_for("lab", start=False), lambda: session.looking_at("lab")):
+        with pytest.raises(OperatorError, match=r"the lab isn't running.*lab\.up") as caught:
+            look()
+        assert caught.value.code is ExitCode.ENVIRONMENT
+    monkeypatch.setattr(client, "status", lambda _: RUNNING)
+    assert session.driver_for("lab", start=False).lab_endpoint
+    found, file, clients = session.looking_at("lab")
+    assert (found, file.stack, clients.regions) == (space, "lab", ("us-east-1", "us-west-2"))
+    assert session.looking_at("dev")[1].stack == "dev"
+    assert started == []

@@ -101,6 +101,7 @@ PARTS_OF_OTHERS = {
     "aws:s3/bucketPublicAccessBlock:", "aws:s3/bucketReplicationConfig:",
     "aws:s3/bucketServerSideEncryptionConfiguration:", "aws:s3/bucketVersioning:",
     "aws:secretsmanager/secretVersion:", "aws:sns/topicPolicy:", "aws:sqs/queuePolicy:",
+    "aws:lambda/eventSourceMapping:", "aws:sqs/redriveAllowPolicy:",
     "aws:vpc/securityGroupEgressRule:", "aws:vpc/securityGroupIngressRule:",
     # Named by the domain, and by alarmName.
     "aws:route53/zone:", "aws:cloudwatch/compositeAlarm:",
@@ -118,7 +119,7 @@ def test_everything_has_a_name(layer: str) -> None:
             assert physical_names(resource), resource.name
 
 
-RETENTIONS = {"network": 365, "data": 90, "app": 30}
+RETENTIONS = {"network": 365, "data": 90, "app": 30, "global": 30}
 
 
 def test_every_log_group_expires_and_is_encrypted() -> None:

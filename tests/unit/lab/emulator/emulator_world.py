@@ -92,6 +92,7 @@ class World:
 
         async def stop() -> None:
             self.emulator.asynchronous.stop()
+            self.emulator.mappings.stop()
             await self.emulator.functions.stop()
             self.emulator.saver.everything()
             others = asyncio.all_tasks() - {asyncio.current_task()}

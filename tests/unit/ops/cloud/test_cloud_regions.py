@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from fake_clients import FakeClients, refusal
+from http_server import serving
 from watched_driver import LAB
 
 from ops.cloud import clients as aws
@@ -24,43 +23,37 @@ OUTPUTS = {
 }
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """A load balancer of three moods, told by the Host header."""
-
-    def do_GET(self) -> None:
-        mood = self.headers["Host"]
-        self.send_response({"well": 200, "ill": 503}.get(mood, 200))
-        self.end_headers()
-        self.wfile.write(b'{"status": "healthy"}' if mood == "well" else b"nonsense")
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+HEALTH = "/health"
+MOODS = {
+    ("well", HEALTH): (200, b'{"status": "healthy"}'),
+    ("ill", HEALTH): (503, b"nonsense"),
+    ("odd", HEALTH): (200, b"nonsense"),
+}
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """The address of a small HTTP server."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    """The address of a load balancer of three moods, told by the Host header."""
+    with serving(MOODS) as address:
+        yield address
 
 
 def test_health_is_what_the_load_balancer_answers(endpoint: str) -> None:
     """R2.3: healthy, refusing, or answering something else, each in a few words."""
     assert status.health("well", endpoint) == "200 healthy"
     assert status.health("ill", endpoint) == "answers 503"
-    assert status.health("odd", endpoint).startswith("no answer (")
+    assert status.health("odd", endpoint) == "answers 200"
     assert status.health(None, endpoint) == "not deployed"
 
 
-def test_health_on_aws_asks_the_load_balancer_itself(endpoint: str) -> None:
+def test_health_on_aws_asks_the_load_balancer_itself() -> None:
     """Without a lab the load balancer's name is the address."""
-    assert status.health(endpoint.removeprefix("http://"), None).startswith("no answer (")
-    assert status.health("127.0.0.1:1", None).startswith("no answer (")
+    answers: dict[tuple[str, str], tuple[int, bytes]] = {}
+    with serving(answers) as address:
+        host = address.removeprefix("http://")
+        answers[host, HEALTH] = MOODS["well", HEALTH]
+        assert status.health(host, None) == "200 healthy"
+    assert status.health("127.0.0.1:1", None) == "no answer (connection refused)"
 
 
 def clusters(*members: tuple[str, bool]) -> dict[str, Any]:
@@ -86,8 +79,8 @@ def test_who_writes_is_asked_in_each_region_itself() -> None:
         ("rds", "us-east-1"): {"describe_global_clusters": refusal("ServiceUnavailable")},
         ("rds", "us-west-2"): clusters(("one", False), ("two", True)),
     }
-    first, second = status.regions(OUTPUTS, cast(Clients, FakeClients(table)), None)
-    assert first.database.startswith("unknown (")
+    first, second = status.regions(OUTPUTS, cast(Clients, FakeClients(table)), "lab", None)
+    assert first.database == "unknown (ServiceUnavailable)"
     assert second.database == "writer, available"
     assert (second.region, second.role, second.health) == (
         "us-west-2",
@@ -95,7 +88,24 @@ def test_who_writes_is_asked_in_each_region_itself() -> None:
         "not deployed",
     )
     assert second.as_dict()["database"] == "writer, available"
+    assert (second.as_dict()["writes"], second.is_writer, second.answers) == (None, True, False)
     assert (first.replication_lag, second.replication_lag) == ("", "")
+    assert str(second.events) == "unknown (not deployed)"
+
+
+def test_a_region_counts_its_events() -> None:
+    """Issue 17.8: dead letters are in the same table as who writes."""
+    table = {
+        ("rds", ""): clusters(("one", True), ("two", False)),
+        ("cloudwatch", ""): {"get_metric_statistics": {"Datapoints": []}},
+        ("sqs", ""): {
+            "get_queue_url": {"QueueUrl": "u"},
+            "get_queue_attributes": {"Attributes": {"ApproximateNumberOfMessages": "2"}},
+        },
+    }
+    outputs = {**OUTPUTS, "global.primary.bus_name": "b", "global.secondary.bus_name": "b"}
+    found = status.regions(outputs, cast(Clients, FakeClients(table)), "lab", None)
+    assert [str(region.events) for region in found] == ["2 waiting, 6 dead letters"] * 2
 
 
 def test_a_member_that_left_is_said_to_be_detached() -> None:
@@ -112,7 +122,7 @@ def lag_of(answer: Any) -> status.RegionStatus:
         ("rds", ""): clusters(("one", True), ("two", False)),
         ("cloudwatch", "us-west-2"): {"get_metric_statistics": answer},
     }
-    return status.regions(OUTPUTS, cast(Clients, FakeClients(table)), None)[1]
+    return status.regions(OUTPUTS, cast(Clients, FakeClients(table)), "lab", None)[1]
 
 
 def test_a_reader_s_lag_is_its_newest_figure() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from front_calls import CLIENTS, DRIVER, check_passes_on
 from invoke.context import Context
+from invoke.exceptions import Exit
 
 from ops import session
 from ops.cloud import inventory
-from ops.deploy import drift, status
+from ops.deploy import alarms, drift, status
 from ops.doctor import examination
+from ops.errors import ExitCode
 from ops.front import looking
 from ops.policies import table
 
@@ -21,7 +23,6 @@ from ops.policies import table
     ("call", "module", "given"),
     [
         (lambda: looking.inventory(Context()), inventory, (CLIENTS, "lab", False)),
-        (lambda: looking.status(Context()), status, (DRIVER, False)),
         (lambda: looking.drift(Context(), json=True), drift, (DRIVER, True)),
         (lambda: looking.doctor(Context(), json=True), examination, ("lab", True)),
     ],
@@ -49,3 +50,26 @@ def test_drift_asks_the_stacks_own_engine(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
     looking.drift(Context(), json=True)
     assert asked == [(("lab", None), True)]
+
+
+@pytest.mark.parametrize(("watch", "called"), [(False, "show"), (True, "watch")])
+def test_status_starts_nothing_and_ends_with_its_finding(
+    monkeypatch: pytest.MonkeyPatch, watch: bool, called: str
+) -> None:
+    """Issue 17.8: a stopped lab stays stopped, and failing writes are exit code 5."""
+    started: list[Any] = []
+    monkeypatch.setattr(session, "driver_for", lambda *_, **flags: started.append(flags) or DRIVER)
+    monkeypatch.setattr(status, called, lambda *_: ExitCode.DIFFERENCE)
+    with pytest.raises(Exit) as caught:
+        looking.status(Context(), watch=watch)
+    assert caught.value.code == 5
+    assert started == [{"start": False}]
+
+
+def test_alarms_gets_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 17.8: as a table or as JSON."""
+    asked: list[Any] = []
+    monkeypatch.setattr(session, "looking_at", lambda stack: (stack, "file", "clients"))
+    monkeypatch.setattr(alarms, "show", lambda *given: asked.append(given))
+    looking.alarms(Context(), json=True)
+    assert asked == [("lab", "file", "clients", True)]

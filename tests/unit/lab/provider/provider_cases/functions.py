@@ -73,6 +73,25 @@ CASES = [
         },
     ),
     Case(
+        "event-source-mapping",
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        lambda w: named(
+            "mapping",
+            eventSourceArn=w["queue"].outputs["arn"],
+            functionName=w["function"].id,
+            functionResponseTypes=["ReportBatchItemFailures"],
+            scalingConfig={"maximumConcurrency": 5},
+        ),
+        lambda w: named(
+            "mapping",
+            eventSourceArn=w["queue"].outputs["arn"],
+            functionName=w["function"].id,
+            enabled=False,
+            batchSize=5,
+            scalingConfig={"maximumConcurrency": 6},
+        ),
+    ),
+    Case(
         "function-alias",
         "aws:lambda/alias:Alias",
         lambda w: {"functionName": w["function"].id, "name": "live", "functionVersion": "1"},

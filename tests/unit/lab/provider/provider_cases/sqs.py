@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from provider_cases.case import Case, named, policy
 
+ALLOW_ALL, DENY_ALL = '{"redrivePermission": "allowAll"}', '{"redrivePermission": "denyAll"}'
+
 CASES = [
     Case(
         "queue",
@@ -21,5 +23,11 @@ CASES = [
         "aws:sqs/queuePolicy:QueuePolicy",
         lambda w: {"queueUrl": w["queue"].id, "policy": policy(Principal="*")},
         lambda w: {"queueUrl": w["queue"].id, "policy": policy(Principal="*", Sid="All")},
+    ),
+    Case(
+        "redrive-allow-policy",
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+        lambda w: {"queueUrl": w["queue"].id, "redriveAllowPolicy": ALLOW_ALL},
+        lambda w: {"queueUrl": w["queue"].id, "redriveAllowPolicy": DENY_ALL},
     ),
 ]

@@ -1,0 +1,85 @@
+"""Where DNS sends clients now, asked of the zone's own servers: no resolver's cache between, and no
+API of us-east-1."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dnslib import QTYPE, DNSError, DNSRecord
+
+from lab.dns.load_balancers import LoadBalancer
+from lab.dns.records import normal_name
+from ops.cloud.answers import reason
+
+DNS_PORT = 53
+SECONDS = 2.0
+"""Longest wait for one server's answer."""
+MOST_SERVERS = 2
+
+Addresses = Callable[[str, str], frozenset[str]]
+"""(region, load balancer's DNS name) → its addresses."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a client that asks now gets."""
+
+    region: str
+    """Empty: not known, or no region's load balancer."""
+    ttl: int
+    """Seconds for which a client keeps an answer: so long those that asked before go elsewhere."""
+    detail: str = ""
+    """Why it isn't known."""
+
+    def __str__(self) -> str:
+        """As a table shows it."""
+        if not self.region:
+            return f"unknown ({self.detail})"
+        return f"{self.region}; a client keeps the answer for {self.ttl} s"
+
+
+def traffic(
+    name: str,
+    servers: Sequence[tuple[str, int]],
+    balancers: Mapping[str, str],
+    addresses: Addresses,
+) -> Traffic:
+    """Which region's load balancer (region → DNS name) the name leads to.
+
+    ``servers`` are (host, port), asked one after the other until one answers.
+    """
+    detail = "no name servers"
+    for host, port in servers[:MOST_SERVERS]:
+        try:
+            packet = DNSRecord.question(name, "A").send(
+                socket.gethostbyname(host), port, timeout=SECONDS
+            )
+            answer = DNSRecord.parse(packet)
+        except (OSError, DNSError) as error:
+            detail = f"{host}: {reason(error)}"
+            continue
+        records = [record for record in answer.rr if record.rtype == QTYPE.A]
+        found = {str(record.rdata) for record in records}
+        for region, balancer in balancers.items():
+            if found & addresses(region, balancer):
+                return Traffic(region, min(record.ttl for record in records))
+        detail = (
+            f"{name} leads to {', '.join(sorted(found))}" if found else f"{name} has no address"
+        )
+        return Traffic("", 0, detail)
+    return Traffic("", 0, detail)
+
+
+def resolved(_region: str, balancer: str) -> frozenset[str]:
+    """A load balancer's addresses on AWS."""
+    try:
+        return frozenset(socket.gethostbyname_ex(balancer)[2])
+    except OSError:
+        return frozenset()
+
+
+def in_the_lab(region: str, balancer: str) -> frozenset[str]:
+    """The address that stands for a load balancer in the lab's answers."""
+    return frozenset({LoadBalancer(normal_name(balancer), region, "", healthy=True).address})
