@@ -104,7 +104,7 @@ def test_a_peak_that_does_not_fit_is_refused() -> None:
     with pytest.raises(
         SettingsError,
         match=r"app:expectedConcurrency 799 needs 1598 connections, 2 a function instance, and "
-        r"db\.r6g\.large leaves 1596 of its 1802 to the application; choose a larger "
+        r"db\.r6g\.large leaves 1596 of its 1802 to the application; choose a larger ",
     ):
         Settings.of("dev", {**BASE, "app:expectedConcurrency": "799"})
 
