@@ -51,16 +51,20 @@ services = Pair.of(
         f"service-{region.name}",
         RegionalServiceArgs(
             region=region,
+            peer=peer,
             settings=settings.app,
             account_id=account_id,
             network=regional_network,
             data=regional_data,
+            peer_data=peer_data,
             database=database,
             code=code,
             after=migration.done,
         ),
         region.options(),
     )
-    for region, regional_network, regional_data in regions.zip(network.both, data.both)
+    for region, peer, regional_network, (regional_data, peer_data) in regions.zip(
+        regions.swapped(), network.both, data.both.zip(data.both.swapped())
+    )
 )
 export(AppOutputs(primary=services.primary.outputs, secondary=services.secondary.outputs))

@@ -7,7 +7,7 @@ import pulumi
 
 from tapstack.contracts import RegionalData
 from tapstack.events import SOURCE, event_bus_name
-from tapstack.naming import failover_switch_parameter
+from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.regions import Region
 
 CERTIFICATE_AUTHORITIES = "/var/runtime/ca-cert.pem"
@@ -43,7 +43,7 @@ def common(region: Region, database: Database, data: RegionalData) -> dict[str, 
 
 
 def service(
-    region: Region, database: Database, data: RegionalData
+    region: Region, database: Database, data: RegionalData, peer: Region, peer_data: RegionalData
 ) -> Mapping[str, pulumi.Input[str]]:
     """The service's environment: the same keys in both regions, but for the switch.
 
@@ -61,6 +61,22 @@ def service(
         "EVENT_SOURCE": SOURCE,
         "DATABASE_SECRET_ARN": data.application_secret_arn,
         "BUCKET_NAME": data.bucket_name,
+        "READINESS_TOKEN_SECRET_ARN": data.readiness_token_secret_arn,
+        "EPOCH_PARAMETER": epoch_parameter(region.name, region.suffix),
+        "PEER_EPOCH_PARAMETER": epoch_parameter(peer.name, peer.suffix),
+        "PEER_REGION": peer.name,
+        "DATABASE_PEER_READER_ENDPOINT": peer_data.reader_endpoint,
+    }
+
+
+def probe(
+    region: Region, database: Database, data: RegionalData, peer: Region
+) -> Mapping[str, pulumi.Input[str]]:
+    """The probe's environment: the database, as the service sees it, and nothing else."""
+    return {
+        **common(region, database, data),
+        "DATABASE_SECRET_ARN": data.application_secret_arn,
+        "PEER_REGION": peer.name,
     }
 
 

@@ -4,21 +4,9 @@ Two statements can't be: they carry the reason. Actions and their resource types
 Service Authorization Reference.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import pulumi
 
-Statement = dict[str, Any]
-"""One statement of an IAM policy; values may be Outputs."""
-
-Text = pulumi.Input[str]
-
-
-def allow(sid: str, actions: Sequence[str], resources: Sequence[Text]) -> Statement:
-    """Allows ``actions`` on ``resources`` (ARNs)."""
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-
+from tapstack.policies import Statement, Text, allow
 
 NETWORK_INTERFACE_ACTIONS = (
     "ec2:CreateNetworkInterface",

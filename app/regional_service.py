@@ -11,11 +11,12 @@ from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
 from load_balancer import LoadBalancer, LoadBalancerArgs
 from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
-from policy_statements import Statement, allow
+from probe import Probe, ProbeArgs
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
 from tapstack.events import consume_queue_arn, event_bus_arn
-from tapstack.naming import failover_switch_parameter
+from tapstack.naming import epoch_parameter, failover_switch_parameter
+from tapstack.policies import Statement, allow, parameter_arn
 from tapstack.regions import Region
 from tapstack.well_known import API_FUNCTION, ATTACHMENTS_PREFIX, FAILED_EVENTS
 from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
@@ -26,10 +27,12 @@ class RegionalServiceArgs:
     """Identical for both regions but for the region and its ARNs (R2.1)."""
 
     region: Region
+    peer: Region
     settings: AppSettings
     account_id: pulumi.Input[str]
     network: RegionalNetwork
     data: RegionalData
+    peer_data: RegionalData
     database: Database
     code: pulumi.Input[pulumi.Archive]
     after: pulumi.Resource
@@ -74,7 +77,9 @@ class RegionalService(pulumi.ComponentResource):
                 key_arn=args.data.key_arn,
                 role=role,
                 code=args.code,
-                environment=function_environment.service(region, args.database, args.data),
+                environment=function_environment.service(
+                    region, args.database, args.data, args.peer, args.peer_data
+                ),
                 after=[args.after],
             ),
             child,
@@ -84,6 +89,21 @@ class RegionalService(pulumi.ComponentResource):
             f"schedule-outbox-{region.name}",
             OutboxScheduleArgs(
                 region=region, account_id=args.account_id, function_arn=api.function.arn
+            ),
+            child,
+        )
+        probe = Probe(
+            f"probe-{region.name}",
+            ProbeArgs(
+                region=region,
+                peer=args.peer,
+                settings=args.settings,
+                account_id=args.account_id,
+                network=args.network,
+                data=args.data,
+                database=args.database,
+                code=args.code,
+                after=args.after,
             ),
             child,
         )
@@ -106,6 +126,8 @@ class RegionalService(pulumi.ComponentResource):
             function_name=api.function.name,
             function_arn=api.function.arn,
             log_group_name=api.log_group.name,
+            probe_function_name=probe.function.name,
+            probe_function_arn=probe.function.arn,
         )
         self.register_outputs({"load_balancer_dns_name": balancer.balancer.dns_name})
 
@@ -127,6 +149,15 @@ def _permissions(
         statements.logs(names.log_group_arn),
         statements.key(args.data.key_arn),
         statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
+        statements.read_secret("ReadinessToken", args.data.readiness_token_secret_arn),
+        allow(
+            "Epochs",
+            ["ssm:GetParameter"],
+            [
+                parameter_arn(end.name, args.account_id, epoch_parameter(end.name, end.suffix))
+                for end in (region, args.peer)
+            ],
+        ),
         allow("Bus", ["events:PutEvents", "events:DescribeEventBus"], [bus_arn]),
         allow(
             "Attachments",
@@ -139,8 +170,7 @@ def _permissions(
     if region.is_primary:
         return granted
     # Only the standby serves the failover switch.
-    switch_arn = pulumi.Output.concat(
-        "arn:aws:ssm:", region.name, ":", args.account_id, ":parameter",
-        failover_switch_parameter(region.name, region.suffix),
-    )  # fmt: skip
+    switch_arn = parameter_arn(
+        region.name, args.account_id, failover_switch_parameter(region.name, region.suffix)
+    )
     return [*granted, allow("FailoverSwitch", ["ssm:GetParameter"], [switch_arn])]

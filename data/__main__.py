@@ -13,12 +13,14 @@ from bucket_replication import (
     ReplicationRole,
     ReplicationRoleArgs,
 )
-from database_secrets import DatabaseSecrets, DatabaseSecretsArgs, replica_arn
+from database_secrets import DatabaseSecrets, DatabaseSecretsArgs
 from global_database import GlobalDatabase, GlobalDatabaseArgs
 from keys import RegionalKey, RegionalKeyArgs
 from parameters import RegionalParameters, RegionalParametersArgs
+from readiness_token import ReadinessToken, ReadinessTokenArgs
 from regional_cluster import DATABASE_NAME
 from replicated_bucket import ReplicatedBucket, ReplicatedBucketArgs
+from replicated_secret import replica_arn
 from tapstack.contracts import DataOutputs, NetworkOutputs, RegionalData, export, read
 from tapstack.events import event_bus_name
 from tapstack.pair import Pair
@@ -42,6 +44,13 @@ keys = Pair.of(
 secrets = DatabaseSecrets(
     "database-secrets",
     DatabaseSecretsArgs(
+        regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
+    ),
+    regions.primary.options(),
+)
+readiness_token = ReadinessToken(
+    "token-readiness",
+    ReadinessTokenArgs(
         regions=regions, keys=keys, recovery_days=settings.data.secret_recovery_days
     ),
     regions.primary.options(),
@@ -121,6 +130,7 @@ outputs = Pair.of(
         bucket_arn=side.bucket.bucket.arn,
         access_log_bucket_name=logs.bucket.bucket,
         application_secret_arn=replica_arn(secrets.application.arn, side.region.name),
+        readiness_token_secret_arn=replica_arn(readiness_token.secret.arn, side.region.name),
         key_arn=side.key.arn,
     )
     for side, cluster, logs in sides.zip(database.clusters, access_logs)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from replicated_secret import ReplicatedSecretArgs, replicated_secret
 from tapstack.pair import Pair
 from tapstack.regions import Region
 
 MASTER_USERNAME = "postgres_admin"
 APPLICATION_USERNAME = "application"
-PASSWORD_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -53,53 +53,16 @@ class DatabaseSecrets(pulumi.ComponentResource):
         self, args: DatabaseSecretsArgs, purpose: str, username: str
     ) -> tuple[aws.secretsmanager.Secret, aws.secretsmanager.SecretVersion]:
         """One secret ``{"username": …, "password": …}`` with its replica."""
-        region = args.regions.primary
-        secret = aws.secretsmanager.Secret(
-            f"secret-{purpose}",
-            name=region.physical_name("secret", purpose),
-            description=f"Database user {username} of both regions",
-            kms_key_id=args.keys.primary.arn,
-            recovery_window_in_days=args.recovery_days,
-            replicas=[
-                {
-                    "region": args.regions.secondary.name,
-                    "kms_key_id": args.keys.secondary.arn,
-                }
-            ],
-            # A replica that an interrupted destroy left behind is taken over, not a failure.
-            force_overwrite_replica_secret=True,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        password = aws.secretsmanager.get_random_password_output(
-            password_length=PASSWORD_LENGTH,
-            # Aurora refuses / " @ and spaces, connection strings more.
-            exclude_punctuation=True,
-            opts=pulumi.InvokeOutputOptions(provider=region.provider),
-        ).random_password
-        version = aws.secretsmanager.SecretVersion(
-            f"secret-version-{purpose}",
-            secret_id=secret.id,
-            secret_string=pulumi.Output.secret(
-                pulumi.Output.json_dumps({"username": username, "password": password})
-            ),
-            # Another password in every run; the first one stays (pulumi-aws reads it back).
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                ignore_changes=["secret_string"],
-                additional_secret_outputs=["secret_string"],
+        return replicated_secret(
+            self,
+            ReplicatedSecretArgs(
+                regions=args.regions,
+                keys=args.keys,
+                recovery_days=args.recovery_days,
+                purpose=purpose,
+                description=f"Database user {username} of both regions",
+                value_of=lambda password: pulumi.Output.json_dumps(
+                    {"username": username, "password": password}
+                ),
             ),
         )
-        return secret, version
-
-
-def replica_arn(arn: pulumi.Output[str], region: str) -> pulumi.Output[str]:
-    """The ARN that a secret has in a region where it's replicated (or is): only the region differs.
-
-    Source: Secrets Manager user guide, "Replicate AWS Secrets Manager secrets across Regions".
-    """
-
-    def moved(text: str) -> str:
-        parts = text.split(":")
-        return ":".join([*parts[:3], region, *parts[4:]])
-
-    return arn.apply(moved)

@@ -10,7 +10,7 @@ from tapstack.naming import alias_of, log_group_of
 from tapstack.policies import account_administers, document, logs_service_encrypts
 from tapstack.regions import Region
 
-SERVICES_WITH_GRANTS = ("backup", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs")
+SERVICES_WITH_GRANTS = ("backup", "dynamodb", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs")
 """Use the key on behalf of a caller whose IAM policy allows it (``kms:ViaService``)."""
 
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from tapstack.naming import Scope, parameter_path
 from tapstack.regions import Region
-from tapstack.well_known import FAILOVER_SWITCH, SWITCH_RELEASED
+from tapstack.well_known import EPOCH, FAILOVER_SWITCH, FIRST_EPOCH, SWITCH_RELEASED
 
 
 @dataclass(frozen=True)
@@ -52,4 +52,6 @@ class RegionalParameters(pulumi.ComponentResource):
         for key, value in args.shared.items():
             # In the secondary the synchronisation owns the value once it's there.
             parameter("shared", key, value, kept=not region.is_primary)
+        # Grows with each promotion: no deploy takes it back.
+        parameter("shared", EPOCH, FIRST_EPOCH, kept=True)
         self.register_outputs({})

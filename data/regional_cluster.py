@@ -86,7 +86,15 @@ class RegionalCluster(pulumi.ComponentResource):
             name=region.physical_name("aurora-parameters", major),
             family=f"{ENGINE.value}{major}",
             description="TLS for every connection",
-            parameters=[{"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}],
+            parameters=[
+                {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"},
+                # The database's own heartbeat is a job of pg_cron; the first is Aurora's default.
+                {
+                    "name": "shared_preload_libraries",
+                    "value": "pg_stat_statements,pg_cron",
+                    "apply_method": "pending-reboot",
+                },
+            ],
             opts=here,
         )
         # Made before the cluster writes to it, so that it's encrypted, expires, and is destroyed.

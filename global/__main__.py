@@ -5,6 +5,7 @@ from failover_records import FailoverRecords, FailoverRecordsArgs
 from health_checks import HealthChecks, HealthChecksArgs
 from hosted_zone import HostedZone, HostedZoneArgs
 from monitoring import Monitoring, MonitoringArgs
+from recovery_network import RecoveryNetwork, RecoveryNetworkArgs
 from tapstack.contracts import AppOutputs, DataOutputs, GlobalOutputs, RegionalGlobal, export, read
 from tapstack.pair import Pair
 from tapstack.regions import both_regions
@@ -48,6 +49,21 @@ monitoring = Monitoring(
         events=events,
         fqdn=settings.fqdn,
         email=settings.global_.alarm_email,
+    ),
+    regions.primary.options(),
+)
+
+RecoveryNetwork(
+    "recovery",
+    RecoveryNetworkArgs(
+        regions=regions,
+        account_id=account_id,
+        settings=settings,
+        data=data,
+        app=app.both,
+        zone=zone,
+        checks=checks,
+        topics=monitoring.topics,
     ),
     regions.primary.options(),
 )

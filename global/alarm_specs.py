@@ -19,6 +19,7 @@ from tapstack.budget import (
     OBJECT_REPLICATION_SECONDS,
 )
 from tapstack.contracts import RegionalApp
+from tapstack.well_known import CONTROLLER_HEARTBEAT
 
 BREACHING = "breaching"
 QUIET = "notBreaching"
@@ -317,6 +318,19 @@ def heartbeat(queue_name: pulumi.Input[str]) -> AlarmSpec:
         # publishes nothing any more, and the alarm stays.
         missing=KEPT,
         periods=1,
+    )
+
+
+def controller_heartbeat(suffix: str) -> AlarmSpec:
+    """Of a region's recovery controller: it runs every minute, whatever it finds."""
+    return AlarmSpec(
+        purpose="controller-heartbeat",
+        description="The recovery controller hasn't run for three minutes",
+        metric=metrics.recovery(CONTROLLER_HEARTBEAT, suffix),
+        statistic="Sum",
+        comparison=BELOW,
+        threshold=1,
+        missing=BREACHING,  # It puts the metric itself: silence is exactly what is meant.
     )
 
 

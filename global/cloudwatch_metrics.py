@@ -100,5 +100,5 @@ def backup_vault(name: str, vault_name: Text) -> Metric:
 
 def recovery(name: str, suffix: str) -> Metric:
     """Our own: ``FailoverReadiness`` (1 or 0) and ``ReplicationLag`` (ms) of us-west-2,
-    ``EventPropagation`` (ms) of each region."""
+    ``EventPropagation`` (ms) and ``ControllerHeartbeat`` (1 a run) of each region."""
     return Metric(METRIC_NAMESPACE, name, {SUFFIX_TAG: suffix})

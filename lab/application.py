@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab import guard
-from lab.call import drop, read_call, send_answer
+from lab.call import Answer, Call, drop, read_call, send_answer
 from lab.control import Control
 from lab.emulator import backend
 from lab.emulator.emulator import Emulator
@@ -28,6 +28,7 @@ def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
         # A region that is lost refuses.
         emulator.regions.answer,
         # Errors that were asked for.
+        emulator.faulty.answer,
         emulator.injection.answer,
         # A change of the control plane is answered once it is on disk.
         emulator.saver.answer,
@@ -48,8 +49,14 @@ class Application:
         if scope["type"] != "http":
             return
         call = await read_call(scope, receive)
-        answer = await self._proceed(Exchange(call))
+        if call is None:
+            return
+        answer = await self.answer(call)
         if answer is None:
             drop(call)
             return
         await send_answer(send, answer, head=call.method == "HEAD")
+
+    async def answer(self, call: Call) -> Answer | None:
+        """Takes one request its whole way; None where the connection is dropped."""
+        return await self._proceed(Exchange(call))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
+
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 
 connection: ContextVar[asyncio.StreamWriter | None] = ContextVar("connection", default=None)
 """The TCP connection a request came by, so that an outage can drop it."""
@@ -61,23 +64,43 @@ class Answer:
     body: bytes
 
 
-async def read_call(scope: dict[str, Any], receive: Any) -> Call:
-    """Read a request whole from ASGI."""
-    chunks = []
-    while True:
+class BodyTooLargeError(Exception):
+    """A request's body has more bytes than are taken."""
+
+
+async def read_call(scope: dict[str, Any], receive: Any, largest: int = 0) -> Call | None:
+    """Reads a request whole from ASGI; None when its client left before its end.
+
+    ``largest`` is the most bytes of a body, 0 for any number; more raise
+    :class:`BodyTooLargeError`. A target in absolute form says the host, whatever ``Host`` says
+    (RFC 9112, section 3.2.2).
+    """
+    headers = [(name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"]]
+    if largest and int(dict(headers).get("content-length", "0")) > largest:
+        raise BodyTooLargeError
+    body = bytearray()
+    more = True
+    while more:
         message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            break
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = bool(message.get("more_body"))
+        if largest and len(body) > largest:
+            raise BodyTooLargeError
+    path = scope["path"]
+    raw_path = scope.get("raw_path", path.encode()).decode("latin-1")
+    if absolute := _ABSOLUTE.match(raw_path):
+        raw_path = raw_path[absolute.end() :] or "/"
+        path = unquote(raw_path)
+        headers = [pair for pair in headers if pair[0] != "host"] + [("host", absolute[1])]
     return Call(
         method=scope["method"],
-        path=scope["path"],
-        raw_path=scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
+        path=path,
+        raw_path=raw_path,
         query_string=scope.get("query_string", b"").decode("latin-1"),
-        header_list=[
-            (name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"]
-        ],
-        body=b"".join(chunks),
+        header_list=headers,
+        body=bytes(body),
         client=(scope.get("client") or ("127.0.0.1", 0))[0],
         writer=connection.get(),
     )

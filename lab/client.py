@@ -45,6 +45,10 @@ class Status:
     clock: float
     outages: dict[str, list[str]] = field(default_factory=dict)
     """region → what it has lost"""
+    now: str = ""
+    """Lab time, ISO 8601."""
+    faults: dict[str, float | str | bool] = field(default_factory=dict)
+    """faults that are on → seconds, region or true"""
 
     @property
     def running(self) -> bool:
@@ -110,14 +114,22 @@ def status(state_dir: Path) -> Status:
     return _status(_call(record, "GET", "status"))
 
 
-def outage(state_dir: Path, region: str, part: str | None = None) -> Status:
-    """Take ``part`` (api, compute, database or network; None: all) from ``region``."""
-    return _command(state_dir, "outage", region=region, part=part)
+def outage(
+    state_dir: Path, region: str, part: str | None = None, mode: str | None = None
+) -> Status:
+    """Take ``part`` (api, compute, database, peering or replication; None: all) from ``region``;
+    it is then down, or whatever ``mode`` says (down, slow, hang or flap)."""
+    return _command(state_dir, "outage", region=region, part=part, mode=mode)
 
 
 def restore(state_dir: Path, region: str) -> Status:
     """Give ``region`` back what it has lost."""
     return _command(state_dir, "restore", region=region)
+
+
+def fault(state_dir: Path, name: str, value: str | None = None) -> Status:
+    """Turn a fault of :mod:`lab.faults` on, or off with ``off``."""
+    return _command(state_dir, "fault", name=name, value=value)
 
 
 def set_clock(state_dir: Path, factor: float) -> Status:
@@ -147,7 +159,8 @@ def _post(state_dir: Path, command: str, **given: Any) -> dict[str, Any]:
 
 
 def _status(answer: dict[str, Any]) -> Status:
-    return Status(**{name: answer[name] for name in Status.__dataclass_fields__})
+    # A lab that was started by an older version says less.
+    return Status(**{n: answer[n] for n in Status.__dataclass_fields__ if n in answer})
 
 
 def _call(

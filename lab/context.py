@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from boto3.session import Session
 from botocore.config import Config
 
 from lab.api import ApiHook, AwsCaller
+from lab.call import Answer, Call
 from lab.clock import Clock
 from lab.facts import Event, Sample
-from lab.outage import Outages
+from lab.faults import Faults
+from lab.outage import Mode, OutageKind, Outages
 
 logger = logging.getLogger("lab")
 
+HOLD_SECONDS = 0.1
+"""Real seconds between looks of what a hanging part holds."""
 ACCOUNT_ID = "000000000000"
 INTERNAL_HEADER = "x-lab-internal"
 """Marks calls of the lab's own parts, which outages and hooks let through. The value is a secret
@@ -50,10 +55,18 @@ class LabContext:
     observers: list[Observer] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     """What can be sampled, of the parts that run."""
+    faults: Faults = field(init=False)
+    round_trip_ms: float = 0.0
+    """Lab milliseconds that the way to the other region and back takes."""
+    answering: Callable[[Call], Awaitable[Answer | None]] | None = field(default=None, repr=False)
+    """Answers a request in this process as the lab's port does; None is a dropped connection."""
     _aws: AwsCaller | None = field(default=None, repr=False)
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _session: Session | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.state_dir, self.clock.now)
 
     @property
     def aws(self) -> AwsCaller:
@@ -113,6 +126,20 @@ class LabContext:
     def remove_source(self, source: Source) -> None:
         """Take a source out again (in ``Part.stop``)."""
         self.sources[:] = [entry for entry in self.sources if entry != source]
+
+    @property
+    def one_way_seconds(self) -> float:
+        """Lab seconds that the way to the other region takes."""
+        return self.round_trip_ms / 2000
+
+    async def hold(
+        self, region: str, kind: OutageKind, client: asyncio.StreamWriter | None = None
+    ) -> None:
+        """Return when ``kind`` doesn't hang in ``region`` any more, or ``client`` has gone."""
+        while self.outages.mode(region, kind) is Mode.HANG:
+            if client is not None and client.is_closing():
+                return
+            await asyncio.sleep(HOLD_SECONDS)
 
     def _new_client(self, service: str, region: str) -> Any:
         if self._session is None:

@@ -1,22 +1,32 @@
-"""The lab's control API below ``/_lab/``: status, clock, outage, restore, errors."""
+"""The lab's control API below ``/_lab/``: status, clock, outage, restore, fault, errors."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
+import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from lab.call import Answer
+from lab.clock import keep
 from lab.context import LabContext
 from lab.emulator.emulator import Emulator
 from lab.emulator.exchange import Exchange, Proceed
-from lab.errors import LabError
-from lab.outage import REGIONS, parse_kinds
+from lab.errors import LabError, LabInputError
+from lab.outage import REGIONS, Mode, parse_kinds, parse_mode
 from lab.supervisor import Supervisor
 
+logger = logging.getLogger("lab")
+
 PREFIX = "/_lab/"
+KEEP_SECONDS = 5.0
+"""Real seconds between writings of the lab's time."""
+FOLLOW_SECONDS = 0.25
+"""Real seconds between looks at parts that flap."""
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
 
 
@@ -58,15 +68,17 @@ class Control:
         match command:
             case "clock":
                 self.lab.clock.factor = float(_field(command, given, "factor"))
+                self._keep_time()
             case "outage":
                 region = _field(command, given, "region")
-                self.lab.outages.begin(region, parse_kinds(given.get("part")))
-                self.emulator.outage(region)
-                await self.supervisor.outage(region)
+                mode = parse_mode(given.get("mode") or Mode.DOWN)
+                self.lab.outages.begin(region, parse_kinds(given.get("part")), mode)
+                await self._lose(region)
             case "restore":
-                region = _field(command, given, "region")
-                self.lab.outages.end(region)
-                await self.supervisor.restore(region)
+                await self._restore(_field(command, given, "region"))
+            case "fault":
+                self.lab.faults.set(_field(command, given, "name"), given.get("value"))
+                await self.supervisor.faults()
             case "errors":
                 if given:
                     operations = _field(command, given, "operations")
@@ -76,6 +88,45 @@ class Control:
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()
+
+    async def follow(self) -> None:
+        """Notify the parts, for ever, of what flaps, and keep the time that the lab has reached."""
+        due = 0.0
+        while True:
+            if time.monotonic() >= due:
+                due = time.monotonic() + KEEP_SECONDS
+                self._keep_time()
+            before = self.lab.outages.shown()
+            await asyncio.sleep(FOLLOW_SECONDS)
+            now = self.lab.outages.shown()
+            for region in sorted(
+                {
+                    region
+                    for region, kind in now.keys() & before.keys()
+                    if now[region, kind] is not before[region, kind]
+                }
+            ):
+                await self._lose(region)
+
+    def _keep_time(self) -> None:
+        try:
+            keep(self.lab.state_dir, self.lab.clock, 2 * KEEP_SECONDS)
+        except OSError as error:
+            # A full disk: tried again at the next turn.
+            logger.warning("the lab's time can't be kept: %s", error)
+
+    async def _lose(self, region: str) -> None:
+        self.emulator.outage(region)
+        await self.supervisor.outage(region)
+
+    async def _restore(self, region: str) -> None:
+        lost = self.lab.outages.has_outage(region)
+        if not lost and not self.lab.faults.as_dict():
+            raise LabInputError(f"{region} has lost nothing: there is nothing to restore")
+        self.lab.outages.end(region)
+        if self.lab.faults.clear():
+            await self.supervisor.faults()
+        await self.supervisor.restore(region)
 
     def status(self) -> dict[str, Any]:
         """What ``lab.status`` shows; ``ready`` once every part was started."""
@@ -93,6 +144,8 @@ class Control:
             "dns": addresses.get("dns", ""),
             "front_door": addresses.get("front_door", ""),
             "clock": self.lab.clock.factor,
+            "now": self.lab.clock.utc_now().isoformat(timespec="seconds"),
+            "faults": self.lab.faults.as_dict(),
             "ready": self.supervisor.ready,
         }
 

@@ -57,6 +57,9 @@ class Part(ABC):
     async def restore(self, region: str) -> None:  # noqa: B027
         """``region`` has everything again. By default nothing happens."""
 
+    async def faults(self) -> None:  # noqa: B027
+        """Faults of ``lab.faults`` were turned on or off. By default nothing happens."""
+
     def describe(self) -> dict[str, str]:
         """Addresses this part adds to the lab's status (``dns``, ``front_door``)."""
         return {}

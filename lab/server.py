@@ -20,27 +20,22 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
 
 from lab.application import Application
-from lab.call import connection
-from lab.clock import Clock
+from lab.clock import Clock, keep, kept
+from lab.collecting import collect_rarely
 from lab.context import LabContext
 from lab.control import Control
 from lab.emulator.emulator import Emulator
 from lab.errors import LabError
+from lab.http_server import HOST, Limits, listen, serve
 from lab.outage import Outages
 from lab.parts import PARTS
 from lab.supervisor import Supervisor
 from pulumi_protocol.files import write_atomically
 
-HOST = "127.0.0.1"
-KEEP_ALIVE_SECONDS = 180.0
-FAREWELL_SECONDS = 2.0
-"""How long the lab's end waits for requests that are being answered."""
+LIMITS = Limits(idle_seconds=180.0, connections=10_000)
+"""AWS's clients keep connections for later calls."""
 MOST_DESCRIPTORS = 65_536
 logger = logging.getLogger("lab")
 
@@ -72,13 +67,14 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
+        lab_clock = Clock(clock, resume_at=kept(state_dir))
         prepare_environment(state_dir, port)
         context = LabContext(
             state_dir=state_dir,
             port=port,
             endpoint=f"http://{HOST}:{port}",
-            clock=Clock(clock),
-            outages=Outages(state_dir),
+            clock=lab_clock,
+            outages=Outages(state_dir, lab_clock.now),
             internal_token=secrets.token_hex(16),
         )
         stop = asyncio.Event()
@@ -89,30 +85,27 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             part.preflight()
         supervisor = Supervisor(context, parts)
         emulator = Emulator(context)
-        application = Application(Control(context, emulator, supervisor), emulator)
+        control = Control(context, emulator, supervisor)
+        application = Application(control, emulator)
+        context.answering = application.answer
         await emulator.start()
         try:
-            server = asyncio.create_task(serve(application, listener, stop))
+            server = asyncio.create_task(serve(application, listener, stop, LIMITS))
             _write_record(context, clock)
             await supervisor.start()
+            collect_rarely()
+            following = asyncio.create_task(control.follow())
             try:
                 await stop.wait()
             finally:
+                following.cancel()
                 await supervisor.stop()
                 stop.set()
                 await server
         finally:
             await emulator.stop()
+            keep(state_dir, lab_clock)
             (state_dir / "lab.json").unlink(missing_ok=True)
-
-
-class Connection(TCPServer):
-    """A connection that ends with its client. Hypercorn's waits until its keep-alive time is over
-    when the client has closed it, and keeps the socket as long."""
-
-    async def _read_data(self) -> None:
-        await super()._read_data()
-        await self.idle_task.stop()
 
 
 def raise_descriptor_limit() -> None:
@@ -125,37 +118,6 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     except (OSError, ValueError) as error:
         logger.warning("the limit of %d descriptors can't be raised: %s", soft, error)
-
-
-async def serve(application: Application, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve an ASGI application on one listening socket until ``stop`` is set."""
-    config = Config()
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
-    config.include_server_header = False
-    config.errorlog = logging.getLogger("lab.http")
-    loop = asyncio.get_running_loop()
-    context = WorkerContext(None)
-    wrapped = ASGIWrapper(application)  # pyright: ignore[reportArgumentType] - plain ASGI
-    connections: set[asyncio.Task[Any]] = set()
-
-    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
-        connections.add(task)
-        task.add_done_callback(connections.discard)
-        connection.set(writer)
-        await Connection(wrapped, loop, config, context, {}, reader, writer)
-
-    server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
-    try:
-        await stop.wait()
-    finally:
-        server.close()
-        await context.terminated.set()
-        if connections:
-            await asyncio.wait(connections, timeout=FAREWELL_SECONDS)
-        for task in connections:
-            task.cancel()
 
 
 def prepare_environment(state_dir: Path, port: int) -> None:
@@ -190,20 +152,13 @@ def prepare_environment(state_dir: Path, port: int) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    # With its protocol named, asyncio switches off Nagle's delay on accepted connections.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        return listen(port)
     except OSError as error:
-        listener.close()
         raise LabError(
             f"the lab can't listen on {HOST}:{port} ({error.strerror}): stop what holds the port "
             f"or choose another one"
         ) from None
-    listener.listen(512)
-    listener.setblocking(False)
-    return listener
 
 
 def _hold(state_dir: Path) -> Any:

@@ -78,6 +78,10 @@ class Supervisor:
         """Notify every part that ``region`` has everything again."""
         await self._notify(lambda part: part.restore(region))
 
+    async def faults(self) -> None:
+        """Notify every part that faults were turned on or off."""
+        await self._notify(lambda part: part.faults())
+
     async def _notify(self, call: Callable[[Part], Awaitable[None]]) -> None:
         await asyncio.gather(*(self._notify_one(entry, call) for entry in self.watched.values()))
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lab import client
+from lab import client, faults
+from lab import outage as outages
 from lab.errors import LabError
 from ops import node, stack_file, workspace
 from ops.errors import ExitCode, OperatorError, bad_input
@@ -98,18 +99,42 @@ def status(as_json: bool) -> None:
         show(found)
 
 
-def outage(region: str, part: str | None) -> None:
-    """Takes a region, or one part of it."""
+def outage(region: str, part: str | None, mode: str | None) -> None:
+    """Takes a region, or one part of it, in one of the modes of outages."""
+    outages.check_region(region)
+    outages.parse_kinds(part)
+    outages.parse_mode(mode or outages.Mode.DOWN)
     with announced(f"the lab to take {part or 'all'} of {region}"):
-        found = client.outage(workspace.find().lab_state, region, part)
+        found = client.outage(workspace.find().lab_state, region, part, mode)
     show(found)
 
 
 def restore(region: str) -> None:
     """Gives a region back."""
+    outages.check_region(region)
     with announced(f"the lab to give back {region}"):
         found = client.restore(workspace.find().lab_state, region)
     show(found)
+
+
+def fault(name: str, value: str) -> None:
+    """Turns a fault on or off; without a name it lists them all."""
+    state = workspace.find().lab_state
+    if name:
+        faults.parse(name, value or None)
+        found = client.fault(state, name, value or None)
+    elif not (found := client.status(state)).running:
+        raise OperatorError("the lab isn't running: run ./inv lab.up")
+    console = make_console()
+    for line in flat_lines({known: _said(found.faults.get(known)) for known in faults.Fault}):
+        console.print(line)
+
+
+def _said(value: float | str | bool | None) -> str:
+    """A fault's value as it is shown."""
+    if isinstance(value, bool) or value is None:
+        return "on" if value else "off"
+    return value if isinstance(value, str) else f"{value:g} s"
 
 
 def clock(factor: float | str) -> None:
@@ -144,8 +169,13 @@ def show(found: client.Status) -> None:
         **({"dns server": found.dns} if found.dns else {}),
         "process": found.pid,
         "state": found.state_dir,
-        "clock": f"{found.clock:g}",
+        "clock": f"{found.clock:g}" + (f", {found.now} in the lab" if found.now else ""),
         **regions,
+        **(
+            {"faults": ", ".join(f"{n} ({_said(v)})" for n, v in found.faults.items())}
+            if found.faults
+            else {}
+        ),
     }
     for name, part in found.parts.items():
         shown[name] = ("healthy" if part["healthy"] else "unhealthy") + (

@@ -17,6 +17,7 @@ from invoke.program import Program
 
 from ops.errors import ExitCode, nearest
 from ops.mistakes import Accepted, Flag, first_mistake, task_to_explain
+from ops.spelling import spelled_out
 from ops.streams import code_after, sturdy
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str], executor: type[Executor] = Executor) -> int:
 
 def _run(program: Program, arguments: Sequence[str]) -> int:
     try:
-        program.run(["inv", *arguments])
+        program.run(["inv", *spelled_out(arguments)])
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else ExitCode.OK
     return ExitCode.OK

@@ -74,7 +74,7 @@ class NetworkOutputs(BothRegions[RegionalNetwork]):
 
 @dataclass(frozen=True)
 class RegionalData:
-    """One region's cluster, bucket, application secret (its ARN) and key."""
+    """One region's cluster, bucket, secrets (their ARNs) and key."""
 
     cluster_identifier: Text
     cluster_endpoint: Text
@@ -83,6 +83,7 @@ class RegionalData:
     bucket_arn: Text
     access_log_bucket_name: Text
     application_secret_arn: Text
+    readiness_token_secret_arn: Text
     key_arn: Text
 
 
@@ -105,7 +106,7 @@ class DataOutputs(BothRegions[RegionalData]):
 
 @dataclass(frozen=True)
 class RegionalApp:
-    """One region's load balancer and function."""
+    """One region's load balancer, function, and probe of the database."""
 
     load_balancer_dns_name: Text
     load_balancer_zone_id: Text
@@ -114,6 +115,8 @@ class RegionalApp:
     function_name: Text
     function_arn: Text
     log_group_name: Text
+    probe_function_name: Text
+    probe_function_arn: Text
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from tapstack.fields import between, matching, one_of, setting
 
+AUTOMATIC, NOTIFY, OBSERVE = "automatic", "notify", "observe"
+
 RESERVED_DOMAINS = ("example.com", "example.net", "example.org")
 """Route 53 refuses zones of these with InvalidDomainName ("is reserved by AWS")."""
 
@@ -43,4 +45,19 @@ class GlobalSettings:
         "",
         check=matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
         help="Who is told of alarms; they must confirm AWS's mail",
+    )
+    recovery_mode: str = setting(
+        AUTOMATIC,
+        check=one_of(AUTOMATIC, NOTIFY, OBSERVE),
+        help="The most that recovery may do: automatic promotes, notify pages, observe records",
+    )
+    recovery_lag_limit_seconds: int = setting(
+        300,
+        check=between(60, 900),
+        help="Seconds of writes that a promotion without a person may lose at most",
+    )
+    accepted_by: str = setting(
+        "",
+        check=matching(r"[^\n]{1,100}", "one line of at most 100 characters"),
+        help="The data owner who accepts that loss; environment prod promotes only with one",
     )

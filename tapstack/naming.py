@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tapstack.errors import NameTooLongError, SettingsError
-from tapstack.well_known import FAILOVER_SWITCH, PROJECT
+from tapstack.well_known import EPOCH, FAILOVER_SWITCH, PROJECT
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ RULES: Final[dict[str, NameRule]] = {
     "schedule": NameRule(64, _WORDY),
     "secret": NameRule(512, r"[A-Za-z0-9/_+=.@-]"),
     "securitygroup": NameRule(255, r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]"),
+    "table": NameRule(255, _WORDY),
     "topic": NameRule(256, r"[A-Za-z0-9_-]"),
 }
 """Services whose names are restricted more than a tag value; all others are ``Name`` tags."""
@@ -91,6 +92,11 @@ def parameter_path(region: str, suffix: str, scope: Scope, key: str) -> str:
 def failover_switch_parameter(region: str, suffix: str) -> str:
     """Path of the failover switch in the standby region, which ``data`` makes and ``app`` reads."""
     return parameter_path(region, suffix, "local", FAILOVER_SWITCH)
+
+
+def epoch_parameter(region: str, suffix: str) -> str:
+    """Path of the newest epoch that a region knows, which ``data`` makes."""
+    return parameter_path(region, suffix, "shared", EPOCH)
 
 
 def log_group_of(function_name: str) -> str:

@@ -5,6 +5,11 @@ from typing import Any
 
 import pulumi
 
+Statement = dict[str, Any]
+"""One statement of a policy; values may be Outputs."""
+
+Text = pulumi.Input[str]
+
 VERSION = "2012-10-17"
 """The policy language's version."""
 
@@ -12,6 +17,16 @@ VERSION = "2012-10-17"
 def document(*statements: Any) -> pulumi.Output[str]:
     """A policy of these statements as JSON; their values may be Outputs."""
     return pulumi.Output.json_dumps({"Version": VERSION, "Statement": list(statements)})
+
+
+def allow(sid: str, actions: Sequence[str], resources: Sequence[Text]) -> Statement:
+    """Allows ``actions`` on ``resources`` (ARNs)."""
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+
+
+def parameter_arn(region: str, account_id: Text, path: str) -> pulumi.Output[str]:
+    """The ARN of a Systems Manager parameter, known by its path."""
+    return pulumi.Output.concat("arn:aws:ssm:", region, ":", account_id, ":parameter", path)
 
 
 def trust(service: str, account_id: pulumi.Input[str] | None = None) -> pulumi.Output[str]:

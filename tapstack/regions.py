@@ -12,8 +12,8 @@ from tapstack.settings import Settings
 from tapstack.well_known import PROJECT, SUFFIX_TAG
 
 EMULATED_SERVICES = (
-    "acm", "backup", "cloudwatch", "cloudwatchevents", "ec2", "elbv2", "events", "iam", "kms",
-    "lambda_", "logs", "rds", "resourcegroupstaggingapi", "route53", "s3", "scheduler",
+    "acm", "backup", "cloudwatch", "cloudwatchevents", "dynamodb", "ec2", "elbv2", "events", "iam",
+    "kms", "lambda_", "logs", "rds", "resourcegroupstaggingapi", "route53", "s3", "scheduler",
     "secretsmanager", "sns", "sqs", "ssm", "sts",
 )  # fmt: skip
 """The provider's ``endpoints`` that the programs use; in the lab they are all one address."""

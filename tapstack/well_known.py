@@ -21,10 +21,10 @@ READY_PATH = "/ready"
 """What operators and the recovery controller ask, with the header :data:`TOKEN_HEADER`: could this
 region serve, and does it reach its writer?"""
 
-TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - its name
+TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - the header's name
 """Carries the readiness token."""
 
-READINESS_TOKEN = "readiness-token"  # noqa: S105 - its name
+READINESS_TOKEN = "readiness-token"  # noqa: S105 - a purpose
 """Purpose of the secret with that token, in each region under the primary's name."""
 
 FAILOVER_SWITCH_PATH = "/failover-switch"
@@ -35,6 +35,12 @@ FAILOVER_SWITCH = "failover-switch"
 
 SWITCH_RELEASED = "released"
 """The switch's value while traffic may go to the primary."""
+
+EPOCH = "epoch"
+"""Key of the parameter with the newest epoch that a region knows, under ``shared``."""
+
+FIRST_EPOCH = "1"
+"""Its value before the first promotion, as the database's own (``recovery.epoch``)."""
 
 DATABASE_PORT = 5432
 """PostgreSQL's: security groups open it before there is a database."""
@@ -50,6 +56,19 @@ ATTACHMENTS_PREFIX = "attachments/"
 
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""
+
+PROBE_FUNCTION = "probe"
+"""Purpose of the function that asks the database from inside the VPC."""
+
+RECOVERY = "recovery"
+"""Purpose of the recovery controller's function, table and rule."""
+
+CONTROLLER_HEARTBEAT = "ControllerHeartbeat"
+"""Metric: 1 for each run of a region's recovery controller."""
+
+WITNESS, WITNESS_STANDBY = "witness", "witness-standby"
+"""First labels of the TXT records below the clients' name by which Route 53's checkers say whether
+us-east-1's, and us-west-2's, load balancer is healthy."""
 
 FAILED_EVENTS = "failed-events"
 """Purpose of the queue with events that the function failed on, and of its alarm."""

@@ -31,6 +31,8 @@ def _adopt_cluster(topology: Topology, region: str, made: dict[str, Any]) -> Non
     cluster = known or topology.add_cluster(region, made)
     members = {member["DBInstanceIdentifier"] for member in made.get("DBClusterMembers", ())}
     cluster.instances = {n: c for n, c in cluster.instances.items() if n in members}
+    cluster.retention_days = made.get("BackupRetentionPeriod", cluster.retention_days)
+    cluster.away_until = 0.0
 
 
 def _adopt_instance(topology: Topology, region: str, instance: dict[str, Any]) -> None:
@@ -51,3 +53,4 @@ def _adopt_globals(topology: Topology, known: dict[str, dict[str, Any]]) -> None
                 (arn for arn in database.members if members[arn].get("IsWriter")), ""
             )
         database.status, database.failover_state = AVAILABLE, {}
+        database.endpoint_writer = ""

@@ -7,15 +7,15 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from lab.database import replication
+from lab.database.master import create_database, create_master
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
+from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
@@ -25,26 +25,23 @@ logger = logging.getLogger("lab.database")
 
 DISCONNECTED_SECONDS = 10.0
 """A standby that can't stream for so long, though nothing is cut, is copied anew."""
-RDS_ROLES = ("rds_superuser", "rds_replication", "rds_iam", "rds_password")
-
-HasLost = Callable[[str, OutageKind], bool]
 
 
 class Fleet:
     """The servers of all clusters. Methods block, and must not run at the same time; roles follow
     from the topology alone, so a step that was interrupted is taken again."""
 
-    def __init__(self, directory: Path, topology: Topology, has_lost: HasLost) -> None:
+    def __init__(self, directory: Path, topology: Topology, surroundings: Surroundings) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
         self.topology = topology
-        self.has_lost = has_lost
+        self._lab = surroundings
         self.restarts: dict[str, int] = {}
         """ARN → how often its server was found dead without an outage"""
         self.problems: dict[str, str] = {}
         """ARN → why it isn't as it should be; empty when nothing is wrong"""
         self.rejoined: dict[str, str] = {}
-        """ARN → how it last came back as a standby (``rewind`` or ``base backup``)"""
+        """ARN → how it last came back as a standby (rewind, base backup, new volume)"""
         self._servers: dict[str, PostgresServer] = {}
         self._expected: set[str] = set()
         self._disconnected: dict[str, float] = {}
@@ -64,7 +61,7 @@ class Fleet:
     def is_ready(self, cluster: Cluster) -> bool:
         """Whether the cluster's server runs in its present role."""
         server = self.server(cluster)
-        follows = self.topology.writer_of(cluster) is not None
+        follows = self.topology.writer_of(cluster) is not None and not cluster.is_unfenced
         return server.alive and (
             server.is_standby if follows else cluster.provisioned and not server.is_standby
         )
@@ -75,9 +72,9 @@ class Fleet:
         clusters = list(self.topology.clusters.values())
         # Writers first: the others follow them.
         for cluster in sorted(clusters, key=lambda c: self.topology.writer_of(c) is not None):
-            if self.has_lost(cluster.region, OutageKind.DATABASE):
-                self.server(cluster).kill()
-                self._expected.discard(cluster.arn)
+            lost = self._lab.has_lost(cluster.region, OutageKind.DATABASE)
+            if lost or self._lab.is_away(cluster):
+                self.fence(cluster)
                 self.problems.pop(cluster.arn, None)
                 continue
             self._note_crash(cluster)
@@ -96,13 +93,17 @@ class Fleet:
         """SIGKILL to the servers of a region."""
         for cluster in self.topology.clusters.values():
             if cluster.region == region:
-                self.server(cluster).kill()
-                self._expected.discard(cluster.arn)
+                self.fence(cluster)
 
     def switch_over(self, writer: Cluster, target: Cluster) -> None:
         """Swap roles without losing a row. Raises LabError and changes nothing when the target
         can't be brought level; the caller records the new roles in the topology."""
-        replication.switch_over(self.server(writer), self.server(target), writer.slot)
+        replication.switch_over(
+            self.server(writer),
+            self.server(target),
+            writer.slot,
+            self._lab.stream_port(writer.arn),
+        )
 
     def fence(self, cluster: Cluster) -> None:
         """Kill a writer that must not write any more. As its topology role is reader from now on,
@@ -119,7 +120,7 @@ class Fleet:
     def set_master_password(self, cluster: Cluster) -> None:
         """Give the master user the password whose verifier the topology holds."""
         if self.server(cluster).alive and cluster.provisioned:
-            self._create_master(cluster)
+            create_master(self.server(cluster), cluster)
 
     def restart(self, cluster: Cluster) -> None:
         """Stop a cluster's server in order; the next ``reconcile`` starts it."""
@@ -158,7 +159,9 @@ class Fleet:
             server.settings.max_connections = cluster.max_connections
         if writer is None:
             self._bring_writer(cluster, server)
-        elif self.has_lost(writer.region, OutageKind.DATABASE):
+        elif self._goes_on_writing(cluster, server):
+            pass
+        elif self._lab.has_lost(writer.region, OutageKind.DATABASE):
             self._keep(cluster, server)
         else:
             self._bring_standby(cluster, server, writer)
@@ -183,29 +186,31 @@ class Fleet:
         server.settings.upstream = None
         server.start()
         if not cluster.provisioned:
-            self._create_master(cluster)
-            self._create_database(cluster)
+            create_master(self.server(cluster), cluster)
+            create_database(self.server(cluster), cluster)
             cluster.provisioned = True
             self.topology.save()
 
     def _bring_standby(self, cluster: Cluster, server: PostgresServer, writer: Cluster) -> None:
-        primary = self.server(writer)
+        primary, port = self.server(writer), self._lab.stream_port(cluster.arn)
         cut = self._is_cut(cluster, writer)
         if not self.is_ready(writer) or (cut and not server.is_standby):
             self._keep(cluster, server)
             return
         if not server.exists:
             if not cut:
-                replication.create_standby(primary, server, cluster.slot)
+                replication.create_standby(primary, server, cluster.slot, port)
+        elif not server.is_standby and cluster.is_stale:
+            self._renew(cluster, server, primary, port)
         elif not server.is_standby:
-            self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot)
+            self.rejoined[cluster.arn] = replication.rejoin(server, primary, cluster.slot, port)
         else:
-            wanted = Upstream(primary.port, cluster.slot, cut)
+            wanted = Upstream(port or primary.port, cluster.slot, cut)
             small = server.settings.max_connections < primary.settings.max_connections
             if not server.alive or server.settings.upstream != wanted or (small and not cut):
                 server.settings.upstream = wanted
                 if not cut:
-                    replication.follow(server, primary, cluster.slot)
+                    replication.follow(server, primary, cluster.slot, port)
                 else:
                     server.apply()
                     server.start()
@@ -226,6 +231,28 @@ class Fleet:
             server.kill()
             self._expected.discard(cluster.arn)
 
+    def _goes_on_writing(self, cluster: Cluster, server: PostgresServer) -> bool:
+        """Whether an old writer that couldn't be fenced still writes; ends it when it can be."""
+        if not cluster.is_unfenced:
+            return False
+        if server.alive and not server.is_standby and self._lab.fence_fails():
+            return True
+        cluster.is_unfenced = False
+        self.topology.save()
+        self.fence(cluster)
+        return False
+
+    def _renew(
+        self, cluster: Cluster, server: PostgresServer, primary: PostgresServer, port: int | None
+    ) -> None:
+        """Bring an old writer back on a new volume, as Aurora does after an unplanned failover
+        (Aurora user guide, "Performing managed failovers for Aurora global databases")."""
+        server.stop()
+        self._lab.notify(cluster, "RDS-EVENT-0240")
+        self._lab.keep_volume(cluster, server.data)
+        replication.create_standby(primary, server, cluster.slot, port)
+        self.rejoined[cluster.arn] = "new volume"
+
     def _mend_stream(
         self, cluster: Cluster, server: PostgresServer, primary: PostgresServer
     ) -> None:
@@ -235,14 +262,19 @@ class Fleet:
         now = time.monotonic()
         if streams:
             self._disconnected.pop(cluster.arn, None)
+            if cluster.is_stale:
+                cluster.is_stale = False
+                self.topology.save()
+                self._lab.notify(cluster, "RDS-EVENT-0241")
         elif now - self._disconnected.setdefault(cluster.arn, now) > DISCONNECTED_SECONDS:
             self._disconnected.pop(cluster.arn)
-            replication.create_standby(primary, server, cluster.slot)
+            port = self._lab.stream_port(cluster.arn)
+            replication.create_standby(primary, server, cluster.slot, port)
             self.rejoined[cluster.arn] = "base backup"
 
     def _is_cut(self, one: Cluster, other: Cluster) -> bool:
         return one.region != other.region and any(
-            self.has_lost(cluster.region, OutageKind.NETWORK) for cluster in (one, other)
+            self._lab.has_lost(cluster.region, OutageKind.REPLICATION) for cluster in (one, other)
         )
 
     def _note_crash(self, cluster: Cluster) -> None:
@@ -251,43 +283,6 @@ class Fleet:
             logger.warning(
                 "the database of %s (%s) died; restarting it", cluster.region, cluster.identifier
             )
-
-    def _create_master(self, cluster: Cluster) -> None:
-        # RDS's master user is no superuser, but may make users and databases.
-        if not cluster.master_username:
-            return
-        master = sql.Identifier(cluster.master_username)
-        with self.server(cluster).connect() as connection:
-            for role in RDS_ROLES:
-                with contextlib.suppress(psycopg.errors.DuplicateObject):
-                    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-            with contextlib.suppress(psycopg.errors.DuplicateObject):
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN CREATEROLE CREATEDB").format(master)
-                )
-                connection.execute(
-                    sql.SQL(
-                        "GRANT rds_superuser, pg_monitor, pg_signal_backend TO {} WITH ADMIN OPTION"
-                    ).format(master)
-                )
-            if cluster.master_verifier:
-                connection.execute(
-                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                        master, sql.Literal(cluster.master_verifier)
-                    )
-                )
-
-    def _create_database(self, cluster: Cluster) -> None:
-        owner = sql.Identifier(cluster.master_username or replication.ADMIN)
-        with self.server(cluster).connect() as connection:
-            if cluster.database_name and cluster.database_name != "postgres":
-                with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-                    connection.execute(
-                        sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                            sql.Identifier(cluster.database_name), owner
-                        )
-                    )
-            connection.execute(sql.SQL("ALTER DATABASE postgres OWNER TO {}").format(owner))
 
     def _engine_version(self, cluster: Cluster) -> str:
         # A secondary runs what its primary runs, whatever its own record says.

@@ -17,11 +17,13 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lab.database.certificates import CertificateAuthority
-from lab.database.proxy import HOST, Links, Proxy, Way
+from lab.database.links import Links
+from lab.database.proxy import HOST, Proxy, Way
 from lab.errors import LabError
 from lab.outage import REGIONS
 from pulumi_protocol.files import write_atomically, write_private
@@ -81,11 +83,17 @@ def _map(state_dir: Path) -> dict[str, Any]:
 class Network:
     """The lab's side: listeners for each endpoint and source region, and the resolver."""
 
-    def __init__(self, state_dir: Path, authority: CertificateAuthority, decide: Decide) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        authority: CertificateAuthority,
+        decide: Decide,
+        links: Links,
+        now: Callable[[], datetime],
+    ) -> None:
         self.map_path = state_dir / MAP_NAME
-        self.links = Links()
         self._authority = authority
-        self._decide = decide
+        self._decide, self._links, self._now = decide, links, now
         self._proxies: dict[tuple[str, str], tuple[Proxy, int]] = {}
         self._resolver: asyncio.Server | None = None
         self._black_hole: list[socket.socket] = []
@@ -126,7 +134,9 @@ class Network:
         for source in REGIONS:
             for host in sorted(hosts):
                 if (source, host) not in self._proxies:
-                    proxy = Proxy(source, host, self._decide_for_any, self.links, self._context_now)
+                    proxy = Proxy(
+                        source, host, self._decide_for_any, self._links, self._context_now
+                    )
                     port = await proxy.start(self._remembered.get((source, host), 0))
                     self._proxies[source, host] = proxy, port
         self._write_map()
@@ -136,7 +146,7 @@ class Network:
         return self._tls
 
     def _context(self, hosts: frozenset[str]) -> ssl.SSLContext:
-        key, certificate = self._authority.issue(hosts)
+        key, certificate = self._authority.issue(hosts, self._now())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # ssl reads files only; these live as long as the reading.

@@ -6,72 +6,45 @@ import asyncio
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from lab.api import ApiHook, ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal
 from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
 from lab.database.certificates import CertificateAuthority
+from lab.database.conditions import Conditions
+from lab.database.cron import LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
+from lab.database.links import Links
 from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
-from lab.database.proxy import Way
+from lab.database.notices import Notices
 from lab.database.rds import RdsSemantics
+from lab.database.snapshots import Snapshots
+from lab.database.streams import Streams
+from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, Topology
+from lab.database.watch import SETTLED_SECONDS, Watch
+from lab.database.ways import Ways
 from lab.facts import DatabaseFacts
-from lab.outage import REGIONS, OutageKind
+from lab.faults import Fault
+from lab.outage import Mode, OutageKind
 from lab.part import Health, Part
 
 logger = logging.getLogger("lab.database")
 
 RECONCILE_SECONDS = 0.5
 SAMPLE_SECONDS = 0.5
-SETTLED_SECONDS = 1.0
-REREAD_SECONDS = 15.0
-"""What is deployed around the database is read again so often even if no change was seen."""
+CLOSED_PORT = 1
+PG_CRON = "pg_cron"
 HERE = Path(__file__).parent
 T = TypeVar("T")
-FORCE_SSL = "rds.force_ssl"
-
-NETWORK_CHANGES = {
-    "ec2": frozenset(
-        f"{verb}{noun}"
-        for verb, nouns in {
-            "Create": ("Route", "RouteTable", "Subnet", "SecurityGroup", "VpcPeeringConnection"),
-            "Delete": ("Route", "RouteTable", "Subnet", "SecurityGroup", "VpcPeeringConnection"),
-            "Replace": ("Route", "RouteTableAssociation"),
-            "Associate": ("RouteTable",),
-            "Disassociate": ("RouteTable",),
-            "Accept": ("VpcPeeringConnection",),
-            "Reject": ("VpcPeeringConnection",),
-            "Authorize": ("SecurityGroupIngress", "SecurityGroupEgress"),
-            "Revoke": ("SecurityGroupIngress", "SecurityGroupEgress"),
-            "Modify": ("SecurityGroupRules",),
-        }.items()
-        for noun in nouns
-    ),
-    "lambda": frozenset({"CreateFunction", "DeleteFunction", "UpdateFunctionConfiguration"}),
-    "rds": frozenset(
-        {
-            "CreateDBCluster",
-            "ModifyDBCluster",
-            "DeleteDBCluster",
-            "CreateDBSubnetGroup",
-            "ModifyDBSubnetGroup",
-            "ModifyDBClusterParameterGroup",
-            "ResetDBClusterParameterGroup",
-        }
-    ),
-}
-"""Calls after which the way to the database may be another one."""
 
 
 class DatabasePart(Part):
@@ -88,13 +61,16 @@ class DatabasePart(Part):
         self._sampler: Sampler | None = None
         self._network: Network | None = None
         self._deployed = DeployedNetwork(lab)
-        self._force_ssl: dict[str, bool] = {}
+        self._ways: Ways | None = None
+        self._streams: Streams | None = None
+        self._notices: Notices | None = None
+        self._snapshots: Snapshots | None = None
+        self._conditions: Conditions | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
-        self._watchers: list[tuple[str, frozenset[str], ApiHook]] = []
+        self._watch: Watch | None = None
         self._sampling = threading.Lock()
-        self._reading = asyncio.Lock()
-        self._reread_at = 0.0
         # PostgreSQL's tools block. In threads of their own: functions that wait for a database may
         # hold all of the event loop's pool, and the database would not come back for them.
         self._threads = ThreadPoolExecutor(4, "database")
@@ -109,42 +85,62 @@ class DatabasePart(Part):
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = CertificateAuthority(self._directory)
         topology = Topology.load(self._directory / "topology.json")
-        self._fleet = Fleet(self._directory / "servers", topology, self.lab.outages.has_lost)
-        self._rds = RdsSemantics(self.lab, topology, self._fleet, self)
-        self._sampler = Sampler(self._fleet)
-        self._network = Network(self.lab.state_dir, authority, self._decide)
+        snapshots = self._snapshots = Snapshots(
+            self._directory / "snapshots", topology, self.lab.clock
+        )
+        conditions = self._conditions = Conditions(self.lab, topology, snapshots)
+        streams = self._streams = Streams(self.lab.clock, conditions.lag, self._writer_port)
+        fleet = self._fleet = Fleet(
+            self._directory / "servers",
+            topology,
+            Surroundings(
+                conditions.has_lost,
+                streams.port,
+                conditions.is_away,
+                conditions.fence_fails,
+                conditions.keep_volume,
+                self._notify,
+            ),
+        )
+        self._notices = Notices(self.lab, topology, self.blocking)
+        self._loop = asyncio.get_running_loop()
+        self._rds = RdsSemantics(self.lab, topology, self._fleet, self, self._notices, snapshots)
+        self._sampler = Sampler(self._fleet, self.lab.clock)
+        links = Links()
+        self._ways = Ways(self.lab, fleet, self._deployed, links)
+        self._network = Network(
+            self.lab.state_dir, authority, self._ways.decide, links, self.lab.clock.utc_now
+        )
+        jobs = CronJobs(fleet, self.lab.clock.now)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
+        await self.blocking(snapshots.sweep)
+        self._follow_faults()
         self.lab.on_api("rds", (), self._rds.hook)
-        # A hook is registered once only, hence one for each service.
-        self._watchers = [
-            (service, operations, partial(self._note_change))
-            for service, operations in NETWORK_CHANGES.items()
-        ]
-        for service, operations, watcher in self._watchers:
-            self.lab.on_api(service, operations, watcher)
+        watch = self._watch = Watch(self.lab, topology, self._deployed, self._ways)
+        watch.start()
         self.lab.function_environment(self._function_environment)
         self.lab.add_source(self.facts)
         await self._network.start()
-        self._set_links()
+        self._ways.set_links()
         await self.change(lambda: None)
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
             asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
-            asyncio.create_task(self._every(SETTLED_SECONDS / 2, self._reread)),
+            asyncio.create_task(self._every(SETTLED_SECONDS / 2, watch.reread)),
+            asyncio.create_task(self._every(LOOK_SECONDS, partial(self._run_jobs, jobs))),
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        for task in (*self._tasks, *self._work):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._work, return_exceptions=True)
         self._tasks = []
         self.lab.remove_source(self.facts)
         if self._rds is not None:
             self.lab.remove_hook(self._rds.hook)
-        for _, _, watcher in self._watchers:
-            self.lab.remove_hook(watcher)
-        self._watchers = []
+        if self._watch is not None:
+            self._watch.stop()
         if self._network is not None:
             await self._network.stop()
         async with self._changing:
@@ -153,6 +149,8 @@ class DatabasePart(Part):
                     self._sampler.close()
             if self._fleet is not None:
                 await self.blocking(self._fleet.stop)
+        if self._streams is not None:
+            await self._streams.stop()
 
     async def health(self) -> Health:
         fleet = self._fleet
@@ -165,16 +163,25 @@ class DatabasePart(Part):
         return Health(True, "; ".join(parts) or "no cluster is deployed")
 
     async def outage(self, region: str, kinds: frozenset[OutageKind]) -> None:
-        self._set_links()
-        fleet = self._fleet
-        if fleet is not None and OutageKind.DATABASE in kinds:
+        fleet, ways = self._fleet, self._ways
+        if ways is not None:
+            ways.set_links()
+        if fleet is not None and self.lab.outages.mode(region, OutageKind.DATABASE) is Mode.DOWN:
             await self.change(lambda: fleet.kill_region(region))
         else:
             await self.change(lambda: None)
 
     async def restore(self, region: str) -> None:
-        self._set_links()
+        await self.outage(region, frozenset())
+
+    async def faults(self) -> None:
+        self._follow_faults()
         await self.change(lambda: None)
+
+    def _follow_faults(self) -> None:
+        if self._rds is not None and self._conditions is not None:
+            self._rds.freeze(self.lab.faults.is_on(Fault.DESCRIBE_STALE))
+            self._conditions.lose_instances()
 
     def describe(self) -> dict[str, str]:
         """``database_network``: the map that ``lab.database.network.address`` reads."""
@@ -199,15 +206,22 @@ class DatabasePart(Part):
             fleet.reconcile()
 
         async with self._changing:
-            await self.blocking(steps)
+            work = asyncio.ensure_future(self.blocking(steps))
+            try:
+                await asyncio.shield(work)
+            finally:
+                # Who asked may be gone; nothing else may change the fleet before it is done.
+                await asyncio.wait({work})
         await self._network.serve(frozenset(fleet.topology.host_names()))
+        if self._streams is not None:
+            await self._streams.serve(list(fleet.topology.clusters))
 
     async def blocking(self, step: Callable[[], T]) -> T:
         """Run ``step`` off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` waits for it."""
+        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
         task = asyncio.ensure_future(self._logged(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
@@ -230,20 +244,6 @@ class DatabasePart(Part):
             async with self._changing:
                 await self.blocking(self._fleet.reconcile)
 
-    async def _reread(self) -> None:
-        """Keep what is deployed read, so that no connection waits for it; in the middle of a
-        deployment only the one that asks."""
-        now = time.monotonic()
-        fleet = self._fleet
-        if fleet is None or not any(c.instances for c in list(fleet.topology.clusters.values())):
-            return
-        if self._deployed.valid() is not None and now < self._reread_at:
-            return
-        if self._deployed.is_settled(SETTLED_SECONDS):
-            self._reread_at = now + REREAD_SECONDS
-            with contextlib.suppress(ApiRefusal):
-                await self._deployed.reread()
-
     async def _sample(self) -> None:
         sampler = self._sampler
         if sampler is None:
@@ -255,74 +255,30 @@ class DatabasePart(Part):
 
         await self.blocking(sample)
 
-    # -- the way to the servers -------------------------------------------------------------
-
-    async def _decide(self, region: str, function: str | None, host: str) -> Way:
-        fleet = self._fleet
-        cluster = fleet.topology.resolve(host) if fleet is not None else None
-        if fleet is None or cluster is None:
-            return Way("unknown", f"{host} doesn't resolve")
-        if region != cluster.region and any(
-            self.lab.outages.has_lost(end, OutageKind.NETWORK) for end in (region, cluster.region)
-        ):
-            return Way("drop", f"{region} and {cluster.region} are apart", cluster.region)
-        try:
-            # One reader at a time, so that a burst of connections asks the emulator once.
-            async with self._reading:
-                snapshot = self._deployed.valid() or await self._deployed.snapshot()
-                force_ssl = self._force_ssl.get(cluster.arn)
-                if force_ssl is None:
-                    force_ssl = await self._read_force_ssl(cluster)
-                    self._force_ssl[cluster.arn] = force_ssl
-        except (ApiRefusal, KeyError, ValueError) as error:
-            logger.warning("what is deployed around the database can't be read: %s", error)
-            return Way("drop", "what is deployed around the database can't be read")
-        if obstacle := snapshot.obstacle(region, function, cluster):
-            logger.info("%s (%s) doesn't reach %s: %s", function, region, host, obstacle)
-            return Way("drop", obstacle, cluster.region)
-        if self.lab.outages.has_lost(cluster.region, OutageKind.DATABASE):
-            # A machine that is gone refuses nothing; its packets get no answer.
-            return Way("drop", f"the database of {cluster.region} is lost", cluster.region)
-        if not fleet.is_ready(cluster):
-            return Way("refuse", f"the database of {cluster.region} is down", cluster.region)
-        return Way("allow", "", cluster.region, fleet.server(cluster).port, force_ssl)
-
-    async def _read_force_ssl(self, cluster: Cluster) -> bool:
-        aws, region = self.lab.aws, cluster.region
-        described = await aws.call(
-            "rds", region, "DescribeDBClusters", DBClusterIdentifier=cluster.identifier
-        )
-        group = described["DBClusters"][0].get("DBClusterParameterGroup", "")
-        try:
-            parameters = await aws.every(
-                "rds",
-                region,
-                "DescribeDBClusterParameters",
-                "Parameters",
-                DBClusterParameterGroupName=group,
-            )
-        except ApiRefusal:
-            parameters = []  # a default group, which the emulator doesn't have
-        for parameter in parameters:
-            if parameter.get("ParameterName") == FORCE_SSL:
-                return parameter.get("ParameterValue") == "1"
-        # Aurora's own default: 1 from PostgreSQL 17 on ("Securing Aurora PostgreSQL data with
-        # SSL/TLS", Aurora User Guide).
-        major = cluster.engine_version.split(".", 1)[0]
-        return major.isdigit() and int(major) >= 17
-
-    async def _note_change(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        response = await call_next(request)
-        self._deployed.changed()
-        self._force_ssl.clear()
-        return response
-
-    def _set_links(self) -> None:
-        if self._network is None:
+    async def _run_jobs(self, jobs: CronJobs) -> None:
+        """What pg_cron runs, in clusters whose parameter group preloads it."""
+        fleet, ways = self._fleet, self._ways
+        if fleet is None or ways is None:
             return
-        lost = {r: self.lab.outages.has_lost(r, OutageKind.NETWORK) for r in REGIONS}
-        for one, other in combinations(REGIONS, 2):
-            self._network.links.set(one, other, not (lost[one] or lost[other]))
+        for cluster in list(fleet.topology.clusters.values()):
+            with contextlib.suppress(ApiRefusal, KeyError):
+                if cluster.instances and await ways.preloads(cluster, PG_CRON):
+                    await self.blocking(partial(jobs.run, cluster))
+
+    # -- for the fleet and its streams --------------------------------------------------------
+
+    def _notify(self, cluster: Cluster, event: str) -> None:
+        """From the fleet, off the event loop."""
+        if self._loop is not None and self._notices is not None:
+            emit = partial(self._notices.emit, cluster, event)
+            self._loop.call_soon_threadsafe(lambda: self.later(emit()))
+
+    def _writer_port(self, arn: str) -> int:
+        """The port of the server that a standby follows; one where nothing listens without."""
+        fleet = self._fleet
+        cluster = fleet.topology.clusters.get(arn) if fleet else None
+        writer = fleet.topology.writer_of(cluster) if fleet and cluster else None
+        return fleet.server(writer).port if fleet and writer else CLOSED_PORT
 
     def _function_environment(self, region: str, function: str) -> Mapping[str, str]:
         return {
@@ -340,6 +296,8 @@ class DatabasePart(Part):
         line = f"{cluster.region}: {role} {state}"
         if how := fleet.rejoined.get(cluster.arn):
             line += f", rejoined by {how}"
+        if cluster.is_unfenced:
+            line += ", not fenced"
         if times := fleet.restarts.get(cluster.arn):
             line += f", restarted {'once' if times == 1 else f'{times} times'}"
         if problem := fleet.problems.get(cluster.arn):

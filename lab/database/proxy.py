@@ -15,6 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.database.connections import Connections
+from lab.database.links import Links
+
 HOST = "127.0.0.1"
 CHUNK = 256 * 1024
 SSL_REQUEST = 80877103
@@ -23,14 +26,14 @@ CANCEL_REQUEST = 80877102
 LONGEST_STARTUP = 10_000
 """PostgreSQL's own limit for a startup packet, bytes."""
 
-Action = Literal["allow", "drop", "refuse", "unknown"]
+Action = Literal["allow", "drop", "hang", "refuse", "unknown"]
 
 
 @dataclass(frozen=True)
 class Way:
     """How a connection attempt ends: ``allow`` to the server at ``port``; ``drop``: no answer,
-    as from a closed security group or a missing route; ``refuse``: nothing listens there;
-    ``unknown``: the name doesn't resolve."""
+    as from a closed security group or a missing route; ``hang``: it is taken and never answered;
+    ``refuse``: nothing listens there; ``unknown``: the name doesn't resolve."""
 
     action: Action
     reason: str = ""
@@ -42,33 +45,6 @@ class Way:
 
 Decide = Callable[[str, str], Awaitable[Way]]
 """(source region, endpoint) → the way"""
-
-
-class Links:
-    """Whether bytes pass between two regions now. Where they don't, connections that are open
-    stay open and silent, as TCP's do."""
-
-    def __init__(self) -> None:
-        self._open: dict[frozenset[str], asyncio.Event] = {}
-
-    def set(self, one: str, other: str, is_open: bool) -> None:
-        """Open or cut a link."""
-        event = self._event(one, other)
-        if is_open:
-            event.set()
-        else:
-            event.clear()
-
-    async def passes(self, one: str, other: str) -> None:
-        """Return when bytes pass."""
-        await self._event(one, other).wait()
-
-    def _event(self, one: str, other: str) -> asyncio.Event:
-        pair = frozenset({one, other})
-        if pair not in self._open:
-            self._open[pair] = asyncio.Event()
-            self._open[pair].set()
-        return self._open[pair]
 
 
 class Proxy:
@@ -85,7 +61,7 @@ class Proxy:
         self.source, self.host = source, host
         self._decide, self._links, self._tls = decide, links, tls
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections = Connections()
 
     async def start(self, port: int = 0) -> int:
         """Listen; on ``port`` if it is free, else on any other. Returns the port."""
@@ -100,31 +76,20 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._connections.stop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
-        self._connections.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, EOFError, ssl.SSLError, asyncio.CancelledError):
-            # The client or the server went away, or the lab stops: the other side is told below.
-            pass
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort()
+        await self._connections.take(self._serve, reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         way = await self._decide(self.source, self.host)
-        if way.action == "drop":
+        if way.action in ("drop", "hang"):
             while await reader.read(CHUNK):
                 pass
             return
         if way.action != "allow":
             return
+        await self._links.passes(self.source, way.region)  # the connection's own round trip
         startup = await self._greet(reader, writer, way)
         if startup is None:
             return

@@ -7,26 +7,41 @@ AWS refuses of clusters and instances its mend refuses (``lab.emulator.services.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
+from lab.database.conditions import AWAY_SECONDS
 from lab.database.fleet import Fleet
+from lab.database.notices import Notices
 from lab.database.rds_answers import amend
 from lab.database.role_changes import RoleChanges
 from lab.database.runner import Runner
 from lab.database.scram import verifier
+from lab.database.snapshots import Snapshots
 from lab.database.topology import ENGINE, Cluster, GlobalDatabase, Topology
 
 
 class RdsSemantics:
     """The hook of service ``rds``."""
 
-    def __init__(self, lab: LabContext, topology: Topology, fleet: Fleet, runner: Runner) -> None:
+    def __init__(
+        self,
+        lab: LabContext,
+        topology: Topology,
+        fleet: Fleet,
+        runner: Runner,
+        notices: Notices,
+        snapshots: Snapshots,
+    ) -> None:
+        self._lab = lab
         self._topology = topology
         self._fleet = fleet
         self._runner = runner
-        self._roles = RoleChanges(lab, topology, fleet, runner)
+        self._notices, self._snapshots = notices, snapshots
+        self._roles = RoleChanges(lab, topology, fleet, runner, notices)
+        self._shown: Topology | None = None
 
     async def hook(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Answer one call."""
@@ -42,13 +57,32 @@ class RdsSemantics:
             "ModifyGlobalCluster": self._modify_global,
             "DeleteGlobalCluster": self._delete_global,
             "RemoveFromGlobalCluster": self._remove_from_global,
+            "FailoverDBCluster": self._failover_cluster,
             "SwitchoverGlobalCluster": self._roles.switchover,
             "FailoverGlobalCluster": self._roles.failover,
+            "DescribeDBClusterSnapshots": self._snapshots.describe,
+            "CopyDBClusterSnapshot": self._snapshots.copy,
+            "DeleteDBClusterSnapshot": self._snapshots.delete,
+            "CreateEventSubscription": self._notices.create,
+            "ModifyEventSubscription": self._notices.modify,
+            "AddSourceIdentifierToSubscription": self._notices.sources,
+            "RemoveSourceIdentifierFromSubscription": self._notices.sources,
+            "DeleteEventSubscription": self._notices.delete,
+            "DescribeEventSubscriptions": self._notices.describe,
+            "DescribeEvents": self._notices.events,
         }.get(request.operation)
         response = await (handler(request, call_next) if handler else call_next(request))
         if response.ok:
-            amend(self._topology, request.region, response.result)
+            shown = self._shown if request.operation.startswith("Describe") else None
+            amend(shown or self._topology, request.region, response.result, self._lab.clock.now())
         return response
+
+    def freeze(self, frozen: bool) -> None:
+        """Let Describe calls answer what is true now, until it ends."""
+        if not frozen:
+            self._shown = None
+        elif self._shown is None:
+            self._shown = copy.deepcopy(self._topology)
 
     # -- clusters ---------------------------------------------------------------------------
 
@@ -69,6 +103,7 @@ class RdsSemantics:
     ) -> None:
         cluster = self._topology.add_cluster(request.region, made)
         self._scale(cluster, request.parameters)
+        cluster.retention_days = request.parameters.get("BackupRetentionPeriod", 1)
         if password := request.parameters.get("MasterUserPassword"):
             cluster.master_verifier = verifier(password)
         if database is not None:
@@ -94,6 +129,10 @@ class RdsSemantics:
             if password:
                 cluster.master_verifier = verifier(password)
             cluster.port = request.parameters.get("Port", cluster.port)
+            cluster.retention_days = request.parameters.get(
+                "BackupRetentionPeriod", cluster.retention_days
+            )
+            cluster.engine_version = request.parameters.get("EngineVersion", cluster.engine_version)
             self._topology.save()
             if password and self._topology.writer_of(cluster) is None:
                 self._fleet.set_master_password(cluster)
@@ -109,9 +148,36 @@ class RdsSemantics:
                 del self._topology.clusters[cluster.arn]
                 self._topology.save()
                 self._fleet.remove(cluster)
+                self._snapshots.forget(cluster)
 
             await self._runner.change(change)
         return response
+
+    async def _failover_cluster(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """FailoverDBCluster, inside a region: needs a second instance (refused by the emulator)."""
+        name = request.parameters.get("DBClusterIdentifier", "")
+        cluster = self._topology.find(request.region, name)
+        if cluster is not None and self._topology.writer_of(cluster) is not None:
+            raise ApiRefusal(
+                "InvalidDBClusterStateFault",
+                f"DbCluster {name} is a secondary cluster of a global database: it has no writer.",
+            )
+        response = await call_next(request)
+        if response.ok and cluster is not None:
+            await self._notices.emit(cluster, "RDS-EVENT-0073")
+
+            def change() -> None:
+                cluster.away_until = self._lab.clock.now() + AWAY_SECONDS
+                self._topology.save()
+
+            await self._runner.change(change)
+            self._runner.later(self._come_back(cluster))
+        return response
+
+    async def _come_back(self, cluster: Cluster) -> None:
+        await self._lab.clock.sleep_until(cluster.away_until)
+        await self._runner.change(lambda: None)
+        await self._notices.emit(cluster, "RDS-EVENT-0071")
 
     # -- instances --------------------------------------------------------------------------
 

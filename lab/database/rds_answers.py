@@ -7,8 +7,8 @@ from typing import Any
 from lab.database.topology import AVAILABLE, Cluster, Topology
 
 
-def amend(topology: Topology, region: str, result: dict[str, Any]) -> None:
-    """Show roles, endpoints, ports and states as the topology has them."""
+def amend(topology: Topology, region: str, result: dict[str, Any], now: float = 0.0) -> None:
+    """Show roles, endpoints, ports and states as the topology has them at lab time ``now``."""
     for key, amend_item in (
         ("DBCluster", _amend_cluster),
         ("DBInstance", _amend_instance),
@@ -18,6 +18,10 @@ def amend(topology: Topology, region: str, result: dict[str, Any]) -> None:
             amend_item(topology, region, result[key])
         for item in result.get(f"{key}s") or ():
             amend_item(topology, region, item)
+    for item in [result.get("DBCluster"), *(result.get("DBClusters") or ())]:
+        cluster = topology.clusters.get((item or {}).get("DBClusterArn", ""))
+        if item and cluster and cluster.away_until > now:
+            item["Status"] = "failing-over"
 
 
 def _amend_cluster(topology: Topology, _region: str, item: dict[str, Any]) -> None:
@@ -26,10 +30,16 @@ def _amend_cluster(topology: Topology, _region: str, item: dict[str, Any]) -> No
         return
     item["Endpoint"] = cluster.cluster_endpoint
     item["Port"] = cluster.port
-    if (writer := topology.writer_of(cluster)) is not None:
+    writer = topology.writer_of(cluster)
+    if writer is not None:
         # Inactive, and left out of AWS's answer (terraform-provider-aws issue 14219).
         del item["Endpoint"]
         item["ReplicationSourceIdentifier"] = writer.arn
+        item.pop("ReadReplicaIdentifiers", None)
+    elif database := topology.global_of(cluster.arn):
+        item.pop("ReplicationSourceIdentifier", None)
+        readers = [arn for arn in database.members if arn != cluster.arn]
+        item["ReadReplicaIdentifiers"] = readers
     if item.get("Status") == AVAILABLE and not _serves(cluster):
         item["Status"] = "creating"
 
@@ -63,3 +73,6 @@ def _amend_global(topology: Topology, _region: str, item: dict[str, Any]) -> Non
         arn = member["DBClusterArn"]
         member["IsWriter"] = arn == database.writer
         member["Readers"] = readers if member["IsWriter"] else []
+        cluster = topology.clusters.get(arn)
+        behind = cluster is not None and (cluster.is_stale or cluster.is_unfenced)
+        member["SynchronizationStatus"] = "pending-resync" if behind else "connected"

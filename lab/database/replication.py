@@ -28,8 +28,11 @@ def parse_lsn(text: str) -> int:
     return (int(high, 16) << 32) | int(low, 16)
 
 
-def create_standby(primary: PostgresServer, standby: PostgresServer, slot: str) -> None:
-    """Copy ``primary`` into ``standby`` (which keeps nothing it had) and let it follow."""
+def create_standby(
+    primary: PostgresServer, standby: PostgresServer, slot: str, port: int | None = None
+) -> None:
+    """Copy ``primary`` into ``standby`` (which keeps nothing it had) and let it follow, at
+    ``port`` if that isn't the primary's own."""
     standby.stop()
     if standby.data.exists():
         shutil.rmtree(standby.data)
@@ -46,13 +49,16 @@ def create_standby(primary: PostgresServer, standby: PostgresServer, slot: str) 
         "--checkpoint=fast",
         "--no-sync",
     )
-    follow(standby, primary, slot)
+    follow(standby, primary, slot, port)
 
 
-def follow(standby: PostgresServer, primary: PostgresServer, slot: str) -> None:
-    """Start ``standby``, or let it read anew, as a follower of ``primary`` through ``slot``."""
+def follow(
+    standby: PostgresServer, primary: PostgresServer, slot: str, port: int | None = None
+) -> None:
+    """Start ``standby``, or let it read anew, as a follower of ``primary`` through ``slot``, at
+    ``port`` if that isn't the primary's own."""
     ensure_slot(primary, slot)
-    standby.settings.upstream = Upstream(primary.port, slot)
+    standby.settings.upstream = Upstream(port or primary.port, slot)
     if standby.settings.max_connections < primary.settings.max_connections:
         # A standby with a lower limit than its primary's doesn't replay.
         standby.settings.max_connections = primary.settings.max_connections
@@ -104,9 +110,12 @@ def promote(standby: PostgresServer) -> None:
     standby.apply()
 
 
-def switch_over(writer: PostgresServer, standby: PostgresServer, slot: str) -> None:
+def switch_over(
+    writer: PostgresServer, standby: PostgresServer, slot: str, port: int | None = None
+) -> None:
     """Swap roles without losing a row: ``writer`` stops and hands all its WAL to ``standby``,
-    which is promoted; the old writer follows it through a slot named ``slot``.
+    which is promoted; the old writer follows it through a slot named ``slot``, at ``port`` if
+    that isn't the new writer's own.
 
     Raises LabError and leaves ``writer`` writing when ``standby`` doesn't receive everything.
     """
@@ -123,12 +132,14 @@ def switch_over(writer: PostgresServer, standby: PostgresServer, slot: str) -> N
     # From here the roles have changed, whatever becomes of the old writer: one that can't follow
     # at once rejoins later.
     try:
-        follow(writer, standby, slot)
+        follow(writer, standby, slot, port)
     except (LabError, psycopg.Error, OSError) as error:
         logger.warning("%s", error)
 
 
-def rejoin(old: PostgresServer, writer: PostgresServer, slot: str) -> Rejoined:
+def rejoin(
+    old: PostgresServer, writer: PostgresServer, slot: str, port: int | None = None
+) -> Rejoined:
     """Bring a server that was a primary back as ``writer``'s standby.
 
     pg_rewind takes back what ``writer`` never received; where that is impossible (no data, WAL
@@ -137,12 +148,12 @@ def rejoin(old: PostgresServer, writer: PostgresServer, slot: str) -> Rejoined:
     old.stop()
     if old.exists:
         try:
-            _rewind(old, writer, slot)
+            _rewind(old, writer, slot, port)
         except (LabError, psycopg.Error, OSError):
             old.kill()
         else:
             return "rewind"
-    create_standby(writer, old, slot)
+    create_standby(writer, old, slot, port)
     return "base backup"
 
 
@@ -151,7 +162,9 @@ def is_streaming(writer: PostgresServer) -> bool:
     return bool(writer.value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
 
 
-def _rewind(old: PostgresServer, writer: PostgresServer, slot: str) -> None:
+def _rewind(
+    old: PostgresServer, writer: PostgresServer, slot: str, port: int | None = None
+) -> None:
     # The server that pg_rewind starts to finish crash recovery must not follow anything.
     old.settings.upstream = None
     (old.data / "standby.signal").unlink(missing_ok=True)
@@ -167,7 +180,7 @@ def _rewind(old: PostgresServer, writer: PostgresServer, slot: str) -> None:
         f"--source-server=host={HOST} port={writer.port} user={ADMIN} dbname=postgres",
         "--no-sync",
     )
-    follow(old, writer, slot)
+    follow(old, writer, slot, port)
 
 
 def _drop_slots(standby: PostgresServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 Change = Callable[[], None]
 
@@ -15,6 +15,10 @@ class Runner(Protocol):
         """Run ``step`` off the event loop while nothing else changes the fleet, then reconcile."""
         ...
 
+    async def blocking(self, step: Callable[[], Any]) -> Any:
+        """Run ``step`` off the event loop."""
+        ...
+
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` waits for it."""
+        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
         ...

@@ -40,6 +40,15 @@ class Cluster:
     max_capacity: float | None = None
     provisioned: bool = False
     """The master user and the first database were made. A secondary's come with the copy."""
+    retention_days: int = 1
+    """Days that its automated backups are kept."""
+    away_until: float = 0.0
+    """Lab time until which a failover inside its region keeps it from answering."""
+    is_stale: bool = False
+    """It was the writer when another cluster was promoted without it: its volume holds what the
+    other never got, and is replaced."""
+    is_unfenced: bool = False
+    """It was not kept from writing when another cluster was promoted."""
 
     @property
     def slot(self) -> str:
@@ -77,11 +86,39 @@ class GlobalDatabase:
     members: list[str] = field(default_factory=list)
     status: str = AVAILABLE
     failover_state: dict[str, Any] = field(default_factory=dict)
+    endpoint_writer: str = ""
+    """The member that the global writer endpoint leads to; empty: the writer."""
 
     @property
     def endpoint(self) -> str:
         """The global writer endpoint."""
         return endpoints.global_endpoint(self.identifier, self.account_id)
+
+
+@dataclass
+class Snapshot:
+    """A DB cluster snapshot that holds a cluster's volume."""
+
+    identifier: str
+    region: str
+    account_id: str
+    cluster_identifier: str
+    engine_version: str
+    port: int
+    master_username: str
+    folder: str
+    """The volume's directory below the part's."""
+    created: float
+    """Lab time, seconds since the epoch."""
+    expires: float = 0.0
+    """Lab time; 0: never."""
+    source: str = ""
+    """ARN of the snapshot that it was copied from."""
+
+    @property
+    def arn(self) -> str:
+        """arn:aws:rds:REGION:ACCOUNT:cluster-snapshot:ID"""
+        return f"arn:aws:rds:{self.region}:{self.account_id}:cluster-snapshot:{self.identifier}"
 
 
 @dataclass
@@ -93,6 +130,11 @@ class Topology:
     """ARN → cluster"""
     globals: dict[str, GlobalDatabase] = field(default_factory=dict)
     """global cluster identifier → global database"""
+    snapshots: list[Snapshot] = field(default_factory=list)
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    """Event subscriptions, as DescribeEventSubscriptions answers them, with their ``Region``."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """The newest events, as DescribeEvents answers them, with their ``Region``."""
     next_folder: int = 1
 
     @classmethod
@@ -104,6 +146,9 @@ class Topology:
             topology.clusters = {c["arn"]: Cluster(**c) for c in stored["clusters"]}
             topology.globals = {g["identifier"]: GlobalDatabase(**g) for g in stored["globals"]}
             topology.next_folder = stored["next_folder"]
+            topology.snapshots = [Snapshot(**s) for s in stored.get("snapshots", ())]
+            topology.subscriptions = list(stored.get("subscriptions", ()))
+            topology.events = list(stored.get("events", ()))
         return topology
 
     def save(self) -> None:
@@ -112,6 +157,9 @@ class Topology:
             "clusters": [asdict(cluster) for cluster in self.clusters.values()],
             "globals": [asdict(database) for database in self.globals.values()],
             "next_folder": self.next_folder,
+            "snapshots": [asdict(snapshot) for snapshot in self.snapshots],
+            "subscriptions": self.subscriptions,
+            "events": self.events,
         }
         write_atomically(self.path, json.dumps(stored, indent=1))
 
@@ -205,10 +253,12 @@ class Topology:
         unknown name, a cluster without instances, the writer endpoint of a secondary."""
         for database in list(self.globals.values()):
             if host == database.endpoint:
-                return self._with_instances(self.clusters.get(database.writer))
+                leads_to = database.endpoint_writer or database.writer
+                return self._with_instances(self.clusters.get(leads_to))
         for cluster in list(self.clusters.values()):
             if host == cluster.cluster_endpoint:
-                return None if self.writer_of(cluster) else self._with_instances(cluster)
+                writes = cluster.is_unfenced or self.writer_of(cluster) is None
+                return self._with_instances(cluster) if writes else None
             if host == cluster.reader_endpoint:
                 return self._with_instances(cluster)
             if host in map(cluster.instance_endpoint, cluster.instances):

@@ -6,17 +6,25 @@ sends the request to the load balancer behind the address it got.
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dnslib import QTYPE, DNSRecord
 
-from lab.call import is_loopback
+from lab.call import Answer, BodyTooLargeError, Call, is_loopback, read_call, send_answer
 from lab.clock import Clock
+from lab.http_server import Limits, listen, serve
 
 RESPONSE_SECONDS = 30.0
 QUERY_SECONDS = 2.0
-LARGEST_HEAD = 64 * 1024
+BODY_SECONDS = 60.0
+"""How long a request's body may take to arrive."""
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes; a load balancer refuses less (1 MB to a function) in its own words."""
+LIMITS = Limits(idle_seconds=20.0, connections=2_000)
+
+Answering = Callable[[Call], Awaitable[Answer | None]]
 
 
 @dataclass(frozen=True)
@@ -30,49 +38,56 @@ class Cached:
 class FrontDoor:
     """Listens on 127.0.0.1.
 
-    ``balancer_of(address)`` gives the DNS name of the load balancer that an address stands for;
-    ``default_name()`` the name asked for when the request's host isn't one of the lab's zones;
-    ``knows(name)`` says whether it is. Other names than the zones' and this machine's are refused.
+    ``answering()`` gives what answers a request at a load balancer, ``balancer_of(address)`` the
+    DNS name of the load balancer that an address stands for; ``default_name()`` the name asked for
+    when the request's host isn't one of the lab's zones; ``knows(name)`` says whether it is. Other
+    names than the zones' and this machine's are refused.
     """
 
     def __init__(
         self,
         *,
         clock: Clock,
-        lab_port: int,
+        answering: Callable[[], Answering | None],
         dns_port: Callable[[], int],
         balancer_of: Callable[[str], str],
         default_name: Callable[[], str],
         knows: Callable[[str], bool],
     ) -> None:
         self._clock = clock
-        self._lab_port = lab_port
+        self._answering = answering
         self._dns_port = dns_port
         self._balancer_of = balancer_of
         self._default_name = default_name
         self._knows = knows
         self._cache: dict[str, Cached] = {}
-        self._server: asyncio.Server | None = None
+        self._stop = asyncio.Event()
+        self._server: asyncio.Task[None] | None = None
+        self._asked: set[asyncio.Task[Answer | None]] = set()
         self.port = 0
 
     async def start(self, port: int) -> None:
         """Listens on ``port``, or on a free one when it's taken or 0."""
         try:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+            listener = listen(port)
         except OSError:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+            listener = listen(0)
+        self.port = listener.getsockname()[1]
+        self._stop = asyncio.Event()
+        self._server = asyncio.create_task(serve(self, listener, self._stop, LIMITS))
+        await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Stops listening; safe to call twice."""
         if self._server:
-            self._server.close()
+            self._stop.set()
+            await self._server
         self._server = None
 
     @property
     def listening(self) -> bool:
         """Whether it accepts requests."""
-        return bool(self._server and self._server.is_serving())
+        return bool(self._server and not self._server.done())
 
     def forget(self) -> None:
         """Drops every cached answer, as a new browser would start."""
@@ -91,83 +106,74 @@ class FrontDoor:
         self._cache[name] = Cached(addresses, self._clock.now() + ttl)
         return addresses
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close"})
+            return
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            if len(head) <= LARGEST_HEAD:
-                await self._forward(head.decode("latin-1"), reader, writer)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+            async with asyncio.timeout(BODY_SECONDS):
+                call = await read_call(scope, receive, LARGEST_BODY)
+        except TimeoutError:
+            answer = _refusal(408, f"the request's body took more than {BODY_SECONDS:.0f} s")
+        except BodyTooLargeError:
+            answer = _refusal(413, f"a body of more than {LARGEST_BODY} bytes")
+        else:
+            if call is None:
+                return
+            answer = await self._forward(call)
+        await send_answer(send, answer, head=scope["method"] == "HEAD")
 
-    async def _forward(
-        self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        request_line, *lines = head.rstrip("\r\n").split("\r\n")
-        headers = {
-            name.strip().lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-        }
-        length = headers.get("content-length", "") or "0"
-        if not length.isdecimal():
-            return _refuse(writer, 400, f"Content-Length {length!r} is no number")
-        body = await reader.readexactly(int(length))
-        host = headers.get("host", "").partition(":")[0].lower().rstrip(".") + "."
+    async def _forward(self, call: Call) -> Answer:
+        asked = call.headers.get("host", "")
+        host = asked.partition(":")[0].lower().rstrip(".") + "."
         known = self._knows(host)
         name = host if known else self._default_name()
         if not name:
-            return _refuse(writer, 503, "nothing is deployed: the lab has no failover record")
-        if not known and "host" in headers and not is_loopback(headers["host"]):
+            return _refusal(503, "nothing is deployed: the lab has no failover record")
+        if not known and asked and not is_loopback(asked):
             # A page that rebound its own name to this machine would read the site as its own.
-            return _refuse(writer, 421, f"{host.rstrip('.')} is no site of the lab")
+            return _refusal(421, f"{host.rstrip('.')} is no site of the lab")
         try:
             addresses = await self.resolve(name)
         except (TimeoutError, OSError):
-            return _refuse(writer, 503, f"the lab's DNS gave no answer for {name}")
-        balancer = next(filter(None, map(self._balancer_of, addresses)), "")
+            return _refusal(503, f"the lab's DNS gave no answer for {name}")
+        balancer = next(filter(None, map(self._balancer_of, addresses)), "").rstrip(".")
         if not balancer:
-            return _refuse(writer, 503, f"{name} doesn't resolve to a load balancer")
-        dropped = ("host", "connection", "keep-alive", "proxy-connection")
-        kept = [line for line in lines if line.partition(":")[0].strip().lower() not in dropped]
+            return _refusal(503, f"{name} doesn't resolve to a load balancer")
         # The load balancer is reached by its address, as on the internet; the site's host stays.
         sent = [
-            request_line,
-            f"Host: {name.rstrip('.')}",
-            f"X-Lab-Load-Balancer: {balancer.rstrip('.')}",
-            "Connection: close",
-            *kept,
+            ("host", name.rstrip(".")),
+            ("x-lab-load-balancer", balancer),
+            *(pair for pair in call.header_list if pair[0] not in _OF_THE_CONNECTION),
         ]
-        try:
-            async with asyncio.timeout(RESPONSE_SECONDS):
-                answer = await self._exchange("\r\n".join(sent) + "\r\n\r\n", body)
-        except (TimeoutError, OSError):
-            answer = b""
-        if not answer:
-            return _refuse(writer, 502, f"{balancer} doesn't answer")
-        status_line, _, rest = answer.partition(b"\r\n")
-        via = f"X-Lab-Load-Balancer: {balancer.rstrip('.')}\r\n".encode()
-        writer.write(status_line + b"\r\n" + via + rest)
-        await writer.drain()
-        return None
+        answer = await self._ask(replace(call, header_list=sent, writer=None))
+        if answer is None:
+            return _refusal(502, f"{balancer} doesn't answer")
+        return replace(answer, headers=[*answer.headers, ("x-lab-load-balancer", balancer)])
 
-    async def _exchange(self, head: str, body: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._lab_port)
-        try:
-            writer.write(head.encode("latin-1") + body)
-            await writer.drain()
-            return await reader.read()
-        finally:
-            writer.close()
+    async def _ask(self, call: Call) -> Answer | None:
+        """What the load balancer answers, None where it gives none in time.
+
+        It isn't cancelled then: a function that was started runs to its end, as on AWS.
+        """
+        answering = self._answering()
+        if answering is None:
+            return None
+        task = asyncio.ensure_future(answering(call))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+        done, _ = await asyncio.wait({task}, timeout=RESPONSE_SECONDS)
+        return task.result() if done else None
 
 
-def _refuse(writer: asyncio.StreamWriter, status: int, reason: str) -> None:
+_OF_THE_CONNECTION = frozenset(
+    {"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+
+
+def _refusal(status: int, reason: str) -> Answer:
     body = json.dumps({"error": reason}).encode()
-    writer.write(
-        f"HTTP/1.1 {status} Front-Door\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        + body
-    )
+    return Answer(status, [("content-type", "application/json")], body)
 
 
 class _Reply(asyncio.DatagramProtocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,8 @@ FIRST_SECONDS = 2.0
 """Lab seconds between a new check's first probes. AWS's fleet sends one about every two seconds, so
 a new check has enough data soon; until then an inverted one counts as unhealthy, and the primary
 with it."""
+CLIENT_TYPES = ("A", "AAAA", "CNAME")
+"""Records that lead a client somewhere."""
 LOAD_BALANCER_SECONDS = 5.0
 """Lab seconds between looks at load balancers and alarms; at least a quarter of a real second."""
 
@@ -56,7 +58,7 @@ class DnsPart(Part):
         self.server = DnsServer(self.answer)
         self.front_door = FrontDoor(
             clock=lab.clock,
-            lab_port=lab.port,
+            answering=lambda: lab.answering,
             dns_port=lambda: self.server.port,
             balancer_of=self._balancer_of,
             default_name=self._failover_name,
@@ -67,6 +69,7 @@ class DnsPart(Part):
         """Reads what is deployed, then listens beside the lab's own port."""
         self.lab.health_check_status = self._observations
         self.lab.add_source(self.verdicts)
+        self.lab.function_environment(self._function_environment)
         self.lab.on_api("route53", CHANGES, self._changed)
         await self.reload()
         await self.server.start(self.lab.port + 1)
@@ -221,6 +224,11 @@ class DnsPart(Part):
             }
         ]
 
+    def _function_environment(self, _region: str, _function: str) -> Mapping[str, str]:
+        """Where functions find what the internet's DNS knows: load balancers and name servers
+        (``lab/database/python_hook``)."""
+        return {"LAB_PORT": str(self.lab.port), "LAB_DNS_PORT": str(self.server.port)}
+
     def _balancer_of(self, address: str) -> str:
         return next((b.name for b in self._balancers.values() if b.address == address), "")
 
@@ -229,6 +237,6 @@ class DnsPart(Part):
             normal_name(record.name)
             for zone in self._zones
             for record in zone.records
-            if record.failover == "PRIMARY"
+            if record.failover == "PRIMARY" and record.type in CLIENT_TYPES
         )
         return next(names, "")

@@ -17,6 +17,9 @@ logger = logging.getLogger("lab")
 PLAIN_BYTES = 512
 """What a client takes over UDP unless its EDNS record says more (RFC 1035, RFC 6891)."""
 LARGEST_BYTES = 4096
+BADVERS = 16
+"""Answer to a version of EDNS that isn't spoken here (RFC 6891, section 6.1.3). Its upper bits go
+into the OPT record."""
 
 
 class DnsServer:
@@ -92,12 +95,16 @@ class DnsServer:
         reply = question.reply(ra=0, aa=0)
         reply.header.ad = 0  # the question's wish; nothing here is signed
         room = PLAIN_BYTES
+        extended = 0
         for option in question.ar:
             if option.rtype == QTYPE.OPT:
                 room = min(max(option.edns_len, PLAIN_BYTES), LARGEST_BYTES)
+                extended = BADVERS if option.edns_ver > 0 else 0
                 # Whoever speaks EDNS is answered in it (RFC 6891, section 7).
-                reply.add_ar(EDNS0(udp_len=LARGEST_BYTES))
-        if question.header.opcode != OPCODE.QUERY:
+                reply.add_ar(EDNS0(udp_len=LARGEST_BYTES, ext_rcode=extended >> 4))
+        if extended:
+            reply.header.rcode = extended & 0xF
+        elif question.header.opcode != OPCODE.QUERY:
             reply.header.rcode = RCODE.NOTIMP
         elif question.q.qclass != CLASS.IN:
             reply.header.rcode = RCODE.REFUSED

@@ -8,6 +8,7 @@ from lab.emulator.asynchronous import Asynchronous
 from lab.emulator.backend import Lifespan
 from lab.emulator.caller import Caller
 from lab.emulator.exchange import chain
+from lab.emulator.faulty import Faulty
 from lab.emulator.functions import Functions
 from lab.emulator.hooks import Hooks
 from lab.emulator.identity import Identity
@@ -39,6 +40,7 @@ class Emulator:
         self.identity = Identity(lab)
         self.regions = Regions(lab)
         self.injection = Injection()
+        self.faulty = Faulty(lab)
         self.hooks = Hooks(lab)
         self._lifespan = Lifespan()
         # A part's own call is not for the lab or a load balancer, and no outage stops it.

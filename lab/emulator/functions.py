@@ -28,7 +28,7 @@ from lab.context import LabContext
 from lab.emulator import embedded_metrics, function_logs
 from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
 from lab.facts import Invocation
-from lab.outage import OutageKind
+from lab.outage import SLOW_SECONDS, Mode, OutageKind
 
 MOST_WORKERS = 8
 PATIENCE_SECONDS = 0.015
@@ -143,7 +143,11 @@ class Functions:
 
     async def invoke(self, function: Function, event: Any, request_id: str = "") -> Outcome:
         """Run a function once; never raises for what the function does."""
-        if self.lab.outages.has_lost(function.region, OutageKind.COMPUTE):
+        await self.lab.hold(function.region, OutageKind.COMPUTE)
+        mode = self.lab.outages.mode(function.region, OutageKind.COMPUTE)
+        if mode is Mode.SLOW:
+            await self.lab.clock.sleep(SLOW_SECONDS)
+        elif mode:
             error = {
                 "errorType": "ServiceUnavailable",
                 "errorMessage": f"Lambda in {function.region} is unavailable",
@@ -170,7 +174,7 @@ class Functions:
         finally:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
-        function_logs.write(function.config, request_id, pool.stream, outcome)
+        function_logs.write(function.config, request_id, pool.stream, outcome, self.lab.clock.now())
         for metric in embedded_metrics.of_lines(function.region, outcome.log):
             self.lab.emit(metric)
         self.lab.emit(

@@ -71,7 +71,7 @@ class LoadBalancers:
     async def serve(self, balancer: LoadBalancer, call: Call) -> Answer | None:
         """Answer a request as the load balancer; None drops the connection."""
         if self.lab.outages.has_lost(balancer.region, OutageKind.COMPUTE):
-            return None
+            return await self._lost(balancer, call)
         listener = self._listener(balancer, call)
         if listener is None:
             return None
@@ -88,7 +88,7 @@ class LoadBalancers:
             answer, from_target = await self._forward(target_group, request)
         # During the request its region may have died: then nothing comes back either.
         if self.lab.outages.has_lost(balancer.region, OutageKind.COMPUTE):
-            return None
+            return await self._lost(balancer, call)
         self.lab.emit(
             LoadBalancerRequest(
                 region=balancer.region,
@@ -101,6 +101,10 @@ class LoadBalancers:
         )
         self._keep_alive(balancer, call, answer)
         return answer
+
+    async def _lost(self, balancer: LoadBalancer, call: Call) -> None:
+        """No answer: at once when its region is down, never as long as it hangs."""
+        await self.lab.hold(balancer.region, OutageKind.COMPUTE, call.writer)
 
     def _listener(self, balancer: LoadBalancer, call: Call) -> Mapping[str, Any] | None:
         from ministack.services import alb

@@ -1,4 +1,4 @@
-"""A region that has lost its API refuses every call that needs it."""
+"""A region that has lost its API refuses every call that needs it, or doesn't answer it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.emulator.exchange import Exchange, Proceed
 from lab.emulator.operation_kinds import is_reading
 from lab.emulator.protocol.answers import write_error
 from lab.emulator.protocol.operations import Operation
-from lab.outage import OutageKind
+from lab.outage import SLOW_SECONDS, Mode, OutageKind
 
 GLOBAL_SERVICES = frozenset({"iam", "route53"})
 """Their control planes live in us-east-1; their data planes everywhere."""
@@ -19,19 +19,26 @@ GLOBAL_REGION = "us-east-1"
 
 
 class Regions:
-    """Refuses calls of lost regions; the lab's own calls pass."""
+    """Refuses calls of lost regions, holds or delays them; the lab's own calls pass."""
 
     def __init__(self, lab: LabContext) -> None:
         self.lab = lab
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
         """Pass the request on unless it needs a region that is lost."""
-        if not exchange.internal and (lost := self._lost_region(exchange)):
+        modes = {} if exchange.internal else self._modes(exchange)
+        hanging = next((region for region, mode in modes.items() if mode is Mode.HANG), "")
+        if lost := next((region for region, mode in modes.items() if mode is Mode.DOWN), ""):
             return _unavailable(exchange.operation, lost)
+        if hanging:
+            await self.lab.hold(hanging, OutageKind.API, exchange.call.writer)
+            return None
+        if modes:
+            await self.lab.clock.sleep(SLOW_SECONDS)
         return await proceed(exchange)
 
-    def _lost_region(self, exchange: Exchange) -> str:
-        """The region whose outage refuses the call; empty when none does."""
+    def _modes(self, exchange: Exchange) -> dict[str, Mode]:
+        """How the regions that the call needs have lost their API, as far as they have."""
         needed = [exchange.region]
         if exchange.service in GLOBAL_SERVICES:
             operation = exchange.operation
@@ -39,7 +46,8 @@ class Regions:
             needed = [] if reading else [GLOBAL_REGION]
         elif exchange.service == "s3":
             needed += _bucket_regions(exchange.call)
-        return next((r for r in needed if self.lab.outages.has_lost(r, OutageKind.API)), "")
+        modes = {region: self.lab.outages.mode(region, OutageKind.API) for region in needed}
+        return {region: mode for region, mode in modes.items() if mode}
 
 
 def _bucket_regions(call: Call) -> list[str]:

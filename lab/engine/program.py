@@ -33,6 +33,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+from lab.collecting import collect_rarely
+
 _SHOWN_ERROR = 32  # Pulumi's exit code for a failure that was logged already
 _MESSAGE_BYTES = 1 << 16
 
@@ -65,6 +67,7 @@ def main(descriptor: int, names: list[str]) -> int:
                     return 0
                 for name in request["names"]:
                     _load(name)
+                collect_rarely()
                 pid = os.fork()
                 if pid == 0:
                     engine.close()
@@ -166,7 +169,7 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
 
     async def program() -> None:
         runpy.run_path(str(directory), run_name="__main__")
-        await _settled()
+        await settled()
 
     try:
         loop.run_until_complete(runtime.run_in_stack(program))
@@ -183,7 +186,7 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
     return code
 
 
-async def _settled() -> None:
+async def settled() -> None:
     """Waits until all calls and outputs that the program began have ended, or one has failed.
 
     The SDK's own waiting (``wait_for_rpcs``) registers everything outstanding anew at each

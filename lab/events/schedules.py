@@ -60,11 +60,13 @@ class Schedules:
                 continue
             if not _due(timed.expression, last, now):
                 continue
-            self._last[timed.key] = (timed.expression, _occurrence(timed.expression, last, now))
+            at = _occurrence(timed.expression, last, now)
+            self._last[timed.key] = (timed.expression, at)
             lost = self.lab.outages.lost(timed.region)
             if OutageKind.API in lost or OutageKind.COMPUTE in lost:
                 continue
-            for delivery in timed.fire(now):
+            # An event carries the time that it was due at, not that of its delivery.
+            for delivery in timed.fire(at):
                 self._accept(delivery)
         for key in set(self._last) - seen:
             del self._last[key]

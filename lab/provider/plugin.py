@@ -12,6 +12,8 @@ import types
 from concurrent import futures
 from pathlib import Path
 
+from lab.collecting import collect_rarely
+
 PARENT_VARIABLE = "WARM_STANDBY_PLUGIN_PARENT"
 """The engine's process id as the starting script saw it: asked for later, a parent that is already
 gone would look like another one."""
@@ -49,6 +51,8 @@ def _exit_now(*_: object) -> None:
 def _warm_up() -> None:
     """Imports what the first call needs, while the engine is still shaking hands."""
     import botocore.session  # noqa: F401
+
+    collect_rarely()
 
 
 def main() -> None:

@@ -345,6 +345,7 @@ FREE = frozenset(
         "aws:s3/bucket:Bucket",
         # Cents at the assumed load, within AWS's free allowances.
         "aws:cloudwatch/eventArchive:EventArchive",
+        "aws:dynamodb/table:Table",
         "aws:scheduler/schedule:Schedule",
         "aws:sns/topic:Topic",
         "aws:sqs/queue:Queue",

@@ -32,20 +32,36 @@ def status(_c: Context, json: bool = False) -> None:
     lab.status(json)
 
 
-@command(region=REGION, part="api, compute, database or network; all")
-def outage(_c: Context, region: str, part: str | None = None) -> None:
+@command(
+    region=REGION,
+    part="api, compute, database, peering or replication; all",
+    mode="down, slow, hang or flap; down",
+)
+def outage(_c: Context, region: str, part: str | None = None, mode: str | None = None) -> None:
     """Take a region down, or one part of it."""
     from ops import lab
 
-    lab.outage(region, part)
+    lab.outage(region, part, mode)
 
 
 @command(region=REGION)
 def restore(_c: Context, region: str) -> None:
-    """Give a region back what it has lost."""
+    """Give a region back what it has lost, and end all faults."""
     from ops import lab
 
     lab.restore(region)
+
+
+@command(
+    "fault",
+    fault="The fault, such as promotion-delay; none lists them",
+    value="Seconds or a region where the fault needs one; off ends it",
+)
+def fault_(_c: Context, fault: str = "", value: str = "") -> None:
+    """Let AWS fail in a way of its own, or list the ways."""
+    from ops import lab
+
+    lab.fault(fault, value)
 
 
 @command(factor="Lab seconds in one real second")
@@ -56,4 +72,4 @@ def clock(_c: Context, factor: float) -> None:
     lab.clock(factor)
 
 
-LAB = Collection("lab", up, down, status, outage, restore, clock)
+LAB = Collection("lab", up, down, status, outage, restore, fault_, clock)

@@ -3,6 +3,7 @@
 from ops.policies import (
     buckets,
     databases,
+    dynamodb,
     house,
     identities,
     load_balancers,
@@ -18,6 +19,7 @@ HIPAA_RULES = (
     *buckets.RULES,
     *networks.RULES,
     *identities.RULES,
+    *dynamodb.RULES,
     *services.RULES,
 )
 RULES = (*HIPAA_RULES, *house.RULES)

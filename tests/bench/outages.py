@@ -12,7 +12,7 @@ from traffic import front_door_of, writing
 ROUNDS = 50
 SEED = 7
 CLOCK = 20
-PARTS = (None, "api", "compute", "database", "network")
+PARTS = (None, "api", "compute", "database", "peering", "replication")
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
     users = shared / "users"
     with lock:
         if not record.exists():
-            lab = Lab(shared, free_port(), measured=True)
+            lab = Lab(shared, free_port())
             answer = lab.inv("deploy-all", timeout=DEPLOY_SECONDS)
             if answer.returncode:
                 lab.stop()

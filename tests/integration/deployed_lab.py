@@ -21,8 +21,6 @@ from ops.stack_file import StackFile, load
 from ops.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COVERAGE_VARIABLES = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-"""With one of them a Python process measures its own coverage."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,6 @@ class Lab:
     port: int
     repository: Path = REPOSITORY
     """The working copy whose programs are deployed."""
-    measured: bool = False
-    """Whether coverage is measured in all that ``./inv`` starts, which more than doubles its
-    time."""
     _clients: list[Clients] = field(default_factory=list)
 
     @property
@@ -77,7 +72,7 @@ class Lab:
     def environment(self) -> dict[str, str]:
         """The environment in which ``./inv`` means this lab."""
         return {
-            **{k: v for k, v in os.environ.items() if self.measured or k not in COVERAGE_VARIABLES},
+            **os.environ,
             "WARM_STANDBY_WORKSPACE": str(self.directory),
             "WARM_STANDBY_LAB_ENDPOINT": self.endpoint,
             "PYTHONPATH": str(self.repository),
@@ -99,9 +94,8 @@ class Lab:
         )
 
     def up(self) -> None:
-        """Starts the lab alone, measured."""
-        variables = {name: os.environ[name] for name in COVERAGE_VARIABLES if name in os.environ}
-        answer = self.inv("lab.up", environment=variables)
+        """Starts the lab alone."""
+        answer = self.inv("lab.up")
         assert answer.returncode == 0, answer.stdout + answer.stderr
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

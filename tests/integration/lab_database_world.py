@@ -40,6 +40,8 @@ class World:
 
     state_dir: Path
     endpoint: str = ""
+    clock: float = 1.0
+    """Lab seconds in a real one."""
     ids: dict[str, dict[str, Any]] = field(default_factory=dict)
     peering: str = ""
     global_id: str = "aurora-global-us-east-1-t"
@@ -48,7 +50,7 @@ class World:
 
     def start(self) -> None:
         """Start the lab; it finds again what it held."""
-        self.endpoint = lab_client.start(self.state_dir, port=0).endpoint
+        self.endpoint = lab_client.start(self.state_dir, 0, self.clock).endpoint
 
     def aws(self, service: str, region: str) -> Any:
         """A client as programs have it, made once."""

@@ -22,7 +22,7 @@ CLOCK_ERROR_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Outage:
-    """``part`` is api, compute, database, network or None for all of it."""
+    """``part`` is api, compute, database, peering, replication or None for all of it."""
 
     region: str
     part: str | None
@@ -88,7 +88,7 @@ def fail_over(lab: Lab, to: str) -> None:
 
 def switch_over(lab: Lab, to: str) -> None:
     """The planned call, which needs both regions and loses nothing."""
-    lab.client("rds", EAST).switchover_global_cluster(
+    lab.client("rds", writer_region(lab)).switchover_global_cluster(
         GlobalClusterIdentifier=lab.outputs["GlobalClusterId"],
         TargetDbClusterIdentifier=cluster_arn(lab, to),
     )

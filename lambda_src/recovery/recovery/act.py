@@ -159,17 +159,22 @@ class _Acting:
                 case Verify():
                     return outside.database.verify()
                 case CopySnapshot():
-                    return Copied(outside.rds.copy_snapshot())
+                    return Copied(outside.rds.copy_snapshot(self.called()))
                 case SetSwitch(position):
                     outside.parameters.set_switch(position)
                 case GrowEpoch(epoch):
-                    outside.database.grow_epoch(epoch)
+                    outside.database.grow_epoch(epoch, self.this.minute - self.called())
                     outside.parameters.grow_epoch(epoch)
                 case _:
                     outside.notifier.send(action.notice)
         except ports.UnavailableError:
             return Copied("") if isinstance(action, CopySnapshot) else Done(ok=False)
         return Done(ok=True)
+
+    def called(self) -> int:
+        """The scheduled minute in which the promotion was asked for."""
+        incident = self.state.incident
+        return incident.called if incident else self.this.minute
 
     def call(self) -> Called:
         """The one call that can't be taken back: never on old sight, never past the lease (H18)."""

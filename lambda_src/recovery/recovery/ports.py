@@ -40,9 +40,9 @@ class Rds(Protocol):
         """Calls ``failover_global_cluster(AllowDataLoss=True)`` on the own cluster, once."""
         ...
 
-    def copy_snapshot(self) -> str:
-        """Returns the manual copy's ARN, ``absent`` where AWS made no snapshot, or raises
-        ``UnavailableError``; a copy that exists already is returned."""
+    def copy_snapshot(self, since: int) -> str:
+        """Returns the manual copy's ARN, ``absent`` where AWS made no snapshot from the minute
+        ``since`` on, or raises ``UnavailableError``; a copy that exists already is returned."""
         ...
 
 
@@ -54,7 +54,8 @@ class Parameters(Protocol):
         ...
 
     def grow_epoch(self, epoch: int) -> None:
-        """Writes the shared epoch unless it is larger already; raises ``UnavailableError``."""
+        """Writes the shared epoch of both regions unless it is larger already; raises
+        ``UnavailableError`` until both have it."""
         ...
 
 
@@ -65,8 +66,9 @@ class Database(Protocol):
         """Commits a row on the own cluster and follows the global endpoint; a failure is data."""
         ...
 
-    def grow_epoch(self, epoch: int) -> None:
-        """Sets ``recovery.epoch`` unless it is larger already; raises ``UnavailableError``."""
+    def grow_epoch(self, epoch: int, minutes: int) -> None:
+        """Sets ``recovery.epoch`` unless it is larger already; the promotion was asked for
+        ``minutes`` ago. Raises ``UnavailableError``."""
         ...
 
 

@@ -18,6 +18,8 @@ from recovery.model import State
 from recovery.ports import ConflictError, UnavailableError
 
 STATE_KEY: dict[str, Any] = {"kind": {"S": "state"}, "number": {"N": "0"}}
+JOURNAL_PREFIX = "recovery/journal/"
+"""Where a bucket keeps the copies, by region and number."""
 REFUSED = "ConditionalCheckFailedException"
 
 
@@ -91,11 +93,16 @@ class StateTable:
 
 
 class JournalTable:
-    """Port ``Journal``: an entry is in the table first, then copied to the region's bucket."""
+    """Port ``Journal``: an entry is in the table first, then copied to the region's bucket.
 
-    def __init__(self, client: DynamoDb, name: str, bucket_client: S3, bucket: str) -> None:
+    The copies' names carry the region: the buckets replicate into each other.
+    """
+
+    def __init__(
+        self, client: DynamoDb, name: str, bucket_client: S3, bucket: str, region: str
+    ) -> None:
         self._client, self._name = client, name
-        self._bucket_client, self._bucket = bucket_client, bucket
+        self._bucket_client, self._bucket, self._region = bucket_client, bucket, region
 
     def append(self, minute: int, kind: str, body: Mapping[str, Any]) -> None:
         """Adds the next link; another run that added it first makes this one fail."""
@@ -112,7 +119,7 @@ class JournalTable:
             )
             self._bucket_client.put_object(
                 Bucket=self._bucket,
-                Key=f"recovery/journal/{entry.number:012}.json",
+                Key=f"{JOURNAL_PREFIX}{self._region}/{entry.number:012}.json",
                 Body=json.dumps(asdict(entry), sort_keys=True).encode(),
                 ContentType="application/json",
             )

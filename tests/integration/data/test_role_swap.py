@@ -23,11 +23,13 @@ def writer_region(lab: Lab) -> str:
 def swap_roles(lab: Lab, call: str) -> None:
     """Makes us-west-2 the writer by the RDS API, planned or not, and waits for it."""
     rds = lab.client("rds", "us-west-2")
+    planned = call == "switchover_global_cluster"
     target = rds.describe_db_clusters(
         DBClusterIdentifier=lab.outputs["data.secondary.cluster_identifier"]
     )["DBClusters"][0]["DBClusterArn"]
-    more = {"AllowDataLoss": True} if call == "failover_global_cluster" else {}
-    getattr(rds, call)(
+    more = {} if planned else {"AllowDataLoss": True}
+    # The planned call is made where the writer is, the other one where it shall be.
+    getattr(lab.client("rds", "us-east-1") if planned else rds, call)(
         GlobalClusterIdentifier=lab.outputs["GlobalClusterId"],
         TargetDbClusterIdentifier=target,
         **more,

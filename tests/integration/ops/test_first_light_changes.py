@@ -15,7 +15,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An empty lab with a working copy of its own; the tests go on from each other."""
     base = tmp_path_factory.mktemp("changes")
     (base / "workspace").mkdir()
-    made = Lab(base / "workspace", free_port(), copied(base / "copy"), measured=True)
+    made = Lab(base / "workspace", free_port(), copied(base / "copy"))
     yield made
     made.stop()
 

@@ -193,7 +193,7 @@ def test_a_refusal_is_one_line(
     with pytest.raises(LabError, match=message) as raised:
         client.outage(lab.state_dir, "us-east-1", "api")
     assert type(raised.value) is kind
-    assert lab.asked == [("outage", {"region": "us-east-1", "part": "api"})]
+    assert lab.asked == [("outage", {"region": "us-east-1", "part": "api", "mode": None})]
 
 
 def test_the_lab_is_found_by_pid_and_time_of_start(lab: RecordedLab) -> None:

@@ -1,15 +1,12 @@
-"""The lab's clock and its outages."""
+"""The lab's clock."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from lab.clock import Clock
-from lab.errors import LabError
-from lab.outage import EVERYTHING, OutageKind, Outages, parse_kinds
 
 
 class Machine:
@@ -56,25 +53,3 @@ def test_sleepers_notice_a_faster_clock() -> None:
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(scenario()) < 1
-
-
-def test_outages_outlive_the_process(tmp_path: Path) -> None:
-    """An outage is kept over restarts, adds up, and ends as a whole."""
-    outages = Outages(tmp_path)
-    assert outages.begin("us-east-1", {OutageKind.API}) == {OutageKind.API}
-    outages.begin("us-east-1", {OutageKind.DATABASE})
-    again = Outages(tmp_path)
-    assert again.as_dict() == {"us-east-1": ["api", "database"]}
-    assert again.has_lost("us-east-1", OutageKind.DATABASE)
-    again.end("us-east-1")
-    assert Outages(tmp_path).as_dict() == {}
-
-
-def test_outages_know_regions_and_parts(tmp_path: Path) -> None:
-    """Bad input is one line that names what there is."""
-    assert parse_kinds(None) == EVERYTHING
-    assert parse_kinds("network") == {OutageKind.NETWORK}
-    with pytest.raises(LabError, match="api, compute, database, network"):
-        parse_kinds("moon")
-    with pytest.raises(LabError, match="us-east-1 and us-west-2"):
-        Outages(tmp_path).begin("mars", EVERYTHING)

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from lab import outage, server
+from lab import control, http_server, outage, server
 from lab.api import ApiRequest
 from lab.clock import Clock
 from lab.context import LabContext
@@ -79,7 +79,7 @@ def test_the_environment_of_the_lab_is_its_own(
 def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is being answered gets its answer; one that hangs is cut off; without any
     connection the end is at once."""
-    monkeypatch.setattr(server, "FAREWELL_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "FAREWELL_SECONDS", 0.2)
     arrived = asyncio.Event()
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -102,7 +102,7 @@ def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPa
         stop = asyncio.Event()
         listener = server._listen(0)
         port = listener.getsockname()[1]
-        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        serving = asyncio.create_task(http_server.serve(application, listener, stop, server.LIMITS))  # pyright: ignore[reportArgumentType]
         asked = None
         if hanging:
             assert b" 204 " in (await ask(port, "/")).splitlines()[0]
@@ -117,7 +117,7 @@ def test_the_end_waits_for_answers_but_not_for_ever(monkeypatch: pytest.MonkeyPa
         return took
 
     assert asyncio.run(live(hanging=True)) >= 0.19
-    monkeypatch.setattr(server, "FAREWELL_SECONDS", 60)
+    monkeypatch.setattr(http_server, "FAREWELL_SECONDS", 60)
     assert asyncio.run(live(hanging=False)) < 30
 
 
@@ -160,6 +160,16 @@ def test_commands_change_the_lab_and_answer_with_its_status(tmp_path: Path) -> N
         ("POST", "clock", None, "secret", 400, "/_lab/clock needs 'factor'"),
         ("POST", "clock", {"factor": 0}, "secret", 400, "above 0 and at most 1000, got 0"),
         ("POST", "restore", {"region": "mars"}, "secret", 400, "unknown region 'mars'"),
+        ("POST", "restore", {"region": "us-east-1"}, "secret", 400, "has lost nothing"),
+        ("POST", "outage", {"region": "us-east-1", "part": "network"}, "secret", 400, "peering"),
+        (
+            "POST",
+            "outage",
+            {"region": "us-east-1", "mode": "up"},
+            "secret",
+            400,
+            "slow, hang, flap",
+        ),
     ],
 )
 def test_a_command_that_is_refused_changes_nothing(
@@ -172,6 +182,29 @@ def test_a_command_that_is_refused_changes_nothing(
     assert answered == code
     assert message in error["error"]
     assert lab.control.status() == before
+
+
+def test_parts_hear_of_each_turn_of_what_flaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 16.1: down, back and down again, without a further command."""
+    monkeypatch.setattr(control, "FOLLOW_SECONDS", 0.001)
+    lab = Lab(tmp_path)
+    lab.context.clock.factor = 1000
+    lab.context.outages = Outages(tmp_path, lab.context.clock.now)
+    assert (
+        lab.ask("POST", "outage", {"region": "us-east-1", "part": "api", "mode": "flap"})[0] == 200
+    )
+
+    async def follow() -> None:
+        following = asyncio.create_task(lab.control.follow())
+        async with asyncio.timeout(5):
+            while len(lab.stopped) < 4:
+                await asyncio.sleep(0.005)
+        following.cancel()
+
+    asyncio.run(follow())
+    assert set(lab.stopped) == {"us-east-1"}
 
 
 def test_a_command_that_cannot_be_kept_changes_nothing(
@@ -263,7 +296,7 @@ def test_a_connection_ends_when_its_client_has_gone(busy: bool) -> None:
         stop = asyncio.Event()
         listener = server._listen(0)
         port = listener.getsockname()[1]
-        serving = asyncio.create_task(server.serve(application, listener, stop))  # pyright: ignore[reportArgumentType]
+        serving = asyncio.create_task(http_server.serve(application, listener, stop, server.LIMITS))  # pyright: ignore[reportArgumentType]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
         await arrived.wait()

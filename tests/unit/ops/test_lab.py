@@ -101,12 +101,12 @@ def test_the_lab_s_commands_reach_the_lab(
     monkeypatch.delenv("WARM_STANDBY_LAB_ENDPOINT", raising=False)
     state = space.lab_state
     lab.up("lab", 5.0)
-    lab.outage("us-east-1", "api")
+    lab.outage("us-east-1", "api", "slow")
     lab.restore("us-east-1")
     lab.clock(2.0)
     assert calls == [
         ("start", state, 1, 5.0),
-        ("outage", state, "us-east-1", "api"),
+        ("outage", state, "us-east-1", "api", "slow"),
         ("restore", state, "us-east-1"),
         ("set_clock", state, 2.0),
     ]

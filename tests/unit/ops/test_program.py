@@ -199,6 +199,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
         (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
+        (lab, "fault"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

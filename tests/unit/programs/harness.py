@@ -29,6 +29,7 @@ from pulumi.runtime import settings as runtime
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2, source_pb2
 
+from lab.engine.program import settled
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE, Number, Texts, check, field_paths
 from tapstack.well_known import PROJECT
 
@@ -274,6 +275,14 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     "application_secret_arn": lambda region: (
         f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:secret-application-us-east-1-{SUFFIX}-AbCdEf"
     ),
+    "readiness_token_secret_arn": lambda region: (
+        f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:"
+        f"secret-readiness-token-us-east-1-{SUFFIX}-AbCdEf"
+    ),
+    "probe_function_name": lambda region: f"function-probe-{region}-{SUFFIX}",
+    "probe_function_arn": lambda region: (
+        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-probe-{region}-{SUFFIX}"
+    ),
     "master_secret_arn": lambda region: (
         f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:secret-master-us-east-1-{SUFFIX}-AbCdEf"
     ),
@@ -320,11 +329,12 @@ def _as_config(value: Any) -> str:
 async def _run_main(directory: Path) -> None:
     # Each registration blocks a thread of the loop's executor until its answer is there.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
-    await run_in_stack(lambda: _without_value(directory))
 
+    async def main() -> None:
+        runpy.run_path(str(directory), run_name="__main__")
+        await settled()
 
-def _without_value(directory: Path) -> None:
-    runpy.run_path(str(directory), run_name="__main__")
+    await run_in_stack(main)
 
 
 def _in_fresh_context(run: Callable[[], None]) -> None:

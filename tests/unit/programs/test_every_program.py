@@ -119,7 +119,7 @@ def test_everything_has_a_name(layer: str) -> None:
             assert physical_names(resource), resource.name
 
 
-RETENTIONS = {"network": 365, "data": 90, "app": 30}
+RETENTIONS = {"network": 365, "data": 90, "app": 30, "global": 30}
 
 
 def test_every_log_group_expires_and_is_encrypted() -> None:

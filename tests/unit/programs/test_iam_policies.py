@@ -16,6 +16,9 @@ ONLY_WILDCARD = {
     "ec2:DeleteNetworkInterface": NO_INTERFACE_YET,
     "ec2:AssignPrivateIpAddresses": NO_INTERFACE_YET,
     "ec2:UnassignPrivateIpAddresses": NO_INTERFACE_YET,
+    "cloudwatch:PutMetricData": "metrics have no ARN; a condition names the namespace",
+    "rds:DescribeDBClusters": "RDS authorises it for all clusters (Aurora user guide, IAM)",
+    "rds:DescribeGlobalClusters": "the same",
     "logs:DescribeLogGroups": "the flow logs service asks for it on every log group (VPC guide)",
 }
 """Where a wildcard resource is the API's only form: action → why. A whole service is never

@@ -8,6 +8,7 @@ from harness import Registered, program
 # Type → the service that asks KMS for it (KMS developer guide, "kms:ViaService").
 SERVICES = {
     "aws:backup/vault:Vault": "backup",
+    "aws:dynamodb/table:Table": "dynamodb",
     "aws:lambda/function:Function": "lambda",
     "aws:rds/cluster:Cluster": "rds",
     "aws:rds/clusterInstance:ClusterInstance": "rds",

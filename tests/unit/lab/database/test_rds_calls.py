@@ -6,8 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from lab.api import ApiRequest, ApiResponse
+from lab.clock import Clock
 from lab.database.adoption import adopt
+from lab.database.notices import Notices
 from lab.database.rds import RdsSemantics
+from lab.database.snapshots import Snapshots
 from lab.database.topology import Cluster, GlobalDatabase, Topology
 from lab.outage import REGIONS
 
@@ -56,8 +59,17 @@ class Fleet:
 class Runner:
     """Runs every step at once."""
 
+    def __init__(self):
+        self.work = []
+
     async def change(self, step):
         step()
+
+    async def blocking(self, step):
+        return step()
+
+    def later(self, work):
+        self.work.append(work)
 
 
 class Emulator:
@@ -99,8 +111,22 @@ class World:
         self.fleet = Fleet()
         self.emulator = {region: Emulator() for region in REGIONS}
         self.aws = Aws(self.emulator)
-        lab = SimpleNamespace(aws=self.aws)
-        self.rds = RdsSemantics(lab, self.topology, self.fleet, Runner())  # type: ignore[arg-type]
+        self.clock = Clock(1000)
+        self.outages = SimpleNamespace(has_lost=lambda _region, _kind: False)
+        lab = SimpleNamespace(
+            aws=self.aws, clock=self.clock, account_id=ACCOUNT, outages=self.outages
+        )
+        self.snapshots = Snapshots(directory / "snapshots", self.topology, self.clock)
+        self.runner = Runner()
+        self.notices = Notices(lab, self.topology, self.runner.blocking)  # type: ignore[arg-type]
+        self.rds = RdsSemantics(
+            lab,
+            self.topology,
+            self.fleet,
+            self.runner,
+            self.notices,
+            self.snapshots,  # type: ignore[arg-type]
+        )
 
     def call(self, operation, answer=None, region=EAST, **given):
         """The result of a call that the emulator answers with ``answer``; None is its refusal."""

@@ -1,15 +1,19 @@
 """Role changes of a global cluster that go wrong half-way, on servers that are pretended."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from lab.api import ApiRefusal, ApiRequest
+from lab.clock import Clock
+from lab.database import role_changes
 from lab.database.rds import RdsSemantics
 from lab.database.topology import AVAILABLE, Cluster, GlobalDatabase, Topology
 from lab.errors import LabError
+from lab.faults import Faults
 from lab.outage import OutageKind
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -43,13 +47,16 @@ class Runner:
     def later(self, work):
         self.work.append(work)
 
+    async def blocking(self, step):
+        return step()
+
 
 class World:
     """A global cluster of two regions; ``switch_over`` raises what ``failure`` is."""
 
     def __init__(self, directory, failure=None, lost=()):
         clusters = {
-            arn: Cluster(arn, region, "000000000000", region, region, "16.6")
+            arn: Cluster(arn, region, "000000000000", region, region, "16.6", instances={"i": "db"})
             for region, arn in ARNS.items()
         }
         self.database = GlobalDatabase("g", "000000000000", ARNS[EAST], list(ARNS.values()))
@@ -60,17 +67,34 @@ class World:
         self.emulated = Emulated()
         self.seen = []
         """The statuses while servers changed."""
+        self.events = []
+        """(region, event, of which region it speaks)"""
+        self.ready = True
         fleet = SimpleNamespace(
             switch_over=self.switch_over,
             fence=self.fence,
             server=lambda _cluster: SimpleNamespace(alive=True),
+            is_ready=lambda _cluster: self.ready,
         )
+        self.faults = Faults(directory)
         lab = SimpleNamespace(
             account_id="000000000000",
             outages=SimpleNamespace(has_lost=lambda region, kind: (region, kind) in lost),
             aws=self.emulated,
+            faults=self.faults,
+            clock=Clock(1000),
         )
-        self.rds = RdsSemantics(lab, self.topology, fleet, self.runner)  # type: ignore[arg-type]
+        self.rds = RdsSemantics(lab, self.topology, fleet, self.runner, self, self)  # type: ignore[arg-type]
+
+    def __getattr__(self, name):
+        """What it plays of notices and snapshots, and isn't asked here."""
+        if name in {"create", "modify", "sources", "delete", "describe", "copy"}:
+            return
+        raise AttributeError(name)
+
+    async def emit(self, cluster, event, about=None):
+        """The notices' part."""
+        self.events.append((cluster.region, event[-4:], (about or cluster).region))
 
     def fence(self, cluster):
         self.fenced.append(cluster.region)
@@ -81,8 +105,9 @@ class World:
         if self.failure:
             raise self.failure
 
-    def call(self, operation, **given):
-        """Makes the call and does what it puts off."""
+    def call(self, operation, region="", **given):
+        """Makes the call, where AWS wants it if not said otherwise, and does what it puts off."""
+        place = WEST if given.get("AllowDataLoss") else self.database.writer.split(":")[3]
         parameters = {
             "GlobalClusterIdentifier": "g",
             "TargetDbClusterIdentifier": ARNS[WEST],
@@ -90,12 +115,11 @@ class World:
         }
 
         async def run():
-            request = ApiRequest("rds", operation, EAST, parameters)
+            request = ApiRequest("rds", operation, region or place, parameters)
             response = await self.rds.hook(request, lambda _request: None)  # type: ignore[arg-type]
             shown = response.result["GlobalCluster"]
-            for work in self.runner.work:
-                await work
-            self.runner.work = []
+            while self.runner.work:
+                await self.runner.work.pop(0)
             return shown
 
         return asyncio.run(run())
@@ -117,6 +141,7 @@ def test_a_switchover_that_breaks_leaves_the_roles_and_can_be_called_again(tmp_p
     assert world.seen == ["switching-over"] * 2
     assert world.emulated.writer == ARNS[WEST], "its rules go by its own record"
     assert world.fenced == []
+    assert [event for _, event, _ in world.events] == ["0181", "0187", "0181", "0185", "0397"]
 
 
 def test_a_failover_fences_the_old_writer(tmp_path):
@@ -127,13 +152,144 @@ def test_a_failover_fences_the_old_writer(tmp_path):
     assert world.fenced == [EAST]
     assert world.seen == ["failing-over"], "until the servers have their roles"
     assert (world.database.status, world.database.failover_state) == (AVAILABLE, {})
+    assert world.topology.clusters[ARNS[EAST]].is_stale, "its volume is replaced"
+    assert world.events == [(EAST, "0390", EAST), (WEST, "0238", WEST), (WEST, "0397", WEST)]
+
+
+def test_the_events_of_a_region_that_is_gone_are_the_new_primarys(tmp_path):
+    """RECOVERY 1.5: recorded on the old primary where it can be reached, else on the new one."""
+    world = World(tmp_path, lost={(EAST, OutageKind.API)})
+    world.ready = False
+    world.call("FailoverGlobalCluster", AllowDataLoss=True)
+    assert world.events[:2] == [(WEST, "0390", EAST), (WEST, "0239", WEST)]
+
+
+def test_an_old_writer_that_cannot_be_fenced_goes_on(tmp_path):
+    """H20: RDS-EVENT-0391, and the failover goes on all the same; a dead one writes nothing."""
+    world = World(tmp_path)
+    world.faults.set("fence-timeout")
+    world.call("FailoverGlobalCluster", AllowDataLoss=True)
+    east, west = world.topology.clusters.values()
+    assert (east.is_unfenced, world.fenced) == (True, [])
+    assert world.events[0] == (EAST, "0391", EAST)
+    assert world.topology.resolve(east.cluster_endpoint) is east, "by its own address"
+    assert world.topology.resolve(world.database.endpoint) is west
+    dead = World(tmp_path, lost={(EAST, OutageKind.DATABASE)})
+    dead.faults.set("fence-timeout")
+    dead.call("FailoverGlobalCluster", AllowDataLoss=True)
+    assert dead.fenced == [EAST]
+
+
+def test_a_call_that_answers_an_internal_failure_is_accepted(tmp_path):
+    """H11: the controller must not take the error for a refusal."""
+    world = World(tmp_path)
+    world.faults.set("failover-internal-failure")
+    with pytest.raises(ApiRefusal, match="InternalFailure") as failed:
+        world.call("FailoverGlobalCluster", AllowDataLoss=True)
+    assert failed.value.status == 500
+    assert world.database.failover_state["Status"] == "pending"
+    (work,) = world.runner.work
+    asyncio.run(work)
+    assert world.database.writer == ARNS[WEST]
+
+
+def test_the_global_endpoint_follows_late(tmp_path):
+    """H22: promoted, and the endpoint leads to the old writer for a while, or for as long as it
+    is asked for."""
+    world = World(tmp_path)
+    world.faults.set("endpoint-late")
+    east, west = world.topology.clusters.values()
+
+    async def run():
+        request = ApiRequest(
+            "rds",
+            "FailoverGlobalCluster",
+            WEST,
+            {
+                "GlobalClusterIdentifier": "g",
+                "TargetDbClusterIdentifier": west.arn,
+                "AllowDataLoss": True,
+            },
+        )
+        await world.rds.hook(request, lambda _request: None)
+        await world.runner.work.pop(0)
+        leading = asyncio.create_task(world.runner.work.pop(0))
+        await asyncio.sleep(0.2)
+        assert world.database.writer == west.arn
+        assert world.topology.resolve(world.database.endpoint) is east
+        world.faults.set("endpoint-late", "off")
+        await asyncio.wait_for(leading, 5)
+        assert world.topology.resolve(world.database.endpoint) is west
+
+    asyncio.run(run())
+
+
+def test_a_promotion_is_late_by_as_much_as_is_asked_for(tmp_path):
+    """Issue 16.2: in lab seconds, with the state of the way meanwhile."""
+    world = World(tmp_path)
+    world.faults.set("promotion-delay", "200")
+    began = time.monotonic()
+    world.call("FailoverGlobalCluster", AllowDataLoss=True)
+    assert 0.2 <= time.monotonic() - began < 2
+
+
+def test_the_calls_region_is_checked(tmp_path):
+    """RECOVERY 1.1: switchover in the current primary's region, failover in the target's."""
+    world = World(tmp_path)
+    for operation, region, given in (
+        ("SwitchoverGlobalCluster", WEST, {}),
+        ("FailoverGlobalCluster", EAST, {"AllowDataLoss": True}),
+    ):
+        with pytest.raises(ApiRefusal, match=r"InvalidGlobalClusterStateFault.* by a call in us-"):
+            world.call(operation, region, **given)
+    assert world.database.writer == ARNS[EAST]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda west: setattr(west, "engine_version", "16.7"), "InvalidGlobalClusterStateFault"),
+        (lambda west: west.instances.clear(), "InvalidDBClusterStateFault"),
+        (lambda west: setattr(west, "is_stale", True), "InvalidDBClusterStateFault"),
+    ],
+    ids=["another version", "no instance", "not in sync"],
+)
+@pytest.mark.parametrize("operation", ["SwitchoverGlobalCluster", "FailoverGlobalCluster"])
+def test_a_target_that_cannot_take_over_is_refused(tmp_path, change, code, operation):
+    """RECOVERY 1.3, H17, H21: unequal versions, no instance, a resynchronisation under way."""
+    world = World(tmp_path)
+    change(world.topology.clusters[ARNS[WEST]])
+    more = {"AllowDataLoss": True} if operation.startswith("Fail") else {}
+    with pytest.raises(ApiRefusal) as refused:
+        world.call(operation, **more)
+    assert refused.value.code == code
+    assert world.database.failover_state == {}
+
+
+def test_a_dead_primary_is_waited_for_before_a_switchover_is_refused(tmp_path, monkeypatch):
+    """RECOVERY 6: refused after a while, and pending until then."""
+    monkeypatch.setattr(role_changes, "VERIFYING_SECONDS", 300.0)
+    world = World(tmp_path, lost={(EAST, OutageKind.DATABASE)})
+
+    async def run():
+        given = {"GlobalClusterIdentifier": "g", "TargetDbClusterIdentifier": ARNS[WEST]}
+        request = ApiRequest("rds", "SwitchoverGlobalCluster", EAST, given)
+        asked = asyncio.create_task(world.rds.hook(request, lambda _request: None))
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        assert world.database.failover_state["Status"] == "pending"
+        with pytest.raises(ApiRefusal, match="is not available"):
+            await asked
+        assert world.database.failover_state == {}
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
     ("operation", "given", "lost", "code"),
     [
         ("SwitchoverGlobalCluster", {}, (EAST, "database"), "InvalidGlobalClusterStateFault"),
-        ("SwitchoverGlobalCluster", {}, (EAST, "network"), "InvalidGlobalClusterStateFault"),
+        ("SwitchoverGlobalCluster", {}, (EAST, "replication"), "InvalidGlobalClusterStateFault"),
         ("FailoverGlobalCluster", {}, (EAST, "database"), "InvalidGlobalClusterStateFault"),
         (
             "FailoverGlobalCluster",
@@ -182,6 +338,6 @@ def test_what_aws_refuses_is_refused_before_anything_changes(
 def test_a_second_change_of_roles_waits_for_the_first(tmp_path):
     """Trap 7: AWS refuses both calls while one of them works."""
     world = World(tmp_path)
-    world.database.status = "switching-over"
+    world.database.failover_state = {"Status": "switching-over"}
     with pytest.raises(ApiRefusal, match="switching-over, and must be available"):
         world.call("FailoverGlobalCluster", AllowDataLoss=True)

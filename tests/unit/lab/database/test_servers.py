@@ -22,6 +22,7 @@ from lab.database.binaries import RunAs, run
 from lab.database.fleet import Fleet
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
+from lab.database.surroundings import Surroundings
 from lab.database.topology import Cluster, GlobalDatabase, Topology
 from lab.errors import LabError
 from lab.outage import OutageKind
@@ -58,8 +59,19 @@ class World:
         arns = [self.east.arn, self.west.arn]
         self.database = GlobalDatabase("g", ACCOUNT, self.east.arn, arns)
         self.topology.globals["g"] = self.database
+        self.noted = []
+        self.kept = []
+        self.fence_fails = False
         self.fleet = Fleet(
-            directory / "servers", self.topology, lambda region, kind: (region, kind) in self.lost
+            directory / "servers",
+            self.topology,
+            Surroundings(
+                has_lost=lambda region, kind: (region, kind) in self.lost,
+                is_away=lambda cluster: cluster.away_until > 0,
+                fence_fails=lambda: self.fence_fails,
+                keep_volume=lambda cluster, data: self.kept.append((cluster.region, data.exists())),
+                notify=lambda cluster, event: self.noted.append((cluster.region, event)),
+            ),
         )
 
     def servers(self):
@@ -212,7 +224,7 @@ def test_a_promotion_that_does_not_end_is_an_error():
         replication.promote(stuck)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [OutageKind.DATABASE, OutageKind.NETWORK])
+@pytest.mark.parametrize("kind", [OutageKind.DATABASE, OutageKind.REPLICATION])
 def test_a_standby_without_its_writer_goes_on_answering_reads(world, kind):
     """R8: the secondary's region reads on, and starts again by itself; afterwards it follows."""
     _, west = world.servers()
@@ -230,7 +242,7 @@ def test_a_standby_without_its_writer_goes_on_answering_reads(world, kind):
 def test_a_former_primary_stays_down_until_it_can_rejoin(world):
     """Trap 7: two servers that write would be two histories."""
     east, west = world.servers()
-    world.lost.add((EAST, OutageKind.NETWORK))
+    world.lost.add((EAST, OutageKind.REPLICATION))
     world.database.writer = world.west.arn
     world.fleet.reconcile()
     assert not east.alive
@@ -254,6 +266,53 @@ def test_a_standby_whose_server_was_down_becomes_the_writer_when_told(world):
     assert not west.value("SELECT pg_is_in_recovery()")
     world.lost.clear()
     world.write_and_read(13)
+
+
+def test_an_old_writer_comes_back_on_a_new_volume(world):
+    """RECOVERY 1.4: after an unplanned failover its volume is kept aside and copied anew, with
+    the events of the beginning and the end."""
+    east, _ = world.servers()
+    world.noted.clear()
+    world.kept.clear()
+    world.write_and_read(30)
+    world.fleet.fence(world.east)
+    world.east.is_stale = True
+    world.database.writer = world.west.arn
+    world.write_and_read(31)
+    until(lambda: world.fleet.reconcile() or not world.east.is_stale)
+    assert world.fleet.rejoined[world.east.arn] == "new volume"
+    assert world.kept == [(EAST, True)]
+    assert world.noted == [(EAST, "RDS-EVENT-0240"), (EAST, "RDS-EVENT-0241")]
+    assert east.is_standby
+
+
+def test_an_old_writer_that_is_not_fenced_writes_until_it_is(world):
+    """H20: two that write, and the old one's rows are lost with its volume."""
+    east, west = world.servers()
+    world.fence_fails = True
+    world.east.is_stale = world.east.is_unfenced = True
+    world.database.writer = world.west.arn
+    world.fleet.reconcile()
+    assert world.fleet.is_ready(world.east)
+    for server in (east, west):
+        assert not server.value("SELECT pg_is_in_recovery()")
+    world.fence_fails = False
+    world.write_and_read(32)
+    assert not world.east.is_unfenced
+    assert east.is_standby
+    until(lambda: world.fleet.reconcile() or not world.east.is_stale)
+
+
+def test_a_writer_that_fails_over_in_its_region_is_away_for_a_while(world):
+    """H4: nothing listens meanwhile, and no row is lost."""
+    world.write_and_read(33)
+    world.east.away_until = 1.0
+    world.fleet.reconcile()
+    assert not world.fleet.is_ready(world.east)
+    assert world.fleet.problems == {}
+    world.east.away_until = 0.0
+    world.write_and_read(34)
+    assert world.servers()[0].value("SELECT count(*) FROM t WHERE v = 33") == 1
 
 
 def test_a_server_that_died_is_started_again_and_counted(world):
@@ -309,7 +368,7 @@ def test_a_standby_that_was_never_copied_waits_until_the_way_is_open(world):
     west.kill()
     world.fleet._expected.discard(world.west.arn)
     shutil.rmtree(west.data)
-    world.lost.add((WEST, OutageKind.NETWORK))
+    world.lost.add((WEST, OutageKind.REPLICATION))
     world.fleet.reconcile()
     assert not west.exists
     world.lost.clear()

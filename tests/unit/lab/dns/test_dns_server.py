@@ -54,6 +54,17 @@ def test_a_question_with_edns_is_answered_with_edns(answer):
     assert asked(QUESTION, answer).ar == []
 
 
+def test_an_unknown_version_of_edns_is_badvers():
+    """RFC 6891, section 6.1.3: BADVERS (16), its upper bits in the OPT record, no answer."""
+    question = DNSRecord.question(f"app.{ZONE}", "A")
+    question.add_ar(EDNS0(udp_len=1232, version=1))
+    reply = asked(question, FOUND)
+    (option,) = reply.ar
+    assert (option.edns_rcode << 4) + reply.header.rcode == 16
+    assert option.edns_ver == 0
+    assert reply.rr == []
+
+
 @pytest.mark.parametrize(
     ("question", "stream", "truncated"),
     [

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 import pytest
 from dnslib import DNSRecord
 
+from lab.call import Answer as Reply
+from lab.call import Call
 from lab.clock import Clock
+from lab.dns import front_door
 from lab.dns.answers import Answer, Resource
 from lab.dns.front_door import FrontDoor
 from lab.dns.health_checks import CheckConfig
 from lab.dns.probe import Address, probe
 from lab.dns.records import RecordSet, Zone
 from lab.dns.server import DnsServer
+from lab.http_server import Limits
 
 ZONE = "clinic.net."
 NAME = f"app.{ZONE}"
@@ -27,10 +31,13 @@ class World:
     address: str = "127.1.0.1"
     ttl: int = 60
     now: float = 1000.0
-    reply: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    got: list[str] = field(default_factory=list)
+    reply: Reply | None = field(default_factory=lambda: Reply(200, [], b"ok"))
+    got: list[Call] = field(default_factory=list)
     asked: int = 0
     default: str = NAME
+    waits: asyncio.Event | None = None
+    heads: list[str] = field(default_factory=list)
+    """of the front door's answers, lower case"""
 
     def answer(self, name, _kind):
         self.asked += 1
@@ -38,25 +45,22 @@ class World:
         found = (Resource(name, "A", self.ttl, self.address),) if self.address else ()
         return Answer("NOERROR" if found else "NXDOMAIN", found, zone)
 
-    async def serve(self, reader, writer):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        lines = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
-        body = await reader.readexactly(int(lines.get("Content-Length", 0)))
-        self.got.append(head + body.decode())
-        writer.write(self.reply)
-        writer.close()
+    async def balance(self, call):
+        self.got.append(call)
+        if self.waits:
+            await self.waits.wait()
+        return self.reply
 
 
 def behind_the_door(world, visit):
     """Runs ``visit(send, server, door)``; ``send(request)`` gives status and body."""
 
     async def run():
-        balancers = await asyncio.start_server(world.serve, "127.0.0.1", 0)
         server = DnsServer(world.answer)
         await server.start(0)
         door = FrontDoor(
             clock=Clock(1, real=lambda: world.now),
-            lab_port=balancers.sockets[0].getsockname()[1],
+            answering=lambda: world.balance,
             dns_port=lambda: server.port,
             balancer_of=lambda address: BALANCERS.get(address, ""),
             default_name=lambda: world.default,
@@ -68,10 +72,16 @@ def behind_the_door(world, visit):
 
         async def send(request=f"GET /health HTTP/1.1\r\nHost: {NAME}\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-            writer.write(request.encode())
-            answer = await reader.read()
+            method, _, rest = request.partition(" ")
+            target, _, rest = rest.partition("\r\n")
+            writer.write(f"{method} {target}\r\nConnection: close\r\n{rest}".encode())
+            try:
+                answer = await reader.read()
+            except ConnectionError:
+                answer = b""
             writer.close()
             head, _, body = answer.partition(b"\r\n\r\n")
+            world.heads.append(head.decode().lower())
             return (int(head.split()[1]) if head else 0), body.decode()
 
         try:
@@ -80,7 +90,6 @@ def behind_the_door(world, visit):
         finally:
             for stopped in (door, door, server, server):
                 await stopped.stop()
-            balancers.close()
             assert not door.listening
             assert not server.listening
 
@@ -102,7 +111,7 @@ def test_an_answer_is_kept_for_its_ttl_and_no_longer():
         await send()
 
     behind_the_door(world, visit)
-    sent_to = [text.split("X-Lab-Load-Balancer: ")[1].split("\r\n")[0] for text in world.got]
+    sent_to = [call.headers["x-lab-load-balancer"] for call in world.got]
     assert sent_to == ["east.elb", "east.elb", "west.elb", "west.elb"]
     assert world.asked == 3
 
@@ -111,17 +120,153 @@ def test_a_request_goes_on_as_it_came_under_the_sites_name():
     """R3.2: method, path, headers and body stay; a host that is none of the zones' gets the
     failover name."""
     world = World()
-    request = "POST /records?a=b HTTP/1.1\r\nHost: localhost:1\r\nX-Own: 1\r\nContent-Length: 3\r\n"
+    head = "POST /records?a=b HTTP/1.1\r\nHost: localhost:1\r\nX-Own: 1\r\nContent-Length: 3"
 
     async def visit(send, _server, _door):
-        assert (await send(request + "Connection: keep-alive\r\n\r\nabc"))[0] == 200
+        assert await send(f"{head}\r\n\r\nabc") == (200, "ok")
 
     behind_the_door(world, visit)
     (got,) = world.got
-    assert got.startswith("POST /records?a=b HTTP/1.1\r\nHost: app.clinic.net\r\n")
-    assert "X-Own: 1" in got
-    assert got.endswith("abc")
-    assert "keep-alive" not in got
+    assert (got.method, got.path, got.query_string, got.body) == ("POST", "/records", "a=b", b"abc")
+    assert got.headers["host"] == "app.clinic.net"
+    assert got.headers["x-own"] == "1"
+    assert "connection" not in got.headers
+    assert "x-lab-load-balancer: east.elb" in world.heads[0]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "path", "body"),
+    [
+        (
+            f"POST /r HTTP/1.1\r\nHost: {NAME}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+            "/r",
+            b"abc",
+        ),
+        (f"GET http://{NAME}/a%20b?c=d HTTP/1.1\r\nHost: other\r\n\r\n", "/a b", b""),
+        (f"GET http://{NAME} HTTP/1.1\r\nHost: other\r\n\r\n", "/", b""),
+    ],
+    ids=["chunked", "absolute form", "absolute form without a path"],
+)
+def test_every_form_of_a_request_is_understood(request_text, path, body):
+    """RFC 9112, sections 3.2.2 and 7.1: a chunked body is put together; a target in absolute form
+    names the site, whatever Host says."""
+    world = World()
+
+    async def visit(send, _server, _door):
+        return await send(request_text)
+
+    assert behind_the_door(world, visit) == (200, "ok")
+    (got,) = world.got
+    assert (got.path, got.body, got.headers["host"]) == (path, body, "app.clinic.net")
+
+
+def test_the_answer_to_head_says_the_length_and_has_no_body():
+    """RFC 9110, section 9.3.2: HEAD's headers are GET's."""
+    world = World()
+
+    async def visit(send, _server, _door):
+        return await send(f"HEAD /health HTTP/1.1\r\nHost: {NAME}\r\n\r\n")
+
+    assert behind_the_door(world, visit) == (200, "")
+    assert "content-length: 2" in world.heads[0]
+
+
+def test_a_connection_serves_one_request_after_the_other():
+    """RFC 9112, section 9.3: it stays open until one side has enough."""
+    world = World()
+
+    async def visit(_send, _server, door):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        for _ in range(2):
+            writer.write(f"GET /health HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode())
+            await reader.readuntil(b"\r\n\r\nok")
+        writer.close()
+
+    behind_the_door(world, visit)
+    assert len(world.got) == 2
+
+
+def test_a_request_that_its_client_breaks_off_is_not_made():
+    """R3.2: half a body is no request; nothing reaches the load balancer."""
+    world = World()
+
+    async def visit(_send, _server, door):
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(f"POST /r HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 9\r\n\r\nabc".encode())
+        await writer.drain()
+        writer.close()
+        await asyncio.sleep(0.1)
+
+    behind_the_door(world, visit)
+    assert world.got == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Content-Length: 20", "Transfer-Encoding: chunked"],
+    ids=["announced", "chunked"],
+)
+def test_a_body_that_is_too_large_is_refused(monkeypatch, head):
+    """Nothing that a client sends fills the memory: more than the limit is answered 413."""
+    monkeypatch.setattr(front_door, "LARGEST_BODY", 8)
+    body = "x" * 20 if "Length" in head else "14\r\n" + "x" * 20 + "\r\n0\r\n\r\n"
+    world = World()
+
+    async def visit(send, _server, _door):
+        return await send(f"POST /r HTTP/1.1\r\nHost: {NAME}\r\n{head}\r\n\r\n{body}")
+
+    status, answer = behind_the_door(world, visit)
+    assert (status, world.got) == (413, [])
+    assert "more than 8 bytes" in answer
+
+
+def test_what_takes_too_long_is_ended(monkeypatch):
+    """A slow head is closed, a slow body answered 408, a silent load balancer 502."""
+    monkeypatch.setattr(front_door, "LIMITS", Limits(idle_seconds=0.2, connections=10))
+    monkeypatch.setattr(front_door, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(front_door, "RESPONSE_SECONDS", 0.2)
+    world = World()
+
+    async def visit(send, _server, door):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"GET / HT")
+        assert await reader.read() == b""
+        writer.close()
+        slow = await send(f"POST /r HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 9\r\n\r\nabc")
+        world.waits = asyncio.Event()
+        silent = await send()
+        world.waits.set()
+        return slow[0], silent[0]
+
+    assert behind_the_door(world, visit) == (408, 502)
+
+
+def test_only_so_many_connections_are_open(monkeypatch):
+    """A client that opens connection after connection can't take all descriptors."""
+    monkeypatch.setattr(front_door, "LIMITS", Limits(idle_seconds=20, connections=1))
+
+    async def visit(send, _server, door):
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        await asyncio.sleep(0.05)
+        refused = await send()
+        writer.close()
+        await asyncio.sleep(0.05)
+        return refused[0], (await send())[0]
+
+    assert behind_the_door(World(), visit) == (0, 200)
+
+
+def test_a_web_socket_is_refused():
+    """The deployed load balancers serve none."""
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+
+    async def visit(send, _server, _door):
+        return await send(
+            f"GET / HTTP/1.1\r\nHost: {NAME}\r\n{upgrade}Sec-WebSocket-Key: {'a' * 22}==\r\n\r\n"
+        )
+
+    assert behind_the_door(World(), visit)[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -131,9 +276,7 @@ def test_a_request_goes_on_as_it_came_under_the_sites_name():
         ({}, "GET / HTTP/1.1\r\nHost: evil.example:1\r\n\r\n", 421, "evil.example is no site"),
         ({"address": ""}, None, 503, "doesn't resolve to a load balancer"),
         ({"address": "127.9.9.9"}, None, 503, "doesn't resolve to a load balancer"),
-        ({"reply": b""}, None, 502, "east.elb. doesn't answer"),
-        ({}, "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "is no number"),
-        ({}, "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "is no number"),
+        ({"reply": None}, None, 502, "east.elb doesn't answer"),
     ],
 )
 def test_what_fails_says_why(change, request_text, status, words):
@@ -146,6 +289,18 @@ def test_what_fails_says_why(change, request_text, status, words):
     found, body = behind_the_door(world, visit)
     assert found == status
     assert words in json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("length", ["x", "-1"])
+def test_a_length_that_is_none_is_refused(length):
+    """RFC 9112, section 6.3: 400, and nothing is sent on."""
+    world = World()
+
+    async def visit(send, _server, _door):
+        return await send(f"GET / HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: {length}\r\n\r\n")
+
+    assert behind_the_door(world, visit)[0] == 400
+    assert world.got == []
 
 
 def test_a_dns_server_that_is_gone_is_a_503():

@@ -11,7 +11,7 @@ from lab.clock import Clock
 from lab.context import LabContext
 from lab.emulator import function_logs, functions
 from lab.emulator.functions import Function, Functions
-from lab.outage import Outages
+from lab.outage import OutageKind, Outages
 
 
 def code():
@@ -57,7 +57,7 @@ def test_a_worker_that_cannot_be_started_is_an_error_of_the_call(tmp_path, monke
 def test_a_region_without_compute_runs_nothing(tmp_path):
     """R2.1: its functions are unavailable, before any worker is thought of."""
     outages = Outages(tmp_path)
-    outages.begin("us-east-1", ["compute"])  # type: ignore[list-item]
+    outages.begin("us-east-1", [OutageKind.COMPUTE])
     lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), outages)
     function = SimpleNamespace(region="us-east-1")
     outcome = asyncio.run(Functions(lab).invoke(function, {}))  # type: ignore[arg-type]

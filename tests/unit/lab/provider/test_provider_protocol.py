@@ -147,8 +147,8 @@ def test_the_programs_use_only_what_the_provider_maps(client: ProviderClient, la
 
 def test_an_unknown_type_is_refused_by_name(client: ProviderClient) -> None:
     """A type that isn't declared fails in Check, in previews too."""
-    _, failures = client.check(Resource("aws:dynamodb/table:Table", "x"), {})
-    assert "aws:dynamodb/table:Table" in failures[0][1]
+    _, failures = client.check(Resource("aws:dynamodb/globalTable:GlobalTable", "x"), {})
+    assert "aws:dynamodb/globalTable:GlobalTable" in failures[0][1]
 
 
 def test_an_unmapped_nested_input_is_refused_by_path(client: ProviderClient) -> None:
@@ -203,8 +203,9 @@ def test_a_function_and_a_type_that_are_unknown_are_named(client: ProviderClient
     assert [item.reason for item in answer.failures] == [
         f"function {token} is not supported by the lab's provider"
     ]
-    with pytest.raises(FailedCallError, match=r"deleting aws:dynamodb/table:Table .* in us-east-1"):
-        client.delete(Resource("aws:dynamodb/table:Table", "x"))
+    other = "aws:dynamodb/globalTable:GlobalTable"
+    with pytest.raises(FailedCallError, match=rf"deleting {other} .* in us-east-1"):
+        client.delete(Resource(other, "x"))
 
 
 @pytest.mark.parametrize(

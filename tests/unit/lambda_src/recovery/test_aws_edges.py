@@ -125,7 +125,7 @@ def test_journal_entries_follow_each_other_and_are_copied(
     first = link(None, 5, "decision", {"a": 1})
     second = link(first, 6, "outcome", {"b": 2})
     assert broken([first, second]) == ""
-    journal = JournalTable(made, TABLE, bucket, "bucket")  # type: ignore[arg-type]
+    journal = JournalTable(made, TABLE, bucket, "bucket", "us-west-2")  # type: ignore[arg-type]
     with Stubber(bucket) as copies:
         for before, entry, minute, kind, body in (
             ([], first, 5, "decision", {"a": 1}),
@@ -146,7 +146,8 @@ def test_journal_entries_follow_each_other_and_are_copied(
             copies.add_response(
                 "put_object", {},
                 {
-                    "Bucket": "bucket", "Key": f"recovery/journal/{entry.number:012}.json",
+                    "Bucket": "bucket",
+                    "Key": f"recovery/journal/us-west-2/{entry.number:012}.json",
                     "Body": text.encode(), "ContentType": "application/json",
                 },
             )  # fmt: skip

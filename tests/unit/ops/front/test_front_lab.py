@@ -19,7 +19,7 @@ from ops.front import lab as tasks
         (lambda: tasks.up(Context(), clock=2.0), "up", ("lab", 2.0)),
         (lambda: tasks.down(Context()), "down", ()),
         (lambda: tasks.status(Context()), "status", (False,)),
-        (lambda: tasks.outage(Context(), "r"), "outage", ("r", None)),
+        (lambda: tasks.outage(Context(), "r", mode="hang"), "outage", ("r", None, "hang")),
         (lambda: tasks.restore(Context(), "r"), "restore", ("r",)),
         (lambda: tasks.clock(Context(), 3.0), "clock", (3.0,)),
     ],

@@ -106,7 +106,8 @@ class _Ports:
             return Called(Answer.UNCLEAR, "InternalFailure")
         return Called(Answer.REFUSED, refused) if refused else Called(Answer.ACCEPTED, "request")
 
-    def copy_snapshot(self) -> str:
+    def copy_snapshot(self, since: int) -> str:
+        del since
         self.side.step("before copy")
         if self.side.on("snapshot fails"):
             raise UnavailableError("SnapshotQuotaExceeded")
@@ -122,7 +123,8 @@ class _Ports:
         self.side.step("after switch")
 
     # Database, and Parameters as well
-    def grow_epoch(self, epoch: int) -> None:
+    def grow_epoch(self, epoch: int, minutes: int = 0) -> None:
+        del minutes
         self.side.step("before epoch")
         if self.side.on("epoch fails"):
             raise UnavailableError("timeout")

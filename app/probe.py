@@ -1,0 +1,84 @@
+"""The probe: what the recovery controller, which is outside the VPC, learns of the database."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+import function_environment
+import policy_statements as statements
+from function_environment import Database
+from function_role import FunctionRole, FunctionRoleArgs
+from tapstack.app_settings import AppSettings
+from tapstack.contracts import RegionalData, RegionalNetwork
+from tapstack.regions import Region
+from tapstack.well_known import PROBE_FUNCTION
+from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
+
+TIMEOUT_SECONDS = 15
+"""It answers within 12 s: two tries of 5 s, side by side for all servers."""
+
+
+@dataclass(frozen=True)
+class ProbeArgs:
+    """Where it runs; the same bundle as the service's."""
+
+    region: Region
+    peer: Region
+    settings: AppSettings
+    account_id: pulumi.Input[str]
+    network: RegionalNetwork
+    data: RegionalData
+    database: Database
+    code: pulumi.Input[pulumi.Archive]
+    after: pulumi.Resource
+    """The migration, which makes what it asks for."""
+
+
+class Probe(pulumi.ComponentResource):
+    """``function``: commits on the writer, reads on the own reader, asks both clusters.
+
+    It has the application's database user, and of AWS nothing but that user's secret.
+    """
+
+    def __init__(
+        self, name: str, args: ProbeArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warmstandby:app:Probe", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        names = FunctionNames.of(args.region, PROBE_FUNCTION, args.account_id)
+        role = FunctionRole(
+            f"role-{name}",
+            FunctionRoleArgs(
+                region=args.region,
+                purpose=PROBE_FUNCTION,
+                statements=[
+                    *statements.network_interfaces(names.function_arn),
+                    statements.tracing(),
+                    statements.logs(names.log_group_arn),
+                    statements.key(args.data.key_arn),
+                    statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
+                ],
+            ),
+            child,
+        )
+        self.function = VpcFunction(
+            f"function-{name}",
+            VpcFunctionArgs(
+                region=args.region,
+                purpose=PROBE_FUNCTION,
+                description="Asks the database for the recovery controller",
+                handler="index.probe",
+                timeout_seconds=TIMEOUT_SECONDS,
+                settings=args.settings,
+                network=args.network,
+                key_arn=args.data.key_arn,
+                role=role,
+                code=args.code,
+                environment=function_environment.probe(
+                    args.region, args.database, args.data, args.peer
+                ),
+                after=[args.after],
+            ),
+            child,
+        ).function
+        self.register_outputs({"function_arn": self.function.arn})

@@ -1,0 +1,131 @@
+"""What a recovery controller may do: what it asks, what it writes, and the one call."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from tapstack.contracts import RegionalApp, RegionalData
+from tapstack.events import event_bus_arn
+from tapstack.naming import epoch_parameter, failover_switch_parameter
+from tapstack.pair import Pair
+from tapstack.policies import Statement, Text, allow, parameter_arn
+from tapstack.regions import Region
+from tapstack.well_known import METRIC_NAMESPACE
+
+JOURNAL_PREFIX = "recovery/journal/"
+"""Where the controller copies its journal to in the region's bucket; a test compares."""
+
+
+@dataclass(frozen=True)
+class ControllerPermissionsArgs:
+    """A controller's own region first in each pair."""
+
+    regions: Pair[Region]
+    account_id: Text
+    data: Pair[RegionalData]
+    app: RegionalApp
+    global_cluster_id: Text
+    table_arn: Text
+    topic_arn: Text
+    log_group_arn: Text
+    switch_region: Region
+
+
+def cluster_arn(region: Region, account_id: Text, data: RegionalData) -> pulumi.Output[str]:
+    """The ARN of a region's member of the global database."""
+    return _rds(region, account_id, "cluster", data.cluster_identifier)
+
+
+def controller_permissions(args: ControllerPermissionsArgs) -> list[Statement]:
+    """Each statement scoped to this environment's own things."""
+    return [*_questions(args), *_records(args), *_promotion(args)]
+
+
+def _questions(args: ControllerPermissionsArgs) -> list[Statement]:
+    return [
+        # Without resource: RDS checks these for the whole account (RECOVERY.md 1.8).
+        allow("Clusters", ["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"], ["*"]),
+        allow("Probe", ["lambda:InvokeFunction"], [args.app.probe_function_arn]),
+        allow(
+            "ReadinessToken",
+            ["secretsmanager:GetSecretValue"],
+            [args.data.primary.readiness_token_secret_arn],
+        ),
+        allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], [args.data.primary.key_arn]),
+    ]
+
+
+def _records(args: ControllerPermissionsArgs) -> list[Statement]:
+    region = args.regions.primary
+    journal = pulumi.Output.concat(
+        args.data.primary.bucket_arn, f"/{JOURNAL_PREFIX}{region.name}/*"
+    )
+    bus_arn = pulumi.Output.from_input(args.account_id).apply(
+        lambda account: event_bus_arn(region.name, region.suffix, account)
+    )
+    streams = pulumi.Output.concat(args.log_group_arn, ":*")
+    metrics = allow("Metrics", ["cloudwatch:PutMetricData"], ["*"])
+    return [
+        allow(
+            "State", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [args.table_arn]
+        ),
+        allow("Journal", ["s3:PutObject"], [journal]),
+        allow("Notices", ["sns:Publish"], [args.topic_arn]),
+        allow("Events", ["events:PutEvents"], [bus_arn]),
+        allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
+        # Metrics have no ARN; the namespace is what can be named.
+        {**metrics, "Condition": {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}},
+    ]
+
+
+def _promotion(args: ControllerPermissionsArgs) -> list[Statement]:
+    own, peer = args.regions
+    account, peer_data = args.account_id, args.data.secondary
+    switch = failover_switch_parameter(args.switch_region.name, own.suffix)
+    parameters = [
+        parameter_arn(args.switch_region.name, account, switch),
+        *(
+            parameter_arn(region.name, account, epoch_parameter(region.name, region.suffix))
+            for region in args.regions
+        ),
+    ]
+    saved = _rds(peer, account, "cluster-snapshot", "rds:unplanned-global-failover-*")
+    copied = _rds(peer, account, "cluster-snapshot", "lost-tail-*")
+    grant = allow("GrantSnapshotKey", ["kms:CreateGrant"], [peer_data.key_arn])
+    return [
+        # On the global cluster and on both members (RECOVERY.md 1.8).
+        allow(
+            "Promote",
+            ["rds:FailoverGlobalCluster"],
+            [
+                pulumi.Output.concat(
+                    "arn:aws:rds::", account, ":global-cluster:", args.global_cluster_id
+                ),
+                *(
+                    cluster_arn(region, account, data)
+                    for region, data in args.regions.zip(args.data)
+                ),
+            ],
+        ),
+        allow("SwitchAndEpoch", ["ssm:GetParameter", "ssm:PutParameter"], parameters),
+        allow(
+            "FindLostTail",
+            ["rds:DescribeDBClusterSnapshots"],
+            [
+                cluster_arn(peer, account, peer_data),
+                _rds(peer, account, "cluster-snapshot", "*"),
+            ],
+        ),
+        allow(
+            "KeepLostTail",
+            ["rds:CopyDBClusterSnapshot", "rds:AddTagsToResource"],
+            [saved, copied],
+        ),
+        # The copy stays under the key of the old volume.
+        allow("FindSnapshotKey", ["kms:DescribeKey"], [peer_data.key_arn]),
+        {**grant, "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}}},
+    ]
+
+
+def _rds(region: Region, account_id: Text, kind: str, name: Text) -> pulumi.Output[str]:
+    return pulumi.Output.concat("arn:aws:rds:", region.name, ":", account_id, f":{kind}:", name)

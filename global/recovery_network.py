@@ -1,0 +1,135 @@
+"""Automatic recovery: in each region a table and a controller, and what they ask of Route 53."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from alarm_topic import AlarmTopic
+from controller_permissions import (
+    ControllerPermissionsArgs,
+    cluster_arn,
+    controller_permissions,
+)
+from health_checks import HealthChecks
+from hosted_zone import HostedZone
+from recovery_controller import RecoveryController, RecoveryControllerArgs, recovery_code
+from recovery_table import RecoveryTable, RecoveryTableArgs
+from tapstack.contracts import DataOutputs, RegionalApp
+from tapstack.events import event_bus_name
+from tapstack.naming import epoch_parameter, failover_switch_parameter, log_group_of
+from tapstack.pair import Pair
+from tapstack.regions import Region
+from tapstack.settings import Settings
+from tapstack.well_known import RECOVERY
+from witness_records import WitnessRecords, WitnessRecordsArgs
+
+SOURCES = Path(__file__).parent.parent / "lambda_src" / "recovery" / "recovery"
+
+
+@dataclass(frozen=True)
+class RecoveryNetworkArgs:
+    """Both regions, and what the layers below and the other components export."""
+
+    regions: Pair[Region]
+    account_id: pulumi.Input[str]
+    settings: Settings
+    data: DataOutputs
+    app: Pair[RegionalApp]
+    zone: HostedZone
+    checks: HealthChecks
+    topics: Pair[AlarmTopic]
+
+
+class RecoveryNetwork(pulumi.ComponentResource):
+    """A controller in both regions, armed where the reader is; each asks about the *other* one."""
+
+    def __init__(
+        self, name: str, args: RecoveryNetworkArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("warmstandby:global:RecoveryNetwork", name, None, opts)
+        self._args = args
+        witnesses = WitnessRecords(
+            f"witnesses-{args.regions.primary.name}",
+            WitnessRecordsArgs(args.regions, args.zone.zone_id, args.settings.fqdn, args.checks),
+            args.regions.primary.options(parent=self),
+        )
+        code = recovery_code(SOURCES)
+        both = args.regions.zip(args.data.both, args.app, args.topics)
+        for (region, data, app, topic), (peer, peer_data, peer_app, _), witness in both.zip(
+            both.swapped(), witnesses.names.swapped()
+        ):
+            table = RecoveryTable(
+                f"table-{RECOVERY}-{region.name}",
+                RecoveryTableArgs(region, data.key_arn),
+                region.options(parent=self),
+            )
+            log_group = log_group_of(region.physical_name("function", RECOVERY))
+            RecoveryController(
+                f"{RECOVERY}-{region.name}",
+                RecoveryControllerArgs(
+                    region=region,
+                    key_arn=data.key_arn,
+                    code=code,
+                    architecture=args.settings.app.architecture,
+                    log_retention_days=args.settings.app.log_retention_days,
+                    environment={
+                        **self._common(region, peer),
+                        "RECOVERY_TABLE": table.table.name,
+                        "BUCKET_NAME": data.bucket_name,
+                        "TOPIC_ARN": topic.topic.arn,
+                        "CLUSTER": data.cluster_identifier,
+                        "CLUSTER_ARN": cluster_arn(region, args.account_id, data),
+                        "PEER_CLUSTER": peer_data.cluster_identifier,
+                        "PROBE_FUNCTION": app.probe_function_name,
+                        "LOAD_BALANCER": app.load_balancer_dns_name,
+                        "PEER_LOAD_BALANCER": peer_app.load_balancer_dns_name,
+                        "READINESS_TOKEN_SECRET_ARN": data.readiness_token_secret_arn,
+                        "WITNESS": witness,
+                    },
+                    statements=controller_permissions(
+                        ControllerPermissionsArgs(
+                            regions=Pair(region, peer),
+                            account_id=args.account_id,
+                            data=Pair(data, peer_data),
+                            app=app,
+                            global_cluster_id=args.data.global_cluster_id,
+                            table_arn=table.table.arn,
+                            topic_arn=topic.topic.arn,
+                            log_group_arn=pulumi.Output.concat(
+                                f"arn:aws:logs:{region.name}:",
+                                args.account_id,
+                                f":log-group:{log_group}",
+                            ),
+                            switch_region=args.regions.secondary,
+                        )
+                    ),
+                ),
+                region.options(parent=self),
+            )
+        self.register_outputs({})
+
+    def _common(self, region: Region, peer: Region) -> dict[str, pulumi.Input[str]]:
+        """What settings and names say, without any resource of a region."""
+        args, settings = self._args, self._args.settings
+        standby = args.regions.secondary
+        return {
+            "ENVIRONMENT": settings.environment,
+            "ENVIRONMENT_SUFFIX": region.suffix,
+            "PEER_REGION": peer.name,
+            "RECOVERY_MODE": settings.global_.recovery_mode,
+            "LAG_LIMIT_SECONDS": str(settings.global_.recovery_lag_limit_seconds),
+            "ACCEPTED_BY": settings.global_.accepted_by,
+            "PEER_INSTANCES": str(settings.data.instances_per_region),
+            "GLOBAL_CLUSTER": args.data.global_cluster_id,
+            "EVENT_BUS_NAME": event_bus_name(region.name, region.suffix),
+            # A load balancer's own name is on no certificate.
+            "SERVER_NAME": settings.fqdn if settings.app.certificate_arns else "",
+            "NAME_SERVERS": args.zone.name_servers.apply(",".join),
+            # us-west-2's promotion sends traffic there for good; us-east-1's takes it back.
+            "SWITCH_POSITION": "released" if region.is_primary else "engaged",
+            "SWITCH_REGION": standby.name,
+            "FAILOVER_SWITCH_PARAMETER": failover_switch_parameter(standby.name, standby.suffix),
+            "EPOCH_PARAMETER": epoch_parameter(region.name, region.suffix),
+            "PEER_EPOCH_PARAMETER": epoch_parameter(peer.name, peer.suffix),
+        }

@@ -1,0 +1,78 @@
+"""Port ``Database``, and the database's part of an observation: the probe in the own VPC."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from recovery.model import Verified
+from recovery.ports import UnavailableError
+from recovery.stored import error_code
+
+
+class Lambda(Protocol):
+    """What is used of boto3's Lambda client; its retries are off."""
+
+    def invoke(self, **arguments: Any) -> Mapping[str, Any]:
+        """Calls a function and waits for its answer."""
+        ...
+
+
+class DatabaseProbe:
+    """The function ``index.probe``."""
+
+    def __init__(self, client: Lambda, function: str, now: Callable[[], float]) -> None:
+        self._client, self._function, self._now = client, function, now
+
+    def observe(self) -> Callable[[], Mapping[str, Any]]:
+        """Returns what gives one answer to all who ask, however many side by side."""
+        lock = threading.Lock()
+        answers: list[Mapping[str, Any]] = []
+        failures: list[UnavailableError] = []
+
+        def answer() -> Mapping[str, Any]:
+            with lock:
+                if failures:
+                    raise failures[0]
+                if not answers:
+                    try:
+                        answers.append(self._call({"action": "observe"}))
+                    except UnavailableError as fault:
+                        failures.append(fault)
+                        raise
+                return answers[0]
+
+        return answer
+
+    def verify(self) -> Verified:
+        """Commits on the own cluster and follows the global endpoint; a failure is data."""
+        try:
+            answer = self._call({"action": "verify"})
+        except UnavailableError as fault:
+            return Verified(False, "", str(fault))
+        return Verified(bool(answer["wrote"]), str(answer["endpoint"]), str(answer["detail"]))
+
+    def grow_epoch(self, epoch: int, minutes: int) -> None:
+        """Grows the database's epoch; the promotion was asked for ``minutes`` ago.
+
+        By this process's clock, one minute earlier than that: what the lost region acknowledged
+        after the moment is what readers of the feed read again.
+        """
+        moment = datetime.fromtimestamp(self._now() - 60 * (minutes + 1), UTC)
+        self._call({"action": "grow_epoch", "epoch": epoch, "promoted_at": moment.isoformat()})
+
+    def _call(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            answer = self._client.invoke(
+                FunctionName=self._function, Payload=json.dumps(event).encode()
+            )
+            body = json.loads(answer["Payload"].read())
+        except Exception as fault:
+            raise UnavailableError(f"{self._function}: {error_code(fault)}") from fault
+        if answer.get("FunctionError") or not isinstance(body, dict):
+            said = body.get("errorMessage", "") if isinstance(body, dict) else "no answer"
+            raise UnavailableError(f"{self._function}: {said}")
+        return body
