@@ -30,18 +30,9 @@ def install(mending: Mending) -> None:
     mending.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
     now = mending.lab.clock.now
     sqs.time = LabTime(now)
-    settle(sqs._queues._data.values(), now())
     sqs._refresh_counts = _after_expiry(sqs._refresh_counts, now)
     sqs._collect_msgs = _after_expiry(sqs._collect_msgs, now)
     sqs._dlq_sweep = _after_expiry(sqs._dlq_sweep, now)
-
-
-def settle(queues: Any, now: float) -> None:
-    """Let messages that a former process hid come back: its clock may have been far ahead."""
-    for queue in queues:
-        for message in queue["messages"]:
-            message["sent_at"] = min(message.get("sent_at", now), now)
-            message["visible_at"] = min(message.get("visible_at", now), now)
 
 
 def expire(queue: dict[str, Any], now: float) -> None:
