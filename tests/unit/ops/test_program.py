@@ -19,7 +19,7 @@ from invoke.executor import Executor
 from watched_driver import Watched, watched
 
 import tasks
-from ops import init, lab, program, session, setup
+from ops import init, lab, lab_tools, program, session, setup
 from ops.cloud import inventory, redrive
 from ops.cost import report
 from ops.deploy import alarms, status
@@ -198,8 +198,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
-        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
-        (lab, "fault"),
+        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
+        (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])
