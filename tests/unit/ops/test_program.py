@@ -190,16 +190,16 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     driver.console, driver.errors = make_console(), make_console(stderr=True)
     monkeypatch.setattr(session, "driver_for", lambda *_, **__: driver)
     monkeypatch.setattr(session, "clients_for", lambda stack: (None, stack))
-    monkeypatch.setattr(session, "looking_at", lambda stack: (None, stack))
+    monkeypatch.setattr(session, "looking_at", lambda _: (None, None, None))
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
-        (inventory, "show"), (redrive, "show"), (status, "show"), (table, "show"), (report, "show"),
+        (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
+        (table, "show"), (report, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
         (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
         (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
-        (alarms, "show"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

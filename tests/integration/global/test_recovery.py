@@ -1,0 +1,179 @@
+"""Automatic recovery, with real processes and traffic: nobody touches anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from application_client import ask, until
+from deployed_lab import Lab, free_port
+from recovery_state import Controller
+from region_outage import EAST, WEST, writer_region
+from traffic import Load, front_door_of, writing
+
+from lab import client
+from recovery.journal import broken
+from recovery.model import Path as Way
+from recovery.model import Stage
+
+CLOCK = 12.0
+"""A scheduled minute is 5 s: a run takes one or two of them on two cores."""
+HELD_RUNS = 3
+REAL_SECONDS = 150.0
+"""For twenty scheduled minutes."""
+BUDGET_MINUTES = 14
+"""840 s (RECOVERY.md 3)."""
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A deployed lab whose us-west-2 is armed and may promote."""
+    lab = Lab(tmp_path_factory.mktemp("guarded"), free_port())
+    try:
+        answer = lab.inv("deploy-all")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        client.set_clock(lab.state_dir, CLOCK)
+        west = Controller(lab, WEST)
+        west.wait("armed", lambda state: state.armed, REAL_SECONDS)
+        west.validate()
+        west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
+        yield lab
+    finally:
+        lab.stop()
+
+
+def test_a_cut_peering_promotes_nothing(guarded: Lab) -> None:
+    """H1: the writer is silent here, yet its application answers: held, a page, and writes go on in
+    us-east-1; the peering is mended, and the watch goes on."""
+    west = Controller(guarded, WEST)
+    client.outage(guarded.state_dir, EAST, "peering")
+    try:
+        client.outage(guarded.state_dir, EAST, "replication")
+        held = west.wait("held", lambda state: state.stage is Stage.HELD, REAL_SECONDS)
+        assert held.last_minute is not None
+        later = held.last_minute + HELD_RUNS
+        west.wait("held for long", lambda state: (state.last_minute or 0) >= later, REAL_SECONDS)
+        assert west.state.stage is Stage.HELD
+        assert west.outcomes("CallFailover") == []
+        assert writer_region(guarded) == EAST
+        body = {"patientId": "p-1", "type": "note", "data": {}}
+        assert ask(guarded, "primary", "/records", body).status == 201
+        assert "silent" in {sent.key for sent in west.state.raised}
+    finally:
+        client.restore(guarded.state_dir, EAST)
+    west.wait(
+        "watching",
+        lambda state: state.stage is Stage.WATCHING and state.silent_since is None and state.armed,
+        REAL_SECONDS,
+    )
+
+
+def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
+    """First light of automatic recovery: us-east-1 is lost under load; its database is promoted
+    once, the switch engaged, the epoch grown, people are told, and clients write in us-west-2."""
+    west = Controller(guarded, WEST)
+    mails = subscribed(guarded)
+    west.validate()
+    door = front_door_of(guarded)
+    with writing(door) as load:
+        client.outage(guarded.state_dir, EAST)
+        state = west.wait(
+            "promoted", lambda state: state.incident and state.incident.promoted, REAL_SECONDS
+        )
+        incident = state.incident
+        assert incident is not None
+        assert (incident.path, state.epoch) == (Way.REGION, 2)
+        assert incident.promoted - incident.began <= BUDGET_MINUTES
+        assert 60 <= incident.loss_bound_seconds <= 300
+        assert until(lambda: serves_writes(load), REAL_SECONDS), "nobody writes again"
+    assert writer_region(guarded) == WEST
+    assert [made["answer"] for made in west.outcomes("CallFailover")] == ["accepted"]
+    assert west.outcomes("Verify")[-1] == {"wrote": True, "endpoint": WEST, "detail": ""}
+    assert parameter(guarded, "local/failover-switch") == "engaged"
+    assert parameter(guarded, "shared/epoch") == "2"
+    feed = ask(guarded, "secondary", "/records?limit=1")
+    assert feed.json["cursor"].partition(".")[0] == "2", "the database's epoch"
+    told: list[str] = []
+    assert until(lambda: is_told(told, guarded, mails), REAL_SECONDS), told
+
+
+def test_the_journal_is_whole_in_the_table_and_in_the_bucket(guarded: Lab) -> None:
+    """RECOVERY.md 3: each entry carries the hash of the one before, and its copy is the same."""
+    west = Controller(guarded, WEST)
+    entries = west.journal()
+    assert broken(entries) == ""
+    assert [entry.kind for entry in entries].count("outcome") >= 4
+    bucket = guarded.outputs["data.secondary.bucket_name"]
+    s3 = guarded.client("s3", WEST)
+    for entry in (entries[0], entries[len(entries) // 2]):
+        key = f"recovery/journal/{WEST}/{entry.number:012}.json"
+        copied = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        assert copied == vars(entry)
+
+
+def test_a_lost_region_that_returns_is_not_armed_and_knows_the_epoch(guarded: Lab) -> None:
+    """H34, H13: us-east-1 comes back as a reader of epoch 2; nobody fails back by itself, and its
+    parameter is written once it can be."""
+    client.restore(guarded.state_dir, EAST)
+    east, west = Controller(guarded, EAST), Controller(guarded, WEST)
+    state = west.wait(
+        "ready again",
+        lambda state: state.stage is Stage.READY and state.incident and state.incident.snapshot,
+        REAL_SECONDS,
+    )
+    assert state.incident is not None
+    assert state.incident.epoch_written
+    assert not state.incident.acknowledged
+    unarmed = east.wait("unprotected", lambda state: state.stage is Stage.UNPROTECTED, REAL_SECONDS)
+    assert not unarmed.armed
+    assert parameter(guarded, "shared/epoch", EAST) == "2"
+    assert writer_region(guarded) == WEST
+    assert len(west.outcomes("CallFailover")) == 1
+    assert east.outcomes("CallFailover") == []
+
+
+def serves_writes(load: Load) -> bool:
+    """Whether a record was acknowledged within the last two seconds."""
+    return load.written_since(time.monotonic() - 2) > 0
+
+
+def is_told(told: list[str], lab: Lab, url: str) -> bool:
+    """Whether people were told of the promotion, by what came until now."""
+    told += received(lab, url)
+    return any(message.startswith("us-west-2 writes, epoch 2") for message in told)
+
+
+def parameter(lab: Lab, key: str, region: str = WEST) -> str:
+    """A parameter of a region."""
+    name = f"/warm-standby/{region}/{lab.stack_file.settings.suffix}/{key}"
+    return lab.client("ssm", region).get_parameter(Name=name)["Parameter"]["Value"]
+
+
+def subscribed(lab: Lab) -> str:
+    """The URL of a queue that gets what us-west-2's topic sends."""
+    sqs = lab.client("sqs", WEST)
+    url = sqs.create_queue(QueueName="queue-mails")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    lab.client("sns", WEST).subscribe(
+        TopicArn=lab.outputs["global.secondary.topic_arn"],
+        Protocol="sqs",
+        Endpoint=arn["Attributes"]["QueueArn"],
+    )
+    return url
+
+
+def received(lab: Lab, url: str) -> list[str]:
+    """Every message of the queue."""
+    sqs, found = lab.client("sqs", WEST), []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+    ).get("Messages"):
+        found += [str(_message(entry["Body"])) for entry in messages]
+    return found
+
+
+def _message(body: str) -> Any:
+    return json.loads(body).get("Message", "")
