@@ -11,7 +11,7 @@ from migration import Migration, MigrationArgs
 from regional_service import RegionalService, RegionalServiceArgs
 from tapstack.contracts import AppOutputs, DataOutputs, NetworkOutputs, export, read
 from tapstack.pair import Pair
-from tapstack.regions import both_regions
+from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 
 HERE = Path(__file__).parent
@@ -20,7 +20,7 @@ settings = Settings.of_program()
 regions = both_regions(settings)
 network = read(NetworkOutputs, consumer="app")
 data = read(DataOutputs, consumer="app")
-account_id = regions.primary.account_id()
+account = account_id(settings, regions)
 
 bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build" / "api")
 code = pulumi.FileArchive(str(bundle))
@@ -36,7 +36,7 @@ migration = Migration(
     MigrationArgs(
         region=regions.primary,
         settings=settings.app,
-        account_id=account_id,
+        account_id=account,
         network=network.primary,
         data=data.primary,
         database=database,
@@ -53,7 +53,7 @@ services = Pair.of(
             region=region,
             peer=peer,
             settings=settings.app,
-            account_id=account_id,
+            account_id=account,
             network=regional_network,
             data=regional_data,
             peer_data=peer_data,

@@ -24,7 +24,7 @@ from replicated_secret import replica_arn
 from tapstack.contracts import DataOutputs, NetworkOutputs, RegionalData, export, read
 from tapstack.events import event_bus_name
 from tapstack.pair import Pair
-from tapstack.regions import both_regions
+from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 from tapstack.well_known import DATABASE_PORT
 
@@ -33,12 +33,10 @@ for warning in settings.warnings():
     pulumi.log.warn(warning)
 regions = both_regions(settings)
 network = read(NetworkOutputs, consumer="data")
-account_id = regions.primary.account_id()
+account = account_id(settings, regions)
 
 keys = Pair.of(
-    RegionalKey(
-        f"key-{region.name}", RegionalKeyArgs(region, peer, account_id), region.options()
-    ).key
+    RegionalKey(f"key-{region.name}", RegionalKeyArgs(region, peer, account), region.options()).key
     for region, peer in regions.zip(regions.swapped())
 )
 secrets = DatabaseSecrets(
@@ -63,7 +61,7 @@ database = GlobalDatabase(
         keys=keys,
         secrets=secrets,
         settings=settings.data,
-        account_id=account_id,
+        account_id=account,
     ),
     regions.primary.options(),
 )
@@ -75,7 +73,7 @@ BackupPlan(
 
 access_logs = regions.map(
     lambda region: AccessLogBucket(
-        f"access-logs-{region.name}", AccessLogBucketArgs(region, account_id), region.options()
+        f"access-logs-{region.name}", AccessLogBucketArgs(region, account), region.options()
     )
 )
 sides = Pair.of(

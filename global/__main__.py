@@ -8,7 +8,7 @@ from monitoring import Monitoring, MonitoringArgs
 from recovery_network import RecoveryNetwork, RecoveryNetworkArgs
 from tapstack.contracts import AppOutputs, DataOutputs, GlobalOutputs, RegionalGlobal, export, read
 from tapstack.pair import Pair
-from tapstack.regions import both_regions
+from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 from watched_region import watch
 
@@ -16,7 +16,7 @@ settings = Settings.of_program()
 regions = both_regions(settings)
 data = read(DataOutputs, consumer="global")
 app = read(AppOutputs, consumer="global")
-account_id = regions.primary.account_id()
+account = account_id(settings, regions)
 
 zone = HostedZone(
     f"zone-{regions.primary.name}",
@@ -35,14 +35,14 @@ FailoverRecords(
 )
 events = EventNetwork(
     "events",
-    EventNetworkArgs(regions, account_id, app.both, data.both),
+    EventNetworkArgs(regions, account, app.both, data.both),
     regions.primary.options(),
 )
 monitoring = Monitoring(
     "monitoring",
     MonitoringArgs(
         regions=regions,
-        account_id=account_id,
+        account_id=account,
         watched=watch(settings, regions, app.both, data.both, events),
         key_arns=data.both.map(lambda regional: regional.key_arn),
         checks=checks,
@@ -57,7 +57,7 @@ RecoveryNetwork(
     "recovery",
     RecoveryNetworkArgs(
         regions=regions,
-        account_id=account_id,
+        account_id=account,
         settings=settings,
         data=data,
         app=app.both,

@@ -12,7 +12,7 @@ from security_groups import SecurityGroups, SecurityGroupsArgs
 from subnets import RegionalSubnets, RegionalSubnetsArgs
 from tapstack.contracts import NetworkOutputs, RegionalNetwork, export
 from tapstack.pair import Pair
-from tapstack.regions import both_regions
+from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 from vpc import RegionalVpc, RegionalVpcArgs
 
@@ -26,6 +26,7 @@ settings = Settings.of_program()
 for warning in settings.warnings():
     pulumi.log.warn(warning)
 regions = both_regions(settings)
+account = account_id(settings, regions)
 cidrs = Pair(settings.network.primary_cidr, settings.network.standby_cidr)
 plans = Pair.of(plan_subnets(cidr, len(region.zones)) for region, cidr in regions.zip(cidrs))
 
@@ -90,7 +91,7 @@ for region, vpc in regions.zip(vpcs):
         FlowLogsArgs(
             region=region,
             vpc=vpc.vpc,
-            account_id=region.account_id(),
+            account_id=account,
             retention_days=settings.network.flow_log_retention_days,
         ),
         region.options(),

@@ -82,6 +82,8 @@ def ensure(root: Path, group: str = RUN) -> None:
     environment = root / ".venv"
     wanted = stamp_of(root)
     if complete(environment, wanted, group):
+        # An environment of an older release is complete, and knows fewer folders.
+        _make_importable(root, environment)
         return
     try:
         with _one_installer(root):
@@ -309,9 +311,15 @@ def _unpacked(environment: Path) -> int:
 
 
 def _make_importable(root: Path, environment: Path) -> None:
-    """The repository's packages, editable: what ``pip install -e .`` does, without a build."""
+    """The repository's packages, editable: what ``pip install -e .`` does, without a build.
+
+    Beside the root the folder of the recovery functions' package, which operators' commands share.
+    """
+    text = f"{root}\n{root / 'lambda_src' / 'recovery'}\n"
     for packages in environment.glob("lib/python3*/site-packages"):
-        (packages / "warm_standby.pth").write_text(f"{root}\n")
+        path = packages / "warm_standby.pth"
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
 
 
 def _usable(environment: Path) -> bool:

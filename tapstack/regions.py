@@ -61,6 +61,13 @@ class Region:
         )
 
 
+def account_id(settings: Settings, regions: Pair[Region]) -> pulumi.Input[str]:
+    """The account: as configured, else as STS of the standby region says. A deployment to the
+    standby must work while the primary is lost, so nothing asks the primary for what can be known
+    (trap 66)."""
+    return settings.stack.account_id or regions.secondary.account_id()
+
+
 def default_tags(settings: Settings, region: str, role: Role) -> dict[str, str]:
     """The tags of every taggable resource of a region (R9.2)."""
     return {

@@ -203,6 +203,16 @@ class Functions:
             return Outcome(error=error, unavailable=True)
         except WorkerDied as died:
             return Outcome(error=died.error, log=died.log)
+        # Who doesn't wait for the end, as a health check whose time is over, doesn't end it: else
+        # the worker's next caller would get this one's answer.
+        run = asyncio.create_task(self._use(pool, worker, function, event, request_id))
+        self._background.add(run)
+        run.add_done_callback(self._background.discard)
+        return await asyncio.shield(run)
+
+    async def _use(
+        self, pool: _Pool, worker: Worker, function: Function, event: Any, request_id: str
+    ) -> Outcome:
         try:
             return await worker.invoke(
                 event, self._context(pool, function, request_id), function.timeout

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import ROOT, SUFFIX, Registered, every_text, is_provider, program, run_program
+from harness import (
+    ACCOUNT,
+    ROOT,
+    SUFFIX,
+    Registered,
+    every_text,
+    is_provider,
+    program,
+    run_program,
+)
 
 from tapstack import fields
 from tapstack.app_settings import AppSettings
@@ -315,3 +324,16 @@ def test_what_tests_see_has_reached_the_engine(layer: str) -> None:
     values = [resource.inputs for resource in deployment.resources]
     assert json.loads(json.dumps(values)) == values
     assert len(deployment.created()) > 30
+
+
+IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
+
+
+@every_program
+def test_no_program_asks_the_primary_for_the_account(layer: str) -> None:
+    """Trap 66: a deployment to us-west-2 must work while us-east-1 is lost; where the configuration
+    names the account nobody is asked."""
+    asked = [call.provider for call in program(layer).invokes if call.token == IDENTITY]
+    assert all("us-west-2" in provider for provider in asked), asked
+    named = run_program(layer, stack="dev", config={"TapStack:accountId": ACCOUNT})
+    assert [call for call in named.invokes if call.token == IDENTITY] == []

@@ -172,6 +172,33 @@ def test_a_caller_that_leaves_gives_its_worker_on(tmp_path, workers):
     assert len(workers.made) == 1
 
 
+def test_a_caller_that_leaves_a_running_call_leaves_its_answer_to_nobody(tmp_path, workers):
+    """A health check whose time is over must not shift the answers of all that come after it: the
+    worker is busy until the call that was left has ended."""
+    answers, begun = iter(("left", "own")), []
+
+    async def invoke(_worker: Any, *_given: Any) -> Outcome:
+        begun.append(1)
+        await workers.gate.wait()
+        return Outcome(result=next(answers))
+
+    workers.invoke = invoke
+
+    async def scenario(running: Functions) -> Outcome:
+        pool, (leaving,) = await busy(running, 1)
+        await until(lambda: begun)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert pool.idle == []
+        following = asyncio.create_task(running.invoke(function(), {}))
+        await until(lambda: pool.waiting)
+        workers.gate.set()
+        return await following
+
+    assert run(tmp_path, workers, scenario).result == "own"
+
+
 def test_a_worker_that_ended_while_idle_is_replaced(tmp_path, workers):
     """Its process may be killed from outside."""
 
