@@ -100,6 +100,13 @@ def test_help_is_no_mistake(capfd: pytest.CaptureFixture[str], line: str) -> Non
     assert out
 
 
+def test_help_says_what_each_flag_means(capfd: pytest.CaptureFixture[str]) -> None:
+    """STYLE: every argument has help, and ``--help`` shows it."""
+    _, out, _ = run(capfd, "--help", "lab.outage")
+    assert "api, compute, database, peering or replication" in out
+    assert "down, slow, hang or flap" in out
+
+
 def test_a_package_that_is_missing_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     """A half-installed environment ends with code 3 and the way out, no traceback."""
 
