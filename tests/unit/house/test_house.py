@@ -22,9 +22,6 @@ LONGEST_CLASS = 300
 EQUAL_LINES = 6
 
 ALIKE: dict[tuple[str, str], str] = {
-    ("app/migration.py", "app/regional_service.py"): (
-        "two functions of one bundle: each component's arguments are written out"
-    ),
     ("lab/engine/custom.py", "lab/engine/steps.py"): (
         "Diff and Update are asked in the same words of Pulumi's provider protocol"
     ),
