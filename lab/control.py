@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from lab.call import Answer
+from lab.clock import keep
 from lab.context import LabContext
 from lab.emulator.emulator import Emulator
 from lab.emulator.exchange import Exchange, Proceed
@@ -17,7 +20,12 @@ from lab.errors import LabError, LabInputError
 from lab.outage import REGIONS, Mode, parse_kinds, parse_mode
 from lab.supervisor import Supervisor
 
+logger = logging.getLogger("lab")
+
 PREFIX = "/_lab/"
+KEEP_SECONDS = 5.0
+"""Real seconds between writings of the lab's time."""
+LONGEST_ROUND_TRIP_MS = 10_000.0
 FOLLOW_SECONDS = 0.25
 """Real seconds between looks at parts that flap."""
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
@@ -61,6 +69,7 @@ class Control:
         match command:
             case "clock":
                 self.lab.clock.factor = float(_field(command, given, "factor"))
+                self._keep_time()
             case "outage":
                 region = _field(command, given, "region")
                 mode = parse_mode(given.get("mode") or Mode.DOWN)
@@ -68,6 +77,10 @@ class Control:
                 await self._lose(region)
             case "restore":
                 await self._restore(_field(command, given, "region"))
+            case "rtt":
+                self.lab.round_trip_ms = _milliseconds(_field(command, given, "milliseconds"))
+            case "mails":
+                return 200, {"mails": self.emulator.mails(bool(given.get("confirm")))}
             case "fault":
                 self.lab.faults.set(_field(command, given, "name"), given.get("value"))
                 await self.supervisor.faults()
@@ -82,8 +95,12 @@ class Control:
         return 200, self.status()
 
     async def follow(self) -> None:
-        """Notify the parts, for ever, of what flaps."""
+        """Notify the parts, for ever, of what flaps, and keep the time that the lab has reached."""
+        due = 0.0
         while True:
+            if time.monotonic() >= due:
+                due = time.monotonic() + KEEP_SECONDS
+                self._keep_time()
             before = self.lab.outages.shown()
             await asyncio.sleep(FOLLOW_SECONDS)
             now = self.lab.outages.shown()
@@ -95,6 +112,13 @@ class Control:
                 }
             ):
                 await self._lose(region)
+
+    def _keep_time(self) -> None:
+        try:
+            keep(self.lab.state_dir, self.lab.clock, 2 * KEEP_SECONDS)
+        except OSError as error:
+            # A full disk: tried again at the next turn.
+            logger.warning("the lab's time can't be kept: %s", error)
 
     async def _lose(self, region: str) -> None:
         self.emulator.outage(region)
@@ -125,9 +149,20 @@ class Control:
             "dns": addresses.get("dns", ""),
             "front_door": addresses.get("front_door", ""),
             "clock": self.lab.clock.factor,
+            "rtt_ms": self.lab.round_trip_ms,
+            "now": self.lab.clock.utc_now().isoformat(timespec="seconds"),
             "faults": self.lab.faults.as_dict(),
             "ready": self.supervisor.ready,
         }
+
+
+def _milliseconds(given: Any) -> float:
+    milliseconds = float(given)
+    if not 0 <= milliseconds <= LONGEST_ROUND_TRIP_MS:
+        raise LabInputError(
+            f"a round trip takes 0 to {LONGEST_ROUND_TRIP_MS:.0f} lab milliseconds, got {given}"
+        )
+    return milliseconds
 
 
 def _field(command: str, given: dict[str, Any], name: str) -> Any:

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from lab.application import Application
-from lab.clock import Clock
+from lab.clock import Clock, keep, kept
 from lab.collecting import collect_rarely
 from lab.context import LabContext
 from lab.control import Control
@@ -67,7 +67,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
-        lab_clock = Clock(clock)
+        lab_clock = Clock(clock, resume_at=kept(state_dir))
         prepare_environment(state_dir, port)
         context = LabContext(
             state_dir=state_dir,
@@ -104,6 +104,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
                 await server
         finally:
             await emulator.stop()
+            keep(state_dir, lab_clock)
             (state_dir / "lab.json").unlink(missing_ok=True)
 
 

@@ -6,8 +6,8 @@ an interrupted installation is taken up again. A lock lets one of two starts ins
 wait; the lock ends with its process.
 
 ``requirements.txt`` has groups, each after a line ``# [name] …``: ``run`` is what every command
-needs and ``./inv`` installs; the others (``check``, ``audit``) are installed by the commands that
-need them, when they first run.
+needs and ``./inv`` installs; the others (``check``, ``audit``, ``aws``) are installed by the
+commands that need them, when they first run.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ CHECK = "check"
 """What ``lint`` and ``test`` need besides."""
 AUDIT = "audit"
 """What ``pins.audit`` needs besides."""
+AWS = "aws"
+"""What ``lab.aws`` needs besides."""
 
 
 class BootstrapError(Exception):
@@ -148,7 +150,7 @@ def install(root: Path, environment: Path, wanted: str, group: str = RUN) -> Non
     groups = groups_of((root / "requirements.txt").read_text())
     # With the groups before it, which are there already or belong to it, so that pip holds all
     # of them together.
-    upto = list(groups)[: list(groups).index(group) + 1]
+    upto = [RUN, AWS] if group == AWS else list(groups)[: list(groups).index(group) + 1]
     pins = [pin for name in upto for pin in groups[name]]
     _say(f"installing {len(groups[group])} packages from requirements.txt ({_TAKES[group]}, once)")
     wanted_pins = environment / f"requirements-{group}.txt"
@@ -159,7 +161,12 @@ def install(root: Path, environment: Path, wanted: str, group: str = RUN) -> Non
     _say(f"ready after {time.monotonic() - started:.0f} s")
 
 
-_TAKES = {RUN: "half a minute to a minute", CHECK: "some seconds", AUDIT: "some seconds"}
+_TAKES = {
+    RUN: "half a minute to a minute",
+    CHECK: "some seconds",
+    AUDIT: "some seconds",
+    AWS: "some seconds",
+}
 
 
 def explain(output: str, environment: Path) -> str:

@@ -10,6 +10,10 @@ from tapstack.network_settings import LOG_RETENTION_DAYS
 TARGET_GROUP_INTERVAL = 30
 """Seconds between the load balancer's own health checks of its function."""
 
+LONGEST_REQUEST_SECONDS = 10
+"""The application ends a request after this time at the latest, whatever hangs
+(lambda_src/api/src/application.mjs)."""
+
 
 def _certificates(value: dict[str, str]) -> str | None:
     for region, arn in value.items():
@@ -35,7 +39,7 @@ class AppSettings:
     expected_concurrency: int = setting(
         100,
         check=between(1, 10000),
-        help="Function instances at the peak, both regions together; each holds one connection",
+        help="Function instances at the peak, both regions together; each holds two connections",
     )
     certificate_arns: dict[str, str] = setting(
         {}, check=_certificates, help="Region → ACM certificate ARN; adds HTTPS on 443"

@@ -88,6 +88,7 @@ def check_connections(app: AppSettings, data: DataSettings) -> None:
         size = f"{data.max_capacity:g} ACU" if data.serverless else data.instance_class
         raise SettingsError(
             f"app:expectedConcurrency {app.expected_concurrency} needs {needed} connections, "
-            f"{size} leaves {limit} of its {max_connections(data)} to the application; choose a "
-            "larger data:instanceClass or data:maxCapacity, or a lower expectedConcurrency"
+            f"{CONNECTIONS_PER_FUNCTION} a function instance, and {size} leaves {limit} of its "
+            f"{max_connections(data)} to the application; choose a larger data:instanceClass or "
+            "data:maxCapacity, or a lower expectedConcurrency"
         )

@@ -36,11 +36,11 @@ class CertificateAuthority:
         self._key = loaded
         self._certificate = x509.load_pem_x509_certificate(self.certificate_path.read_bytes())
 
-    def issue(self, host_names: Collection[str]) -> tuple[bytes, bytes]:
+    def issue(self, host_names: Collection[str], now: datetime) -> tuple[bytes, bytes]:
         """A new server key and certificate (PEM) whose alternative names are ``host_names``,
-        ``localhost`` and 127.0.0.1."""
+        ``localhost`` and 127.0.0.1. Valid by the machine's time, which clients check it by, and
+        for ten years from ``now``, the lab's, which may be ahead."""
         key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.now(UTC)
         names: list[x509.GeneralName] = [
             x509.DNSName(name) for name in sorted({*host_names, "localhost"})
         ]
@@ -51,7 +51,7 @@ class CertificateAuthority:
             .issuer_name(self._certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - BACKDATED)
+            .not_valid_before(min(now, datetime.now(UTC)) - BACKDATED)
             .not_valid_after(now + VALIDITY)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -11,6 +11,7 @@ import psutil
 import psycopg
 from psycopg.rows import TupleRow
 
+from lab.clock import Clock
 from lab.database.fleet import Fleet
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import ADMIN, HOST
@@ -20,7 +21,7 @@ from lab.facts import DatabaseFacts
 
 STALE_MS = 1000.0
 """PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
-that more than this has passed, the position counts."""
+that more than this has passed on the machine's clock, the position counts."""
 
 SAMPLE = """
 SELECT (SELECT count(*) FROM pg_stat_activity
@@ -43,7 +44,7 @@ class LagClock:
     _level: float | None = None
 
     def written(self, now: float, position: int) -> None:
-        """At ``now`` (seconds) the writer had written up to ``position``."""
+        """At ``now`` (lab seconds) the writer had written up to ``position``."""
         self._written.append((now, position))
 
     def lag_ms(self, now: float, reached: int | None) -> float | None:
@@ -64,10 +65,13 @@ class _Follower:
 
 
 class Sampler:
-    """Takes one sample of all clusters at a time; ``facts`` is what the last one saw. Blocks."""
+    """Takes one sample of all clusters at a time; ``facts`` is what the last one saw. Blocks.
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+    Lag is the lab's: what lasts a second of the machine's at clock 10 is a lag of 10 s.
+    """
+
+    def __init__(self, fleet: Fleet, clock: Clock) -> None:
+        self._fleet, self._clock = fleet, clock
         self._connections: dict[int, psycopg.Connection[TupleRow]] = {}
         self._followers: dict[str, _Follower] = {}
         self._cpu: dict[str, tuple[float, float]] = {}
@@ -113,7 +117,7 @@ class Sampler:
     def _wrote(self, writer: Cluster, position: int | None) -> None:
         if position is None:
             return
-        now = time.monotonic()
+        now = self._clock.now()
         for arn, cluster in list(self._fleet.topology.clusters.items()):
             if self._fleet.topology.writer_of(cluster) is not writer:
                 continue
@@ -133,13 +137,13 @@ class Sampler:
         if server.alive:
             rows = self._ask(server, STANDBYS) or []
             row = next((row for row in rows if row[0] == cluster.slot), None)
-        now = time.monotonic()
+        now, factor = self._clock.now(), self._clock.factor
         if row is None:
             return follower.replayed.lag_ms(now, None), follower.received.lag_ms(now, None)
         _, flushed, replayed, flush_ms, replay_ms = row
         return (
-            _better(follower.replayed.lag_ms(now, _position(replayed)), replay_ms),
-            _better(follower.received.lag_ms(now, _position(flushed)), flush_ms),
+            _better(follower.replayed.lag_ms(now, _position(replayed)), replay_ms, factor),
+            _better(follower.received.lag_ms(now, _position(flushed)), flush_ms, factor),
         )
 
     def _counts(self, server: PostgresServer) -> tuple[int, int | None]:
@@ -191,10 +195,12 @@ class Sampler:
         return min(100.0, 100.0 * (used - before) / (now - then) / (psutil.cpu_count() or 1))
 
 
-def _better(by_position: float | None, reported: float) -> float | None:
+def _better(by_position: float | None, reported: float, factor: float) -> float | None:
+    """Lab milliseconds, of the lag by positions (lab) and as PostgreSQL reports it (real)."""
     if by_position is None:
         return None
-    return by_position if by_position > STALE_MS or by_position == 0 else reported
+    counts = by_position > STALE_MS * factor or by_position == 0
+    return by_position if counts else reported * factor
 
 
 def _position(lsn: str | None) -> int | None:

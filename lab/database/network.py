@@ -17,6 +17,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,16 @@ class Network:
     """The lab's side: listeners for each endpoint and source region, and the resolver."""
 
     def __init__(
-        self, state_dir: Path, authority: CertificateAuthority, decide: Decide, links: Links
+        self,
+        state_dir: Path,
+        authority: CertificateAuthority,
+        decide: Decide,
+        links: Links,
+        now: Callable[[], datetime],
     ) -> None:
         self.map_path = state_dir / MAP_NAME
         self._authority = authority
-        self._decide, self._links = decide, links
+        self._decide, self._links, self._now = decide, links, now
         self._proxies: dict[tuple[str, str], tuple[Proxy, int]] = {}
         self._resolver: asyncio.Server | None = None
         self._black_hole: list[socket.socket] = []
@@ -140,7 +146,7 @@ class Network:
         return self._tls
 
     def _context(self, hosts: frozenset[str]) -> ssl.SSLContext:
-        key, certificate = self._authority.issue(hosts)
+        key, certificate = self._authority.issue(hosts, self._now())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         # ssl reads files only; these live as long as the reading.

@@ -105,10 +105,12 @@ class DatabasePart(Part):
         self._notices = Notices(self.lab, topology, self.blocking)
         self._loop = asyncio.get_running_loop()
         self._rds = RdsSemantics(self.lab, topology, self._fleet, self, self._notices, snapshots)
-        self._sampler = Sampler(self._fleet)
+        self._sampler = Sampler(self._fleet, self.lab.clock)
         links = Links()
         self._ways = Ways(self.lab, fleet, self._deployed, links)
-        self._network = Network(self.lab.state_dir, authority, self._ways.decide, links)
+        self._network = Network(
+            self.lab.state_dir, authority, self._ways.decide, links, self.lab.clock.utc_now
+        )
         jobs = CronJobs(fleet, self.lab.clock.now)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
@@ -259,6 +261,8 @@ class DatabasePart(Part):
         if fleet is None or ways is None:
             return
         for cluster in list(fleet.topology.clusters.values()):
+            if self.lab.outages.has_lost(cluster.region, OutageKind.DATABASE):
+                continue  # a database that hangs commits nothing, its own jobs included
             with contextlib.suppress(ApiRefusal, KeyError):
                 if cluster.instances and await ways.preloads(cluster, PG_CRON):
                     await self.blocking(partial(jobs.run, cluster))

@@ -12,7 +12,6 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from lab.context import LabContext
@@ -112,7 +111,7 @@ class Asynchronous:
             response["functionError"] = "Unhandled"
         record = {
             "version": "1.0",
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "timestamp": self.lab.clock.utc_now().isoformat(timespec="milliseconds"),
             "requestContext": {
                 "requestId": request_id,
                 "functionArn": f"{function.arn}:$LATEST",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,15 +24,17 @@ def stream_name() -> str:
     return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
 
 
-def write(config: Mapping[str, Any], request_id: str, stream: str, outcome: Outcome) -> None:
-    """Write one invocation's START, log lines, END and REPORT."""
+def write(
+    config: Mapping[str, Any], request_id: str, stream: str, outcome: Outcome, at: float
+) -> None:
+    """Write one invocation's START, log lines, END and REPORT, at a lab time in seconds."""
     from ministack.core.responses import request_scope
     from ministack.services import cloudwatch_logs
 
     arn = str(config["FunctionArn"]).split(":")
     with request_scope(arn[4], arn[3]):
-        group = _group(cloudwatch_logs, group_name(config))
-        now = int(time.time() * 1000)
+        group = _group(cloudwatch_logs, group_name(config), at)
+        now = int(at * 1000)
         target = group["streams"].setdefault(
             stream,
             {
@@ -66,11 +67,11 @@ def write(config: Mapping[str, Any], request_id: str, stream: str, outcome: Outc
             cloudwatch_logs._fanout_to_subscription_filters(group_name(config), stream, events)
 
 
-def _group(module: Any, name: str) -> dict[str, Any]:
+def _group(module: Any, name: str, at: float) -> dict[str, Any]:
     if name not in module._log_groups:
         module._log_groups[name] = {
             "arn": module._make_group_arn(name),
-            "creationTime": int(time.time() * 1000),
+            "creationTime": int(at * 1000),
             "retentionInDays": None,
             "tags": {},
             "subscriptionFilters": {},

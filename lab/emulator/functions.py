@@ -174,7 +174,7 @@ class Functions:
         finally:
             pool.running -= 1
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
-        function_logs.write(function.config, request_id, pool.stream, outcome)
+        function_logs.write(function.config, request_id, pool.stream, outcome, self.lab.clock.now())
         for metric in embedded_metrics.of_lines(function.region, outcome.log):
             self.lab.emit(metric)
         self.lab.emit(

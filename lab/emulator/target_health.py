@@ -17,6 +17,8 @@ from lab.emulator.load_balancers import LoadBalancers
 
 logger = logging.getLogger("lab")
 
+LEAST_SECONDS = 0.25
+"""Real seconds that a check waits at least: this machine doesn't get faster with the clock."""
 FOLLOW_SECONDS = 0.5
 """Between looks at what is registered."""
 INITIAL = {
@@ -111,7 +113,9 @@ class TargetHealth:
         try:
             answer = await asyncio.wait_for(
                 self.balancers.invoke_target(record["TargetGroupArn"], target, event),
-                record["HealthCheckTimeoutSeconds"],
+                max(
+                    self.lab.clock.real_seconds(record["HealthCheckTimeoutSeconds"]), LEAST_SECONDS
+                ),
             )
         except TimeoutError:
             return False

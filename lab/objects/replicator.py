@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from lab.context import LabContext
@@ -54,7 +53,8 @@ class Task:
     rule: Mapping[str, Any]
     role: str
     size: int = 0
-    born: float = field(default_factory=time.monotonic)
+    born: float = 0.0
+    """Lab time."""
 
     @property
     def destination(self) -> str:
@@ -94,7 +94,7 @@ class Replicator:
         for identity in self._rules:
             region, source, destination, rule = identity
             mine = [task for task in self._open.values() if _identity(task) == identity]
-            ages = [time.monotonic() - task.born for task in mine]
+            ages = [self.lab.clock.now() - task.born for task in mine]
             owner = owner_of(destination)
             found.append(
                 PendingReplication(
@@ -105,7 +105,7 @@ class Replicator:
                     rule=rule,
                     operations=len(mine),
                     size=sum(task.size for task in mine),
-                    oldest_seconds=max(ages, default=0.0) * self.lab.clock.factor,
+                    oldest_seconds=max(ages, default=0.0),
                     failed=self._failed.pop(identity, 0),
                 )
             )
@@ -186,6 +186,7 @@ class Replicator:
     def _begin(self, task: Task) -> None:
         self._rules[_identity(task)] = None
         self._open[id(task)] = task
+        task.born = self.lab.clock.now()
         running = asyncio.create_task(self._run(task))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
@@ -214,7 +215,7 @@ class Replicator:
                 destination=task.destination,
                 rule=task.rule.get("ID", ""),
                 outcome=outcome,
-                seconds=(time.monotonic() - task.born) * self.lab.clock.factor,
+                seconds=self.lab.clock.now() - task.born,
                 size=task.size,
             )
         )

@@ -45,6 +45,9 @@ def _addresses(clients: Clients, region: str) -> int:
     return len(clients.get("ec2", region).describe_addresses()["Addresses"])
 
 
+CONCURRENCY = Quota(
+    "concurrent executions", "lambda", "L-B99A9384", lambda s: s.app.expected_concurrency
+)
 QUOTAS = (
     Quota("VPCs", "vpc", "L-F678F1CE", lambda _: 1, _vpcs),
     Quota("Elastic IPs", "ec2", "L-0263D0A3", lambda s: s.network.nat_gateways, _addresses),
@@ -53,7 +56,7 @@ QUOTAS = (
     Quota("load balancers", "elasticloadbalancing", "L-53DA6B97", lambda _: 1),
     Quota("database clusters", "rds", "L-952B80B8", lambda _: 1),
     Quota("database instances", "rds", "L-7B6409FD", lambda s: s.data.instances_per_region),
-    Quota("concurrent executions", "lambda", "L-B99A9384", lambda s: s.app.expected_concurrency),
+    CONCURRENCY,
 )
 """Names and codes: AWS General Reference, the services' "endpoints and quotas"."""
 
@@ -128,19 +131,17 @@ def _zones(clients: Clients, settings: Settings, region: str) -> Iterator[Findin
 
 def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -> Iterator[Finding]:
     need = 0 if deployed else quota.wanted(settings)
-    limits = {region: _limit(clients, region, quota) for region in clients.regions}
+    limits = {region: limit(clients, region, quota) for region in clients.regions}
     short = False
-    for region, limit in limits.items():
+    for region, most in limits.items():
         used = quota.used(clients, region) if quota.used else 0
-        if used + need > limit:
+        if used + need > most:
             short = True
             taken = f", {used} taken" if quota.used else ""
             yield missing(
                 quota.name,
-                f"{limit} in {region}{taken}, {need} more needed",
-                f"aws service-quotas request-service-quota-increase --region {region} "
-                f"--service-code {quota.service} --quota-code {quota.code} "
-                f"--desired-value {used + need}",
+                f"{most} in {region}{taken}, {need} more needed",
+                increase(region, quota, used + need),
             )
     primary, standby = (limits[region] for region in clients.regions)
     if standby < primary:
@@ -148,14 +149,21 @@ def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -
             quota.name,
             f"{primary} in {clients.regions[0]}, only {standby} in {clients.regions[1]}: the "
             "standby couldn't take over all of the load",
-            f"aws service-quotas request-service-quota-increase --region {clients.regions[1]} "
-            f"--service-code {quota.service} --quota-code {quota.code} --desired-value {primary}",
+            increase(clients.regions[1], quota, primary),
         )
     elif not short:
         yield ok(quota.name, f"{primary} and {standby}")
 
 
-def _limit(clients: Clients, region: str, quota: Quota) -> int:
+def increase(region: str, quota: Quota, wanted: int) -> str:
+    """The command that asks AWS for more."""
+    return (
+        f"aws service-quotas request-service-quota-increase --region {region} "
+        f"--service-code {quota.service} --quota-code {quota.code} --desired-value {wanted}"
+    )
+
+
+def limit(clients: Clients, region: str, quota: Quota) -> int:
     """The quota that applies. AWS keeps no applied value of some quotas that were never raised, and
     then answers NoSuchResourceException: its default applies (GetServiceQuota)."""
     quotas = clients.get("service-quotas", region)

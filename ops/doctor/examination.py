@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ops import lab, workspace
 from ops.cloud.clients import Clients
-from ops.doctor import account, backend, machine
+from ops.doctor import account, backend, concurrency, machine
 from ops.doctor.finding import Finding, State, missing, ok
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console, print_json
@@ -39,6 +39,7 @@ def examine(space: Workspace, stack: str) -> Iterator[Finding]:
     yield backend.examine(clients)
     yield backend.encryption(space.stack_file(stack))
     yield from account.examine(clients, settings)
+    yield from concurrency.examine(clients, settings)
 
 
 def show(stack: str, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from lab.api import ApiRequest, ApiResponse, CallNext
@@ -41,7 +40,7 @@ async def endpoints(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             record["SecurityGroupIds"] = list(given.get("SecurityGroupIds") or [])
             record["PolicyDocument"] = given.get("PolicyDocument") or FULL_ACCESS
             record["PrivateDnsEnabled"] = bool(given.get("PrivateDnsEnabled", False))
-            record["CreationTimestamp"] = time.time()
+            record["CreationTimestamp"] = ec2.time.time()
             if record["VpcEndpointType"] == "Interface" and "PrivateDnsEnabled" not in given:
                 record["PrivateDnsEnabled"] = True
         items = response.result.get("VpcEndpoints")
@@ -69,7 +68,7 @@ def _describe_endpoint(item: dict[str, Any], ec2: Any, region: str) -> None:
     item["PolicyDocument"] = record.get("PolicyDocument", FULL_ACCESS)
     item["PrivateDnsEnabled"] = record.get("PrivateDnsEnabled", False)
     item["RequesterManaged"] = False
-    item["CreationTimestamp"] = record.get("CreationTimestamp", time.time())
+    item["CreationTimestamp"] = record.get("CreationTimestamp", ec2.time.time())
     item["SubnetIds"] = sorted(item.get("SubnetIds") or [])
     item["RouteTableIds"] = sorted(item.get("RouteTableIds") or [])
     if record["VpcEndpointType"] != "Interface":

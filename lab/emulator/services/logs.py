@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.mending import Mending
@@ -56,10 +55,12 @@ class Logs:
             raise ApiRefusal("InvalidParameterException", "Policy is not valid JSON.") from None
         if name not in held and len(held) >= MOST_POLICIES:
             raise ApiRefusal("LimitExceededException", "Resource limit exceeded.")
+        from ministack.services import cloudwatch_logs
+
         held[name] = {
             "policyName": name,
             "policyDocument": given["policyDocument"],
-            "lastUpdatedTime": int(time.time() * 1000),
+            "lastUpdatedTime": int(cloudwatch_logs.time.time() * 1000),
         }
         return ApiResponse({"resourcePolicy": held[name]})
 

@@ -165,8 +165,9 @@ export function createOutbox({ database, region, busName, source, putEvents, log
     },
 
     /**
-     * How long events of the last hour took from the first publication to this region's receipt,
-     * one that has none counted until now.
+     * How long events of the last hour took from the first publication to this region's receipt:
+     * those received in the last five minutes, and those without one, counted until now. So the
+     * figure falls again soon after the last one that waited is there.
      *
      * @param {number} deadline
      * @returns {Promise<{propagationMs: number, waiting: number}>} the slowest, 0 when there were
@@ -179,7 +180,8 @@ export function createOutbox({ database, region, busName, source, putEvents, log
              coalesce(max(extract(epoch FROM
                coalesce(receipts.received_at, clock_timestamp()) - outbox.published_at)) * 1000, 0)::float8 AS slowest
            FROM ${WITH_RECEIPTS}
-           WHERE outbox.published_at > clock_timestamp() - interval '1 hour'`,
+           WHERE outbox.published_at > clock_timestamp() - interval '1 hour'
+             AND (receipts.received_at IS NULL OR receipts.received_at > clock_timestamp() - interval '5 minutes')`,
           [region],
         ),
       );

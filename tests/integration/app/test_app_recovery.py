@@ -345,6 +345,14 @@ def test_events_of_before_the_promotion_reach_the_survivor_once(clean: Pair) -> 
         post(west)
         west.call("published")
         assert west.call("handle", SCHEDULE)["republished"] == 0
+        # Once all are there, their lateness is forgotten after five minutes.
+        west.call("handle", {"Records": [message("m", key) for key in keys]})
+        assert west.call("handle", SCHEDULE)["propagationMs"] > 290_000
+        with clean.east.connect(DATABASE) as connection:
+            connection.execute(
+                "UPDATE public.receipts SET received_at = received_at - interval '6 minutes'"
+            )
+        assert west.call("handle", SCHEDULE)["propagationMs"] < 60_000
 
 
 # -- durability, connections --------------------------------------------------------------------

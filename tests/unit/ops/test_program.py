@@ -19,10 +19,10 @@ from invoke.executor import Executor
 from watched_driver import Watched, watched
 
 import tasks
-from ops import init, lab, program, session, setup
+from ops import init, lab, lab_tools, program, session, setup
 from ops.cloud import inventory, redrive
 from ops.cost import report
-from ops.deploy import status
+from ops.deploy import alarms, status
 from ops.doctor import examination
 from ops.policies import table
 from ops.printing import make_console
@@ -190,13 +190,16 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     driver.console, driver.errors = make_console(), make_console(stderr=True)
     monkeypatch.setattr(session, "driver_for", lambda *_, **__: driver)
     monkeypatch.setattr(session, "clients_for", lambda stack: (None, stack))
+    monkeypatch.setattr(session, "looking_at", lambda _: (None, None, None))
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
-        (inventory, "show"), (redrive, "show"), (status, "show"), (table, "show"), (report, "show"),
+        (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
+        (table, "show"), (report, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
-        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
+        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
+        (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

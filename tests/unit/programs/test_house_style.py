@@ -134,7 +134,8 @@ def test_the_application_agrees_on_paths_and_events() -> None:
     """The Node.js application imports nothing of ours, so its names are compared here."""
     routes = set(re.findall(r'route\("([^"]+)"', node_source("application.mjs")))
     probes = {well_known.HEALTH_PATH, well_known.FAILOVER_SWITCH_PATH}
-    assert probes <= routes
+    assert probes | {well_known.READY_PATH} <= routes
+    assert f'headers["{well_known.TOKEN_HEADER}"]' in node_source("readiness.mjs")
     listed = re.search(r"PROBES = new Set\(\[(.*?)\]\)", node_source("http.mjs"))
     assert listed
     assert set(re.findall(r'"([^"]+)"', listed[1])) == probes
@@ -142,7 +143,9 @@ def test_the_application_agrees_on_paths_and_events() -> None:
     assert schedule in node_source("application.mjs")
     assert f'text("EVENT_SOURCE", "{events.SOURCE}")' in node_source("environment.mjs")
     published = re.findall(
-        r'^export const RECORD_\w+ = "([^"]+)"', node_source("records.mjs"), re.M
+        r'^export const RECORD_\w+ = "([^"]+)"',
+        node_source("records.mjs") + node_source("receipts.mjs"),
+        re.M,
     )
     assert set(published) == set(events.DETAIL_TYPES)
     assert f"`{well_known.ATTACHMENTS_PREFIX}${{" in node_source("records.mjs")

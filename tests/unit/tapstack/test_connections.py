@@ -103,8 +103,8 @@ def test_a_peak_that_does_not_fit_is_refused() -> None:
     """R2.4: one line with both keys and both numbers."""
     with pytest.raises(
         SettingsError,
-        match=r"app:expectedConcurrency 799 needs 1598 connections, db\.r6g\.large leaves 1596 "
-        r"of its 1802 to the application; choose a larger data:instanceClass",
+        match=r"app:expectedConcurrency 799 needs 1598 connections, 2 a function instance, and "
+        r"db\.r6g\.large leaves 1596 of its 1802 to the application; choose a larger ",
     ):
         Settings.of("dev", {**BASE, "app:expectedConcurrency": "799"})
 

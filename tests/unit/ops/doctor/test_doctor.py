@@ -19,6 +19,7 @@ from ops import lab, node, workspace
 from ops.cloud.clients import Clients
 from ops.doctor import account as doctor_account
 from ops.doctor import backend as doctor_backend
+from ops.doctor import concurrency
 from ops.doctor import examination as doctor
 from ops.doctor import machine as doctor_machine
 from ops.doctor.finding import Finding, State, missing, ok
@@ -430,12 +431,14 @@ def test_a_stack_on_aws_is_examined_to_the_end(
     monkeypatch.setattr(doctor_backend, "examine", lambda _: ok("state backend", "there"))
     monkeypatch.setattr(doctor_backend, "encryption", lambda _: ok("secrets", "a key"))
     monkeypatch.setattr(doctor_account, "examine", lambda *_: iter([ok("account", ACCOUNT)]))
+    monkeypatch.setattr(concurrency, "examine", lambda *_: iter([ok("concurrency", "enough")]))
     with pytest.raises(OperatorError, match="stack dev can't be deployed from here: CLI") as caught:
         doctor.show("dev", as_json=False)
     assert caught.value.code is ExitCode.ENVIRONMENT
     printed = capsys.readouterr().out
     assert "✗ CLI: none\n    get one\n" in printed
     assert "✓ account" in printed
+    assert "✓ concurrency: enough" in printed
     with pytest.raises(OperatorError):
         doctor.show("dev", as_json=True)
     (cli,) = [x for x in json.loads(capsys.readouterr().out) if x["what"] == "CLI"]
