@@ -217,6 +217,10 @@ class Functions:
             return await worker.invoke(
                 event, self._context(pool, function, request_id), function.timeout
             )
+        except asyncio.CancelledError:
+            # Who asked waits no more, and the next one would get what this event comes to.
+            worker.kill()
+            raise
         finally:
             pool.give(worker)
 

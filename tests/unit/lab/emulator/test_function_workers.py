@@ -132,6 +132,21 @@ def test_a_region_that_stops_tells_who_waits(tmp_path, workers):
     assert not workers.made[0].alive
 
 
+def test_a_caller_that_leaves_a_running_event_ends_its_worker(tmp_path, workers):
+    """Its answer would be taken for the next event's; who waits gets another worker."""
+
+    async def scenario(running: Functions) -> Outcome:
+        _, (leaving, waiting) = await busy(running, 2)
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        assert not workers.made[0].alive
+        workers.gate.set()
+        return await waiting
+
+    assert run(tmp_path, workers, scenario).result == "done"
+    assert len(workers.made) == 2
+
+
 def test_a_caller_that_leaves_gives_its_worker_on(tmp_path, workers):
     """A cancelled call is cancelled, whenever it comes; the worker serves the next one."""
 
