@@ -22,12 +22,6 @@ LONGEST_CLASS = 300
 EQUAL_LINES = 6
 
 ALIKE: dict[tuple[str, str], str] = {
-    ("app/migration.py", "app/probe.py"): (
-        "functions of one bundle: each component's arguments are written out"
-    ),
-    ("app/probe.py", "app/regional_service.py"): (
-        "functions of one bundle: each component's arguments are written out"
-    ),
     ("lab/engine/custom.py", "lab/engine/steps.py"): (
         "Diff and Update are asked in the same words of Pulumi's provider protocol"
     ),

@@ -24,9 +24,11 @@ from ops.cloud import inventory, redrive
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
+from ops.front import recovery as recovery_front
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
+from ops.recovery import orders, standing
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -207,6 +209,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (pins, "check"), (pins, "write"),
         (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
         (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
+        (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
+        (orders, "acknowledge"), (recovery_front, "_items"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])
@@ -219,7 +223,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 NEEDED = {
     "up": ["network"], "preview": ["network"], "refresh": ["network"], "destroy": ["global"],
     "init": ["x"], "bench": ["api"], "lab.outage": ["us-east-1"], "lab.restore": ["us-east-1"],
-    "lab.clock": ["2"], "state.move": ["pulumi"],
+    "lab.clock": ["2"], "state.move": ["pulumi"], "recovery.freeze": ["why"],
+    "recovery.hold": ["why"],
 }  # fmt: skip
 
 
