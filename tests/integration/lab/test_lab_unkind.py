@@ -212,6 +212,36 @@ def test_a_peering_that_hangs_or_is_slow(home: World, mode: str) -> None:
             connection.execute("SELECT 1")
 
 
+def test_a_database_that_flaps_is_killed_and_comes_back(home: World) -> None:
+    """Issue 16.1: by turns of 30 lab seconds, until it is restored; no row is lost."""
+    write(home, 1)
+
+    def action() -> str:
+        return network.resolve(home.state_dir, EAST, home.global_endpoint).action
+
+    client.outage(home.state_dir, EAST, "database", "flap")
+    for wanted in ("drop", "allow", "drop"):
+        until(lambda wanted=wanted: action() == wanted)
+    client.restore(home.state_dir, EAST)
+    until(lambda: home.count(EAST) == 1)
+
+
+def test_the_way_to_the_other_region_is_long(home: World) -> None:
+    """Issue 16.7: each question across the peering takes a round trip of lab time; at home it
+    doesn't."""
+    host = home.global_endpoint
+    client.set_round_trip(home.state_dir, 2000)
+    try:
+        with home.connect(host, WEST) as far, home.connect(host, EAST) as near:
+            with took(0.2):
+                far.execute("SELECT 1")
+            began = time.monotonic()
+            near.execute("SELECT 1")
+            assert time.monotonic() - began < 0.2
+    finally:
+        client.set_round_trip(home.state_dir, 0)
+
+
 def impatient(world: World, service: str, region: str) -> Any:
     """A client that waits for a second, once."""
     return boto3.client(
