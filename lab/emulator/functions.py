@@ -203,12 +203,13 @@ class Functions:
             return Outcome(error=error, unavailable=True)
         except WorkerDied as died:
             return Outcome(error=died.error, log=died.log)
-        try:
-            return await worker.invoke(
-                event, self._context(pool, function, request_id), function.timeout
-            )
-        finally:
-            pool.give(worker)
+        # Who has called it may leave; the function runs to its end, and only then is its worker
+        # free: its outcome must not be taken for that of the next event.
+        given = self._context(pool, function, request_id)
+        running = asyncio.create_task(_to_its_end(pool, worker, event, given, function.timeout))
+        self._background.add(running)
+        running.add_done_callback(self._background.discard)
+        return await asyncio.shield(running)
 
     async def _worker(self, pool: _Pool, timeout: float) -> Worker:
         while pool.idle:
@@ -367,6 +368,15 @@ class Functions:
                         worker.kill()
                 if not pool.workers and not pool.starting and not pool.waiting:
                     del self._pools[key]
+
+
+async def _to_its_end(
+    pool: _Pool, worker: Worker, event: Any, context: dict[str, Any], timeout: float
+) -> Outcome:
+    try:
+        return await worker.invoke(event, context, timeout)
+    finally:
+        pool.give(worker)
 
 
 def _not_started(error: Exception) -> dict[str, Any]:

@@ -38,8 +38,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     try:
         answer = lab.inv("deploy-all")
         assert answer.returncode == 0, answer.stdout + answer.stderr
-        client.set_clock(lab.state_dir, QUICK)
         west = Controller(lab, WEST)
+        # The first runs start their processes: begun one after the other, there is one of them.
+        client.set_clock(lab.state_dir, CLOCK)
+        for first in (west, Controller(lab, EAST)):
+            first.wait("started", lambda state: state.last_minute is not None, REAL_SECONDS)
+        client.set_clock(lab.state_dir, QUICK)
         west.wait("armed", lambda state: state.armed, REAL_SECONDS)
         west.validate()
         west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
