@@ -14,7 +14,7 @@ from recovery.codec import from_json
 from recovery.journal import Entry
 from recovery.model import State
 from recovery.observation import Validation
-from recovery.recorded_events import Validations
+from recovery.recorded_events import RecordedEvents, Validations
 from recovery.stored import StateTable
 
 
@@ -56,6 +56,12 @@ class Controller:
         """What became of an action, each time that it was taken."""
         bodies = [json.loads(entry.body) for entry in self.journal() if entry.kind == "outcome"]
         return [body["outcome"] for body in bodies if body["action"]["name"] == action]
+
+    def events(self) -> list[str]:
+        """The ids of RDS's events of the last hour, as the controller keeps them."""
+        client = self.lab.client("dynamodb", self.region)
+        now = self.state.last_minute or 0
+        return [event.id for event in RecordedEvents(client, self.table).recent(now)]
 
     def validate(self) -> None:
         """Stores what the validator stores after a run that found everything ready, begun in the

@@ -11,7 +11,7 @@ import pytest
 from application_client import ask, until
 from deployed_lab import Lab, free_port
 from recovery_state import Controller
-from region_outage import EAST, WEST, writer_region
+from region_outage import EAST, WEST, switch_over, writer_region
 from traffic import Load, front_door_of, writing
 
 from lab import client
@@ -38,8 +38,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     try:
         answer = lab.inv("deploy-all")
         assert answer.returncode == 0, answer.stdout + answer.stderr
-        client.set_clock(lab.state_dir, QUICK)
         west = Controller(lab, WEST)
+        # The first runs start their processes: begun one after the other, there is one of them.
+        client.set_clock(lab.state_dir, CLOCK)
+        for first in (west, Controller(lab, EAST)):
+            first.wait("started", lambda state: state.last_minute is not None, REAL_SECONDS)
+        client.set_clock(lab.state_dir, QUICK)
         west.wait("armed", lambda state: state.armed, REAL_SECONDS)
         west.validate()
         west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
@@ -102,6 +106,7 @@ def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
     assert parameter(guarded, "shared/epoch") == "2"
     feed = ask(guarded, "secondary", "/records?limit=1")
     assert feed.json["cursor"].partition(".")[0] == "2", "the database's epoch"
+    assert until(lambda: "RDS-EVENT-0238" in west.events(), REAL_SECONDS), west.events()
     told: list[str] = []
     assert until(lambda: is_told(told, guarded, mails), REAL_SECONDS), told
 
@@ -140,6 +145,46 @@ def test_a_lost_region_that_returns_is_not_armed_and_knows_the_epoch(guarded: La
     assert writer_region(guarded) == WEST
     assert len(west.outcomes("CallFailover")) == 1
     assert east.outcomes("CallFailover") == []
+
+
+def test_the_survivor_is_guarded_once_people_have_looked(guarded: Lab) -> None:
+    """H34: acknowledged, us-east-1's controller guards the new writer; the status says who writes.
+    A second acknowledgement has nothing left to do."""
+    east, west = Controller(guarded, EAST), Controller(guarded, WEST)
+    answer = guarded.inv("recovery.acknowledge")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    east.wait("armed", lambda state: state.armed and state.epoch == 2, REAL_SECONDS)
+    assert west.state.incident is not None
+    assert west.state.incident.acknowledged
+    answer = guarded.inv("recovery.status", "--json")
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)
+    assert (said["region"], said["writer"], said["epoch"]) == (EAST, WEST, 2)
+    assert said["effective_mode"]["mode"] == "notify", "nobody has validated us-east-1"
+    assert set(said["signals"].values()) == {"alive"}
+    again = guarded.inv("recovery.acknowledge")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr.startswith("there is nothing to acknowledge")
+
+
+def test_a_switchover_home_is_adopted_and_traffic_follows(guarded: Lab) -> None:
+    """Runbook, switching back: the planned call; us-east-1's controller finds its region writing,
+    proves it, grows the epoch and releases the switch; acknowledged, us-west-2 guards again."""
+    east, west = Controller(guarded, EAST), Controller(guarded, WEST)
+    switch_over(guarded, EAST)
+    east.wait(
+        "promoted",
+        lambda state: state.epoch == 3 and state.incident and state.incident.epoch_written,
+        REAL_SECONDS,
+    )
+    assert until(lambda: parameter(guarded, "local/failover-switch") == "released", REAL_SECONDS)
+    west.wait("unprotected", lambda state: state.stage is Stage.UNPROTECTED, REAL_SECONDS)
+    answer = guarded.inv("recovery.acknowledge", "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    west.wait("armed", lambda state: state.armed and state.epoch == 3, REAL_SECONDS)
+    assert not east.state.armed
+    assert east.outcomes("CallFailover") == []
+    assert len(west.outcomes("CallFailover")) == 1
 
 
 def serves_writes(load: Load) -> bool:
