@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +135,29 @@ def test_a_lost_region_and_a_revoked_role_take_nothing_out_of_the_queue(polling:
     assert depth(polling, url) == (1, 0)
     iam.put_role_policy(**policy, PolicyDocument=held)
     assert until(lambda: depth(polling, url) == (0, 0))
+
+
+def test_a_batch_that_meets_no_free_function_is_tried_again_while_it_is_hidden(
+    polling: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda developer guide: throttled batches are retried; one whose messages come back meanwhile
+    is received anew."""
+    url, arn = queue(polling, "mapped-throttled", VisibilityTimeout="60")
+    function = reader(polling, "mapped-throttled", *READ)
+    busy = Outcome(error={"errorType": "TooManyRequestsException"}, throttled=True)
+    counts: list[str] = []
+
+    async def invoke(_function: Any, event: Any) -> Outcome:
+        (message,) = event["Records"]
+        counts.append(message["attributes"]["ApproximateReceiveCount"])
+        return Outcome() if message["attributes"]["ApproximateReceiveCount"] == "2" else busy
+
+    monkeypatch.setattr(polling.emulator.mappings, "functions", SimpleNamespace(invoke=invoke))
+    polling.aws("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=function)
+    polling.aws("sqs").send_message(QueueUrl=url, MessageBody="good")
+    assert until(lambda: depth(polling, url) == (0, 0) and "2" in counts), counts
+    assert counts.count("1") > 1
+    assert counts.count("2") == 1
 
 
 def test_mappings_that_aws_refuses(world: World) -> None:

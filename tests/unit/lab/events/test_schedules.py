@@ -255,3 +255,19 @@ def test_the_part_takes_over_the_dispatch_once_and_leaves_other_targets_alone(
     assert [given[0] for given in left] == [{"Arn": "nonsense"}] * 2
     assert eventbridge._tick_scheduled_rules() is None
     assert scheduler._tick_schedules() is None
+
+
+def test_a_schedule_may_put_an_event_on_a_bus(deployed):
+    """Trap 70, Scheduler user guide, "Using templated targets": the input is the event's detail,
+    and the event was born where the schedule is."""
+    bus = f"arn:aws:events:{EAST}:{ACCOUNT}:event-bus/own"
+    put = {"Source": "warm-standby.heartbeat", "DetailType": "heartbeat"}
+    target = {"Arn": bus, "Input": '{"a": 1}', "EventBridgeParameters": put}
+    deployed[2][KEY] = schedule("rate(1 minute)", Target=target)
+    world = World()
+    world.after(0)
+    assert world.after(60) == 1
+    event = world.fired[0].event
+    assert (event["Source"], event["DetailType"]) == (put["Source"], put["DetailType"])
+    assert (json.loads(event["Detail"]), event["Region"]) == ({"a": 1}, EAST)
+    assert event["Resources"] == [world.fired[0].source_arn]

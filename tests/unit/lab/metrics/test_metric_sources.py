@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
-from lab.facts import DatabaseFacts, HealthCheckProbe, PendingReplication
+from lab.facts import (
+    DatabaseFacts,
+    HealthCheckProbe,
+    LoadBalancerRequest,
+    PendingReplication,
+)
 from lab.metrics.sources import data_of
 
 
@@ -78,3 +83,19 @@ def test_a_dead_server_publishes_nothing() -> None:
 def test_what_aws_does_not_count_is_no_metric() -> None:
     """R6.1: a single probe is Route 53's own matter; its metric is the check's status."""
     assert data_of(HealthCheckProbe("check", True, False, True, 0.0)) == []
+
+
+def test_requests_are_counted_where_a_target_was_chosen() -> None:
+    """Trap 59: what the load balancer refuses by itself is its own 5xx and no request; a target's
+    5xx is counted under the load balancer and its group."""
+    balancer, group = "app/alb/1", "targetgroup/tg/1"
+    refused = data_of(LoadBalancerRequest("us-east-1", balancer, "", 503, False, 0.1))
+    assert [(name, dimensions) for _, _, name, dimensions, _ in refused] == [
+        ("HTTPCode_ELB_5XX_Count", {"LoadBalancer": balancer})
+    ]
+    failed = data_of(LoadBalancerRequest("us-east-1", balancer, group, 502, False, 0.1))
+    assert {name for _, _, name, _, _ in failed} == {"RequestCount", "HTTPCode_ELB_5XX_Count"}
+    answered = data_of(LoadBalancerRequest("us-east-1", balancer, group, 500, True, 0.1))
+    counted = [dimensions for _, _, name, dimensions, _ in answered if "Target_5XX" in name]
+    both = {"LoadBalancer": balancer, "TargetGroup": group}
+    assert counted == [{"LoadBalancer": balancer}, both]
