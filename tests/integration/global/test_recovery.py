@@ -11,7 +11,7 @@ import pytest
 from application_client import ask, until
 from deployed_lab import Lab, free_port
 from recovery_state import Controller
-from region_outage import EAST, WEST, switch_over, writer_region
+from region_outage import EAST, WEST, writer_region
 from traffic import Load, front_door_of, writing
 
 from lab import client
@@ -103,7 +103,8 @@ def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
     assert [made["answer"] for made in west.outcomes("CallFailover")] == ["accepted"]
     assert west.outcomes("Verify")[-1] == {"wrote": True, "endpoint": WEST, "detail": ""}
     assert parameter(guarded, "local/failover-switch") == "engaged"
-    assert parameter(guarded, "shared/epoch") == "2"
+    # The run that proved it goes on: database and parameter know the epoch a moment later.
+    assert until(lambda: parameter(guarded, "shared/epoch") == "2", REAL_SECONDS)
     feed = ask(guarded, "secondary", "/records?limit=1")
     assert feed.json["cursor"].partition(".")[0] == "2", "the database's epoch"
     assert until(lambda: "RDS-EVENT-0238" in west.events(), REAL_SECONDS), west.events()
@@ -165,26 +166,6 @@ def test_the_survivor_is_guarded_once_people_have_looked(guarded: Lab) -> None:
     again = guarded.inv("recovery.acknowledge")
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr.startswith("there is nothing to acknowledge")
-
-
-def test_a_switchover_home_is_adopted_and_traffic_follows(guarded: Lab) -> None:
-    """Runbook, switching back: the planned call; us-east-1's controller finds its region writing,
-    proves it, grows the epoch and releases the switch; acknowledged, us-west-2 guards again."""
-    east, west = Controller(guarded, EAST), Controller(guarded, WEST)
-    switch_over(guarded, EAST)
-    east.wait(
-        "promoted",
-        lambda state: state.epoch == 3 and state.incident and state.incident.epoch_written,
-        REAL_SECONDS,
-    )
-    assert until(lambda: parameter(guarded, "local/failover-switch") == "released", REAL_SECONDS)
-    west.wait("unprotected", lambda state: state.stage is Stage.UNPROTECTED, REAL_SECONDS)
-    answer = guarded.inv("recovery.acknowledge", "--json")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    west.wait("armed", lambda state: state.armed and state.epoch == 3, REAL_SECONDS)
-    assert not east.state.armed
-    assert east.outcomes("CallFailover") == []
-    assert len(west.outcomes("CallFailover")) == 1
 
 
 def serves_writes(load: Load) -> bool:
