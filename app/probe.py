@@ -24,11 +24,11 @@ class ProbeArgs:
 
     region: Region
     peer: Region
-    settings: AppSettings
-    account_id: pulumi.Input[str]
-    network: RegionalNetwork
     data: RegionalData
     database: Database
+    network: RegionalNetwork
+    account_id: pulumi.Input[str]
+    settings: AppSettings
     code: pulumi.Input[pulumi.Archive]
     after: pulumi.Resource
     """The migration, which makes what it asks for."""
@@ -69,15 +69,15 @@ class Probe(pulumi.ComponentResource):
                 description="Asks the database for the recovery controller",
                 handler="index.probe",
                 timeout_seconds=TIMEOUT_SECONDS,
+                environment=function_environment.probe(
+                    args.region, args.database, args.data, args.peer
+                ),
+                code=args.code,
+                after=[args.after],
                 settings=args.settings,
                 network=args.network,
                 key_arn=args.data.key_arn,
                 role=role,
-                code=args.code,
-                environment=function_environment.probe(
-                    args.region, args.database, args.data, args.peer
-                ),
-                after=[args.after],
             ),
             child,
         ).function

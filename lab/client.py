@@ -45,6 +45,8 @@ class Status:
     clock: float
     outages: dict[str, list[str]] = field(default_factory=dict)
     """region → what it has lost"""
+    rtt_ms: float = 0.0
+    """Lab milliseconds to the other region and back."""
     now: str = ""
     """Lab time, ISO 8601."""
     faults: dict[str, float | str | bool] = field(default_factory=dict)
@@ -135,6 +137,16 @@ def fault(state_dir: Path, name: str, value: str | None = None) -> Status:
 def set_clock(state_dir: Path, factor: float) -> Status:
     """Let ``factor`` lab seconds pass in one real second."""
     return _command(state_dir, "clock", factor=factor)
+
+
+def set_round_trip(state_dir: Path, milliseconds: float) -> Status:
+    """Let the way to the other region and back take so many lab milliseconds."""
+    return _command(state_dir, "rtt", milliseconds=milliseconds)
+
+
+def mails(state_dir: Path, confirm: bool = False) -> list[dict[str, str]]:
+    """The mails that SNS has sent; ``confirm`` follows the links of those that ask for it."""
+    return _post(state_dir, "mails", confirm=confirm)["mails"]
 
 
 def inject(state_dir: Path, operations: Iterable[str], code: str, times: int = 1) -> None:

@@ -25,6 +25,7 @@ logger = logging.getLogger("lab")
 PREFIX = "/_lab/"
 KEEP_SECONDS = 5.0
 """Real seconds between writings of the lab's time."""
+LONGEST_ROUND_TRIP_MS = 10_000.0
 FOLLOW_SECONDS = 0.25
 """Real seconds between looks at parts that flap."""
 TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
@@ -76,6 +77,10 @@ class Control:
                 await self._lose(region)
             case "restore":
                 await self._restore(_field(command, given, "region"))
+            case "rtt":
+                self.lab.round_trip_ms = _milliseconds(_field(command, given, "milliseconds"))
+            case "mails":
+                return 200, {"mails": self.emulator.mails(bool(given.get("confirm")))}
             case "fault":
                 self.lab.faults.set(_field(command, given, "name"), given.get("value"))
                 await self.supervisor.faults()
@@ -144,10 +149,20 @@ class Control:
             "dns": addresses.get("dns", ""),
             "front_door": addresses.get("front_door", ""),
             "clock": self.lab.clock.factor,
+            "rtt_ms": self.lab.round_trip_ms,
             "now": self.lab.clock.utc_now().isoformat(timespec="seconds"),
             "faults": self.lab.faults.as_dict(),
             "ready": self.supervisor.ready,
         }
+
+
+def _milliseconds(given: Any) -> float:
+    milliseconds = float(given)
+    if not 0 <= milliseconds <= LONGEST_ROUND_TRIP_MS:
+        raise LabInputError(
+            f"a round trip takes 0 to {LONGEST_ROUND_TRIP_MS:.0f} lab milliseconds, got {given}"
+        )
+    return milliseconds
 
 
 def _field(command: str, given: dict[str, Any], name: str) -> Any:

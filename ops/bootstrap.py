@@ -6,8 +6,8 @@ an interrupted installation is taken up again. A lock lets one of two starts ins
 wait; the lock ends with its process.
 
 ``requirements.txt`` has groups, each after a line ``# [name] …``: ``run`` is what every command
-needs and ``./inv`` installs; the others (``check``, ``audit``) are installed by the commands that
-need them, when they first run.
+needs and ``./inv`` installs; the others (``check``, ``audit``, ``aws``) are installed by the
+commands that need them, when they first run.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ CHECK = "check"
 """What ``lint`` and ``test`` need besides."""
 AUDIT = "audit"
 """What ``pins.audit`` needs besides."""
+AWS = "aws"
+"""What ``lab.aws`` needs besides."""
 
 
 class BootstrapError(Exception):
@@ -80,6 +82,8 @@ def ensure(root: Path, group: str = RUN) -> None:
     environment = root / ".venv"
     wanted = stamp_of(root)
     if complete(environment, wanted, group):
+        # An environment of an older release is complete, and knows fewer folders.
+        _make_importable(root, environment)
         return
     try:
         with _one_installer(root):
@@ -146,7 +150,7 @@ def install(root: Path, environment: Path, wanted: str, group: str = RUN) -> Non
     groups = groups_of((root / "requirements.txt").read_text())
     # With the groups before it, which are there already or belong to it, so that pip holds all
     # of them together.
-    upto = list(groups)[: list(groups).index(group) + 1]
+    upto = [RUN, AWS] if group == AWS else list(groups)[: list(groups).index(group) + 1]
     pins = [pin for name in upto for pin in groups[name]]
     _say(f"installing {len(groups[group])} packages from requirements.txt ({_TAKES[group]}, once)")
     wanted_pins = environment / f"requirements-{group}.txt"
@@ -157,7 +161,12 @@ def install(root: Path, environment: Path, wanted: str, group: str = RUN) -> Non
     _say(f"ready after {time.monotonic() - started:.0f} s")
 
 
-_TAKES = {RUN: "half a minute to a minute", CHECK: "some seconds", AUDIT: "some seconds"}
+_TAKES = {
+    RUN: "half a minute to a minute",
+    CHECK: "some seconds",
+    AUDIT: "some seconds",
+    AWS: "some seconds",
+}
 
 
 def explain(output: str, environment: Path) -> str:
@@ -302,9 +311,15 @@ def _unpacked(environment: Path) -> int:
 
 
 def _make_importable(root: Path, environment: Path) -> None:
-    """The repository's packages, editable: what ``pip install -e .`` does, without a build."""
+    """The repository's packages, editable: what ``pip install -e .`` does, without a build.
+
+    Beside the root the folder of the recovery functions' package, which operators' commands share.
+    """
+    text = f"{root}\n{root / 'lambda_src' / 'recovery'}\n"
     for packages in environment.glob("lib/python3*/site-packages"):
-        (packages / "warm_standby.pth").write_text(f"{root}\n")
+        path = packages / "warm_standby.pth"
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
 
 
 def _usable(environment: Path) -> bool:

@@ -76,11 +76,15 @@ def require_running(space: Workspace) -> None:
 # The tasks
 
 
-def up(stack: str, clock: float | str | None) -> None:
-    """Starts the lab and shows it."""
+def up(stack: str, clock: float | str | None, rtt: float | str | None = None) -> None:
+    """Starts the lab and shows it; ``rtt`` in lab milliseconds."""
     factor = None if clock is None else _factor(clock)
+    milliseconds = None if rtt is None else _number(rtt, "lab milliseconds to the other region")
     space = workspace.find()
-    show(start(space, stack_file.load_lab(space, stack), factor))
+    found = start(space, stack_file.load_lab(space, stack), factor)
+    if milliseconds is not None:
+        found = client.set_round_trip(space.lab_state, milliseconds)
+    show(found)
 
 
 def down() -> None:
@@ -142,6 +146,16 @@ def clock(factor: float | str) -> None:
     show(client.set_clock(workspace.find().lab_state, _factor(factor)))
 
 
+def _number(given: float | str, what: str) -> float:
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise bad_input(f"{given!r} isn't a number from 0 on: {what}")
+    return number
+
+
 def _factor(given: float | str) -> float:
     """Lab seconds in one real second; the lab itself refuses what is out of its range."""
     try:
@@ -170,6 +184,7 @@ def show(found: client.Status) -> None:
         "process": found.pid,
         "state": found.state_dir,
         "clock": f"{found.clock:g}" + (f", {found.now} in the lab" if found.now else ""),
+        **({"round trip": f"{found.rtt_ms:g} ms"} if found.rtt_ms else {}),
         **regions,
         **(
             {"faults": ", ".join(f"{n} ({_said(v)})" for n, v in found.faults.items())}

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import invoke
@@ -58,7 +59,7 @@ class CommandLine(Program):
 
     def parse_tasks(self) -> None:
         """The tasks that are asked for, with their flags."""
-        contexts = self.collection.to_contexts()
+        contexts = deepcopy(self.collection).to_contexts()  # it takes the flags' help with it
         tasks = {name: _accepted(context) for context in contexts for name in _names(context)}
         explained = task_to_explain(self.argv[1:], tasks)
         if explained:

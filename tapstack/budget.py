@@ -4,7 +4,9 @@ RTO and RPO are promised as 15 minutes each. This module adds up what the config
 the worst case, piece by piece, and refuses a configuration whose sum is larger (N6). It is pure;
 the settings call it, so a bare `pulumi up` is refused as well.
 
-Traffic and writes recover apart: traffic by Route 53 alone, writes by a promotion of the standby.
+Traffic and writes recover apart: traffic by Route 53 alone, writes by a promotion of the standby,
+which the recovery controller decides on (lambda_src/recovery). It waits for no DNS change: clients
+reach the standby by then.
 """
 
 from dataclasses import asdict, dataclass
@@ -20,11 +22,18 @@ HEALTH_DECISION_MARGIN_SECONDS = 10
 RECORD_TTL_SECONDS = 60
 """An alias to a load balancer is answered with this TTL; it can't be changed (trap 15)."""
 CONTROLLER_PERIOD_SECONDS = 60
-"""The controller runs each minute, so an outage waits for its next run."""
-CONTROLLER_THRESHOLD_RUNS = 3
-"""Runs in a row that must find application and database dead before it promotes."""
-PROMOTION_ALLOWANCE_SECONDS = 300
-"""For failover_global_cluster with data loss allowed; AWS states minutes, without a promise."""
+"""The controller runs each minute: so long an outage waits for a run, and a step for the next."""
+CONTROLLER_RUNS = 4
+"""Runs until a promotion: three dead ones and the minute before the first; of the database-only
+path four that call the writer unreachable."""
+WITNESS_MARGIN_SECONDS = 80
+"""From the last failed probe to the run that reads Route 53's verdict: its decision, the TXT
+record's TTL, and the wait for a run."""
+RUN_SECONDS = 30
+"""Of a run until its call, or until its proof that writes work."""
+PROMOTION_ALLOWANCE_SECONDS = 480
+"""For failover_global_cluster with data loss allowed: AWS states minutes, without a promise, and a
+public test saw eight (keycloak-benchmark #445). After that a person is paged."""
 DATABASE_LAG_ALARM_SECONDS = 60
 """The alarm on AuroraGlobalDBRPOLag; Aurora's lag is typically under a second."""
 OBJECT_REPLICATION_SECONDS = 15 * 60
@@ -60,6 +69,11 @@ class Budget:
         return sum(piece.seconds for piece in self.writes)
 
     @property
+    def write_rto_with_a_lost_run(self) -> int:
+        """The same where one of the controller's runs is lost, which is within the promise."""
+        return self.write_rto + CONTROLLER_PERIOD_SECONDS
+
+    @property
     def rpo(self) -> int:
         """Seconds of data that may be lost."""
         return max(piece.seconds for piece in self.data)
@@ -70,6 +84,7 @@ class Budget:
             "objective_seconds": OBJECTIVE_SECONDS,
             "traffic_rto_seconds": self.traffic_rto,
             "write_rto_seconds": self.write_rto,
+            "write_rto_with_a_lost_run_seconds": self.write_rto_with_a_lost_run,
             "rpo_seconds": self.rpo,
             **asdict(self),
         }
@@ -77,21 +92,24 @@ class Budget:
 
 def recovery_budget(health_check_interval: int, health_check_threshold: int) -> Budget:
     """The budget of a configuration; interval in seconds, threshold in probes."""
+    probes = f"{health_check_interval} s x {health_check_threshold} probes"
     traffic = (
         Piece(
-            f"health decision ({health_check_interval} s x {health_check_threshold} probes)",
+            f"health decision ({probes})",
             health_check_interval * health_check_threshold + HEALTH_DECISION_MARGIN_SECONDS,
         ),
         Piece("record TTL", RECORD_TTL_SECONDS),
     )
+    runs = CONTROLLER_RUNS * CONTROLLER_PERIOD_SECONDS
+    witness = health_check_interval * health_check_threshold + WITNESS_MARGIN_SECONDS
     writes = (
-        *traffic,
-        Piece("controller's next run", CONTROLLER_PERIOD_SECONDS),
-        Piece(
-            f"controller threshold ({CONTROLLER_THRESHOLD_RUNS} runs)",
-            CONTROLLER_THRESHOLD_RUNS * CONTROLLER_PERIOD_SECONDS,
-        ),
+        Piece(f"proof of the loss ({CONTROLLER_RUNS} runs)", runs)
+        if runs >= witness
+        else Piece(f"Route 53's verdict ({probes})", witness),
+        Piece("the run that decides", RUN_SECONDS),
         Piece("promotion of the standby database", PROMOTION_ALLOWANCE_SECONDS),
+        Piece("the next run, which sees it", CONTROLLER_PERIOD_SECONDS),
+        Piece("proof that writes work", RUN_SECONDS),
     )
     data = (
         Piece("database replication lag", DATABASE_LAG_ALARM_SECONDS),
@@ -103,10 +121,12 @@ def recovery_budget(health_check_interval: int, health_check_threshold: int) -> 
 
 def check_budget(budget: Budget) -> None:
     """Raises :class:`SettingsError`, naming the pieces, when a sum is above the objective."""
-    if budget.write_rto > OBJECTIVE_SECONDS:
-        pieces = " + ".join(f"{piece.name} {piece.seconds} s" for piece in budget.writes)
+    if budget.write_rto_with_a_lost_run > OBJECTIVE_SECONDS:
+        lost = Piece("one lost run", CONTROLLER_PERIOD_SECONDS)
+        pieces = " + ".join(f"{piece.name} {piece.seconds} s" for piece in (*budget.writes, lost))
         raise SettingsError(
-            f"RTO {budget.write_rto} s is above the objective of {OBJECTIVE_SECONDS} s: {pieces}; "
+            f"RTO {budget.write_rto_with_a_lost_run} s is above the objective of "
+            f"{OBJECTIVE_SECONDS} s: {pieces}; "
             "lower global:healthCheckInterval or global:healthCheckThreshold"
         )
     if budget.rpo > OBJECTIVE_SECONDS:

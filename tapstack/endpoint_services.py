@@ -9,6 +9,6 @@ from typing import Final
 INTERFACE_SERVICES: Final[dict[str, str]] = {
     "events": "the API function publishes record.created (PutEvents)",
     "secretsmanager": "the API and migration functions read their database user (GetSecretValue)",
-    "ssm": "the API function of the standby region reads the failover switch (GetParameter)",
+    "ssm": "the API function reads epochs, the standby's the failover switch too (GetParameter)",
 }
 """Endpoint service (``com.amazonaws.<region>.<service>``) → its caller."""

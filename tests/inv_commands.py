@@ -15,6 +15,7 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 import tasks
+from ops.spelling import spelled_out
 
 PLACEHOLDER = re.compile(r"\$.*|[A-Z][A-Z_]*")
 """A variable of the shell, or a word like STACK for a reader to replace."""
@@ -35,7 +36,7 @@ def parse(tokens: list[str]) -> Parsed | None:
     # A number stands for every placeholder, so that flags of every kind take it.
     words = ["1" if PLACEHOLDER.fullmatch(token) else token for token in tokens]
     core = Program(namespace=tasks.namespace).initial_context
-    found = Parser(initial=core, contexts=_contexts()).parse_argv(words)
+    found = Parser(initial=core, contexts=_contexts()).parse_argv(spelled_out(words))
     for context in found[1:]:
         assert context.name
         values = {name: argument.value for name, argument in context.args.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from lab.context import LabContext
@@ -35,10 +36,13 @@ class Conditions:
         return outages.has_lost(region, kind) or (kind is OutageKind.REPLICATION and hangs)
 
     def lag(self, arn: str) -> float:
-        """Lab seconds that a standby's WAL comes late."""
+        """Lab seconds that a standby's WAL comes late. What is on its way to a cluster that was
+        promoted never comes."""
         cluster = self._topology.clusters.get(arn)
         writer = self._topology.writer_of(cluster) if cluster else None
-        if cluster is None or writer is None or cluster.region == writer.region:
+        if cluster is None or writer is None:
+            return math.inf
+        if cluster.region == writer.region:
             return 0.0
         late = self._lab.faults.seconds(Fault.REPLICATION_LAG)
         mode = self._lab.outages.between(cluster.region, writer.region, OutageKind.REPLICATION)

@@ -148,7 +148,9 @@ def is_due(schedule: str, last: float, now: float) -> bool:
     fields = None
     with contextlib.suppress(ValueError):
         minute, hour, day, month, weekday = schedule.split()
-        # EventBridge's cron has a year, and ``?`` where the other of two days counts.
+        # EventBridge's cron has a year, ``?`` where the other of two days counts, and its Sunday is
+        # 1 where cron's is 0 and 7.
+        weekday = str(int(weekday) % 7 + 1) if weekday.isdecimal() else weekday
         weekday = "?" if weekday == "*" else weekday
         day = "?" if weekday != "?" else day
         fields = eventbridge._parse_cron_fields(f"cron({minute} {hour} {day} {month} {weekday} *)")

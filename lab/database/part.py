@@ -261,6 +261,8 @@ class DatabasePart(Part):
         if fleet is None or ways is None:
             return
         for cluster in list(fleet.topology.clusters.values()):
+            if self.lab.outages.has_lost(cluster.region, OutageKind.DATABASE):
+                continue  # a database that hangs commits nothing, its own jobs included
             with contextlib.suppress(ApiRefusal, KeyError):
                 if cluster.instances and await ways.preloads(cluster, PG_CRON):
                     await self.blocking(partial(jobs.run, cluster))

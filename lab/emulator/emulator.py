@@ -14,6 +14,7 @@ from lab.emulator.hooks import Hooks
 from lab.emulator.identity import Identity
 from lab.emulator.injection import Injection
 from lab.emulator.load_balancers import LoadBalancers
+from lab.emulator.mails import Mails
 from lab.emulator.mappings import Mappings
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
@@ -32,6 +33,7 @@ class Emulator:
         self.memory = Memory(directory / "lab-memory.json")
         self.saver = Saver(directory)
         self.saver.extra["lab-memory"] = self.memory.as_dict
+        self._mails = Mails(lab.clock, self.memory.store("sns.mails"))
         self.functions = Functions(lab)
         self.asynchronous = Asynchronous(lab, self.functions)
         self.mappings = Mappings(lab, self.functions)
@@ -62,6 +64,7 @@ class Emulator:
                 lab=self.lab,
                 mend=self.hooks.mend,
                 store=self.memory.store,
+                mails=self._mails,
                 target_state=self.target_health.state,
                 invoke=self.functions.invoke,
                 invoke_later=self.asynchronous.submit,
@@ -76,6 +79,12 @@ class Emulator:
         await self.functions.stop()
         await self._lifespan.shutdown()
         self.saver.everything()
+
+    def mails(self, confirm: bool) -> list[dict[str, str]]:
+        """The mails that SNS has sent; first what waits for it is confirmed, if asked for."""
+        if confirm and self._mails.confirm():
+            self.saver.everything()
+        return self._mails.shown()
 
     def outage(self, region: str) -> None:
         """A region has lost something: its functions stop with its compute."""

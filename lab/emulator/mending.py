@@ -9,6 +9,7 @@ from typing import Any
 from lab.api import ApiHook
 from lab.context import LabContext
 from lab.emulator.functions import Function
+from lab.emulator.mails import Mails
 from lab.emulator.worker import Outcome
 
 
@@ -22,6 +23,8 @@ class Mending:
     put in place later run outside of those before them."""
     store: Callable[[str], dict[str, Any]]
     """name → JSON values that are kept over restarts"""
+    mails: Mails
+    """Where SNS's mails arrive."""
     target_state: Callable[[str, str], Mapping[str, str]]
     """(target group ARN, target id) → ``TargetHealth`` of DescribeTargetHealth"""
     invoke: Callable[[Function, Any], Coroutine[Any, Any, Outcome]]

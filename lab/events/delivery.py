@@ -228,6 +228,8 @@ class Courier:
         _, _, _, region, account, resource = arn.split(":", 5)
         bus = resource.partition("/")[2]
         crossing = region != delivery.region
+        if crossing:
+            await self.lab.clock.sleep(self.lab.one_way_seconds)
         if crossing and event["Region"] != delivery.region:
             raise Undeliverable(
                 "THIRD_REGION_HOP_DETECTED",

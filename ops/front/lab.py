@@ -8,12 +8,17 @@ from invoke.context import Context
 from ops.front.command import REGION, command
 
 
-@command(clock="Lab seconds that pass in one real second")
-def up(_c: Context, stack: str = "lab", clock: float | None = None) -> None:
+@command(
+    clock="Lab seconds that pass in one real second",
+    rtt="Lab milliseconds to the other region and back; 0 if never given",
+)
+def up(
+    _c: Context, stack: str = "lab", clock: float | None = None, rtt: float | None = None
+) -> None:
     """Start the lab, or find it running."""
     from ops import lab
 
-    lab.up(stack, clock)
+    lab.up(stack, clock, rtt)
 
 
 @command()
@@ -72,4 +77,37 @@ def clock(_c: Context, factor: float) -> None:
     lab.clock(factor)
 
 
-LAB = Collection("lab", up, down, status, outage, restore, fault_, clock)
+@command(confirm="Confirm the subscriptions that wait for it, as a person does")
+def mails(_c: Context, confirm: bool = False, json: bool = False) -> None:
+    """Show the mails that SNS has sent."""
+    from ops import lab_tools
+
+    lab_tools.mails(confirm, json)
+
+
+@command("env")
+def env_(_c: Context, stack: str = "lab") -> None:
+    """Print exports for AWS's and Pulumi's own tools against the lab."""
+    from ops import lab_tools
+
+    lab_tools.env(stack)
+
+
+@command("types")
+def types_(_c: Context, json: bool = False) -> None:
+    """List the resource types that the lab's provider has."""
+    from ops import lab_tools
+
+    lab_tools.types(json)
+
+
+@command("aws", arguments="AWS's own command line, such as: s3 ls")
+def aws_(_c: Context, arguments: str = "", stack: str = "lab") -> None:
+    """Run AWS's own command line interface against the lab."""
+    from ops import lab_tools
+    from ops.exits import end_with
+
+    end_with(lab_tools.aws(stack, arguments))
+
+
+LAB = Collection("lab", up, down, status, outage, restore, fault_, clock, mails, env_, types_, aws_)

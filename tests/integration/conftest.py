@@ -21,6 +21,7 @@ LONGEST_FIRST = (
     "test_global_faults",
     "test_first_light_changes",
     "test_role_swap",
+    "test_recovery",
     "test_workflow_commands",
 )
 """Files that take minutes: begun last, one of them would keep the others waiting."""

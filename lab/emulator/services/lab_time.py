@@ -6,7 +6,6 @@ Lambda, whose functions' code takes real time.
 
 from __future__ import annotations
 
-import importlib
 import time
 from datetime import UTC, datetime, tzinfo
 from types import ModuleType
@@ -15,30 +14,45 @@ from typing import Any
 from lab.clock import Clock
 from lab.emulator.mending import Mending
 
-SERVICES = (
-    "backup",
-    "cloudwatch",
-    "cloudwatch_logs",
-    "dynamodb",
-    "ec2",
-    "eventbridge",
-    "iam",
-    "kms",
-    "rds",
-    "route53",
-    "scheduler",
-    "secretsmanager",
-    "sns",
-    "sqs",
-    "ssm",
-)
-"""The emulator's modules."""
-
 
 def install(mending: Mending) -> None:
     """Mend the services' clocks."""
-    for name in SERVICES:
-        follow(importlib.import_module(f"ministack.services.{name}"), mending.lab.clock)
+    from ministack.services import (
+        backup,
+        cloudwatch,
+        cloudwatch_logs,
+        dynamodb,
+        ec2,
+        eventbridge,
+        iam,
+        kms,
+        rds,
+        route53,
+        scheduler,
+        secretsmanager,
+        sns,
+        sqs,
+        ssm,
+    )
+
+    for module in (
+        backup,
+        cloudwatch,
+        cloudwatch_logs,
+        dynamodb,
+        ec2,
+        eventbridge,
+        iam,
+        kms,
+        rds,
+        route53,
+        scheduler,
+        secretsmanager,
+        sns,
+        sqs,
+        ssm,
+    ):
+        follow(module, mending.lab.clock)
 
 
 def follow(module: ModuleType, clock: Clock) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.mails import Mails
 from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
@@ -12,9 +15,12 @@ CONFIRMED_BY_PEOPLE = ("email", "email-json", "sms")
 
 def install(mending: Mending) -> None:
     """Mend SNS."""
+    from ministack.services import sns
+
+    mending.mails.follow(sns)
     mend = mending.mend
     mend("sns", "CreateTopic", create)
-    mend("sns", "Subscribe", subscribe)
+    mend("sns", "Subscribe", partial(subscribe, mending.mails))
     mend("sns", "Unsubscribe", unsubscribe)
     mend("sns", "ListSubscriptions ListSubscriptionsByTopic", listed)
     mend("sns", "GetTopicAttributes", attributes)
@@ -32,8 +38,8 @@ async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
     return response
 
 
-async def subscribe(request: ApiRequest, call_next: CallNext) -> ApiResponse:
-    """Who must confirm is pending."""
+async def subscribe(mails: Mails, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """Who must confirm is pending, and is asked by a mail."""
     from ministack.services import sns
 
     response = await call_next(request)
@@ -42,6 +48,8 @@ async def subscribe(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             arn = response.result["SubscriptionArn"]
             for subscription in _subscriptions(sns):
                 if subscription["arn"] == arn:
+                    if subscription["attributes"].get("PendingConfirmation") != "true":
+                        mails.asked(subscription)
                     subscription["confirmed"] = False
                     subscription["attributes"]["PendingConfirmation"] = "true"
                     subscription["attributes"]["ConfirmationWasAuthenticated"] = "false"

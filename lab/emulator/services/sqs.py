@@ -1,9 +1,8 @@
-"""SQS: attributes can be taken away; time is the lab's, and old messages expire."""
+"""SQS: attributes can be taken away; old messages expire."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from inspect import unwrap
 from typing import Any
@@ -15,21 +14,12 @@ from lab.emulator.scope import scope
 REMOVABLE = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
 
 
-@dataclass(frozen=True)
-class LabTime:
-    """Stands for the module ``time`` in the emulator's SQS, which asks it for the time alone."""
-
-    time: Callable[[], float]
-    """Lab time, seconds since the epoch."""
-
-
 def install(mending: Mending) -> None:
     """Mend SQS."""
     from ministack.services import sqs
 
     mending.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
     now = mending.lab.clock.now
-    sqs.time = LabTime(now)
     sqs._refresh_counts = _after_expiry(sqs._refresh_counts, now)
     sqs._collect_msgs = _after_expiry(sqs._collect_msgs, now)
     sqs._dlq_sweep = _after_expiry(sqs._dlq_sweep, now)

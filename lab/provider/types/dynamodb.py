@@ -57,7 +57,7 @@ class Table(ResourceType):
         found = [
             (f"{key}.{inner}", f"{key}.{inner} of {self.pulumi_type} is not supported")
             for key, known in NESTED.items()
-            for inner in (props.get(key) if isinstance(props.get(key), dict) else {})
+            for inner in _fields(props.get(key))
             if inner not in known
         ]
         if props.get("billingMode") != "PAY_PER_REQUEST":
@@ -117,6 +117,11 @@ class Table(ResourceType):
             status = answer["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
             return {"enabled": status == "ENABLED"}
         return super().drift(aws, raw, key, written)
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """A structure's inputs; none of one that isn't known yet."""
+    return value if isinstance(value, dict) else {}
 
 
 def _encryption(props: Mapping[str, Any]) -> Properties:

@@ -105,6 +105,8 @@ class _Acting:
             decision = decide(self.state, observation, self.settings)
         before = self.state
         self.store(decision.state)
+        if decision.state.armed and observation.reader is not None:
+            outside.notifier.measure("ReplicationLag", observation.reader.lag_seconds * 1000)
         if journal.changed(before, decision):
             self.enter("decision", observation, decision)
         self.act(decision)

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 
 from recovery.act import Ports, Run, run
@@ -90,9 +90,9 @@ def _client(service: str, region: str, read_seconds: float = READ_SECONDS) -> An
 
 
 @cache
-def _session() -> boto3.session.Session:
+def _session() -> Session:
     """One for all clients: each would read AWS's service models anew, most of a cold start."""
-    return boto3.session.Session()
+    return Session()
 
 
 @cache

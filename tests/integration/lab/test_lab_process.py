@@ -61,7 +61,7 @@ def test_its_files_are_its_owner_s_alone(world: World) -> None:
     world.aws("s3").create_bucket(Bucket="private")
     for key in ("/a//b/./c", "x" * 1000):
         world.aws("s3").put_object(Bucket="private", Key=key, Body=b"content")
-    client.outage(world.state_dir, EAST, "network")
+    client.outage(world.state_dir, EAST, "peering")
     client.restore(world.state_dir, EAST)
     os.kill(world.status.pid, signal.SIGKILL)
     eventually(lambda: not psutil.pid_exists(world.status.pid))

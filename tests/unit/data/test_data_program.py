@@ -193,7 +193,13 @@ def test_global_database_rules(data: Deployment, region: str) -> None:
     assert cluster_of(data, region).inputs["backupRetentionPeriod"] == 7
     group = data.one("aws:rds/clusterParameterGroup:ClusterParameterGroup", region=region)
     assert group.inputs["parameters"] == [
-        {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"}
+        {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"},
+        # The database's own heartbeat is a job of pg_cron (RECOVERY.md 2).
+        {
+            "name": "shared_preload_libraries",
+            "value": "pg_stat_statements,pg_cron",
+            "applyMethod": "pending-reboot",
+        },
     ]
 
 
@@ -631,12 +637,14 @@ def test_each_region_has_what_an_application_needs_to_start(data: Deployment, re
         "local/role", "local/bucket", "local/bus", "local/cluster-endpoint",
         "local/reader-endpoint", "local/application-secret",
         "shared/database-endpoint", "shared/database-port", "shared/database-name",
+        "shared/epoch",
     }  # fmt: skip
     assert found["local/role"] == ("primary" if region == "us-east-1" else "secondary")
     assert found["local/bus"] == event_bus_name(region, SUFFIX)
     assert found["local/bucket"] == f"bucket-content-{region}-{SUFFIX}"
     assert f":{region}:" in found["local/application-secret"]
     assert found["shared/database-port"] == "5432"
+    assert found["shared/epoch"] == "1"
 
 
 def test_no_deploy_releases_the_failover_switch(data: Deployment) -> None:
@@ -647,11 +655,14 @@ def test_no_deploy_releases_the_failover_switch(data: Deployment) -> None:
 
 
 def test_the_synchronisation_owns_shared_values_in_the_secondary(data: Deployment) -> None:
-    """R10: a deploy doesn't undo a synchronisation; in the primary the program's word counts."""
+    """R10: a deploy doesn't undo a synchronisation; in the primary the program's word counts. What
+    recovery writes, the switch and the epochs, no deploy touches anywhere."""
     for parameter in data.created(PARAMETER):
         shared = "/shared/" in parameter.inputs["name"]
         secondary = data.region_of(parameter) == "us-west-2"
-        if "failover-switch" not in parameter.name:
+        if parameter.inputs["name"].endswith(("/failover-switch", "/epoch")):
+            assert parameter.ignore_changes == ("value",)
+        else:
             assert (parameter.ignore_changes == ("value",)) is (shared and secondary)
 
 
@@ -734,3 +745,17 @@ def test_bad_configuration_is_refused_before_any_resource(
     with pytest.raises(SettingsError, match=message) as raised:
         run_program("data", config=config)
     assert "\n" not in str(raised.value)
+
+
+def test_the_readiness_token_is_one_secret_for_both_regions(data: Deployment) -> None:
+    """Trap 64: a random text of its own, written once, whose replica each region reads."""
+    secret = data.one("aws:secretsmanager/secret:Secret", "secret-readiness-token")
+    assert secret.inputs["name"] == f"secret-readiness-token-us-east-1-{SUFFIX}"
+    assert [replica["region"] for replica in secret.inputs["replicas"]] == ["us-west-2"]
+    version = data.one(
+        "aws:secretsmanager/secretVersion:SecretVersion", "secret-version-readiness-token"
+    )
+    assert "secretString" in version.secret_inputs
+    assert version.ignore_changes == ("secretString",)
+    for role, region in (("primary", "us-east-1"), ("secondary", "us-west-2")):
+        assert f":{region}:" in data.exports[role]["readiness_token_secret_arn"]

@@ -28,10 +28,13 @@ BUSES = {bus_of(region) for region in REGIONS}
 
 
 def deployed_rules() -> list[Rule]:
-    """The rules as the program registers them, each with its targets."""
+    """The rules of the application's buses as the program registers them, each with its
+    targets."""
     deployment = program("global")
     rules = []
     for rule in deployment.created("aws:cloudwatch/eventRule:EventRule"):
+        if "eventBusName" not in rule.inputs:
+            continue  # of the default bus: the controller's minute, RDS's events
         region = deployment.region_of(rule)
         bus = rule.inputs["eventBusName"]
         targets = tuple(

@@ -52,6 +52,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ops/cost",
             "ops/deploy",
             "ops/doctor",
+            "ops/lab_tools.py",
             "ops/policies",
             "ops/quality",
             "ops/recovery",

@@ -22,9 +22,6 @@ LONGEST_CLASS = 300
 EQUAL_LINES = 6
 
 ALIKE: dict[tuple[str, str], str] = {
-    ("app/migration.py", "app/regional_service.py"): (
-        "two functions of one bundle: each component's arguments are written out"
-    ),
     ("lab/engine/custom.py", "lab/engine/steps.py"): (
         "Diff and Update are asked in the same words of Pulumi's provider protocol"
     ),
@@ -33,6 +30,7 @@ ALIKE: dict[tuple[str, str], str] = {
 
 NAMED_AT_RUN_TIME: dict[str, str] = {
     "lab/emulator/bootstrap.py": "the handler of a function is named by its configuration",
+    "lab/emulator/services/lab_time.py": "the emulator's modules, by the names of the services",
     "lab/provider/registry.py": "each module of ``types`` is a service: a new one needs no list",
 }
 """Files that import by a name found at run time, and why."""

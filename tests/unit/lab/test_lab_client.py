@@ -103,6 +103,21 @@ def test_a_start_that_finds_the_lab_sets_its_clock(lab: RecordedLab) -> None:
     assert ("clock", {"factor": 20.0}) in lab.asked
 
 
+def test_the_lab_is_commanded(lab: RecordedLab) -> None:
+    """Issue 16: faults, the round trip and mails, as the control API takes them."""
+    lab.answers["mails"] = (200, b'{"mails": [{"to": "a"}]}')
+    client.fault(lab.state_dir, "fence-timeout", "off")
+    client.set_round_trip(lab.state_dir, 65)
+    assert client.mails(lab.state_dir, confirm=True) == [{"to": "a"}]
+    client.outage(lab.state_dir, "us-east-1", "api", "hang")
+    assert lab.asked == [
+        ("fault", {"name": "fence-timeout", "value": "off"}),
+        ("rtt", {"milliseconds": 65}),
+        ("mails", {"confirm": True}),
+        ("outage", {"region": "us-east-1", "part": "api", "mode": "hang"}),
+    ]
+
+
 def test_a_lab_that_does_not_answer_is_killed_before_a_new_one_starts(
     lab: RecordedLab, executable: Path
 ) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from lab.clock import Clock
+from lab.clock import NAME, Clock, keep, kept
 
 
 class Machine:
@@ -53,3 +54,24 @@ def test_sleepers_notice_a_faster_clock() -> None:
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(scenario()) < 1
+
+
+def test_lab_time_does_not_go_back_when_the_lab_is_started_again(tmp_path: Path) -> None:
+    """Issue 16.4: what a killed lab may have reached since it was last written is left out, never
+    lived twice; at clock 1 the lab's time is the machine's."""
+    machine = Machine()
+    assert kept(tmp_path) == 0
+    clock = Clock(50, machine)
+    keep(tmp_path, clock, real_seconds=10)
+    machine.now += 10
+    reached = clock.now()
+    again = Clock(50, machine, kept(tmp_path))
+    assert again.now() == pytest.approx(reached, abs=10)
+    assert again.now() >= reached - 10
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    keep(fresh, Clock(1, machine), real_seconds=10)
+    machine.now += 1
+    assert Clock(1, machine, kept(fresh)).now() == machine.now
+    (fresh / NAME).write_text("{")
+    assert kept(fresh) == 0

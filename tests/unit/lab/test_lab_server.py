@@ -127,7 +127,9 @@ class Lab:
     def __init__(self, state_dir: Path) -> None:
         self.context = context(state_dir)
         self.stopped: list[str] = []
-        emulator: Any = SimpleNamespace(outage=self.stopped.append)
+        emulator: Any = SimpleNamespace(
+            outage=self.stopped.append, mails=lambda confirm: [{"to": str(confirm)}]
+        )
         self.control = Control(self.context, emulator, Supervisor(self.context, []))
 
     def ask(self, method: str, command: str, body: Any = None, token: str = "secret") -> Any:  # noqa: S107
@@ -182,6 +184,42 @@ def test_a_command_that_is_refused_changes_nothing(
     assert answered == code
     assert message in error["error"]
     assert lab.control.status() == before
+
+
+def test_faults_round_trips_and_mails_are_commands(tmp_path: Path) -> None:
+    """Issue 16.2, 16.5 and 16.7: the answer shows them; a restore ends all faults, also of a
+    region that has lost nothing else."""
+    lab = Lab(tmp_path)
+    told: list[str] = []
+
+    async def faults() -> None:
+        told.append("faults")
+
+    lab.control.supervisor.faults = faults  # type: ignore[method-assign]
+    set_on = {"name": "promotion-delay", "value": "60"}
+    assert lab.ask("POST", "fault", set_on)[1]["faults"] == {"promotion-delay": 60.0}
+    assert lab.ask("POST", "fault", {"name": "gremlins"})[0] == 400
+    assert lab.ask("POST", "restore", {"region": "us-east-1"})[1]["faults"] == {}
+    assert told == ["faults", "faults"]
+    assert lab.ask("POST", "rtt", {"milliseconds": "65"})[1]["rtt_ms"] == 65
+    assert lab.context.one_way_seconds == 0.0325
+    for given in (-1, 1e6):
+        code, error = lab.ask("POST", "rtt", {"milliseconds": given})
+        assert (code, "0 to 10000 lab milliseconds" in error["error"]) == (400, True)
+    assert lab.ask("POST", "mails", {"confirm": True}) == (200, {"mails": [{"to": "True"}]})
+
+
+def test_a_time_that_cannot_be_kept_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """N7: a full disk leaves the clock as it is; the next turn tries again."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(control, "keep", full)
+    assert Lab(tmp_path).ask("POST", "clock", {"factor": 3})[1]["clock"] == 3
+    assert "the lab's time can't be kept" in caplog.text
 
 
 def test_parts_hear_of_each_turn_of_what_flaps(

@@ -60,7 +60,7 @@ def test_the_environment_is_made_once(root: Path, pip: list[str]) -> None:
     bootstrap.ensure(root)
     assert pip == ["venv", "pip", "pip"]
     packages = root / ".venv/lib/python3.11/site-packages"
-    assert (packages / "warm_standby.pth").read_text() == f"{root}\n"
+    assert (packages / "warm_standby.pth").read_text() == f"{root}\n{root}/lambda_src/recovery\n"
 
 
 def test_requirements_have_groups(root: Path) -> None:

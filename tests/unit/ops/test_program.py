@@ -19,14 +19,16 @@ from invoke.executor import Executor
 from watched_driver import Watched, watched
 
 import tasks
-from ops import init, lab, program, session, setup
+from ops import init, lab, lab_tools, program, session, setup
 from ops.cloud import inventory, redrive
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
+from ops.front import recovery as recovery_front
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
+from ops.recovery import orders, standing
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -67,7 +69,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("deploy-all --parallel x", "--parallel x isn't a whole number"),
         ("status extra", "unknown task 'extra' (after status): ./inv --list shows the tasks"),
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
-        ("--list=x", "unknown name 'x' after --list: there are lab, state, events, pins"),
+        ("--list=x", "unknown name 'x' after --list: there are lab, recovery, state, events, pins"),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
         ("-c nope", "Can't find any collection named 'nope'!"),
@@ -98,6 +100,13 @@ def test_help_is_no_mistake(capfd: pytest.CaptureFixture[str], line: str) -> Non
     code, out, err = run(capfd, *line.split())
     assert (code, err) == (0, [])
     assert out
+
+
+def test_help_says_what_each_flag_means(capfd: pytest.CaptureFixture[str]) -> None:
+    """STYLE: every argument has help, and ``--help`` shows it."""
+    _, out, _ = run(capfd, "--help", "lab.outage")
+    assert "api, compute, database, peering or replication" in out
+    assert "down, slow, hang or flap" in out
 
 
 def test_a_package_that_is_missing_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
@@ -198,8 +207,10 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
-        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"),
-        (lab, "fault"),
+        (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
+        (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
+        (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
+        (orders, "acknowledge"), (recovery_front, "_items"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])
@@ -212,7 +223,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 NEEDED = {
     "up": ["network"], "preview": ["network"], "refresh": ["network"], "destroy": ["global"],
     "init": ["x"], "bench": ["api"], "lab.outage": ["us-east-1"], "lab.restore": ["us-east-1"],
-    "lab.clock": ["2"], "state.move": ["pulumi"],
+    "lab.clock": ["2"], "state.move": ["pulumi"], "recovery.freeze": ["why"],
+    "recovery.hold": ["why"],
 }  # fmt: skip
 
 

@@ -147,8 +147,7 @@ def test_the_application_agrees_on_paths_and_events() -> None:
         node_source("records.mjs") + node_source("receipts.mjs"),
         re.M,
     )
-    # Reconciliation takes records back; the application creates them.
-    assert set(published) == set(events.DETAIL_TYPES) - {"record.withdrawn"}
+    assert set(published) == set(events.DETAIL_TYPES)
     assert f"`{well_known.ATTACHMENTS_PREFIX}${{" in node_source("records.mjs")
     assert f'"{well_known.SWITCH_RELEASED}"' in node_source("failover_switch.mjs")
 

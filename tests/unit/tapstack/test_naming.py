@@ -66,6 +66,7 @@ LIMITS = {
     "schedule": (64, ".", "/"),
     "secret": (512, "/", ":"),
     "securitygroup": (255, ":", "'"),
+    "table": (255, "_", "/"),
     "topic": (256, "_", "."),
     "vpc": (256, "@", "'"),  # anything else: the value of a tag
 }

@@ -101,6 +101,26 @@ async def busy(running: Functions, calls: int) -> tuple[functions._Pool, list[An
     return pool, started
 
 
+def test_a_caller_that_leaves_frees_no_worker_before_its_function_has_ended(tmp_path, workers):
+    """As on AWS the function runs to its end; its answer is nobody's, least of all the answer to
+    the next event, which waits for the worker."""
+
+    async def scenario(running: Functions) -> tuple[bool, bool, Outcome]:
+        pool, (first,) = await busy(running, 1)
+        await until(lambda: workers.gate._waiters)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        second = asyncio.create_task(running.invoke(function(), {}))
+        await until(lambda: pool.waiting)
+        idle, waits = bool(pool.idle), not second.done()
+        workers.gate.set()
+        return idle, waits, await second
+
+    idle, waits, outcome = run(tmp_path, workers, scenario)
+    assert (idle, waits, outcome.result) == (False, True, "done")
+    assert len(workers.made) == 1
+
+
 def test_who_waits_longer_than_its_timeout_is_throttled(tmp_path, workers):
     """R2.4: TooManyRequestsException, and the one that ran is none the worse."""
 

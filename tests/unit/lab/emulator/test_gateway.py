@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,7 +12,7 @@ from emulator_world import EAST, WEST, World, refused
 
 from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator import backend
-from lab.outage import OutageKind
+from lab.outage import Mode, OutageKind
 
 
 def signed(service: str, region: str = EAST) -> dict[str, str]:
@@ -46,6 +48,26 @@ def test_a_presigned_address_is_a_call_of_its_region(world: World) -> None:
     assert other is not None
     assert (other[0], other[1]["content-type"]) == (503, "text/plain")
     assert EAST.encode() in other[2]
+
+
+def test_an_api_that_hangs_is_never_answered_and_a_slow_one_late(world: World) -> None:
+    """Issue 16.1: silent as long as it hangs, and dropped then; 3 lab seconds late."""
+    outages, clock = world.lab.outages, world.lab.clock
+    outages.begin(EAST, {OutageKind.API}, Mode.HANG)
+    ended = threading.Timer(0.3, outages.end, [EAST])
+    ended.start()
+    began = time.monotonic()
+    assert world.request("POST", "/", signed("sqs")) is None
+    assert time.monotonic() - began >= 0.3
+    clock.factor = 20
+    outages.begin(EAST, {OutageKind.API}, Mode.SLOW)
+    try:
+        began = time.monotonic()
+        world.aws("sqs").list_queues()
+        assert time.monotonic() - began >= 3 / 20
+    finally:
+        outages.end(EAST)
+        clock.factor = 1
 
 
 @pytest.mark.parametrize(

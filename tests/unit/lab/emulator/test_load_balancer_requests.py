@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from emulator_world import EAST, World
 from lab.call import connection
 from lab.emulator.listener_rules import target_group
 from lab.emulator.load_balancer_requests import LOAD_BALANCER_HEADER
-from lab.outage import OutageKind
+from lab.outage import Mode, OutageKind
 
 HANDLER = """
 import json
@@ -273,6 +275,26 @@ def test_without_a_listener_or_a_region_the_connection_drops(site: Site) -> None
     finally:
         site.world.emulator.functions.invoke = invoke  # type: ignore[method-assign]
         outages.end(EAST)
+
+
+def test_compute_that_hangs_or_is_slow(site: Site) -> None:
+    """Issue 16.1: a load balancer takes the request and never answers; a slow function answers
+    3 lab seconds late."""
+    outages, clock = site.world.lab.outages, site.world.lab.clock
+    outages.begin(EAST, {OutageKind.COMPUTE}, Mode.HANG)
+    threading.Timer(0.3, outages.end, [EAST]).start()
+    began = time.monotonic()
+    assert site.get("/near") is None
+    assert time.monotonic() - began >= 0.3
+    clock.factor = 20
+    outages.begin(EAST, {OutageKind.COMPUTE}, Mode.SLOW)
+    try:
+        began = time.monotonic()
+        assert site.get("/event") is not None
+        assert time.monotonic() - began >= 3 / 20
+    finally:
+        outages.end(EAST)
+        clock.factor = 1
 
 
 def test_a_name_that_no_load_balancer_has_is_no_load_balancers(site: Site) -> None:

@@ -1,6 +1,7 @@
 """CloudWatch's calls and alarm rounds, without the emulator."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -354,3 +355,39 @@ def test_values_of_former_minutes_join_them():
         metrics.store.add(key, 1.0, at)
     metrics.store.add_set(key, START + 120, count=0, total=0, least=0, most=0)
     assert metrics.store.series(key, "Sum", 60) == {int(START): 2.0, int(START) + 60: 1.0}
+
+
+@pytest.mark.parametrize("factor", [1, 10, 50])
+def test_a_program_on_the_machines_clock_gets_what_ends_now(factor):
+    """Issue 16.4: asked until now, the lab answers until its own now, however far ahead it is; one
+    that knows lab time gets what it asks for."""
+    real = time.time()
+    ahead = 3600.0 * (factor - 1)
+    lab = SimpleNamespace(clock=Clock(factor, resume_at=real + ahead))
+    metrics = MetricsPart(lab)  # type: ignore[arg-type]
+    now = lab.clock.now()
+    metrics.store.add(metric_key(EAST, "N", "m", {}), 7, now - 90)
+
+    def found(start, end):
+        given = {
+            "Namespace": "N", "MetricName": "m", "Period": 60, "Statistics": ["Maximum"],
+            "StartTime": start, "EndTime": end,
+        }  # fmt: skip
+        points = asked(metrics, metrics._statistics, **given)["Datapoints"]
+        query = {
+            "Id": "a",
+            "MetricStat": {
+                "Metric": {"Namespace": "N", "MetricName": "m"},
+                "Period": 60,
+                "Stat": "Maximum",
+            },
+        }
+        data = asked(
+            metrics, metrics._data, MetricDataQueries=[query], StartTime=start, EndTime=end
+        )["MetricDataResults"][0]["Values"]
+        assert [point["Maximum"] for point in points] == data
+        return data
+
+    assert found(real - 300, real) == [7]
+    assert found(now - 300, now) == [7]
+    assert found(real - 90_000, real - 80_000) == []

@@ -31,6 +31,20 @@ def test_a_quiet_run_stores_its_memory_and_gives_the_lease_back() -> None:
     assert side.pages == []
 
 
+def test_what_is_measured_depends_on_who_guards() -> None:
+    """NAMES: each run beats; the lag, in milliseconds, is written where the controller is armed."""
+    truth, side = world()
+    for _ in range(4):
+        run(side.ports(), SETTLED, Run("a", truth.minute))
+        truth.advance(60)
+    assert side.state.armed
+    names = [name for name, _ in side.measured]
+    assert names.count("ControllerHeartbeat") == 4
+    assert side.state.reader is not None
+    assert side.measured[-1] == ("ReplicationLag", side.state.reader.lag_seconds * 1000)
+    assert names.index("ReplicationLag") > 1, "unarmed at first"
+
+
 def test_a_leased_item_is_left_alone_until_the_lease_is_over() -> None:
     """H9: another run may be at work for 50 s; a lease of a wrong clock holds nobody up."""
     for ends, allowed in ((1, False), (50, False), (0, True), (-5, True), (51, True)):

@@ -58,7 +58,7 @@ def test_status_shows_layers_and_regions(
     assert "9 ms" in driver.out
     total = budget["write_rto_seconds"]
     assert re.search(rf"^RTO of writes +{total} s +objective 900 s$", driver.out, re.MULTILINE)
-    assert re.search(r"^  promotion of .* database +300 s +\+ *$", driver.out, re.MULTILINE)
+    assert re.search(r"^  promotion of .* database +480 s +\+ *$", driver.out, re.MULTILINE)
     assert driver.out.endswith(
         "next: run ./inv deploy-all --stack dev: data, global isn't deployed\n"
     )

@@ -146,7 +146,7 @@ def test_an_index_that_does_not_answer_is_one_line(
 def test_every_pin_of_this_repository_has_hashes() -> None:
     """Pip verifies all of them or none; a pin without a hash would stop ./inv."""
     groups = bootstrap.groups_of((ROOT / "requirements.txt").read_text())
-    assert list(groups) == [bootstrap.RUN, bootstrap.CHECK, bootstrap.AUDIT]
+    assert list(groups) == [bootstrap.RUN, bootstrap.CHECK, bootstrap.AUDIT, bootstrap.AWS]
     for pin in [pin for group in groups.values() for pin in group]:
         assert re.fullmatch(r"\S+==\S+( --hash=sha256:[0-9a-f]{64})+", pin), pin[:60]
 
@@ -214,7 +214,7 @@ def test_an_audit_asks_for_python_s_and_node_s_pins(
     assert ran[1] == f"npm audit --prefix {space.repository}/lambda_src/api"
 
 
-@pytest.mark.parametrize("group", [bootstrap.RUN, bootstrap.CHECK, bootstrap.AUDIT])
+@pytest.mark.parametrize("group", ["run", "check", "audit", "aws"])
 def test_every_package_that_a_pin_asks_for_is_a_pin(group: str) -> None:
     """N5: nothing is resolved at installation, so what a pinned package needs on this Python is
     pinned itself, in this group or one before it, at a version it takes, with the extras it names

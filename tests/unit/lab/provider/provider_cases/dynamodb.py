@@ -9,7 +9,7 @@ from provider_cases.case import Case, World, named
 
 def table(world: World, **more: Any) -> dict[str, Any]:
     return named(
-        "table",
+        "dynamodb-table",
         name="table-one",
         billingMode="PAY_PER_REQUEST",
         hashKey="kind",
@@ -22,7 +22,7 @@ def table(world: World, **more: Any) -> dict[str, Any]:
 
 CASES = [
     Case(
-        "table",
+        "dynamodb-table",
         "aws:dynamodb/table:Table",
         lambda w: table(w, pointInTimeRecovery={"enabled": True}),
         lambda w: table(w, pointInTimeRecovery={"enabled": False}),

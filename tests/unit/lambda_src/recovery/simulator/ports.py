@@ -43,6 +43,7 @@ class Side:
     between: dict[str, Callable[[], None]] = field(default_factory=dict)
     monotonic_jump: float = 0.0
     copies: int = 0
+    measured: list[tuple[str, float]] = field(default_factory=list)
 
     def ports(self) -> Ports:
         """This side as all eight ports."""
@@ -162,7 +163,7 @@ class _Ports:
         self.side.step("after send")
 
     def measure(self, name: str, value: float) -> None:
-        del name, value
+        self.side.measured.append((name, value))
 
     # Journal
     def append(self, minute: int, kind: str, body: Mapping[str, Any]) -> None:

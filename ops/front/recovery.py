@@ -1,0 +1,69 @@
+"""``recovery.*``: what automatic recovery sees and may do, and what people order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops.front.command import command
+
+if TYPE_CHECKING:
+    from ops.recovery.items import Items
+
+REASON = "Why; it is shown, notified and kept"
+
+
+def _items(stack: str) -> Items:
+    from ops import session
+    from ops.recovery.items import Items
+
+    _, file, clients = session.looking_at(stack)
+    return Items(clients, file.settings.suffix, stack)
+
+
+@command()
+def status(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Show what recovery sees, may do and last decided, and why it may do no more."""
+    from ops import session
+    from ops.recovery import standing
+
+    standing.show(*session.looking_at(stack), json)
+
+
+@command(reason=REASON)
+def freeze(_c: Context, reason: str, stack: str = "lab", json: bool = False) -> None:
+    """Stop all automatic recovery for a day."""
+    from ops.recovery import orders
+
+    orders.freeze(_items(stack), reason, json)
+
+
+@command()
+def thaw(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """End a freeze."""
+    from ops.recovery import orders
+
+    orders.thaw(_items(stack), json)
+
+
+@command(minutes="1 to 60", reason=REASON)
+def hold(
+    _c: Context, reason: str, minutes: int = 30, stack: str = "lab", json: bool = False
+) -> None:
+    """Announce work on the database: only a lost region is recovered meanwhile."""
+    from ops.recovery import orders
+
+    orders.hold(_items(stack), minutes, reason, json)
+
+
+@command()
+def acknowledge(_c: Context, stack: str = "lab", json: bool = False) -> None:
+    """Let the controllers guard again after a promotion that people have looked at."""
+    from ops.recovery import orders
+
+    orders.acknowledge(_items(stack), json)
+
+
+RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge)

@@ -1,0 +1,1 @@
+"""What people see of automatic recovery, and what they may order."""

@@ -1,0 +1,192 @@
+"""Automatic recovery as it is declared: what starts it, what it knows, what it may do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from declared_alarms import CERTIFICATES, REGIONS
+from harness import ACCOUNT, SUFFIX, Deployment, program, run_program
+
+from controller_permissions import JOURNAL_PREFIX
+from recovery import act, notifier, probes, promotion, split, stored
+from recovery.environment import Environment
+from recovery.model import Mode
+from recovery.observation import Switch
+from recovery_controller import RDS_EVENTS, RUNTIME, TIMEOUT_SECONDS
+from tapstack import well_known
+
+PEER = {"us-east-1": "us-west-2", "us-west-2": "us-east-1"}
+FUNCTION = "aws:lambda/function:Function"
+RECORD = "aws:route53/record:Record"
+both_regions = pytest.mark.parametrize("region", REGIONS)
+
+
+class Asked(Mapping[str, str]):
+    """An environment that remembers which variables were read."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values_, self.names = values, set[str]()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self.values_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+
+def controller(region: str, deployment: Deployment | None = None) -> dict[str, Any]:
+    """The declared function."""
+    return (deployment or program("global")).one(FUNCTION, f"recovery-{region}").inputs
+
+
+def statements(region: str) -> dict[str, dict[str, Any]]:
+    """The controller's permissions by their Sid."""
+    policy = program("global").one("aws:iam/policy:Policy", f"recovery-{region}").inputs["policy"]
+    return {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+
+
+@both_regions
+def test_the_controller_knows_everything_that_it_reads(region: str) -> None:
+    """Issue 18.1: a variable that one side renames would end every run; each names its own region's
+    things, and the other region's where it asks about them."""
+    given = controller(region)["environment"]["variables"]
+    asked = Asked({**given, "AWS_REGION": region})
+    found = Environment.of(asked)
+    assert asked.names == {*given, "AWS_REGION"}
+    assert (found.settings.region, found.settings.peer) == (region, PEER[region])
+    assert found.settings.mode is Mode.AUTOMATIC
+    assert found.settings.switch is (Switch.RELEASED if region == "us-east-1" else Switch.ENGAGED)
+    own = (found.table, found.cluster, found.probe_function, found.load_balancer, found.topic)
+    assert all(region in name for name in own)
+    assert all(PEER[region] in name for name in (found.peer_cluster, found.peer_load_balancer))
+    assert found.cluster_arn == (
+        f"arn:aws:rds:{region}:{ACCOUNT}:cluster:aurora-cluster-{region}-{SUFFIX}"
+    )
+    assert found.switch_region == "us-west-2"
+    assert found.epoch_parameter == f"/warm-standby/{region}/{SUFFIX}/shared/epoch"
+    assert len(found.name_servers) == 4
+    assert f":{region}:" in found.readiness_token_secret
+
+
+@both_regions
+def test_the_witness_is_the_other_regions(region: str) -> None:
+    """RECOVERY.md 2: us-west-2 asks about us-east-1, and the mirror of it."""
+    first = "witness" if region == "us-west-2" else "witness-standby"
+    expected = f"{first}.app.warm-standby-{SUFFIX}.net"
+    assert controller(region)["environment"]["variables"]["WITNESS"] == expected
+
+
+@both_regions
+def test_a_witness_says_primary_by_the_load_balancers_own_check(region: str) -> None:
+    """RECOVERY.md 2: without the switch; the secondary has no check, or Route 53 would answer
+    PRIMARY once both are unhealthy; ten seconds of life."""
+    deployment = program("global")
+    check = deployment.one("aws:route53/healthCheck:HealthCheck", f"app-{region}").id
+    for answer, checked in (("primary", check), ("secondary", None)):
+        record = deployment.one(RECORD, f"witness-{region}-{answer}").inputs
+        assert (record["type"], record["ttl"], record["records"]) == ("TXT", 10, [answer])
+        assert record["failoverRoutingPolicies"] == [{"type": answer.upper()}]
+        assert record.get("healthCheckId") == checked
+
+
+@both_regions
+def test_a_run_begins_each_minute_and_never_twice(region: str) -> None:
+    """RECOVERY.md 3: 50 s, no retries, events of a minute's age at most; RDS's events as well."""
+    deployment = program("global")
+    function = controller(region)
+    assert (function["runtime"], function["timeout"]) == (RUNTIME, TIMEOUT_SECONDS)
+    assert TIMEOUT_SECONDS == act.LEASE_SECONDS
+    invoked = deployment.one(
+        "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", f"recovery-{region}"
+    ).inputs
+    assert (invoked["maximumRetryAttempts"], invoked["maximumEventAgeInSeconds"]) == (0, 60)
+    rule = deployment.one("aws:cloudwatch/eventRule:EventRule", f"every-minute-{region}").inputs
+    assert rule["scheduleExpression"] == "rate(1 minute)"
+    assert "eventBusName" not in rule
+    for name in (f"every-minute-{region}", f"rds-events-{region}"):
+        target = deployment.one("aws:cloudwatch/eventTarget:EventTarget", name).inputs
+        assert target["retryPolicy"] == {
+            "maximumEventAgeInSeconds": 60, "maximumRetryAttempts": 0,
+        }  # fmt: skip
+        permission = deployment.one("aws:lambda/permission:Permission", name).inputs
+        assert permission["principal"] == "events.amazonaws.com"
+
+
+def test_the_events_that_the_decision_asks_for_arrive() -> None:
+    """RECOVERY.md 1.5: failed, not fenced, and the others of a global failover."""
+    pattern = (
+        program("global")
+        .one("aws:cloudwatch/eventRule:EventRule", "rds-events-us-west-2")
+        .inputs["eventPattern"]
+    )
+    wanted = json.loads(pattern)["detail"]["EventID"]
+    assert len(wanted) == len(RDS_EVENTS)
+    assert {promotion.FAILED_EVENT, split.FENCE_TIMED_OUT} <= set(wanted)
+
+
+@both_regions
+def test_the_table_is_under_our_key_and_can_be_recovered(region: str) -> None:
+    """HIPAA, RECOVERY.md 3: our key, point-in-time recovery, keys ``kind`` and ``number``."""
+    table = program("global").one("aws:dynamodb/table:Table", region=region).inputs
+    assert table["name"] == f"table-recovery-{region}-{SUFFIX}"
+    assert table["serverSideEncryption"]["enabled"]
+    assert f":{region}:" in table["serverSideEncryption"]["kmsKeyArn"]
+    assert table["pointInTimeRecovery"] == {"enabled": True}
+    assert (table["hashKey"], table["rangeKey"]) == ("kind", "number")
+
+
+@both_regions
+def test_the_one_call_is_allowed_on_the_global_cluster_and_both_members(region: str) -> None:
+    """RECOVERY.md 1.8; it may write nothing else of RDS but the copy of the lost tail."""
+    found = statements(region)
+    assert found["Promote"]["Action"] == ["rds:FailoverGlobalCluster"]
+    assert sorted(found["Promote"]["Resource"]) == [
+        f"arn:aws:rds::{ACCOUNT}:global-cluster:aurora-global-us-east-1-{SUFFIX}",
+        f"arn:aws:rds:us-east-1:{ACCOUNT}:cluster:aurora-cluster-us-east-1-{SUFFIX}",
+        f"arn:aws:rds:us-west-2:{ACCOUNT}:cluster:aurora-cluster-us-west-2-{SUFFIX}",
+    ]
+    assert all(f":rds:{PEER[region]}:" in arn for arn in found["KeepLostTail"]["Resource"])
+    assert found["Journal"]["Resource"] == [
+        f"arn:aws:s3:::bucket-content-{region}-{SUFFIX}/{JOURNAL_PREFIX}{region}/*"
+    ]
+    metrics = found["Metrics"]["Condition"]["StringEquals"]
+    assert metrics == {"cloudwatch:namespace": well_known.METRIC_NAMESPACE}
+
+
+def test_with_certificates_the_clients_name_is_asked_for() -> None:
+    """A load balancer's own name is on no certificate, and port 80 redirects ``/ready``."""
+    deployment = run_program(
+        "global",
+        config={
+            "app:certificateArns": CERTIFICATES, "global:recoveryMode": "notify",
+            "global:recoveryLagLimitSeconds": 120, "global:acceptedBy": "A. Owner",
+            "data:instancesPerRegion": 2,
+        },
+    )  # fmt: skip
+    given = controller("us-west-2", deployment)["environment"]["variables"]
+    settings = Environment.of({**given, "AWS_REGION": "us-west-2"}).settings
+    assert given["SERVER_NAME"] == f"app.warm-standby-{SUFFIX}.net"
+    assert (settings.mode, settings.lag_limit_seconds) == (Mode.NOTIFY, 120)
+    assert (settings.accepted_by, settings.instances) == ("A. Owner", 2)
+
+
+def test_the_code_is_the_package_alone() -> None:
+    """Equal sources are equal code: modules, no caches, no tests."""
+    assets = controller("us-west-2")["code"]["assets"]
+    assert "recovery/controller.py" in assets
+    assert all(name.startswith("recovery/") and name.endswith(".py") for name in assets)
+
+
+def test_the_functions_own_names_are_the_agreed_ones() -> None:
+    """The package imports nothing of ours, so its names are compared here."""
+    assert notifier.NAMESPACE == well_known.METRIC_NAMESPACE
+    assert stored.JOURNAL_PREFIX == JOURNAL_PREFIX
+    assert probes.TOKEN_HEADER == well_known.TOKEN_HEADER
+    assert (probes.HEALTH, probes.READY) == (well_known.HEALTH_PATH, well_known.READY_PATH)
