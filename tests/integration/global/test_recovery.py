@@ -161,7 +161,7 @@ def test_the_survivor_is_guarded_once_people_have_looked(guarded: Lab) -> None:
     said = json.loads(answer.stdout)
     assert (said["region"], said["writer"], said["epoch"]) == (EAST, WEST, 2)
     assert said["effective_mode"]["mode"] == "notify", "nobody has validated us-east-1"
-    assert set(said["signals"].values()) == {"alive"}
+    assert (said["signals"]["own_reader"], said["signals"]["own_cluster"]) == ("alive", "alive")
     again = guarded.inv("recovery.acknowledge")
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr.startswith("there is nothing to acknowledge")
