@@ -6,6 +6,7 @@ this part answers the metric calls itself, from its own store, and evaluates eve
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ from lab.part import Health, Part
 
 NOW_SECONDS = 300.0
 """What ends so close to a clock's present is meant to end now."""
+QUEUE_ACTIVE_SECONDS = 6 * 3600.0
+"""SQS publishes nothing of a queue that isn't active: nobody used it for six hours, or not yet (SQS
+developer guide, "Available CloudWatch metrics for Amazon SQS")."""
 ROUND_SECONDS = 15.0
 """Lab seconds between looks; at least half a real second."""
 logger = logging.getLogger("lab")
@@ -39,6 +43,8 @@ class MetricsPart(Part):
         self.store = MetricStore()
         self._task: asyncio.Task[None] | None = None
         self._unreadable: dict[str, str] = {}
+        self._active: dict[tuple[str, str], float] = {}
+        """(region, queue's URL) → when it last held a message"""
 
     async def start(self) -> None:
         """Begins to count and to look."""
@@ -115,6 +121,11 @@ class MetricsPart(Part):
                 QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
             )
             visible = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            now = self.lab.clock.now()
+            if visible:
+                self._active[region, url] = now
+            elif now - self._active.get((region, url), -math.inf) > QUEUE_ACTIVE_SECONDS:
+                continue
             self._add(sources.of_queue(region, url.rpartition("/")[2], visible))
 
     def _evaluate(self) -> None:

@@ -28,6 +28,9 @@ const SCHEDULE = { source: "warm-standby.schedule", detailType: "outbox.drain" }
 /** The writer is away for a while and comes back without a person: the next minute does the work. */
 const AWAY = new Set(["unreachable", "name_unresolved", "read_only", "demoted"]);
 
+/** A service that didn't answer in time (its SDK's error) comes back without a person as well. */
+const isHung = (error) => error.cause?.name === "TimeoutError";
+
 /** Longest that a client waits for an answer, whatever the function's own timeout, in ms. */
 const LONGEST_REQUEST = 10_000;
 /** What a function keeps back of its time to still answer, in ms. */
@@ -115,7 +118,7 @@ export function createApplication(environment, overrides = {}) {
       return await doSchedule(deadline);
     } catch (error) {
       const reason = reasonOf(error);
-      if (!AWAY.has(reason)) {
+      if (!AWAY.has(reason) && !isHung(error)) {
         throw error;
       }
       logger.warn("outbox waits for the writer", { reason, ...describeError(error) });

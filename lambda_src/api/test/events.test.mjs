@@ -114,6 +114,23 @@ for (const [reason, error] of [
   });
 }
 
+test("trap 57: the schedule returns while the secret's service hangs, and fails where it refuses", async () => {
+  const fails = (name) => fakeApplication({
+    database: fakeDatabase(() => ({ rows: [] })),
+    aws: {
+      readSecret: async () => {
+        throw Object.assign(new Error("secret"), { name });
+      },
+    },
+  });
+  const hung = fails("TimeoutError");
+  const waits = { published: 0, failed: 0, waitsFor: "credentials_unreadable" };
+  assert.deepEqual(await hung.application.handle(SCHEDULE, CONTEXT), waits);
+  assert.ok(hung.lines.every(({ level }) => level !== "error"));
+  const refused = fails("AccessDeniedException");
+  await assert.rejects(refused.application.handle(SCHEDULE, CONTEXT), /credentials can't be read/);
+});
+
 test("H28: a schedule whose credentials are refused, or whose schema is missing, fails for the alarm", async () => {
   for (const code of ["28P01", "42P01", "53300"]) {
     const database = fakeDatabase(() => {

@@ -113,7 +113,10 @@ def test_status_and_lab_status(
     driver: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
 ) -> None:
     """What an API or a part of the lab said."""
-    found = [RegionStatus("us-east-1", "primary", f"no answer ({value})", value, "12 ms")]
+    found = [
+        RegionStatus(region, role, f"no answer ({value})", value, "12 ms")
+        for region, role in (("us-east-1", "primary"), ("us-west-2", "secondary"))
+    ]
     monkeypatch.setattr(regions, "regions", lambda *_: found)
     same(capsys, looking.status, "budget", "deployed", "stack")
     lab = Status(

@@ -17,7 +17,10 @@ from lab.emulator.saving import NotSaved, Saver
 def test_headers_in_latin_and_in_utf_8_are_read_and_sent() -> None:
     """HTTP's headers are Latin-1, S3's metadata often UTF-8: neither ends the connection."""
     sent: list[dict[str, Any]] = []
-    pieces = [{"body": b"a", "more_body": True}, {"body": b"b"}]
+    pieces = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request", "body": b"b"},
+    ]
 
     async def receive() -> dict[str, Any]:
         return pieces.pop(0)

@@ -267,6 +267,33 @@ def test_a_look_samples_every_part_that_is_there(running):
     assert names >= sampled if running else not names & sampled
 
 
+def test_a_queue_has_metrics_from_its_first_message_on_for_six_hours():
+    """SQS developer guide: nothing of a queue that isn't active, so that an alarm on silence has no
+    data before a first deployment's first heartbeat, and zeros after the last one."""
+    depth = {"ApproximateNumberOfMessages": "0"}
+    queues = Everything()
+    queues.get_queue_attributes = lambda **_given: {"Attributes": depth}
+    metrics = part({EAST: queues, WEST: queues})
+    now = [0.0]
+    metrics.lab.clock, metrics.lab.sources = SimpleNamespace(now=lambda: now[0]), []
+
+    def seen():
+        metrics._look()
+        key = metric_key(
+            EAST, "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "dead"}
+        )
+        return list(metrics.store.series(key, "Minimum", 60).values())
+
+    assert seen() == []
+    depth["ApproximateNumberOfMessages"] = "1"
+    assert seen() == [1.0]
+    depth["ApproximateNumberOfMessages"] = "0"
+    now[0] = 6 * 3600.0
+    assert seen()[-1] == 0.0
+    now[0] += 60
+    assert len(seen()) == 2
+
+
 def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is_wrong(
     monkeypatch,
 ):
