@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from application_client import ask, post_record, receipts, until
