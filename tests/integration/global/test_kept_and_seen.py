@@ -153,6 +153,7 @@ def test_ten_minutes_without_a_database_lose_no_event(lab: Lab) -> None:
     assert until(lambda: quiet(lab), 40), (red(lab, EAST), red(lab, WEST))
 
 
+@pytest.mark.long
 def test_a_revoked_grant_turns_the_alarm_that_the_runbook_names(lab: Lab) -> None:
     """Trap 59: the function answers 500 and fails no invocation; the migration, which the runbook
     names, grants anew, and the alarm ends."""
@@ -179,6 +180,7 @@ def test_a_revoked_grant_turns_the_alarm_that_the_runbook_names(lab: Lab) -> Non
     assert until(lambda: quiet(lab), 40), (red(lab, EAST), red(lab, WEST))
 
 
+@pytest.mark.long
 def test_a_lost_region_is_seen_in_three_minutes_and_what_it_took_along_comes_back(
     lab: Lab,
 ) -> None:

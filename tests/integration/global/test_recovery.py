@@ -52,6 +52,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         lab.stop()
 
 
+@pytest.mark.long
 def test_a_cut_peering_promotes_nothing(guarded: Lab) -> None:
     """H1: the writer is silent here, yet its application answers: held, a page, and writes go on in
     us-east-1; the peering is mended, and the watch goes on."""
@@ -126,6 +127,7 @@ def test_the_journal_is_whole_in_the_table_and_in_the_bucket(guarded: Lab) -> No
         assert copied == vars(entry)
 
 
+@pytest.mark.long
 def test_a_lost_region_that_returns_is_not_armed_and_knows_the_epoch(guarded: Lab) -> None:
     """H34, H13: us-east-1 comes back as a reader of epoch 2; nobody fails back by itself, and its
     parameter is written once it can be."""
@@ -148,6 +150,7 @@ def test_a_lost_region_that_returns_is_not_armed_and_knows_the_epoch(guarded: La
     assert east.outcomes("CallFailover") == []
 
 
+@pytest.mark.long
 def test_the_survivor_is_guarded_once_people_have_looked(guarded: Lab) -> None:
     """H34: acknowledged, us-east-1's controller guards the new writer; the status says who writes.
     A second acknowledgement has nothing left to do."""
