@@ -1,4 +1,4 @@
-"""`./inv bench scenarios`: the integration tests that take a minute or more each, at the lab's pace.
+"""`./inv bench scenarios`: the integration tests that take a minute or more each.
 
 A sample of their kind is in `./inv test`; here all of them run, each file in order.
 """
