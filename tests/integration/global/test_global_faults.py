@@ -144,7 +144,10 @@ class Mailbox:
         answer = self.queue.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             self.queue.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-            told = json.loads(json.loads(message["Body"])["Message"])
+            text = json.loads(message["Body"])["Message"]
+            if not text.startswith("{"):
+                continue  # recovery's own notices, in words
+            told = json.loads(text)
             self.heard.add((told["AlarmName"], told["NewStateValue"]))
         return (alarm, state) in self.heard
 
