@@ -16,12 +16,14 @@ from deployed_lab import Lab, free_port
 
 DEPLOY_SECONDS = 300
 LONGEST_FIRST = (
+    "test_global_faults",
+    "test_recovery",
+    "test_lab_unkind",
+    "test_kept_and_seen",
     "test_outages",
     "test_kills",
-    "test_global_faults",
     "test_first_light_changes",
     "test_role_swap",
-    "test_recovery",
     "test_workflow_commands",
 )
 """Files that take minutes: begun last, one of them would keep the others waiting."""

@@ -67,7 +67,10 @@ def inv(lab: Lab, *arguments: str) -> str:
     return answer.stdout
 
 
-@pytest.mark.parametrize("call", ["switchover_global_cluster", "failover_global_cluster"])
+@pytest.mark.parametrize(
+    "call",
+    ["switchover_global_cluster", pytest.param("failover_global_cluster", marks=pytest.mark.long)],
+)
 def test_after_a_role_swap_nothing_changes_and_destroy_completes(
     make_lab: Callable[[], Lab], call: str
 ) -> None:
