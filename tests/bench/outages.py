@@ -6,7 +6,7 @@ import random
 import time
 
 from bench import Measurements, deployed_lab
-from region_outage import EAST, WEST, Outage, endure
+from region_outage import EAST, WEST, Outage, endure, leave_to_people
 from traffic import front_door_of, writing
 
 ROUNDS = 50
@@ -21,6 +21,7 @@ def main() -> None:
     chance = random.Random(SEED)
     print(f"clock {CLOCK}: the lab's seconds pass {CLOCK} times as fast; figures are real seconds")
     with deployed_lab(CLOCK) as lab, writing(front_door_of(lab)) as load:
+        leave_to_people(lab)
         for number in range(ROUNDS):
             outage = Outage(chance.choice((EAST, EAST, WEST)), chance.choice(PARTS))
             time.sleep(chance.uniform(0.5, 3.0))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,19 @@ class Lab:
         return take(Clients(self.stack_file, self.endpoint), self.stack_file.settings.suffix)
 
     def request(
-        self, host: str, path: str = "/health", method: str = "GET", body: bytes | None = None
+        self,
+        host: str,
+        path: str = "/health",
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """An HTTP request to the load balancer of that name, as the printed curls make it."""
         request = urllib.request.Request(  # noqa: S310 - an http address
-            f"{self.endpoint}{path}", data=body, method=method, headers={"Host": host}
+            f"{self.endpoint}{path}",
+            data=body,
+            method=method,
+            headers={"Host": host, **(headers or {})},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

@@ -95,6 +95,13 @@ def switch_over(lab: Lab, to: str) -> None:
     assert until(lambda: writer_region(lab) == to, 30), "the writer did not move"
 
 
+def leave_to_people(lab: Lab) -> None:
+    """Stops the recovery controllers, where a test moves the writer by hand: they would adopt what
+    they find, and move the switch (tests/integration/global/test_recovery.py is theirs)."""
+    for region in (EAST, WEST):
+        lab.client("events", region).disable_rule(Name=f"rule-recovery-{region}-lab")
+
+
 def cluster_arn(lab: Lab, region: str) -> str:
     """The ARN of a region's member cluster."""
     name = lab.outputs[f"data.{ROLES[region]}.cluster_identifier"]

@@ -11,6 +11,8 @@ import pytest
 from application_client import ask, host, post_bytes, post_record, until
 from deployed_lab import Lab
 
+from tapstack.well_known import READINESS_TOKEN, TOKEN_HEADER
+
 REGIONS = (("primary", "us-east-1"), ("secondary", "us-west-2"))
 both_regions = pytest.mark.parametrize(("role", "region"), REGIONS)
 
@@ -155,7 +157,12 @@ def test_the_migration_ran_and_runs_again_without_harm(deployed: Lab) -> None:
     name = function_name(deployed, "primary").replace("-api-", "-migrate-")
     answer = deployed.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
-    assert deployed.request(host(deployed, "primary"), "/ready").status == 200
+    secrets = deployed.client("secretsmanager")
+    token = secrets.get_secret_value(SecretId=f"secret-{READINESS_TOKEN}-us-east-1-lab")
+    headers = {TOKEN_HEADER: token["SecretString"]}
+    there = host(deployed, "primary")
+    assert deployed.request(there, "/ready", headers=headers).status == 200
+    assert deployed.request(there, "/ready").status == 404, "it isn't for everybody"
 
 
 @pytest.mark.parametrize(("here", "there"), [("primary", "secondary"), ("secondary", "primary")])

@@ -9,7 +9,7 @@ import pytest
 from application_client import post_record, until
 from deployed_lab import Lab, free_port
 from faults import FAULTS
-from region_outage import EAST, WEST, Outage, endure, switch_over
+from region_outage import EAST, WEST, Outage, endure, leave_to_people, switch_over
 from traffic import front_door_of, writing
 
 from lab import client
@@ -27,6 +27,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         made.up()
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stdout + answer.stderr
+        leave_to_people(made)
         client.set_clock(made.state_dir, CLOCK)
         yield made
     finally:
