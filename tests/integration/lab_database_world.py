@@ -24,7 +24,7 @@ VERSION = "16.8"
 CIDRS = {EAST: "10.0", WEST: "10.1"}
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0, what: str = "") -> Any:
+def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
     """Wait for ``condition``; its value. Fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
