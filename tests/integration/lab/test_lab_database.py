@@ -206,14 +206,17 @@ def test_a_lost_region_is_failed_over_and_rejoins(home: World) -> None:
     expected = rows(home, WEST)
     until(lambda: home.count(EAST) == len(expected))
     assert rows(home, EAST) == expected, "what was lost is lost on both sides"
-    until(lambda: "us-east-1: reader up, rejoined by new volume" in home.database_detail())
+    # On a new volume; on a busy machine its stream may be late, and the copy is then made again.
+    until(lambda: "us-east-1: reader up, rejoined by " in home.database_detail())
+    assert "rejoined by rewind" not in home.database_detail()
     until(lambda: synchronised(home))
 
     lab_client.outage(home.state_dir, WEST, "database")
     fail_over(home, EAST)
     lab_client.restore(home.state_dir, WEST)
     until(lambda: home.count(WEST) == len(expected))
-    until(lambda: "us-west-2: reader up, rejoined by new volume" in home.database_detail())
+    until(lambda: "us-west-2: reader up, rejoined by " in home.database_detail())
+    assert "rejoined by rewind" not in home.database_detail()
     until(lambda: synchronised(home))
 
 
