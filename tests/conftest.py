@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 import pytest
 
+from lab.collecting import collect_rarely
 from ops import node
 
 # Nothing of the person's own AWS and Pulumi configuration may reach a test.
 for name in list(os.environ):
     if name.startswith(("AWS_", "PULUMI_", "WARM_STANDBY_")):
         del os.environ[name]
-
-# Python collects garbage by the number of new objects: with AWS's types and all tests loaded, half
-# of a program's time went into that.
-gc.set_threshold(200_000, 20, 50)
 
 # The Node.js that the commands take, for tests that start one by name; the lab does, too.
 node.ensure()
@@ -60,7 +56,8 @@ their coverage comes from, and measuring doubles their time."""
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what ``--quick`` leaves out, and what isn't measured."""
-    gc.freeze()
+    # With AWS's types and all tests loaded, half of a program's time went into garbage collection.
+    collect_rarely()
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)

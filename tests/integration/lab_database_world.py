@@ -132,6 +132,16 @@ class World:
             "VpcPeeringConnectionId": self.peering,
         }
 
+    def begin(self) -> None:
+        """A lab with a global database, its writer in us-east-1, and a table ``records`` in it."""
+        self.start()
+        self.build_network()
+        self.build_database()
+        with self.connect(self.global_endpoint) as connection:
+            connection.execute("CREATE TABLE records (id bigint PRIMARY KEY)")
+        for region in REGIONS:
+            self.reader_endpoint(region)
+
     def build_database(self, *, instances: bool = True) -> None:
         """The global cluster with a primary in us-east-1 and a secondary in us-west-2."""
         self.aws("rds", EAST).create_global_cluster(

@@ -33,13 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A lab with a global database; writer in us-east-1."""
     world = World(tmp_path_factory.mktemp("lab-database"), clock=10)
     try:
-        world.start()
-        world.build_network()
-        world.build_database()
-        with world.connect(world.global_endpoint) as connection:
-            connection.execute("CREATE TABLE records (id bigint PRIMARY KEY)")
-        for region in (EAST, WEST):
-            world.reader_endpoint(region)
+        world.begin()
         yield world
     finally:
         lab_client.stop(world.state_dir)

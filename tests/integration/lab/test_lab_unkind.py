@@ -33,13 +33,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A global database with a table, and a topic in each region that a queue listens to."""
     world = World(tmp_path_factory.mktemp("unkind"), clock=CLOCK)
     try:
-        world.start()
-        world.build_network()
-        world.build_database()
-        with world.connect(world.global_endpoint) as connection:
-            connection.execute("CREATE TABLE records (id bigint PRIMARY KEY)")
+        world.begin()
         for region in (EAST, WEST):
-            world.reader_endpoint(region)
             subscribe(world, region)
         yield world
     finally:

@@ -30,7 +30,6 @@ ALIKE: dict[tuple[str, str], str] = {
 
 NAMED_AT_RUN_TIME: dict[str, str] = {
     "lab/emulator/bootstrap.py": "the handler of a function is named by its configuration",
-    "lab/emulator/services/lab_time.py": "the emulator's modules, by the names of the services",
     "lab/provider/registry.py": "each module of ``types`` is a service: a new one needs no list",
 }
 """Files that import by a name found at run time, and why."""
