@@ -19,7 +19,7 @@ from tapstack.budget import (
     OBJECT_REPLICATION_SECONDS,
 )
 from tapstack.contracts import RegionalApp
-from tapstack.well_known import CONTROLLER_HEARTBEAT
+from tapstack.well_known import CONTROLLER_HEARTBEAT, FAILOVER_READINESS
 
 BREACHING = "breaching"
 QUIET = "notBreaching"
@@ -331,6 +331,24 @@ def controller_heartbeat(suffix: str) -> AlarmSpec:
         comparison=BELOW,
         threshold=1,
         missing=BREACHING,  # It puts the metric itself: silence is exactly what is meant.
+    )
+
+
+def failover_readiness(suffix: str) -> AlarmSpec:
+    """Of a region's validator, which looks every five minutes."""
+    return AlarmSpec(
+        purpose="failover-readiness",
+        description=(
+            "A failover isn't proven to work: ./inv recovery.status names the checks that failed"
+        ),
+        metric=metrics.recovery(FAILOVER_READINESS, suffix),
+        statistic="Minimum",
+        comparison=BELOW,
+        threshold=1,
+        # No data is a validator that doesn't run, and is notified as such; before its first run in
+        # a new environment it is normal.
+        missing=UNKNOWN,
+        period=300,
     )
 
 

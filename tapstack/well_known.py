@@ -63,6 +63,12 @@ PROBE_FUNCTION = "probe"
 RECOVERY = "recovery"
 """Purpose of the recovery controller's function, table and rule."""
 
+VALIDATE = "validate"
+"""Purpose of the function that proves every five minutes that a failover would work."""
+
+FAILOVER_READINESS = "FailoverReadiness"
+"""Metric: 1 while a region's validator finds everything ready, else 0."""
+
 CONTROLLER_HEARTBEAT = "ControllerHeartbeat"
 """Metric: 1 for each run of a region's recovery controller."""
 

@@ -11,11 +11,12 @@ from declared_alarms import CERTIFICATES, REGIONS
 from harness import ACCOUNT, SUFFIX, Deployment, program, run_program
 
 from controller_permissions import JOURNAL_PREFIX
-from recovery import act, notifier, probes, promotion, split, stored
+from recovery import act, metrics, probes, promotion, split, stored
 from recovery.environment import Environment
 from recovery.model import Mode
 from recovery.observation import Switch
-from recovery_controller import RDS_EVENTS, RUNTIME, TIMEOUT_SECONDS
+from recovery_controller import RDS_EVENTS, TIMEOUT_SECONDS
+from recovery_function import RUNTIME
 from tapstack import well_known
 
 PEER = {"us-east-1": "us-west-2", "us-west-2": "us-east-1"}
@@ -107,10 +108,10 @@ def test_a_run_begins_each_minute_and_never_twice(region: str) -> None:
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", f"recovery-{region}"
     ).inputs
     assert (invoked["maximumRetryAttempts"], invoked["maximumEventAgeInSeconds"]) == (0, 60)
-    rule = deployment.one("aws:cloudwatch/eventRule:EventRule", f"every-minute-{region}").inputs
+    rule = deployment.one("aws:cloudwatch/eventRule:EventRule", f"recovery-schedule-{region}").inputs
     assert rule["scheduleExpression"] == "rate(1 minute)"
     assert "eventBusName" not in rule
-    for name in (f"every-minute-{region}", f"rds-events-{region}"):
+    for name in (f"recovery-schedule-{region}", f"rds-events-{region}"):
         target = deployment.one("aws:cloudwatch/eventTarget:EventTarget", name).inputs
         assert target["retryPolicy"] == {
             "maximumEventAgeInSeconds": 60, "maximumRetryAttempts": 0,
@@ -186,7 +187,7 @@ def test_the_code_is_the_package_alone() -> None:
 
 def test_the_functions_own_names_are_the_agreed_ones() -> None:
     """The package imports nothing of ours, so its names are compared here."""
-    assert notifier.NAMESPACE == well_known.METRIC_NAMESPACE
+    assert metrics.NAMESPACE == well_known.METRIC_NAMESPACE
     assert stored.JOURNAL_PREFIX == JOURNAL_PREFIX
     assert probes.TOKEN_HEADER == well_known.TOKEN_HEADER
     assert (probes.HEALTH, probes.READY) == (well_known.HEALTH_PATH, well_known.READY_PATH)
