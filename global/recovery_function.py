@@ -39,7 +39,7 @@ class Surroundings:
     log_retention_days: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class RecoveryFunctionArgs:
     """What it is for, what it knows and may do, and when it runs."""
 

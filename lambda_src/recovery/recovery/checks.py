@@ -16,7 +16,7 @@ from recovery.facts import Crossing, Facts, Member, Missing, Setting
 from recovery.observation import Witness
 
 ROW_SECONDS = 300
-"""As the alarm on the database's lag (``tapstack.budget``; a test compares)."""
+"""What a promotion accepts to lose by default (``global:recoveryLagLimitSeconds``)."""
 OBJECT_SECONDS = 900
 """S3's promise for replication."""
 EVENT_SECONDS = 300

@@ -36,6 +36,8 @@ logger.setLevel(logging.INFO)
 LIMIT_SECONDS = 13.0
 """A run where everybody answers takes two or three seconds; the probe's two tries of 5 s at a
 silent writer must fit in."""
+READY_AGAIN_SECONDS = 2.5
+"""The application gives the same answer for 2 s."""
 READINESS = "FailoverReadiness"
 
 
@@ -119,11 +121,20 @@ def questions_of(
 def _unready(
     env: ValidatorEnvironment, load_balancer: str, secrets: Any, token_arn: str
 ) -> Mapping[str, str]:
+    """Asks again where a part isn't ready: one slow answer of the database is no finding."""
     token = str(secrets.get_secret_value(SecretId=token_arn)["SecretString"])
-    answer = http_get.get(
-        load_balancer, probes.READY, {probes.TOKEN_HEADER: token}, env.server_name
-    )
-    return questions.unready_parts(answer)
+
+    def asked() -> Mapping[str, str]:
+        headers = {probes.TOKEN_HEADER: token}
+        return questions.unready_parts(
+            http_get.get(load_balancer, probes.READY, headers, env.server_name)
+        )
+
+    first = asked()
+    if not first:
+        return first
+    time.sleep(READY_AGAIN_SECONDS)
+    return asked()
 
 
 def _reader(answer: Mapping[str, Any], region: str) -> Reader | Missing:
