@@ -100,9 +100,9 @@ class RecoveryFunction(pulumi.ComponentResource):
         self.function = aws.lambda_.Function(
             name,
             name=function_name,
-            description=args.description,
-            runtime=RUNTIME,
             handler=args.handler,
+            runtime=RUNTIME,
+            description=args.description,
             architectures=[within.architecture],
             memory_size=MEMORY_MB,
             timeout=args.timeout_seconds,

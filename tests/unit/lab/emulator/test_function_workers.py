@@ -286,7 +286,7 @@ def test_idle_workers_end_and_the_last_one_later(tmp_path, workers, monkeypatch,
         pool.give(other)
         monkeypatch.setattr(functions.asyncio, "sleep", lambda _seconds: sleep(0.01))
         other.idle_since -= functions.IDLE_SECONDS + 1
-        last.idle_since -= lasts - 30
+        last.idle_since -= functions.IDLE_SECONDS - 1
         await running.start()
         while other.alive:
             await sleep(0.01)
