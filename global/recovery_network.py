@@ -14,6 +14,7 @@ from event_network import EventNetwork
 from health_checks import HealthChecks
 from hosted_zone import HostedZone
 from monitoring import Monitoring
+from parameter_synchronisation import ParameterSynchronisation, ParameterSynchronisationArgs
 from readiness_validator import ReadinessValidator, ReadinessValidatorArgs
 from recovery_controller import RecoveryController, RecoveryControllerArgs
 from recovery_function import Surroundings, recovery_code
@@ -24,7 +25,7 @@ from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.pair import Pair
 from tapstack.regions import Region
 from tapstack.settings import Settings
-from tapstack.well_known import RECOVERY, VALIDATE
+from tapstack.well_known import RECOVERY, SYNCHRONISE, VALIDATE
 from witness_records import WitnessRecords, WitnessRecordsArgs
 
 SOURCES = Path(__file__).parent.parent / "lambda_src" / "recovery" / "recovery"
@@ -113,6 +114,13 @@ class RecoveryNetwork(pulumi.ComponentResource):
                             switch_region=args.regions.secondary,
                         )
                     ),
+                ),
+                region.options(parent=self),
+            )
+            ParameterSynchronisation(
+                f"{SYNCHRONISE}-{region.name}",
+                ParameterSynchronisationArgs(
+                    within, peer, Pair(data, peer_data), args.data.global_cluster_id, table
                 ),
                 region.options(parent=self),
             )

@@ -7,7 +7,7 @@ import pulumi
 from controller_permissions import own_metrics
 from tapstack.contracts import RegionalApp, RegionalData
 from tapstack.events import event_bus_arn
-from tapstack.naming import parameter_path
+from tapstack.naming import shared_parameters_path
 from tapstack.pair import Pair
 from tapstack.policies import Statement, Text, allow, parameter_arn
 from tapstack.regions import Region
@@ -72,10 +72,10 @@ def _equal_things(args: ValidatorPermissionsArgs) -> list[Statement]:
         parameter_arn(
             region.name,
             args.account_id,
-            parameter_path(region.name, region.suffix, "shared", key).removesuffix("/"),
+            f"{shared_parameters_path(region.name, region.suffix)}{below}",
         )
         for region in args.regions
-        for key in ("", "*")
+        for below in ("", "/*")
     ]
     return [
         allow("Secrets", ["secretsmanager:GetSecretValue"], secrets),

@@ -66,6 +66,13 @@ RECOVERY = "recovery"
 VALIDATE = "validate"
 """Purpose of the function that proves every five minutes that a failover would work."""
 
+SYNCHRONISE = "parameters"
+"""Purpose of the function that carries shared parameters to the other region."""
+
+PARAMETER_LAG = "ParameterLag"
+"""Metric: how long the oldest difference between both regions' shared parameters waits, in
+seconds."""
+
 FAILOVER_READINESS = "FailoverReadiness"
 """Metric: 1 while a region's validator finds everything ready, else 0."""
 

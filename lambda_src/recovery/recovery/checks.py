@@ -8,12 +8,13 @@ a standby that doesn't answer isn't ready.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recovery.facts import Crossing, Facts, Member, Missing, Setting
+from recovery.facts import Crossing, Facts, Member, Missing
 from recovery.observation import Witness
+from recovery.parameter_plan import Settings
 
 ROW_SECONDS = 300
 """What a promotion accepts to lose by default (``global:recoveryLagLimitSeconds``)."""
@@ -279,11 +280,11 @@ def _classes(member: Member) -> str:
     return "+".join(sorted(set(member.classes)))
 
 
-def _value(settings: Mapping[str, Setting], key: str) -> str | None:
+def _value(settings: Settings, key: str) -> str | None:
     return settings[key].value if key in settings else None
 
 
-def _changed(settings: Mapping[str, Setting], key: str) -> float:
+def _changed(settings: Settings, key: str) -> float:
     return settings[key].changed if key in settings else 0
 
 

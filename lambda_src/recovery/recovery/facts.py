@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recovery.observation import GlobalCluster, Reader, Witness
+from recovery.parameter_plan import Settings
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,6 @@ class Member:
     capacity: str
     created: float
     writer: bool
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A synchronised parameter: its value and when it was last changed."""
-
-    value: str
-    changed: float
 
 
 @dataclass(frozen=True)
@@ -89,8 +82,8 @@ class Facts:
     other_ready: Mapping[str, str] | Missing
     own_secrets: Mapping[str, str] | Missing
     other_secrets: Mapping[str, str] | Missing
-    own_parameters: Mapping[str, Setting] | Missing
-    other_parameters: Mapping[str, Setting] | Missing
+    own_parameters: Settings | Missing
+    other_parameters: Settings | Missing
     reader: Reader | Missing
     objects: Crossing | Missing | None
     """None where objects aren't replicated into this region."""

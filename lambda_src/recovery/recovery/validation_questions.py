@@ -9,7 +9,7 @@ from typing import Any
 
 from recovery.asking import UnreadableError
 from recovery.describe import writes
-from recovery.facts import Member, Setting, Standing
+from recovery.facts import Member, Standing
 from recovery.http_get import Answered
 from recovery.model import State
 
@@ -19,7 +19,6 @@ WRITER_PART = "writer"
 ALLOWED = "allowed"
 PENDING = "PendingConfirmation"
 COMPLETED = "COMPLETED"
-SECURE = "SecureString"
 
 
 def member(rds: Any, identifier: str) -> Member:
@@ -74,22 +73,6 @@ def secret_digests(secrets: Any, arns: Sequence[str]) -> Mapping[str, str]:
 def _secret_name(arn: str) -> str:
     """The name without Secrets Manager's own six characters: a replica has the same ones."""
     return arn.rpartition(":")[2].rpartition("-")[0]
-
-
-def shared_parameters(ssm: Any, path: str) -> Mapping[str, Setting]:
-    """Returns the plain parameters below a path by their keys; secrets aren't synchronised."""
-    found: dict[str, Setting] = {}
-    token: dict[str, str] = {}
-    while True:
-        page = ssm.get_parameters_by_path(Path=path, Recursive=True, **token)
-        for one in page["Parameters"]:
-            if one["Type"] == SECURE:
-                continue
-            key = str(one["Name"]).removeprefix(f"{path}/")
-            found[key] = Setting(str(one["Value"]), one["LastModifiedDate"].timestamp())
-        if not page.get("NextToken"):
-            return found
-        token = {"NextToken": page["NextToken"]}
 
 
 def quota(functions: Any) -> int:

@@ -26,6 +26,7 @@ from recovery.facts import Facts, Missing
 from recovery.kept_validations import KeptValidations, Markers
 from recovery.metrics import measure
 from recovery.observation import Reader, Trigger
+from recovery.shared_parameters import SharedParameters
 from recovery.stored import StateTable
 from recovery.validator_environment import ValidatorEnvironment
 from recovery.verdict import validation_of
@@ -101,8 +102,8 @@ def questions_of(
         "other_ready": lambda: _unready(env, env.peer_load_balancer, secrets, env.secrets[0]),
         "own_secrets": lambda: questions.secret_digests(secrets, env.secrets),
         "other_secrets": lambda: questions.secret_digests(peer_secrets, env.peer_secrets),
-        "own_parameters": lambda: questions.shared_parameters(ssm, env.shared_path(own)),
-        "other_parameters": lambda: questions.shared_parameters(peer_ssm, env.shared_path(peer)),
+        "own_parameters": lambda: SharedParameters(ssm, env.shared_path(own)).all(),
+        "other_parameters": lambda: SharedParameters(peer_ssm, env.shared_path(peer)).all(),
         "reader": lambda: _reader(probe.observe()(), own),
         "objects": lambda: (
             cross(objects, markers.objects, at, timer) if env.objects_arrive else None

@@ -12,10 +12,21 @@ from harness import ACCOUNT, SUFFIX, Deployment, program, run_program
 
 from controller_permissions import JOURNAL_PREFIX
 from lab.emulator.policies import Access, allows
-from recovery import act, crossing, metrics, probes, promotion, split, stored, validator
+from recovery import (
+    act,
+    crossing,
+    metrics,
+    probes,
+    promotion,
+    split,
+    stored,
+    synchronise,
+    validator,
+)
 from recovery.environment import Environment
 from recovery.model import Mode
 from recovery.observation import Switch
+from recovery.synchronise import SynchroniserEnvironment
 from recovery.validator_environment import ValidatorEnvironment
 from recovery_controller import RDS_EVENTS, TIMEOUT_SECONDS
 from recovery_function import RUNTIME
@@ -125,6 +136,31 @@ def test_the_validator_runs_every_five_minutes_and_writes_its_own_items_alone(re
     assert written == ["validation", "marker"]
     assert found["SendObject"]["Resource"] == [
         f"arn:aws:s3:::bucket-content-{PEER[region]}-{SUFFIX}/{MARKER_PREFIX}{region}"
+    ]
+
+
+@both_regions
+def test_the_synchronisation_knows_what_it_reads_and_writes_the_other_region_alone(
+    region: str,
+) -> None:
+    """Issue 19.3: its variables, its own region's changes as events, and no write at home."""
+    deployment = program("global")
+    function = deployment.one(FUNCTION, f"parameters-{region}").inputs
+    asked = Asked({**function["environment"]["variables"], "AWS_REGION": region})
+    found = SynchroniserEnvironment.of(asked)
+    assert asked.names == asked.values_.keys()
+    assert found.path == f"/warm-standby/{region}/{SUFFIX}/shared"
+    assert found.peer_path == f"/warm-standby/{PEER[region]}/{SUFFIX}/shared"
+    rules = {
+        one.name: one.inputs for one in deployment.created("aws:cloudwatch/eventRule:EventRule")
+    }
+    assert rules[f"parameters-schedule-{region}"]["scheduleExpression"] == "rate(5 minutes)"
+    pattern = json.loads(rules[f"parameter-changes-{region}"]["eventPattern"])
+    assert pattern["detail"]["name"] == [{"prefix": f"{found.path}/"}]
+    policy = deployment.one("aws:iam/policy:Policy", f"parameters-{region}").inputs["policy"]
+    statements_ = {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+    assert statements_["Carry"]["Resource"] == [
+        f"arn:aws:ssm:{PEER[region]}:{ACCOUNT}:parameter{found.peer_path}/*"
     ]
 
 
@@ -260,4 +296,5 @@ def test_the_functions_own_names_are_the_agreed_ones() -> None:
     marker = (events.HEARTBEAT_SOURCE, events.MARKER_DETAIL_TYPE)
     assert marker == (crossing.MARKER_SOURCE, crossing.MARKER_DETAIL_TYPE)
     assert validator.READINESS == well_known.FAILOVER_READINESS
+    assert synchronise.LAG == well_known.PARAMETER_LAG
     assert (probes.HEALTH, probes.READY) == (well_known.HEALTH_PATH, well_known.READY_PATH)

@@ -524,3 +524,36 @@ def test_the_labs_own_mailbox_is_read_at_once(world: World) -> None:
     assert arns["somebody@else.test"] == "PendingConfirmation"
     assert arns["on-call@lab.invalid"].startswith(f"{topic}:")
     sns.delete_topic(TopicArn=topic)
+
+
+def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
+    """Systems Manager's events: created, updated and deleted, in the parameter's own region."""
+    events, sqs, ssm = (world.aws(name) for name in ("events", "sqs", "ssm"))
+    url = sqs.create_queue(QueueName="changes")["QueueUrl"]
+    arn = f"arn:aws:sqs:{EAST}:{ACCOUNT}:changes"
+    policy = {
+        "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": arn,
+    }  # fmt: skip
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(policy)})
+    pattern = {"source": ["aws.ssm"], "detail": {"name": [{"prefix": "/ours/"}]}}
+    events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="changes", Targets=[{"Id": "queue", "Arn": arn}])
+
+    put = {"Type": "String", "Overwrite": True}
+    ssm.put_parameter(Name="/ours/a", Value="1", **put)
+    ssm.put_parameter(Name="/ours/a", Value="2", **put)
+    ssm.put_parameter(Name="/theirs/a", Value="2", **put)
+    ssm.put_parameter(Name="/ours/b", Value="2", **put)
+    ssm.delete_parameter(Name="/ours/a")
+    ssm.delete_parameters(Names=["/ours/b"])
+    refused("ParameterNotFound", ssm.delete_parameter, Name="/ours/a")
+    found = [
+        json.loads(one["Body"])["detail"]
+        for _ in range(10)
+        for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ())
+    ]
+    assert sorted((one["operation"], one["name"]) for one in found) == [
+        ("Create", "/ours/a"), ("Create", "/ours/b"),
+        ("Delete", "/ours/a"), ("Delete", "/ours/b"), ("Update", "/ours/a"),
+    ]  # fmt: skip

@@ -10,8 +10,9 @@ from validated import DAY, NOW, READY, REFUSED, SILENT, member
 
 from recovery import checks
 from recovery.checks import CHECKS, Result, examine
-from recovery.facts import Crossing, Facts, Setting, Standing
+from recovery.facts import Crossing, Facts, Standing
 from recovery.observation import GlobalCluster, Reader, Validation, Witness
+from recovery.parameter_plan import Setting
 from recovery.verdict import validation_of
 from tapstack import budget
 

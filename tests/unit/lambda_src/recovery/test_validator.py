@@ -19,7 +19,7 @@ from recovery.asking import UnreadableError, ask_all, is_answer
 from recovery.checks import CHECKS
 from recovery.codec import from_json, to_json
 from recovery.crossing import EventWay, ObjectWay, RefusedMarkerError, Timer, cross, to_keep
-from recovery.facts import Crossing, Member, Missing, Setting
+from recovery.facts import Crossing, Member, Missing
 from recovery.http_get import Answered
 from recovery.kept_validations import KEPT_MINUTES, KeptValidations, Markers
 from recovery.metrics import measure
@@ -148,6 +148,7 @@ class World:
         name = ENV.shared_path(region)
         parameter = {
             "Name": f"{name}/epoch", "Value": "1", "Type": "String", "LastModifiedDate": NOON,
+            "Version": 1,
         }  # fmt: skip
         made: dict[str, Any] = {
             "rds": SimpleNamespace(
@@ -403,22 +404,6 @@ def test_the_newest_complete_backup_of_all_pages_counts() -> None:
         {"RecoveryPoints": [point(2), point(9, "PARTIAL")]},
     ])  # fmt: skip
     assert questions.newest_backup(backup, "v") == NOON.replace(hour=3).timestamp()
-
-
-def test_parameters_of_all_pages_without_secrets() -> None:
-    """Secrets aren't synchronised, so they aren't compared."""
-
-    def one(key: str, kind: str = "String") -> dict[str, Any]:
-        return {"Name": f"/p/{key}", "Value": key, "Type": kind, "LastModifiedDate": NOON}
-
-    ssm = paged("get_parameters_by_path", [
-        {"Parameters": [one("a")], "NextToken": "n"},
-        {"Parameters": [one("b/c"), one("s", "SecureString")]},
-    ])  # fmt: skip
-    changed = NOON.timestamp()
-    assert questions.shared_parameters(ssm, "/p") == {
-        "a": Setting("a", changed), "b/c": Setting("b/c", changed),
-    }  # fmt: skip
 
 
 def test_a_cluster_is_compared_by_version_classes_and_scaling() -> None:

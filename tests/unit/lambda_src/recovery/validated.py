@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from recovery.facts import Crossing, Facts, Member, Missing, Setting, Standing
+from recovery.facts import Crossing, Facts, Member, Missing, Standing
 from recovery.observation import GlobalCluster, Reader, Witness
+from recovery.parameter_plan import Setting
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600
