@@ -20,7 +20,7 @@ from recovery.act import Ports, Run, run
 from recovery.aws import client
 from recovery.database_probe import DatabaseProbe
 from recovery.environment import Environment
-from recovery.notifier import RegionalNotifier
+from recovery.notifier import RegionalNotifier, Topic
 from recovery.observation import Trigger
 from recovery.parameters import Parameter, RecoveryParameters
 from recovery.probes import RegionalObserver
@@ -107,10 +107,12 @@ def _ports() -> Ports:
             validations=Validations(dynamodb, env.table),
         ),
         notifier=RegionalNotifier(
-            sns=client("sns", region),
+            topics=(
+                Topic(client("sns", region), env.topic),
+                Topic(client("sns", peer), env.peer_topic),
+            ),
             events=client("events", region),
             cloudwatch=client("cloudwatch", region),
-            topic=env.topic,
             bus=env.bus,
             region=region,
             suffix=env.suffix,
