@@ -56,18 +56,18 @@ class Embedded:
         if undeployed:
             variables[UNDEPLOYED_VARIABLE] = ",".join(sorted(undeployed))
         if not self._options.refresh:
-            return self._project(layer).preview(on_event, environment=variables)
+            return self._project(layer).preview(on_event, environment=variables or None)
         with self._copy() as copy:
             project = self._make(layer, copy)
             project.refresh(on_event)
-            return project.preview(on_event, environment=variables)
+            return project.preview(on_event, environment=variables or None)
 
     def up(self, layer: str, on_event: OnEvent) -> Summary:
         """Makes the lab what the program says."""
         project = self._project(layer)
         if self._options.refresh:
             project.refresh(on_event)
-        return project.up(on_event, environment=self._sparing())
+        return project.up(on_event, environment=self._sparing() or None)
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
         """Reads every resource anew; a preview does so on a copy of the state."""
