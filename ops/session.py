@@ -13,6 +13,8 @@ from ops.deploy.driver import Driver
 from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError
+from ops.recovery import holding
+from ops.recovery.items import Items
 from ops.recovery.place import World
 from ops.stack_file import StackFile
 from ops.teardown import destroy
@@ -52,6 +54,7 @@ def driver_for(
         lab_endpoint=endpoint,
         before_destroy=destroy.preparations(clients, file.settings),
         permit=lambda: None if endpoint else account.check(clients, file.settings),
+        announced=lambda report: holding.held(_items(file, endpoint), report),
     )
     for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow")
@@ -74,6 +77,11 @@ def looking_at(stack: str) -> tuple[Workspace, StackFile, Clients]:
     if endpoint:
         lab.require_running(space)
     return space, file, Clients(file, endpoint, impatient=True)
+
+
+def _items(file: StackFile, endpoint: str | None) -> Items:
+    clients = Clients(file, endpoint, impatient=True)
+    return Items(clients, file.settings.suffix, file.stack)
 
 
 def acting_on(stack: str) -> World:

@@ -20,7 +20,7 @@ from ops.errors import ExitCode, OperatorError, bad_input, one_line
 from ops.recovery.items import minute_of
 from ops.recovery.place import Place, World
 from recovery import commands, describe
-from recovery.commands import FailbackFacts
+from recovery.commands import HOLD_MINUTES, FailbackFacts
 from recovery.model import Notice, Stage, State, Verified
 from recovery.observation import GlobalCluster, Switch
 from recovery.ports import UnavailableError
@@ -179,8 +179,8 @@ class Switchover:
         """Marks both items, and calls in the *current primary's* region (RECOVERY.md 1.1)."""
         minute = minute_of(self.world.items.read())
         self._order(
-            lambda state: commands.fail_back(commands.announce(state, minute, HOLD)),
-            lambda state: commands.announce(state, minute, HOLD),
+            lambda state: commands.fail_back(commands.announce(state, minute, HOLD_MINUTES, HOLD)),
+            lambda state: commands.announce(state, minute, HOLD_MINUTES, HOLD),
         )
         env = self.source.environment
         try:

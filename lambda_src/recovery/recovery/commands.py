@@ -136,12 +136,13 @@ def failback_refusals(
     return tuple(reason for reason, holds in found.items() if not holds)
 
 
-def announce(state: State, minute: int, reason: str) -> State:
-    """Takes a hold of one hour for a command, unless another one lasts longer."""
-    other = state.hold is not None and state.hold.reason != reason and minute < state.hold.until
-    if other and state.hold is not None and state.hold.until >= minute + HOLD_MINUTES:
+def announce(state: State, minute: int, minutes: int, reason: str) -> State:
+    """Takes or renews a command's hold, unless another one lasts as long."""
+    held = state.hold
+    others = held is not None and held.reason != reason
+    if others and held is not None and held.until >= minute + minutes:
         return state
-    return hold(state, minute, HOLD_MINUTES, reason)
+    return hold(state, minute, minutes, reason)
 
 
 def withdraw(state: State, reason: str) -> State:

@@ -74,7 +74,7 @@ class SimulatedRds:
         found: dict[str, Any] = {
             "Status": "available", "DBClusterMembers": [{"IsClusterWriter": True}],
         }  # fmt: skip
-        if reads or "nobody writes" in self.truth.on:
+        if reads or {"nobody writes", "both read"} & self.truth.on:
             found["ReplicationSourceIdentifier"] = arn(other(self.region))
         return {"DBClusters": [found]}
 

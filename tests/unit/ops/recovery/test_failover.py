@@ -386,6 +386,9 @@ def test_two_readers_are_told_apart_by_the_global_cluster() -> None:
     assert "no cluster writes now: a switchover runs" in str(refused(both))
     both.truth.on.add("global throttled")
     assert "Throttling; try again" in str(refused(both))
+    both = world()
+    both.truth.on.add("both read")
+    assert str(refused(both)).startswith(SAYS)
 
 
 def test_a_region_whose_cluster_cannot_be_described_is_not_promoted() -> None:
