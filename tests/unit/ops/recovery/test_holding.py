@@ -11,6 +11,7 @@ from fake_clients import refusal
 from recovery_tables import Table, Tables, lost
 
 from ops.cloud.clients import Clients
+from ops.recovery import holding
 from ops.recovery.holding import MINUTES, REASON, held
 from ops.recovery.items import Items
 from recovery.model import Hold, State
@@ -34,11 +35,14 @@ def test_both_controllers_hold_while_a_deployment_runs() -> None:
     assert (east.state.hold, west.state.hold, lines) == (None, None, [])
 
 
-def test_a_long_deployment_renews_its_hold_within_the_first_hour() -> None:
+def test_a_long_deployment_renews_its_hold_within_the_first_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """H30: a deployment that hangs is recovered from; one that was killed holds a quarter."""
     east, west = Table(WATCHING), Table(WATCHING)
+    minutes = iter(range(MINUTE, MINUTE + 60, 10))
+    monkeypatch.setattr(holding, "minute_of", lambda _: next(minutes, MINUTE + 59))
     with held(items(east, west), lambda _: None, seconds=0.01):
-        west.item = Table(replace(west.state, last_minute=MINUTE + 50)).item
         deadline = time.monotonic() + 30
         while west.state.hold != Hold(REASON, MINUTE, MINUTE + 60):
             assert time.monotonic() < deadline, west.state.hold
