@@ -184,3 +184,22 @@ def test_looking_starts_no_lab(
     assert (found, file.stack, clients.regions) == (space, "lab", ("us-east-1", "us-west-2"))
     assert session.looking_at("dev")[1].stack == "dev"
     assert started == []
+
+
+def test_who_moves_the_writer_acts_on_the_stacks_own_account(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped lab is refused; on AWS credentials of another account touch nothing."""
+    monkeypatch.setattr(client, "status", lambda _: STOPPED)
+    with pytest.raises(OperatorError, match="the lab isn't running"):
+        session.acting_on("lab")
+    monkeypatch.setattr(client, "status", lambda _: RUNNING)
+    world = session.acting_on("lab")
+    assert (world.clients.endpoint, world.lab_dns) == ("http://127.0.0.1:1", RUNNING.dns)
+    checked: list[str] = []
+    monkeypatch.setattr(
+        session.account, "check", lambda _, settings: checked.append(settings.stack_name)
+    )
+    world = session.acting_on("dev")
+    assert (world.clients.endpoint, world.lab_dns, checked) == (None, None, ["dev"])
+    assert started == []
