@@ -65,7 +65,8 @@ RecoveryNetwork(
         app=app.both,
         zone=zone,
         checks=checks,
-        topics=monitoring.topics,
+        events=events,
+        monitoring=monitoring,
     ),
     regions.primary.options(),
 )

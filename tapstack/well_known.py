@@ -63,6 +63,19 @@ PROBE_FUNCTION = "probe"
 RECOVERY = "recovery"
 """Purpose of the recovery controller's function, table and rule."""
 
+VALIDATE = "validate"
+"""Purpose of the function that proves every five minutes that a failover would work."""
+
+SYNCHRONISE = "parameters"
+"""Purpose of the function that carries shared parameters to the other region."""
+
+PARAMETER_LAG = "ParameterLag"
+"""Metric: how long the oldest difference between both regions' shared parameters waits, in
+seconds."""
+
+FAILOVER_READINESS = "FailoverReadiness"
+"""Metric: 1 while a region's validator finds everything ready, else 0."""
+
 CONTROLLER_HEARTBEAT = "ControllerHeartbeat"
 """Metric: 1 for each run of a region's recovery controller."""
 
