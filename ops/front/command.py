@@ -21,6 +21,8 @@ FLAGS = {
     "json": "Print JSON instead of a table",
 }
 """What a flag means in every task that has it."""
+REPEATED = ("target", "participants", "finding")
+"""Flags that may be given several times."""
 
 
 def command(name: str | None = None, /, **flags: str) -> Callable[[Callable[..., None]], Task[Any]]:
@@ -36,7 +38,7 @@ def command(name: str | None = None, /, **flags: str) -> Callable[[Callable[...,
         explained = {**FLAGS, **flags}
         return task(
             name=name,
-            iterable=[flag for flag in parameters if flag == "target"],
+            iterable=[flag for flag in parameters if flag in REPEATED],
             help={flag.rstrip("_"): explained[flag.rstrip("_")] for flag in parameters},
         )(_reported(body))
 

@@ -60,6 +60,12 @@ def whole(directory: Path) -> list[Recorded]:
     return [one for one in recorded(directory) if not one.fault]
 
 
+def newest(directory: Path, stack: str) -> Mapping[str, Any] | None:
+    """The document of a stack's last drill; None before the first one."""
+    documents = [one.document for one in whole(directory)]
+    return next((one for one in documents if one["stack"] == stack), None)
+
+
 def read(path: Path) -> Mapping[str, Any]:
     """One document. Raises ``DocumentError`` where it isn't of the published schema."""
     try:
