@@ -17,6 +17,8 @@ from ops.errors import OperatorError
 
 STEADY_REAL_SECONDS = 20.0
 """How long everything must be served before anything is broken."""
+SETTLING_REAL_SECONDS = 180.0
+"""Longest that is waited for it: functions start with the load."""
 LOOK_SECONDS = 1.0
 WHEN_SECONDS = 600.0
 """Longest that a step waits for a stage of the controller."""
@@ -36,6 +38,7 @@ class Course:
     act: Callable[[Step], None]
     record: Callable[[Seen], None]
     figures: Callable[[float], Figures]
+    steady: Callable[[float], bool]
     phase: float
     clock: float
     pause: Callable[[float], None]
@@ -46,7 +49,8 @@ class Course:
     def run(self) -> None:
         """Plays the scenario from the first request to the end of the watch."""
         self._note("the load begins")
-        self._until(STEADY_REAL_SECONDS * self.clock + self.phase, "steady: everything is served")
+        self._settle()
+        self._until(self.load.drill_time() + self.phase, "everything is served; the loss")
         moment = self.load.drill_time()
         for step in self.scenario.steps:
             self._until(moment + step.after, f"{step.action} of {step.region}")
@@ -69,6 +73,19 @@ class Course:
             return False
         writes = self.watcher.standing.now.get("writer") == expect.writer
         return writes and figures.traffic.get(HONEST) is not None
+
+    def _settle(self) -> None:
+        first = STEADY_REAL_SECONDS * self.clock
+        self._until(first, "a steady state is looked for")
+        while not self.steady(self.load.drill_time()):
+            now = self.load.drill_time()
+            if now > SETTLING_REAL_SECONDS * self.clock:
+                raise OperatorError(
+                    f"requests and writes weren't served for {STEADY_REAL_SECONDS:.0f} s without a "
+                    "break: nothing was broken, ./inv status says what is wrong"
+                )
+            self.show("waiting for a steady state", now, None)
+            self.pause(LOOK_SECONDS)
 
     def _watch(self) -> None:
         end = self.loss_at + self.scenario.watch_seconds

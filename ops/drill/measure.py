@@ -24,7 +24,7 @@ LATE_LIMIT_SECONDS = 0.050
 """A generator that begins later than this at p99 doesn't measure the system: the drill is void."""
 ACTING = frozenset({"intent", "called", "promoting", "verifying", "promoted"})
 """Stages of a controller that has made its call, or is about to."""
-FEWEST = 10
+FEWEST = 5
 """Requests in a window below which nothing can be said of it."""
 
 
@@ -120,9 +120,10 @@ def recovered_after(
     return None
 
 
-def steady(operations: Iterable[Operation], loss_at: float) -> bool:
-    """Whether requests and writes were served before anything was broken."""
-    before = [one for one in operations if one.due < loss_at and one.attempt == 1]
+def steady(operations: Iterable[Operation], at: float, seconds: float) -> bool:
+    """Whether requests and writes were served for some seconds before a moment: nothing of them
+    may be under way for longer than the window's end."""
+    before = [one for one in operations if at - seconds <= one.due < at and one.attempt == 1]
     return all(
         len(of := [one.ok for one in before if one.kind is kind]) >= FEWEST
         and sum(of) >= GOOD_SHARE * len(of)

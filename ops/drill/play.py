@@ -16,7 +16,7 @@ from rich.console import Console
 from ops.drill import decisions, document, findings, measure, reading
 from ops.drill.asking import Asking
 from ops.drill.checker import DataVerdict, check
-from ops.drill.course import Course
+from ops.drill.course import STEADY_REAL_SECONDS, Course
 from ops.drill.display import Display
 from ops.drill.findings import Finding
 from ops.drill.history import Entry, Operation, Recorder, Seen, What
@@ -103,6 +103,7 @@ class _Drill:
         chance = random.Random(play.seed)  # noqa: S311 - a drill shall be repeatable
         self.course = Course(
             play.scenario, self.load, self.watcher, injector.do, self._record, self._figures,
+            self._steady,
             chance.uniform(0, PHASE_SECONDS), self.clock, pause, self.display.show, self.standby,
         )  # fmt: skip
 
@@ -129,7 +130,7 @@ class _Drill:
             writer=writer,
             promotions=decisions.promotions(found),
             stages=frozenset(self.watcher.standing.stages),
-            steady=measure.steady(self.recorder.history.operations, self.course.loss_at),
+            steady=self._steady(self.course.loss_at),
             late_seconds=measure.lateness(self.recorder.history.operations) / self.clock,
             clock=self.clock,
             home=self.home,
@@ -296,6 +297,11 @@ class _Drill:
         self.recorder.add(entry)
         if isinstance(entry, Seen):
             self.display.seen(entry)
+
+    def _steady(self, at: float) -> bool:
+        """Whether all was served just before a moment, of which the last answers may be due."""
+        operations = list(self.recorder.history.operations)
+        return measure.steady(operations, at, STEADY_REAL_SECONDS * self.clock)
 
     def _drill_time(self) -> float:
         """The load's own, which is made after its clients."""

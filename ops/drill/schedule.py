@@ -33,9 +33,9 @@ class Population:
 
 
 POPULATIONS = (
-    Population(HONEST, None, 4, 3.0, 2.0),
-    Population("cached", 300.0, 2, 1.0, 0.5),
-    Population("pinned", float("inf"), 2, 1.0, 0.5),
+    Population(HONEST, None, 4, 2.0, 1.5),
+    Population("cached", 300.0, 2, 0.5, 0.25),
+    Population("pinned", float("inf"), 2, 0.5, 0.25),
 )
 
 

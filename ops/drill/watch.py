@@ -25,7 +25,7 @@ from recovery.stored import StateTable
 from tapstack.well_known import HEALTH_PATH
 
 EVERY_SECONDS = 0.5
-HEALTH_SECONDS = 2.0
+HEALTH_SECONDS = 5.0
 UNKNOWN = "unknown"
 
 Look = Callable[[], str]

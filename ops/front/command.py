@@ -54,4 +54,12 @@ def _reported(body: Callable[..., None]) -> Callable[..., None]:
 
         exits.reported(body)(*arguments, **options)
 
+    # Invoke takes a flag's kind from its default: of a tuple's it would make single letters.
+    signature = inspect.signature(body)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            one.replace(default=[]) if name in REPEATED else one
+            for name, one in signature.parameters.items()
+        ]
+    )
     return run
