@@ -114,7 +114,7 @@ def build(
         "write_rto_with_allowance_seconds": _seconds(allowed) if at_speed else None,
         "floor_seconds": budget.traffic_rto,
         "figures": _rounded({**figures.as_dict(), "loss_at": course.loss_at}),
-        "budget": budget.as_dict(),
+        "budget": _listed(budget.as_dict()),
         "pieces": pieces(figures, budget),
         "rows": data.rows.as_dict(),
         "objects": data.objects.as_dict(),
@@ -188,6 +188,11 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for key, value in values.items()
     }
+
+
+def _listed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Tuples as JSON has them."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 def _iso(moment: float) -> str:

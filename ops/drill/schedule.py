@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from ops.drill.history import Kind, Operation, Outcome
 from ops.drill.measure import HONEST
 
-ATTEMPTS = 4
+ATTEMPTS = 3
 """How often a client tries a write that it got no answer for, under the same key."""
-AGAIN_SECONDS = 3.0
+AGAIN_SECONDS = 8.0
 READ_BACK_SECONDS = 5.0
 """How long after its acknowledgement a record is read back."""
 

@@ -24,7 +24,8 @@ from recovery.ports import UnavailableError
 from recovery.stored import StateTable
 from tapstack.well_known import HEALTH_PATH
 
-EVERY_SECONDS = 0.5
+EVERY_SECONDS = {"dns": 1.0, "health": 2.0, "writer": 1.0, "switch": 5.0, "controller": 2.0}
+"""Real seconds between two looks at a source: the error of what is measured by it."""
 HEALTH_SECONDS = 5.0
 UNKNOWN = "unknown"
 
@@ -47,7 +48,7 @@ class Watcher:
         looks: Mapping[tuple[str, str], Look],
         record: Callable[[Seen], None],
         now: Callable[[], float],
-        every: float = EVERY_SECONDS,
+        every: Mapping[str, float] = EVERY_SECONDS,
     ) -> None:
         """``looks`` are (source, prefix) → what it says now; the prefix is a region, or empty."""
         self._looks, self._record, self._now, self._every = looks, record, now, every
@@ -84,7 +85,7 @@ class Watcher:
     def _follow(self, key: tuple[str, str]) -> None:
         while not self._ended.is_set():
             self.look(key)
-            self._ended.wait(self._every)
+            self._ended.wait(self._every[key[0]])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from drill_histories import EAST, WEST, whole, without, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.drill.checker import Counts, DataVerdict, check
@@ -164,6 +164,7 @@ def test_a_read_back_in_time_or_of_nothing_acknowledged_is_no_fault() -> None:
     assert faults(judged(history).rows) == {}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_acknowledged_row_is_counted_once(data: st.DataObject) -> None:
     """A property over any removals: found, lost and stale add up to what was acknowledged."""

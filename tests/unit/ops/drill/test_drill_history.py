@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from drill_histories import recovered_course, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.drill.history import (
@@ -38,6 +38,7 @@ ENTRIES = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(ENTRIES, max_size=6))
 def test_what_is_written_is_read(entries: list[Any]) -> None:
     """Any history comes back as it was, types included."""
