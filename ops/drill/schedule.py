@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from ops.drill.history import Kind, Operation, Outcome
 from ops.drill.measure import HONEST
 
-ATTEMPTS = 3
+ATTEMPTS = 2
 """How often a client tries a write that it got no answer for, under the same key."""
-AGAIN_SECONDS = 8.0
+AGAIN_SECONDS = 10.0
+RAMP_SECONDS = 15.0
+"""The load begins slowly: functions start with it, and an overload of the drill's own would measure
+itself."""
 READ_BACK_SECONDS = 5.0
 """How long after its acknowledgement a record is read back."""
 
@@ -70,12 +73,19 @@ def schedule(populations: tuple[Population, ...], seed: int) -> Iterator[Due]:
         at, line, population, kind = heapq.heappop(heap)
         writes = kind is Kind.WRITE
         yield Due(
-            at, order, kind, population.name, order % population.clients,
+            ramped(at), order, kind, population.name, order % population.clients,
             number if writes else -1,
         )  # fmt: skip
         number += writes
         rate = population.writes if writes else population.reads
         heapq.heappush(heap, (at + 1 / rate, line, population, kind))
+
+
+def ramped(at: float) -> float:
+    """When a request of an even schedule is due: the rate grows from nothing to all of it within
+    the ramp, and later moments are the same distance apart as before."""
+    half = RAMP_SECONDS / 2
+    return (2 * RAMP_SECONDS * at) ** 0.5 if at < half else at + half
 
 
 def follow_up(operation: Operation, due: Due, ended: float, regions: tuple[str, str]) -> Due | None:
