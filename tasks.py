@@ -13,7 +13,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ops.front import lab, looking, quality, recovery, upkeep
+from ops.front import drill, lab, looking, quality, recovery, upkeep
 from ops.front.command import command
 
 if find_spec("pulumi") is None or find_spec("rich") is None:
@@ -196,5 +196,5 @@ def outputs(_c: Context, stack: str = "lab", engine: str | None = None, json: bo
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy, outputs,
     *looking.TASKS, *upkeep.TASKS, *quality.TASKS, *recovery.TASKS,
-    lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, quality.PINS,
+    drill.DRILL, lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, quality.PINS,
 )  # fmt: skip
