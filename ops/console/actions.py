@@ -42,10 +42,11 @@ class Action:
 
 @dataclass(frozen=True)
 class LabCommand:
-    """A command of the lab's, and its arguments."""
+    """A command of the lab's, its arguments, and its words after ``./inv``."""
 
     name: str
     arguments: tuple[str | None, ...]
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ ACTIONS = (
     Action("clock", "Let the lab's time pass faster", "Lab seconds in one real second.", (
         Field("factor", "Factor", hint="1"),
     )),
-    Action("drill", "Run a drill", "./inv drill, in a process of its own.", (
+    Action("drill", "Run a drill", "In a process of its own.", (
         Field("scenario", "Scenario", needed=False, hint="empty: the usual one"),
     )),
-    Action("failover", "Fail over", "Promotes the standby database; all checks of ./inv failover "
+    Action("failover", "Fail over", "Promotes the standby database; all checks of the command "
            "hold, unless a reason overrides them.", (REASON,), lab_only=False, confirmed=True),
-    Action("failback", "Fail back", "Returns writer and traffic without loss; all checks of "
-           "./inv failback hold.", lab_only=False, confirmed=True),
+    Action("failback", "Fail back", "Returns writer and traffic without loss; all checks of the "
+           "command hold.", lab_only=False, confirmed=True),
 )  # fmt: skip
 """In the order of the page."""
 
@@ -100,11 +101,15 @@ def order(stack: Stack, name: str, given: Mapping[str, str]) -> Order:
     match name:
         case "outage":
             part = None if fields["part"] == ALL else fields["part"]
-            return LabCommand("outage", (fields["region"], part, fields["mode"]))
+            flags = (*(("--part", part) if part else ()), "--mode", fields["mode"])
+            words = ("lab.outage", fields["region"], *flags)
+            return LabCommand("outage", (fields["region"], part, fields["mode"]), words)
         case "restore" | "clock":
-            return LabCommand(name, tuple(fields.values()))
+            return LabCommand(name, tuple(fields.values()), (f"lab.{name}", *fields.values()))
         case "fault":
-            return LabCommand("fault", (fields["fault"], fields["value"] or None))
+            given_value = tuple(filter(None, [fields["value"]]))
+            words = ("lab.fault", fields["fault"], *given_value)
+            return LabCommand("fault", (fields["fault"], fields["value"] or None), words)
         case "drill":
             scenario = (f"--scenario={fields['scenario']}",) if fields["scenario"] else ()
             return Invocation(("drill", "--stack", stack.name, *scenario))

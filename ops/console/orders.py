@@ -40,13 +40,11 @@ class Orders:
         """One line for the person; raises OperatorError and LabError, and nothing was touched."""
         wanted = actions.order(self.stack, name, given)
         if isinstance(wanted, LabCommand):
-            words = [f"lab.{wanted.name}", *(word for word in wanted.arguments if word)]
             self.lab[wanted.name](self.lab_state, *wanted.arguments)
             said = "done"
         else:
-            words = list(wanted.words)
-            self.runs.start(words)
+            self.runs.start(wanted.words)
             said = "started: its output is below"
-        command = f"./inv {shlex.join(words)}"
+        command = f"./inv {shlex.join(wanted.words)}"
         self.kept(Moment(time.time(), "Ordered here", "-", command, Tone.PLAIN))
         return f"{command}: {said}"

@@ -10,8 +10,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab import http_server
@@ -63,11 +63,17 @@ def run(stack: str, port: int, leave: Callable[[int], None] = os._exit) -> None:
         raise bad_input(f"--port {port} isn't from 0 to {HIGHEST_PORT}")
     folder = space.lab_state / "console"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _listen(port) as listener:
+    with _listen(port) as listener, _left_at_once(leave):
         asyncio.run(_serve(space, file, folder, listener))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        leave(ExitCode.OK)
+
+
+@contextmanager
+def _left_at_once(leave: Callable[[int], None]) -> Iterator[None]:
+    """Ends the process after the body, without waiting for any thread."""
+    yield
+    sys.stdout.flush()
+    sys.stderr.flush()
+    leave(ExitCode.OK)
 
 
 def _listen(port: int) -> socket.socket:

@@ -221,7 +221,7 @@ def _drills(facts: Facts) -> Section:
     )
     table = Table(
         ("verdict", "drill", "scenario", "where", "evidence"), rows,
-        f"none was recorded: ./inv drill{facts.stack.flags}",
+        "none was recorded",
     )  # fmt: skip
     return Section("drills", "Drills", tables=(table,))
 
