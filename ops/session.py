@@ -12,7 +12,7 @@ from ops.cloud.clients import Clients
 from ops.deploy.driver import Driver
 from ops.engines import choice, state
 from ops.engines.engine import Options
-from ops.errors import OperatorError
+from ops.errors import OperatorError, bad_input
 from ops.recovery import holding
 from ops.recovery.items import Items
 from ops.recovery.place import World
@@ -59,6 +59,17 @@ def driver_for(
     for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow")
     return driver
+
+
+def sparing(stack: str, region: str) -> str:
+    """The region that a run leaves alone which is to move ``region`` only; empty: none."""
+    if not region:
+        return ""
+    settings = stack_file.load(workspace.find(), stack).settings
+    both = (settings.primary_region, settings.standby_region)
+    if region not in both:
+        raise bad_input(f"--region {region} is neither {both[0]} nor {both[1]}")
+    return both[1 - both.index(region)]
 
 
 def clients_for(stack: str) -> tuple[Clients, str]:

@@ -16,10 +16,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from boto3.session import Session
-from botocore.config import Config
-
 from recovery.act import Ports, Run, run
+from recovery.aws import READ_SECONDS, client
 from recovery.environment import Environment
 from recovery.observation import Trigger
 from recovery.outside import SystemClock, ports_of
@@ -28,8 +26,6 @@ from recovery.recorded_events import RecordedEvents
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 8.0
 PROBE_SECONDS = 14.0
 """The probe answers within 12 s, and its function ends after 15."""
 RDS_SOURCE, SCHEDULE_SOURCE = "aws.rds", "aws.events"
@@ -39,7 +35,7 @@ def handler(event: Mapping[str, Any], context: Any) -> str:
     """Makes one run, or stores one event; returns in one line what became of it."""
     environment = _environment()
     if event.get("source") == RDS_SOURCE:
-        stored = RecordedEvents(_client("dynamodb", environment.settings.region), environment.table)
+        stored = RecordedEvents(client("dynamodb", environment.settings.region), environment.table)
         line = f"stored {stored.store(event).id}"
     else:
         this = run_of(event, getattr(context, "aws_request_id", "") or str(uuid.uuid4()))
@@ -62,23 +58,11 @@ def _environment() -> Environment:
 
 
 @cache
-def _client(service: str, region: str) -> Any:
-    """Every call is one try: what a failure means is the decision's business."""
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=PROBE_SECONDS if service == "lambda" else READ_SECONDS,
-        retries={"total_max_attempts": 1},
-    )
-    return _session().client(service, region_name=region, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType]
-
-
-@cache
-def _session() -> Session:
-    """One for all clients: each would read AWS's service models anew, most of a cold start."""
-    return Session()
-
-
-@cache
 def _ports() -> Ports:
     """Everything outside, made once a process."""
     return ports_of(_environment(), _client, SystemClock())
+
+
+def _client(service: str, region: str) -> Any:
+    """A client; only the database's probe may take longer."""
+    return client(service, region, PROBE_SECONDS if service == "lambda" else READ_SECONDS)

@@ -83,6 +83,18 @@ def test_only_stacks_on_aws_have_an_account_to_check(
     assert checked == ["dev"]
 
 
+def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> None:
+    """Trap 66: ``--region us-west-2`` spares us-east-1; a region of neither is one line."""
+    assert session.sparing("lab", "") == ""
+    assert session.sparing("lab", "us-west-2") == "us-east-1"
+    assert session.sparing("dev", "us-east-1") == "us-west-2"
+    with pytest.raises(
+        OperatorError, match="--region eu-west-1 is neither us-east-1 nor us-west-2"
+    ) as caught:
+        session.sparing("lab", "eu-west-1")
+    assert caught.value.code is ExitCode.BAD_INPUT
+
+
 def test_a_stack_on_aws_starts_no_lab(
     space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

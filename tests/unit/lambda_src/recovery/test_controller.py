@@ -18,7 +18,7 @@ from unittest import mock
 import pytest
 from controller_variables import VARIABLES
 
-from recovery import controller, http_get, probes, txt_query
+from recovery import aws, controller, http_get, probes, txt_query
 from recovery.act import Run
 from recovery.environment import Environment
 from recovery.model import Mode, Settings, State
@@ -34,7 +34,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     }.items():
         monkeypatch.setenv(name, value)
     cached = (
-        controller._environment, controller._session, controller._client, controller._ports,
+        controller._environment, aws.session, aws.client, controller._ports,
     )  # fmt: skip
     yield
     for function in cached:
