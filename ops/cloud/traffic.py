@@ -72,6 +72,20 @@ def traffic(
     return Traffic("", 0, detail)
 
 
+def leads_to(
+    name: str,
+    balancers: Mapping[str, str],
+    name_servers: Sequence[str],
+    lab_dns: str | None,
+) -> Traffic:
+    """The same for a stack; ``lab_dns`` is the lab's own server (127.0.0.1:PORT), None on AWS."""
+    if lab_dns is None:
+        servers = [(server, DNS_PORT) for server in name_servers]
+        return traffic(name, servers, balancers, resolved)
+    host, _, port = lab_dns.partition(":")
+    return traffic(name, [(host, int(port))] if port else [], balancers, in_the_lab)
+
+
 def resolved(_region: str, balancer: str) -> frozenset[str]:
     """A load balancer's addresses on AWS."""
     try:

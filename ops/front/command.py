@@ -18,6 +18,7 @@ FLAGS = {
     "target": "URN of a resource to touch alone; may be repeated (engine pulumi)",
     "parallel": "Resources moved at a time",
     "confirm": "The stack's name: destroys it without asking; the lab never asks",
+    "yes": "Don't ask",
     "json": "Print JSON instead of a table",
 }
 """What a flag means in every task that has it."""
