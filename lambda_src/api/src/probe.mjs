@@ -12,11 +12,15 @@
  *
  * `{"action":"grow_epoch","epoch":2,"promoted_at":"…"}` makes a promotion known to the database,
  * idempotently: `promoted_at` is when the promotion was asked for.
+ *
+ * `{"action":"compare_tail","host":"…","since":"…","after":"0","replay":false}` compares a page of an old
+ * volume with the present writer (lost_tail.mjs).
  */
 import { createCredentials } from "./credentials.mjs";
 import { reasonOf, sqlState } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
 import { UnavailableError } from "./errors.mjs";
+import { checkTailEvent, compareTail, readTail } from "./lost_tail.mjs";
 
 const TRIES = 2;
 const TRY_MILLISECONDS = 5_000;
@@ -135,7 +139,7 @@ async function askReader(client) {
  * @param {(arn: string) => Promise<{username: string, password: string}>} options.readSecret
  * @param {import("./log.mjs").Logger} options.logger
  * @param {(options: object) => Promise<any>} [options.createClient] a `pg.Client`
- * @returns {(event: {action?: "observe" | "verify" | "grow_epoch", epoch?: number, promoted_at?: string}) => Promise<object>}
+ * @returns {(event: {action?: "observe" | "verify" | "grow_epoch" | "compare_tail", epoch?: number, promoted_at?: string}) => Promise<object>}
  */
 export function createProbe({ environment, readSecret, logger, createClient = createDriverClient }) {
   const { region } = environment;
@@ -266,6 +270,16 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     return grown;
   }
 
+  async function compareOldVolume(event) {
+    checkTailEvent(event);
+    const page = await attempt(event.host, (client) => readTail(client, event));
+    const compared = await attempt(environment.databaseWriterEndpoint, (client) =>
+      compareTail(client, page, { since: event.since, replay: event.replay, region }),
+    );
+    logger.info("lost tail compared", { ...compared.counts, next: compared.next });
+    return compared;
+  }
+
   return async (event) => {
     const { action = "observe" } = event;
     if (action === "observe") {
@@ -277,6 +291,9 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     if (action === "grow_epoch") {
       return growEpoch(event);
     }
-    throw new Error("probe: action must be observe, verify or grow_epoch");
+    if (action === "compare_tail") {
+      return compareOldVolume(event);
+    }
+    throw new Error("probe: action must be observe, verify, grow_epoch or compare_tail");
   };
 }
