@@ -19,7 +19,8 @@ class RegionalParametersArgs:
     local: Mapping[str, pulumi.Input[str]]
     """True in this region only; never synchronised."""
     shared: Mapping[str, pulumi.Input[str]]
-    """The same in both regions; the synchronisation carries changes to the secondary."""
+    """The same in both regions. The synchronisation of ``global`` carries everything else below
+    ``shared`` from the writer's region to the other one."""
 
 
 class RegionalParameters(pulumi.ComponentResource):
@@ -50,8 +51,8 @@ class RegionalParameters(pulumi.ComponentResource):
             # Only a failover engages it and only a failback releases it: no deploy does either.
             parameter("local", FAILOVER_SWITCH, SWITCH_RELEASED, kept=True)
         for key, value in args.shared.items():
-            # In the secondary the synchronisation owns the value once it's there.
-            parameter("shared", key, value, kept=not region.is_primary)
+            # Declared alike in both regions: what the synchronisation carries is never another.
+            parameter("shared", key, value)
         # Grows with each promotion: no deploy takes it back.
         parameter("shared", EPOCH, FIRST_EPOCH, kept=True)
         self.register_outputs({})

@@ -27,7 +27,6 @@ class ControllerPermissionsArgs:
     global_cluster_id: Text
     table_arn: Text
     topic_arn: Text
-    log_group_arn: Text
     switch_region: Region
 
 
@@ -39,6 +38,12 @@ def cluster_arn(region: Region, account_id: Text, data: RegionalData) -> pulumi.
 def controller_permissions(args: ControllerPermissionsArgs) -> list[Statement]:
     """Each statement scoped to this environment's own things."""
     return [*_questions(args), *_records(args), *_promotion(args)]
+
+
+def own_metrics() -> Statement:
+    """Metrics have no ARN; the namespace is what can be named."""
+    metrics = allow("Metrics", ["cloudwatch:PutMetricData"], ["*"])
+    return {**metrics, "Condition": {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}}
 
 
 def _questions(args: ControllerPermissionsArgs) -> list[Statement]:
@@ -63,8 +68,6 @@ def _records(args: ControllerPermissionsArgs) -> list[Statement]:
     bus_arn = pulumi.Output.from_input(args.account_id).apply(
         lambda account: event_bus_arn(region.name, region.suffix, account)
     )
-    streams = pulumi.Output.concat(args.log_group_arn, ":*")
-    metrics = allow("Metrics", ["cloudwatch:PutMetricData"], ["*"])
     return [
         allow(
             "State", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [args.table_arn]
@@ -72,9 +75,7 @@ def _records(args: ControllerPermissionsArgs) -> list[Statement]:
         allow("Journal", ["s3:PutObject"], [journal]),
         allow("Notices", ["sns:Publish"], [args.topic_arn]),
         allow("Events", ["events:PutEvents"], [bus_arn]),
-        allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
-        # Metrics have no ARN; the namespace is what can be named.
-        {**metrics, "Condition": {"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}}},
+        own_metrics(),
     ]
 
 

@@ -15,6 +15,7 @@ import cloudwatch_metrics as metrics
 from cloudwatch_metrics import Metric
 from tapstack.budget import DATABASE_LAG_ALARM_SECONDS, EVENT_DELIVERY_ALARM_SECONDS
 from tapstack.pair import Pair
+from tapstack.well_known import FAILOVER_READINESS
 from watched_region import WatchedRegion
 
 Widget = dict[str, Any]
@@ -117,11 +118,12 @@ def _header(dashboard: Dashboard) -> Widget:
 
 
 def _readiness(dashboard: Dashboard) -> Widget:
-    line = Line(metrics.recovery("FailoverReadiness", dashboard.suffix), "Minimum", "ready")
+    metric = metrics.recovery(FAILOVER_READINESS, dashboard.suffix)
+    names = [watched.region.name for watched in dashboard.regions.swapped()]
     return _graph(
         "Failover readiness (1 = ready)",
-        dashboard.regions.secondary.region.name,
-        [line],
+        names[0],
+        [Line(metric, "Minimum", f"by {name}", region=name) for name in names],
         width=THIRD,
         view="singleValue",
     )

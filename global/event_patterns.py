@@ -11,6 +11,7 @@ from tapstack.events import (
     DETAIL_TYPES,
     HEARTBEAT_DETAIL_TYPE,
     HEARTBEAT_SOURCE,
+    MARKER_DETAIL_TYPE,
     SOURCE,
 )
 
@@ -24,10 +25,10 @@ def application_events() -> Pattern:
 
 def born_in(region: str) -> Pattern:
     """What goes to the other region: what the application published in this one, and this one's
-    signs of life, which test the very way that events take (trap 70)."""
+    signs of life and markers, which test the very way that events take (trap 70)."""
     return {
         "source": [SOURCE, HEARTBEAT_SOURCE],
-        "detail-type": [*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE],
+        "detail-type": [*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE, MARKER_DETAIL_TYPE],
         "region": [region],
     }
 
@@ -37,5 +38,14 @@ def heartbeat_of(region: str) -> Pattern:
     return {
         "source": [HEARTBEAT_SOURCE],
         "detail-type": [HEARTBEAT_DETAIL_TYPE],
+        "region": [region],
+    }
+
+
+def marker_of(region: str) -> Pattern:
+    """What the other region's validator sent over one region's bus, as it arrives."""
+    return {
+        "source": [HEARTBEAT_SOURCE],
+        "detail-type": [MARKER_DETAIL_TYPE],
         "region": [region],
     }

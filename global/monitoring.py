@@ -11,7 +11,7 @@ from dashboard_body import Dashboard
 from event_network import EventNetwork
 from health_checks import HealthChecks
 from overview_dashboard import OverviewDashboard, OverviewDashboardArgs
-from primary_impaired import PrimaryImpaired, PrimaryImpairedArgs
+from primary_impaired import PRIMARY_IMPAIRED, PrimaryImpaired, PrimaryImpairedArgs
 from regional_alarms import RegionalAlarms, RegionalAlarmsArgs
 from tapstack.pair import Pair
 from tapstack.regions import Region
@@ -33,7 +33,8 @@ class MonitoringArgs:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """``topics`` and ``dashboard_url`` are what the other layers and people read (R6, R8)."""
+    """``topics`` and ``dashboard_url`` are what the other layers and people read (R6, R8);
+    ``alarm_names`` are those of each region's alarms that publish to its topic."""
 
     def __init__(
         self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None
@@ -69,6 +70,10 @@ class Monitoring(pulumi.ComponentResource):
                 self.topics.secondary.topic,
             ),
             inside(standby),
+        )
+        purposes = Pair([*alarms.primary.alarms], [*alarms.secondary.alarms, PRIMARY_IMPAIRED])
+        self.alarm_names = args.regions.zip(purposes).map(
+            lambda own: [own[0].physical_name("alarm", purpose) for purpose in own[1]]
         )
         dashboard = OverviewDashboard(
             f"dashboard-{standby.name}",

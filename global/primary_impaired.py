@@ -7,6 +7,9 @@ import pulumi_aws as aws
 
 from tapstack.regions import Region
 
+PRIMARY_IMPAIRED = "primary-impaired"
+"""Purpose of the alarm."""
+
 
 @dataclass(frozen=True)
 class PrimaryImpairedArgs:
@@ -35,7 +38,7 @@ class PrimaryImpaired(pulumi.ComponentResource):
         actions = [args.topic.arn]
         self.alarm = aws.cloudwatch.CompositeAlarm(
             f"primary-impaired-{args.region.name}",
-            alarm_name=args.region.physical_name("alarm", "primary-impaired"),
+            alarm_name=args.region.physical_name("alarm", PRIMARY_IMPAIRED),
             alarm_description=(
                 "us-west-2 hears nothing of us-east-1, or its database follows nobody; see "
                 "./inv status, then docs/runbook.md"

@@ -5,23 +5,27 @@ from pathlib import Path
 
 import pulumi
 
-from alarm_topic import AlarmTopic
 from controller_permissions import (
     ControllerPermissionsArgs,
     cluster_arn,
     controller_permissions,
 )
+from event_network import EventNetwork
 from health_checks import HealthChecks
 from hosted_zone import HostedZone
-from recovery_controller import RecoveryController, RecoveryControllerArgs, recovery_code
+from monitoring import Monitoring
+from parameter_synchronisation import ParameterSynchronisation, ParameterSynchronisationArgs
+from readiness_validator import ReadinessValidator, ReadinessValidatorArgs
+from recovery_controller import RecoveryController, RecoveryControllerArgs
+from recovery_function import Surroundings, recovery_code
 from recovery_table import RecoveryTable, RecoveryTableArgs
 from tapstack.contracts import DataOutputs, RegionalApp
 from tapstack.events import event_bus_name
-from tapstack.naming import epoch_parameter, failover_switch_parameter, log_group_of
+from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.pair import Pair
 from tapstack.regions import Region
 from tapstack.settings import Settings
-from tapstack.well_known import RECOVERY
+from tapstack.well_known import RECOVERY, SYNCHRONISE, VALIDATE
 from witness_records import WitnessRecords, WitnessRecordsArgs
 
 SOURCES = Path(__file__).parent.parent / "lambda_src" / "recovery" / "recovery"
@@ -38,7 +42,8 @@ class RecoveryNetworkArgs:
     app: Pair[RegionalApp]
     zone: HostedZone
     checks: HealthChecks
-    topics: Pair[AlarmTopic]
+    events: EventNetwork
+    monitoring: Monitoring
 
 
 class RecoveryNetwork(pulumi.ComponentResource):
@@ -54,28 +59,38 @@ class RecoveryNetwork(pulumi.ComponentResource):
             WitnessRecordsArgs(args.regions, args.zone.zone_id, args.settings.fqdn, args.checks),
             args.regions.primary.options(parent=self),
         )
+        settings = args.settings
+        # A load balancer's own name is on no certificate.
+        self._server_name = settings.fqdn if settings.app.certificate_arns else ""
+        self._name_servers = args.zone.name_servers.apply(",".join)
         code = recovery_code(SOURCES)
-        both = args.regions.zip(args.data.both, args.app, args.topics)
-        for (region, data, app, topic), (peer, peer_data, peer_app, _), witness in both.zip(
-            both.swapped(), witnesses.names.swapped()
-        ):
+        own = args.regions.zip(args.data.both, args.app, witnesses.names.swapped())
+        rest = args.monitoring.topics.zip(
+            args.monitoring.alarm_names, args.events.regional, self._arriving_objects()
+        )
+        for (region, data, app, witness), (peer, peer_data, peer_app, _), (
+            topic, alarms, events, objects_arrive,
+        ) in own.zip(own.swapped(), rest):  # fmt: skip
             table = RecoveryTable(
                 f"table-{RECOVERY}-{region.name}",
                 RecoveryTableArgs(region, data.key_arn),
                 region.options(parent=self),
+            ).table
+            within = Surroundings(
+                region=region,
+                account_id=args.account_id,
+                key_arn=data.key_arn,
+                code=code,
+                architecture=args.settings.app.architecture,
+                log_retention_days=args.settings.app.log_retention_days,
             )
-            log_group = log_group_of(region.physical_name("function", RECOVERY))
-            RecoveryController(
+            controller = RecoveryController(
                 f"{RECOVERY}-{region.name}",
                 RecoveryControllerArgs(
-                    region=region,
-                    key_arn=data.key_arn,
-                    code=code,
-                    architecture=args.settings.app.architecture,
-                    log_retention_days=args.settings.app.log_retention_days,
+                    within=within,
                     environment={
                         **self._common(region, peer),
-                        "RECOVERY_TABLE": table.table.name,
+                        "RECOVERY_TABLE": table.name,
                         "BUCKET_NAME": data.bucket_name,
                         "TOPIC_ARN": topic.topic.arn,
                         "CLUSTER": data.cluster_identifier,
@@ -94,20 +109,47 @@ class RecoveryNetwork(pulumi.ComponentResource):
                             data=Pair(data, peer_data),
                             app=app,
                             global_cluster_id=args.data.global_cluster_id,
-                            table_arn=table.table.arn,
+                            table_arn=table.arn,
                             topic_arn=topic.topic.arn,
-                            log_group_arn=pulumi.Output.concat(
-                                f"arn:aws:logs:{region.name}:",
-                                args.account_id,
-                                f":log-group:{log_group}",
-                            ),
                             switch_region=args.regions.secondary,
                         )
                     ),
                 ),
                 region.options(parent=self),
             )
+            ParameterSynchronisation(
+                f"{SYNCHRONISE}-{region.name}",
+                ParameterSynchronisationArgs(
+                    within, peer, Pair(data, peer_data), args.data.global_cluster_id, table
+                ),
+                region.options(parent=self),
+            )
+            ReadinessValidator(
+                f"{VALIDATE}-{region.name}",
+                ReadinessValidatorArgs(
+                    within=within,
+                    peer=peer,
+                    data=Pair(data, peer_data),
+                    app=Pair(app, peer_app),
+                    global_cluster_id=args.data.global_cluster_id,
+                    server_name=self._server_name,
+                    name_servers=self._name_servers,
+                    witness=witness,
+                    switch_region=args.regions.secondary.name,
+                    objects_arrive=objects_arrive,
+                    table=table,
+                    topic=topic.topic,
+                    bus=events.bus.bus,
+                    alarms=alarms,
+                    controller_role=controller.role,
+                ),
+                region.options(parent=self),
+            )
         self.register_outputs({})
+
+    def _arriving_objects(self) -> Pair[bool]:
+        """Whether objects are replicated into each region."""
+        return Pair(self._args.settings.data.bidirectional_replication, True)
 
     def _common(self, region: Region, peer: Region) -> dict[str, pulumi.Input[str]]:
         """What settings and names say, without any resource of a region."""
@@ -123,9 +165,8 @@ class RecoveryNetwork(pulumi.ComponentResource):
             "PEER_INSTANCES": str(settings.data.instances_per_region),
             "GLOBAL_CLUSTER": args.data.global_cluster_id,
             "EVENT_BUS_NAME": event_bus_name(region.name, region.suffix),
-            # A load balancer's own name is on no certificate.
-            "SERVER_NAME": settings.fqdn if settings.app.certificate_arns else "",
-            "NAME_SERVERS": args.zone.name_servers.apply(",".join),
+            "SERVER_NAME": self._server_name,
+            "NAME_SERVERS": self._name_servers,
             # us-west-2's promotion sends traffic there for good; us-east-1's takes it back.
             "SWITCH_POSITION": "released" if region.is_primary else "engaged",
             "SWITCH_REGION": standby.name,

@@ -109,6 +109,8 @@ def alarms_of(watched: WatchedRegion) -> list[AlarmSpec]:
         ),
         alarm_specs.event_latency(watched.bus_name, watched.forward_rule_name),
         alarm_specs.controller_heartbeat(watched.region.suffix),
+        alarm_specs.failover_readiness(watched.region.suffix),
+        alarm_specs.parameter_lag(watched.region.suffix),
         alarm_specs.event_propagation(watched.region.suffix),
         *alarm_specs.backup_failures(watched.vault_name),
         *([alarm_specs.certificate(watched.certificate_arn)] if watched.certificate_arn else []),

@@ -26,6 +26,9 @@ HEARTBEAT_SOURCE = f"{PROJECT}.heartbeat"
 HEARTBEAT_DETAIL_TYPE = "heartbeat"
 """Its ``detail-type``."""
 
+MARKER_DETAIL_TYPE = "marker"
+"""The ``detail-type`` of the validator's markers, whose source is that of the signs of life."""
+
 LONGEST_WRITER_OUTAGE_SECONDS = 24 * 3600
 """For so long an event waits for the writer before it is a dead letter: as long as EventBridge
 retries its own deliveries (trap 57)."""

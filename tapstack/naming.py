@@ -89,6 +89,11 @@ def parameter_path(region: str, suffix: str, scope: Scope, key: str) -> str:
     return f"/{PROJECT}/{region}/{suffix}/{scope}/{key}"
 
 
+def shared_parameters_path(region: str, suffix: str) -> str:
+    """Above a region's synchronised parameters; no slash at its end."""
+    return parameter_path(region, suffix, "shared", "").removesuffix("/")
+
+
 def failover_switch_parameter(region: str, suffix: str) -> str:
     """Path of the failover switch in the standby region, which ``data`` makes and ``app`` reads."""
     return parameter_path(region, suffix, "local", FAILOVER_SWITCH)

@@ -63,6 +63,19 @@ PROBE_FUNCTION = "probe"
 RECOVERY = "recovery"
 """Purpose of the recovery controller's function, table and rule."""
 
+VALIDATE = "validate"
+"""Purpose of the function that proves every five minutes that a failover would work."""
+
+SYNCHRONISE = "parameters"
+"""Purpose of the function that carries shared parameters to the other region."""
+
+PARAMETER_LAG = "ParameterLag"
+"""Metric: how long the oldest difference between both regions' shared parameters waits, in
+seconds."""
+
+FAILOVER_READINESS = "FailoverReadiness"
+"""Metric: 1 while a region's validator finds everything ready, else 0."""
+
 CONTROLLER_HEARTBEAT = "ControllerHeartbeat"
 """Metric: 1 for each run of a region's recovery controller."""
 
@@ -86,3 +99,13 @@ CONSUME_DEAD_LETTERS = "consume-dead-letters"
 def replication_rule_id(destination: str) -> str:
     """Id of the S3 replication rule into a region, which the rule's metrics carry as ``RuleId``."""
     return f"to-{destination}"
+
+
+SPARED_REGION_VARIABLE = "WARM_STANDBY_SPARED_REGION"
+"""Names the region that a deployment leaves alone, because it is lost: a program then asks nothing
+of it (docs/names.md)."""
+
+
+def provider_name(region: str) -> str:
+    """The resource name of a region's provider in each program."""
+    return f"aws-{region}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.database.topology import Cluster, Topology
 from lab.emulator.policies import Access, allows
+from lab.emulator.service_events import say
 from lab.outage import OutageKind
 
 logger = logging.getLogger("lab.database")
@@ -326,9 +326,6 @@ def _message(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _to_bus(account: str, region: str, record: Mapping[str, Any]) -> None:
     """AWS puts its services' own events on the default bus, whoever asks for them."""
-    from ministack.core.responses import request_scope
-    from ministack.services import eventbridge
-
     cluster = record["SourceType"] == CLUSTER
     detail = {
         "EventCategories": record["EventCategories"],
@@ -339,20 +336,15 @@ def _to_bus(account: str, region: str, record: Mapping[str, Any]) -> None:
         "Message": record["Message"],
         "EventID": record["EventID"],
     }
-    with request_scope(account, region):
-        eventbridge._dispatch_event(
-            {
-                "EventId": str(uuid.uuid4()),
-                "Source": "aws.rds",
-                "DetailType": f"RDS DB {'Cluster' if cluster else 'Instance'} Event",
-                "Detail": json.dumps(detail),
-                "EventBusName": "default",
-                "Time": int(_seconds(record["Date"])),
-                "Resources": [record["SourceArn"]],
-                "Account": account,
-                "Region": region,
-            }
-        )
+    say(
+        account,
+        region,
+        "aws.rds",
+        f"RDS DB {'Cluster' if cluster else 'Instance'} Event",
+        detail,
+        [record["SourceArn"]],
+        _seconds(record["Date"]),
+    )
 
 
 def _seconds(moment: Any) -> float:

@@ -15,6 +15,7 @@ from lab.emulator.services import (
     elbv2,
     events,
     events_put,
+    iam,
     kms,
     lab_time,
     lambda_mappings,
@@ -29,6 +30,7 @@ from lab.emulator.services import (
     secretsmanager,
     sns,
     sqs,
+    ssm,
     tagging,
 )
 
@@ -48,11 +50,13 @@ MENDS: dict[ModuleType, str] = {
     events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
     lab_time: "the machine's time, whatever the lab's clock says",
+    iam: "every simulated call allowed",
     kms: "multi-Region keys are plain ones, without replicas",
     logs: "resource policies unknown; a group's key dropped",
     backup: "access policies and locks of vaults, settings of the region unknown",
     sqs: "attributes can't be taken away; visibility on the machine's clock, nothing expires",
     sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
+    ssm: "changes of parameters told to nobody",
     tagging: "most tagged resources not listed",
     lambda_settings: "settings of functions dropped on read-back",
     lambda_mappings: "event source mappings polled on the machine's clock, by any role; malformed "

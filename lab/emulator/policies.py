@@ -47,10 +47,10 @@ def allows(
     return allowed
 
 
-def denies(policies: Iterable[Any], access: Access) -> bool:
-    """Whether a resource's policies deny explicitly."""
+def denies(policies: Iterable[Any], access: Access, *, identity: bool = False) -> bool:
+    """Whether a resource's policies, or an identity's, deny explicitly."""
     return any(
-        statement.get("Effect") == "Deny" and _applies(statement, access, False)
+        statement.get("Effect") == "Deny" and _applies(statement, access, identity)
         for policy in policies
         for statement in statements(policy)
     )

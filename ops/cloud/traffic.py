@@ -54,11 +54,7 @@ def now(outputs: Mapping[str, Any], regions: Sequence[str], lab_dns: str | None)
         for role, region in zip(("primary", "secondary"), regions, strict=True)
         if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
     }
-    if lab_dns is None:
-        servers = [(server, DNS_PORT) for server in outputs.get("global.name_servers", ())]
-        return traffic(name, servers, balancers, resolved)
-    host, _, port = lab_dns.partition(":")
-    return traffic(name, [(host, int(port))] if port else [], balancers, in_the_lab)
+    return leads_to(name, balancers, outputs.get("global.name_servers", ()), lab_dns)
 
 
 def traffic(
@@ -91,6 +87,20 @@ def traffic(
         )
         return Traffic("", 0, detail)
     return Traffic("", 0, detail)
+
+
+def leads_to(
+    name: str,
+    balancers: Mapping[str, str],
+    name_servers: Sequence[str],
+    lab_dns: str | None,
+) -> Traffic:
+    """The same for a stack; ``lab_dns`` is the lab's own server (127.0.0.1:PORT), None on AWS."""
+    if lab_dns is None:
+        servers = [(server, DNS_PORT) for server in name_servers]
+        return traffic(name, servers, balancers, resolved)
+    host, _, port = lab_dns.partition(":")
+    return traffic(name, [(host, int(port))] if port else [], balancers, in_the_lab)
 
 
 def resolved(_region: str, balancer: str) -> frozenset[str]:

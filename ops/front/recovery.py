@@ -66,4 +66,38 @@ def acknowledge(_c: Context, stack: str = "lab", json: bool = False) -> None:
     orders.acknowledge(_items(stack), json)
 
 
+@command(
+    planned="Switch over without loss while both regions live",
+    force="Promote in spite of doubts; wants --reason",
+    reason=REASON,
+)
+def failover(
+    _c: Context,
+    stack: str = "lab",
+    yes: bool = False,
+    planned: bool = False,
+    force: bool = False,
+    reason: str = "",
+    json: bool = False,
+) -> None:
+    """Promote the region that reads, and prove that it writes."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.fail_over(
+        session.acting_on(stack),
+        planned=planned, force=force, reason=reason, yes=yes, as_json=json,
+    )  # fmt: skip
+
+
+@command()
+def failback(_c: Context, stack: str = "lab", yes: bool = False, json: bool = False) -> None:
+    """Return writer and traffic to the primary region, without loss."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.fail_back(session.acting_on(stack), yes=yes, as_json=json)
+
+
+TASKS = (failover, failback)
 RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge)

@@ -50,6 +50,8 @@ async def subscribe(mails: Mails, request: ApiRequest, call_next: CallNext) -> A
                 if subscription["arn"] == arn:
                     if subscription["attributes"].get("PendingConfirmation") != "true":
                         mails.asked(subscription)
+                    if mails.read_at_once(subscription):
+                        continue
                     subscription["confirmed"] = False
                     subscription["attributes"]["PendingConfirmation"] = "true"
                     subscription["attributes"]["ConfirmationWasAuthenticated"] = "false"

@@ -16,47 +16,26 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from boto3.session import Session
-from botocore.config import Config
-
 from recovery.act import Ports, Run, run
-from recovery.database_probe import DatabaseProbe
+from recovery.aws import READ_SECONDS, client
 from recovery.environment import Environment
-from recovery.notifier import RegionalNotifier
 from recovery.observation import Trigger
-from recovery.parameters import Parameter, RecoveryParameters
-from recovery.probes import RegionalObserver
-from recovery.promoting import Promoting
-from recovery.recorded_events import RecordedEvents, Validations
-from recovery.stored import JournalTable, StateTable
+from recovery.outside import SystemClock, ports_of
+from recovery.recorded_events import RecordedEvents
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 8.0
 PROBE_SECONDS = 14.0
 """The probe answers within 12 s, and its function ends after 15."""
 RDS_SOURCE, SCHEDULE_SOURCE = "aws.rds", "aws.events"
-
-
-class SystemClock:
-    """Port ``Clock``."""
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-        return time.monotonic()
 
 
 def handler(event: Mapping[str, Any], context: Any) -> str:
     """Makes one run, or stores one event; returns in one line what became of it."""
     environment = _environment()
     if event.get("source") == RDS_SOURCE:
-        stored = RecordedEvents(_client("dynamodb", environment.settings.region), environment.table)
+        stored = RecordedEvents(client("dynamodb", environment.settings.region), environment.table)
         line = f"stored {stored.store(event).id}"
     else:
         this = run_of(event, getattr(context, "aws_request_id", "") or str(uuid.uuid4()))
@@ -79,65 +58,11 @@ def _environment() -> Environment:
 
 
 @cache
-def _client(service: str, region: str, read_seconds: float = READ_SECONDS) -> Any:
-    """Every call is one try: what a failure means is the decision's business."""
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=read_seconds,
-        retries={"total_max_attempts": 1},
-    )
-    return _session().client(service, region_name=region, config=config)  # pyright: ignore[reportCallIssue, reportArgumentType]
-
-
-@cache
-def _session() -> Session:
-    """One for all clients: each would read AWS's service models anew, most of a cold start."""
-    return Session()
-
-
-@cache
 def _ports() -> Ports:
     """Everything outside, made once a process."""
-    env, clock = _environment(), SystemClock()
-    region, peer = env.settings.region, env.settings.peer
-    dynamodb, rds = _client("dynamodb", region), _client("rds", region)
-    database = DatabaseProbe(
-        _client("lambda", region, PROBE_SECONDS), env.probe_function, clock.now
-    )
-    parameters = RecoveryParameters(
-        switch=Parameter(_client("ssm", env.switch_region), env.switch_parameter),
-        own_epoch=Parameter(_client("ssm", region), env.epoch_parameter),
-        peer_epoch=Parameter(_client("ssm", peer), env.peer_epoch_parameter),
-    )
-    return Ports(
-        table=StateTable(dynamodb, env.table),
-        rds=Promoting(
-            client=rds,
-            peer_client=_client("rds", peer),
-            global_cluster=env.global_cluster,
-            own_arn=env.cluster_arn,
-            peer_cluster=env.peer_cluster,
-        ),
-        parameters=parameters,
-        database=database,
-        observer=RegionalObserver(
-            environment=env,
-            rds=rds,
-            secrets=_client("secretsmanager", region),
-            database=database,
-            parameters=parameters,
-            events=RecordedEvents(dynamodb, env.table),
-            validations=Validations(dynamodb, env.table),
-        ),
-        notifier=RegionalNotifier(
-            sns=_client("sns", region),
-            events=_client("events", region),
-            cloudwatch=_client("cloudwatch", region),
-            topic=env.topic,
-            bus=env.bus,
-            region=region,
-            suffix=env.suffix,
-        ),
-        journal=JournalTable(dynamodb, env.table, _client("s3", region), env.bucket, region),
-        clock=clock,
-    )
+    return ports_of(_environment(), _client, SystemClock())
+
+
+def _client(service: str, region: str) -> Any:
+    """A client; only the database's probe may take longer."""
+    return client(service, region, PROBE_SECONDS if service == "lambda" else READ_SECONDS)

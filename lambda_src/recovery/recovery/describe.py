@@ -29,10 +29,14 @@ def own_cluster(client: Rds, identifier: str) -> OwnCluster:
     secondary's answer names the source.
     """
     found = client.describe_db_clusters(DBClusterIdentifier=identifier)["DBClusters"][0]
-    members = found.get("DBClusterMembers") or []
-    follows = bool(found.get("ReplicationSourceIdentifier"))
-    writes = any(member.get("IsClusterWriter") for member in members)
-    return OwnCluster(str(found["Status"]), len(members), writes and not follows)
+    return OwnCluster(str(found["Status"]), len(found.get("DBClusterMembers") or []), writes(found))
+
+
+def writes(cluster: Mapping[str, Any]) -> bool:
+    """Whether a described cluster is the writer."""
+    follows = bool(cluster.get("ReplicationSourceIdentifier"))
+    members = cluster.get("DBClusterMembers") or []
+    return any(member.get("IsClusterWriter") for member in members) and not follows
 
 
 def global_cluster(client: Rds, identifier: str, own_arn: str) -> GlobalCluster:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from recovery import metrics
 from recovery.model import Notice
 from recovery.ports import UnavailableError
 from recovery.stored import error_code
 
 logger = logging.getLogger(__name__)
 
-NAMESPACE = "WarmStandby"
 SOURCE = "warm-standby.recovery"
 DETAIL_TYPE = "recovery.notice"
 LONGEST_SUBJECT = 100
@@ -37,21 +37,13 @@ class Events(Protocol):
         ...
 
 
-class CloudWatch(Protocol):
-    """What is used of boto3's CloudWatch client."""
-
-    def put_metric_data(self, **arguments: Any) -> Mapping[str, Any]:
-        """Puts data points."""
-        ...
-
-
 @dataclass(frozen=True)
 class RegionalNotifier:
     """Sends as one region."""
 
     sns: Sns
     events: Events
-    cloudwatch: CloudWatch
+    cloudwatch: metrics.CloudWatch
     topic: str
     bus: str
     region: str
@@ -78,15 +70,7 @@ class RegionalNotifier:
 
     def measure(self, name: str, value: float) -> None:
         """Puts one data point; a failure is logged and forgotten."""
-        datum = {
-            "MetricName": name,
-            "Dimensions": [{"Name": "EnvironmentSuffix", "Value": self.suffix}],
-            "Value": value,
-        }
-        try:
-            self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
-        except Exception as fault:
-            logger.warning("%s isn't measured: %s", name, error_code(fault))
+        metrics.measure(self.cloudwatch, self.suffix, name, value)
 
     def _put_event(self, body: Mapping[str, Any]) -> None:
         entry = {

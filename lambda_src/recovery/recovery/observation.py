@@ -142,6 +142,8 @@ class Validation:
 
     ``ready`` is false only by checks that could be made: one that couldn't ask the other region
     lowers nothing. ``versions_equal`` is None where the other region's version can't be known.
+    ``reasons`` are the failed checks, ``notes`` those that were excused or couldn't be asked;
+    ``proven_at`` is the minute in which IAM was last asked for the permissions.
     """
 
     began: int
@@ -152,6 +154,8 @@ class Validation:
     engine_version: str
     versions_equal: bool | None = True
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    proven_at: int = 0
 
 
 @dataclass(frozen=True)

@@ -654,16 +654,21 @@ def test_no_deploy_releases_the_failover_switch(data: Deployment) -> None:
     assert switch.ignore_changes == ("value",)
 
 
-def test_the_synchronisation_owns_shared_values_in_the_secondary(data: Deployment) -> None:
-    """R10: a deploy doesn't undo a synchronisation; in the primary the program's word counts. What
-    recovery writes, the switch and the epochs, no deploy touches anywhere."""
+def test_a_declared_parameter_is_the_same_in_both_regions_and_ignored_nowhere(
+    data: Deployment,
+) -> None:
+    """R10, issue 19.3: what is declared reaches both regions by the deployment, so that the
+    synchronisation never carries another value over it. What recovery writes, the switch and the
+    epochs, no deploy touches anywhere."""
+    shared: dict[str, set[str]] = {}
     for parameter in data.created(PARAMETER):
-        shared = "/shared/" in parameter.inputs["name"]
-        secondary = data.region_of(parameter) == "us-west-2"
-        if parameter.inputs["name"].endswith(("/failover-switch", "/epoch")):
-            assert parameter.ignore_changes == ("value",)
-        else:
-            assert (parameter.ignore_changes == ("value",)) is (shared and secondary)
+        name = parameter.inputs["name"]
+        kept = name.endswith(("/failover-switch", "/epoch"))
+        assert parameter.ignore_changes == (("value",) if kept else ())
+        if "/shared/" in name:
+            shared.setdefault(name.rpartition("/")[2], set()).add(parameter.inputs["value"])
+    assert len(shared) == 4
+    assert all(len(values) == 1 for values in shared.values())
 
 
 def test_one_plan_makes_one_copy(data: Deployment) -> None:

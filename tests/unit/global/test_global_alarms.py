@@ -58,6 +58,7 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ),
     ("WarmStandby", "EventPropagation"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "FailoverReadiness"): ({"EnvironmentSuffix"}, "docs/names.md"),
+    ("WarmStandby", "ParameterLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "ControllerHeartbeat"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "ReplicationLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
 }  # fmt: skip
@@ -129,7 +130,7 @@ BOTH = {
     "s3-replication-failed", "forward-dead-letters", "consume-dead-letters", "failed-events",
     "event-latency", "event-propagation", "target-5xx", "alb-5xx", "slow-answers",
     "backup-failed", "backup-expired", "backup-copy-failed",
-    "controller-heartbeat",
+    "controller-heartbeat", "failover-readiness", "parameter-lag",
 }  # fmt: skip
 
 
@@ -185,6 +186,8 @@ def test_more_than_five_percent_errors(region: str) -> None:
         ("failed-events", "GreaterThanThreshold", 0, "notBreaching"),
         ("event-latency", "GreaterThanThreshold", 300_000, "notBreaching"),
         ("controller-heartbeat", "LessThanThreshold", 1, "breaching"),
+        ("failover-readiness", "LessThanThreshold", 1, "missing"),
+        ("parameter-lag", "GreaterThanThreshold", 900, "missing"),
         ("event-propagation", "GreaterThanThreshold", 300_000, "breaching"),
         ("slow-answers", "GreaterThanThreshold", 3, "notBreaching"),
         ("backup-failed", "GreaterThanThreshold", 0, "notBreaching"),
@@ -219,6 +222,8 @@ EVALUATION = {
     "failed-events": ("Maximum", 60, 1, 1),
     "event-latency": ("Maximum", 60, 1, 1),
     "controller-heartbeat": ("Sum", 60, 3, 3),
+    "failover-readiness": ("Minimum", 300, 3, 3),
+    "parameter-lag": ("Maximum", 300, 3, 3),
     "event-propagation": ("Maximum", 60, 5, 5),
     "slow-answers": ("p99", 60, 5, 3),
     "backup-failed": ("Sum", 300, 1, 1),

@@ -11,12 +11,27 @@ from declared_alarms import CERTIFICATES, REGIONS
 from harness import ACCOUNT, SUFFIX, Deployment, program, run_program
 
 from controller_permissions import JOURNAL_PREFIX
-from recovery import act, notifier, probes, promotion, split, stored
+from lab.emulator.policies import Access, allows
+from recovery import (
+    act,
+    crossing,
+    metrics,
+    probes,
+    promotion,
+    split,
+    stored,
+    synchronise,
+    validator,
+)
 from recovery.environment import Environment
 from recovery.model import Mode
 from recovery.observation import Switch
-from recovery_controller import RDS_EVENTS, RUNTIME, TIMEOUT_SECONDS
-from tapstack import well_known
+from recovery.synchronise import SynchroniserEnvironment
+from recovery.validator_environment import ValidatorEnvironment
+from recovery_controller import RDS_EVENTS, TIMEOUT_SECONDS
+from recovery_function import RUNTIME
+from tapstack import events, well_known
+from validator_permissions import MARKER_PREFIX
 
 PEER = {"us-east-1": "us-west-2", "us-west-2": "us-east-1"}
 FUNCTION = "aws:lambda/function:Function"
@@ -76,6 +91,92 @@ def test_the_controller_knows_everything_that_it_reads(region: str) -> None:
 
 
 @both_regions
+def test_the_validator_knows_everything_that_it_reads(region: str) -> None:
+    """Issue 19.1: as above; markers come from the other region, alarms are the own region's."""
+    function = program("global").one(FUNCTION, f"validate-{region}").inputs
+    asked = Asked({**function["environment"]["variables"], "AWS_REGION": region})
+    found = ValidatorEnvironment.of(asked)
+    assert asked.names == asked.values_.keys()
+    own = (found.table, found.cluster, found.probe_function, found.load_balancer, found.topic)
+    own = (*own, found.bucket, found.marker_queue, found.vault, found.controller_role)
+    assert all(region in name for name in (*own, *found.secrets, *found.alarms))
+    others = (found.peer_cluster, found.peer_load_balancer, found.peer_bucket, found.peer_bus)
+    assert all(PEER[region] in name for name in (*others, *found.peer_secrets))
+    assert found.objects_arrive
+    assert found.switch_region == "us-west-2"
+    assert f"alarm-failover-readiness-{region}-{SUFFIX}" in found.alarms
+    impaired = f"alarm-primary-impaired-{region}-{SUFFIX}"
+    assert (impaired in found.alarms) is (region == "us-west-2")
+
+
+@both_regions
+def test_the_controllers_policy_allows_what_the_validator_asks_iam_for(region: str) -> None:
+    """RECOVERY.md 3: a call that isn't allowed as declared would keep the readiness at 0."""
+    given = program("global").one(FUNCTION, f"validate-{region}").inputs["environment"]["variables"]
+    policy = program("global").one("aws:iam/policy:Policy", f"recovery-{region}").inputs["policy"]
+    env = ValidatorEnvironment.of({**given, "AWS_REGION": region})
+    refused = [
+        (action, resource)
+        for action, resources in env.calls()
+        for resource in resources
+        if not allows([policy], Access(action, resource), identity=True)
+    ]
+    assert refused == []
+
+
+@both_regions
+def test_the_validator_runs_every_five_minutes_and_writes_its_own_items_alone(region: str) -> None:
+    """Issue 19.1, R9.3: it reads the controller's state and can't write it."""
+    deployment = program("global")
+    rule = deployment.one("aws:cloudwatch/eventRule:EventRule", f"validate-schedule-{region}")
+    assert rule.inputs["scheduleExpression"] == "rate(5 minutes)"
+    policy = deployment.one("aws:iam/policy:Policy", f"validate-{region}").inputs["policy"]
+    found = {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+    written = found["Keep"]["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert written == ["validation", "marker"]
+    assert found["SendObject"]["Resource"] == [
+        f"arn:aws:s3:::bucket-content-{PEER[region]}-{SUFFIX}/{MARKER_PREFIX}{region}"
+    ]
+
+
+@both_regions
+def test_the_synchronisation_knows_what_it_reads_and_writes_the_other_region_alone(
+    region: str,
+) -> None:
+    """Issue 19.3: its variables, its own region's changes as events, and no write at home."""
+    deployment = program("global")
+    function = deployment.one(FUNCTION, f"parameters-{region}").inputs
+    asked = Asked({**function["environment"]["variables"], "AWS_REGION": region})
+    found = SynchroniserEnvironment.of(asked)
+    assert asked.names == asked.values_.keys()
+    assert found.path == f"/warm-standby/{region}/{SUFFIX}/shared"
+    assert found.peer_path == f"/warm-standby/{PEER[region]}/{SUFFIX}/shared"
+    rules = {
+        one.name: one.inputs for one in deployment.created("aws:cloudwatch/eventRule:EventRule")
+    }
+    assert rules[f"parameters-schedule-{region}"]["scheduleExpression"] == "rate(5 minutes)"
+    pattern = json.loads(rules[f"parameter-changes-{region}"]["eventPattern"])
+    assert pattern["detail"]["name"] == [{"prefix": f"{found.path}/"}]
+    policy = deployment.one("aws:iam/policy:Policy", f"parameters-{region}").inputs["policy"]
+    statements_ = {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+    assert statements_["Carry"]["Resource"] == [
+        f"arn:aws:ssm:{PEER[region]}:{ACCOUNT}:parameter{found.peer_path}/*"
+    ]
+
+
+def test_without_replication_back_no_object_is_expected_in_us_east_1() -> None:
+    """``data:bidirectionalReplication`` off: only us-west-2 waits for a marker."""
+    deployment = run_program("global", config={"data:bidirectionalReplication": False})
+    given = {
+        region: deployment.one(FUNCTION, f"validate-{region}").inputs["environment"]["variables"]
+        for region in REGIONS
+    }
+    assert {region: one["OBJECTS_ARRIVE"] for region, one in given.items()} == {
+        "us-east-1": "false", "us-west-2": "true",
+    }  # fmt: skip
+
+
+@both_regions
 def test_the_witness_is_the_other_regions(region: str) -> None:
     """RECOVERY.md 2: us-west-2 asks about us-east-1, and the mirror of it."""
     first = "witness" if region == "us-west-2" else "witness-standby"
@@ -107,10 +208,12 @@ def test_a_run_begins_each_minute_and_never_twice(region: str) -> None:
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", f"recovery-{region}"
     ).inputs
     assert (invoked["maximumRetryAttempts"], invoked["maximumEventAgeInSeconds"]) == (0, 60)
-    rule = deployment.one("aws:cloudwatch/eventRule:EventRule", f"every-minute-{region}").inputs
+    rule = deployment.one(
+        "aws:cloudwatch/eventRule:EventRule", f"recovery-schedule-{region}"
+    ).inputs
     assert rule["scheduleExpression"] == "rate(1 minute)"
     assert "eventBusName" not in rule
-    for name in (f"every-minute-{region}", f"rds-events-{region}"):
+    for name in (f"recovery-schedule-{region}", f"rds-events-{region}"):
         target = deployment.one("aws:cloudwatch/eventTarget:EventTarget", name).inputs
         assert target["retryPolicy"] == {
             "maximumEventAgeInSeconds": 60, "maximumRetryAttempts": 0,
@@ -186,7 +289,12 @@ def test_the_code_is_the_package_alone() -> None:
 
 def test_the_functions_own_names_are_the_agreed_ones() -> None:
     """The package imports nothing of ours, so its names are compared here."""
-    assert notifier.NAMESPACE == well_known.METRIC_NAMESPACE
+    assert metrics.NAMESPACE == well_known.METRIC_NAMESPACE
     assert stored.JOURNAL_PREFIX == JOURNAL_PREFIX
     assert probes.TOKEN_HEADER == well_known.TOKEN_HEADER
+    assert crossing.MARKER_PREFIX == MARKER_PREFIX
+    marker = (events.HEARTBEAT_SOURCE, events.MARKER_DETAIL_TYPE)
+    assert marker == (crossing.MARKER_SOURCE, crossing.MARKER_DETAIL_TYPE)
+    assert validator.READINESS == well_known.FAILOVER_READINESS
+    assert synchronise.LAG == well_known.PARAMETER_LAG
     assert (probes.HEALTH, probes.READY) == (well_known.HEALTH_PATH, well_known.READY_PATH)

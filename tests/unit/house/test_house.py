@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from house_graph import (
     ROOT,
     circles,
     dynamic_imports,
+    files_by_ignored_names,
     floor_of,
     imports,
     program_files,
+    repository_files,
 )
 
 LONGEST_FILE = 450
@@ -43,6 +46,12 @@ def test_no_file_imports_from_a_higher_floor():
         if floor_of(found.target) > floor_of(found.source)
     ]
     assert not upward, "\n".join(upward)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git on PATH to compare with")
+def test_the_files_are_found_without_git_as_well():
+    """A machine without Git runs these tests too: the names in .gitignore are enough."""
+    assert files_by_ignored_names() == repository_files()
 
 
 def test_every_program_file_has_its_floor():

@@ -19,6 +19,8 @@ ONLY_WILDCARD = {
     "cloudwatch:PutMetricData": "metrics have no ARN; a condition names the namespace",
     "rds:DescribeDBClusters": "RDS authorises it for all clusters (Aurora user guide, IAM)",
     "rds:DescribeGlobalClusters": "the same",
+    "lambda:GetAccountSettings": "the account's settings have no ARN",
+    "cloudwatch:DescribeAlarms": "composite alarms are described for all alone (API reference)",
     "logs:DescribeLogGroups": "the flow logs service asks for it on every log group (VPC guide)",
 }
 """Where a wildcard resource is the API's only form: action → why. A whole service is never

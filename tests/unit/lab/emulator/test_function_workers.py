@@ -270,14 +270,16 @@ def test_code_that_cannot_be_run_is_an_error_of_the_call(tmp_path, workers, brok
     assert said in outcome.error["errorMessage"]
 
 
-def test_idle_workers_end_and_the_last_one_later(tmp_path, workers, monkeypatch):
-    """A lab that idles gives its memory back; a function without workers is forgotten."""
+@pytest.mark.parametrize(("runtime", "lasts"), [("python3.12", 90), ("nodejs22.x", 600)])
+def test_idle_workers_end_and_the_last_one_later(tmp_path, workers, monkeypatch, runtime, lasts):
+    """A lab that idles gives its memory back, Python's workers first; a function without workers is
+    forgotten."""
     sleep = asyncio.sleep
     monkeypatch.setattr(functions, "_end_orphans", lambda _directory: None)
 
     async def scenario(running: Functions) -> list[bool]:
         workers.gate.set()
-        await running.invoke(function(), {})
+        await running.invoke(function(Runtime=runtime), {})
         (_, pool), last = next(iter(running._pools.values())), workers.made[0]
         other = workers(None, None, {})
         pool.workers.append(other)
@@ -289,7 +291,7 @@ def test_idle_workers_end_and_the_last_one_later(tmp_path, workers, monkeypatch)
         while other.alive:
             await sleep(0.01)
         alive = [last.alive, other.alive]
-        last.idle_since -= 10 * functions.IDLE_SECONDS
+        last.idle_since -= lasts
         while running._pools:
             await sleep(0.01)
         return [*alive, last.alive]

@@ -463,3 +463,97 @@ def test_a_bucket_with_versions_left_stays(world: World) -> None:
         s3.delete_object(**bucket, Key=item["Key"], VersionId=item["VersionId"])
     s3.delete_bucket(**bucket)
     refused("NoSuchBucket", s3.delete_bucket, **bucket)
+
+
+def test_a_simulated_call_is_decided_by_the_roles_policies(world: World) -> None:
+    """SimulatePrincipalPolicy: allowed, implicitly and explicitly denied, by resource and by
+    context; a role that doesn't exist is refused."""
+    iam = world.aws("iam")
+    topic, other = (f"arn:aws:sns:{EAST}:{ACCOUNT}:{name}" for name in ("a", "b"))
+    role = iam.create_role(RoleName="asked", AssumeRolePolicyDocument=document())["Role"]["Arn"]
+    metrics = {"StringEquals": {"cloudwatch:namespace": "ours"}}
+    statements = (
+        {"Effect": "Allow", "Action": "sns:*", "Resource": topic},
+        {"Effect": "Deny", "Action": "sns:DeleteTopic", "Resource": "*"},
+        {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+         "Condition": metrics},
+    )  # fmt: skip
+    iam.put_role_policy(RoleName="asked", PolicyName="p", PolicyDocument=document(*statements))
+
+    def asked(action: str, *resources: str, **more: Any) -> dict[str, Any]:
+        given = {"ResourceArns": list(resources)} if resources else {}
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], **given, **more
+        )
+        assert not answer["IsTruncated"]
+        return answer["EvaluationResults"][0]
+
+    assert asked("sns:Publish", topic)["EvalDecision"] == "allowed"
+    assert asked("sns:Publish", other)["EvalDecision"] == "implicitDeny"
+    assert asked("sns:DeleteTopic", topic)["EvalDecision"] == "explicitDeny"
+    both = asked("sns:Publish", topic, other)
+    assert both["EvalDecision"] == "implicitDeny"
+    by_resource = both["ResourceSpecificResults"]
+    assert [(one["EvalResourceName"], one["EvalResourceDecision"]) for one in by_resource] == [
+        (topic, "allowed"), (other, "implicitDeny"),
+    ]  # fmt: skip
+    assert asked("cloudwatch:PutMetricData")["EvalDecision"] == "implicitDeny"
+    context = {
+        "ContextKeyName": "cloudwatch:namespace", "ContextKeyType": "string",
+        "ContextKeyValues": ["ours"],
+    }  # fmt: skip
+    found = asked("cloudwatch:PutMetricData", ContextEntries=[context])
+    assert found["EvalDecision"] == "allowed"
+    added = document({"Effect": "Deny", "Action": "sns:Publish", "Resource": topic})
+    denied = asked("sns:Publish", topic, PolicyInputList=[added])
+    assert denied["EvalDecision"] == "explicitDeny"
+    refused(
+        "NoSuchEntity", iam.simulate_principal_policy,
+        PolicySourceArn=f"{role}-gone", ActionNames=["sns:Publish"],
+    )  # fmt: skip
+
+
+def test_the_labs_own_mailbox_is_read_at_once(world: World) -> None:
+    """R6.3: whoever reads it confirms what it asks; any other mailbox waits for its owner."""
+    sns = world.aws("sns")
+    topic = sns.create_topic(Name="read")["TopicArn"]
+    for endpoint in ("on-call@lab.invalid", "somebody@else.test"):
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=endpoint)
+    listed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    arns = {one["Endpoint"]: one["SubscriptionArn"] for one in listed}
+    assert arns["somebody@else.test"] == "PendingConfirmation"
+    assert arns["on-call@lab.invalid"].startswith(f"{topic}:")
+    sns.delete_topic(TopicArn=topic)
+
+
+def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
+    """Systems Manager's events: created, updated and deleted, in the parameter's own region."""
+    events, sqs, ssm = (world.aws(name) for name in ("events", "sqs", "ssm"))
+    url = sqs.create_queue(QueueName="changes")["QueueUrl"]
+    arn = f"arn:aws:sqs:{EAST}:{ACCOUNT}:changes"
+    policy = {
+        "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": arn,
+    }  # fmt: skip
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(policy)})
+    pattern = {"source": ["aws.ssm"], "detail": {"name": [{"prefix": "/ours/"}]}}
+    events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="changes", Targets=[{"Id": "queue", "Arn": arn}])
+
+    put = {"Type": "String", "Overwrite": True}
+    ssm.put_parameter(Name="/ours/a", Value="1", **put)
+    ssm.put_parameter(Name="/ours/a", Value="2", **put)
+    ssm.put_parameter(Name="/theirs/a", Value="2", **put)
+    ssm.put_parameter(Name="/ours/b", Value="2", **put)
+    ssm.delete_parameter(Name="/ours/a")
+    ssm.delete_parameters(Names=["/ours/b"])
+    refused("ParameterNotFound", ssm.delete_parameter, Name="/ours/a")
+    found = [
+        json.loads(one["Body"])["detail"]
+        for _ in range(10)
+        for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ())
+    ]
+    assert sorted((one["operation"], one["name"]) for one in found) == [
+        ("Create", "/ours/a"), ("Create", "/ours/b"),
+        ("Delete", "/ours/a"), ("Delete", "/ours/b"), ("Update", "/ours/a"),
+    ]  # fmt: skip
