@@ -221,7 +221,7 @@ def _drills(facts: Facts) -> Section:
     )
     table = Table(
         ("verdict", "drill", "scenario", "where", "evidence"), rows,
-        "none was recorded",
+        f"none was recorded: ./inv drill{facts.stack.flags}",
     )  # fmt: skip
     return Section("drills", "Drills", tables=(table,))
 

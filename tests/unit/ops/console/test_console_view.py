@@ -319,7 +319,7 @@ def test_the_budget_stands_beside_the_last_drill() -> None:
     assert listed.rows[1][4:] == (
         Link("json", "drills/d-1.json"), Link("html", "drills/d-1.html"),
     )  # fmt: skip
-    assert section(page(), "drills").tables[0].empty == "none was recorded"
+    assert section(page(), "drills").tables[0].empty == "none was recorded: ./inv drill"
 
 
 @pytest.mark.parametrize(
