@@ -13,7 +13,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from ops.front import lab, looking, quality, recovery, upkeep
+from ops.front import drill, lab, looking, quality, recovery, upkeep
 from ops.front.command import command
 
 if find_spec("pulumi") is None or find_spec("rich") is None:
@@ -22,6 +22,9 @@ if find_spec("pulumi") is None or find_spec("rich") is None:
         "activate its environment first (. .venv/bin/activate)",
         3,
     )
+
+
+REGION = "Only what this region has, while the other one is lost"
 
 
 def _move(
@@ -35,6 +38,7 @@ def _move(
     target: Sequence[str] = (),
     parallel: int = 0,
     confirm: str = "",
+    region: str = "",
 ) -> None:
     """Moves one layer, or all, or those from the first to the last of ``part``, in their order."""
     from ops.engines import ahead
@@ -47,7 +51,8 @@ def _move(
     from ops.teardown import destroy
 
     layers = sequence.chosen(sequence.contract_graph(), layer, *part)
-    options = Options(refresh, tuple(target), parallel or None, runner)
+    spared = session.sparing(stack, region)
+    options = Options(refresh, tuple(target), spared, parallel or None, runner)
     driver = session.driver_for(stack, engine, options)
     if verb == "destroy":
         results = destroy.destroy(driver, layers, confirm)
@@ -105,7 +110,7 @@ def destroy_all(
     _move("destroy", stack, engine, parallel=parallel, confirm=confirm)
 
 
-@command()
+@command(region=REGION)
 def up(
     _c: Context,
     layer: str,
@@ -113,13 +118,23 @@ def up(
     engine: str | None = None,
     refresh: bool = False,
     target: Sequence[str] = (),
+    region: str = "",
     parallel: int = 0,
 ) -> None:
     """Deploy one layer; the layers it reads must be deployed."""
-    _move("up", stack, engine, layer, refresh=refresh, target=target, parallel=parallel)
+    _move(
+        "up",
+        stack,
+        engine,
+        layer,
+        refresh=refresh,
+        target=target,
+        region=region,
+        parallel=parallel,
+    )
 
 
-@command()
+@command(region=REGION)
 def preview(
     _c: Context,
     layer: str,
@@ -127,10 +142,20 @@ def preview(
     engine: str | None = None,
     refresh: bool = False,
     target: Sequence[str] = (),
+    region: str = "",
     parallel: int = 0,
 ) -> None:
     """Show what up would change in one layer."""
-    _move("preview", stack, engine, layer, refresh=refresh, target=target, parallel=parallel)
+    _move(
+        "preview",
+        stack,
+        engine,
+        layer,
+        refresh=refresh,
+        target=target,
+        region=region,
+        parallel=parallel,
+    )
 
 
 @command()
@@ -170,6 +195,6 @@ def outputs(_c: Context, stack: str = "lab", engine: str | None = None, json: bo
 
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy, outputs,
-    *looking.TASKS, *upkeep.TASKS, *quality.TASKS,
-    lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, quality.PINS,
+    *looking.TASKS, *upkeep.TASKS, *quality.TASKS, *recovery.TASKS,
+    drill.DRILL, lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, quality.PINS,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from tapstack.pair import Pair
-from tapstack.regions import Region
+from tapstack.regions import Region, asked
 
 PASSWORD_LENGTH = 40
 
@@ -51,7 +51,7 @@ def replicated_secret(
         password_length=PASSWORD_LENGTH,
         # Aurora refuses / " @ and spaces, connection strings and HTTP headers more.
         exclude_punctuation=True,
-        opts=pulumi.InvokeOutputOptions(provider=region.provider),
+        opts=asked(args.regions).invoking(),
     ).random_password
     version = aws.secretsmanager.SecretVersion(
         f"secret-version-{args.purpose}",

@@ -8,7 +8,7 @@ from monitoring import Monitoring, MonitoringArgs
 from recovery_network import RecoveryNetwork, RecoveryNetworkArgs
 from tapstack.contracts import AppOutputs, DataOutputs, GlobalOutputs, RegionalGlobal, export, read
 from tapstack.pair import Pair
-from tapstack.regions import account_id, both_regions
+from tapstack.regions import account_id, asked, both_regions
 from tapstack.settings import Settings
 from watched_region import watch
 
@@ -20,7 +20,9 @@ account = account_id(settings, regions)
 
 zone = HostedZone(
     f"zone-{regions.primary.name}",
-    HostedZoneArgs(regions.primary, settings.domain, settings.global_.hosted_zone_id),
+    HostedZoneArgs(
+        regions.primary, asked(regions), settings.domain, settings.global_.hosted_zone_id
+    ),
     regions.primary.options(),
 )
 checks = HealthChecks(

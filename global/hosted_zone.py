@@ -15,6 +15,8 @@ class HostedZoneArgs:
 
     region: Region
     """The one whose provider talks to Route 53, a global service."""
+    asked: Region
+    """The one whose provider looks an existing zone up: Route 53 answers both alike."""
     domain: str
     hosted_zone_id: str
     """An existing zone's id, or empty."""
@@ -37,7 +39,7 @@ class HostedZone(pulumi.ComponentResource):
         if args.hosted_zone_id:
             found = aws.route53.get_zone_output(
                 zone_id=args.hosted_zone_id,
-                opts=pulumi.InvokeOutputOptions(provider=args.region.provider),
+                opts=args.asked.invoking(),
             )
             self.zone_id = found.apply(lambda zone: _of_domain(zone, args.domain).zone_id)
             self.name_servers = found.name_servers.apply(list)

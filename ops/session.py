@@ -3,13 +3,19 @@ before anything is touched."""
 
 from __future__ import annotations
 
+import logging
+
+from lab import client
 from ops import lab, node, stack_file, workspace
 from ops.cloud import account
 from ops.cloud.clients import Clients
 from ops.deploy.driver import Driver
 from ops.engines import choice, state
 from ops.engines.engine import Options
-from ops.errors import OperatorError
+from ops.errors import OperatorError, bad_input
+from ops.recovery import holding
+from ops.recovery.items import Items
+from ops.recovery.place import World
 from ops.stack_file import StackFile
 from ops.teardown import destroy
 from ops.waiting import announced
@@ -48,10 +54,22 @@ def driver_for(
         lab_endpoint=endpoint,
         before_destroy=destroy.preparations(clients, file.settings),
         permit=lambda: None if endpoint else account.check(clients, file.settings),
+        announced=lambda report: holding.held(_items(file, endpoint), report),
     )
     for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow")
     return driver
+
+
+def sparing(stack: str, region: str) -> str:
+    """The region that a run leaves alone which is to move ``region`` only; empty: none."""
+    if not region:
+        return ""
+    settings = stack_file.load(workspace.find(), stack).settings
+    both = (settings.primary_region, settings.standby_region)
+    if region not in both:
+        raise bad_input(f"--region {region} is neither {both[0]} nor {both[1]}")
+    return both[1 - both.index(region)]
 
 
 def clients_for(stack: str) -> tuple[Clients, str]:
@@ -70,6 +88,28 @@ def looking_at(stack: str) -> tuple[Workspace, StackFile, Clients]:
     if endpoint:
         lab.require_running(space)
     return space, file, Clients(file, endpoint, impatient=True)
+
+
+def _items(file: StackFile, endpoint: str | None) -> Items:
+    clients = Clients(file, endpoint, impatient=True)
+    return Items(clients, file.settings.suffix, file.stack)
+
+
+def acting_on(stack: str) -> World:
+    """The stack's recovery for commands that move the writer: each call is one try. The account is
+    the stack's; a stopped lab is refused."""
+    space = workspace.find()
+    file = stack_file.load(space, stack)
+    endpoint = lab.endpoint(file) if file.settings.is_lab else None
+    dns = None
+    if endpoint:
+        lab.require_running(space)
+        dns = client.status(space.lab_state).dns
+    else:
+        account.check(Clients(file), file.settings)
+    # What is logged for a function's log group is nothing for a terminal.
+    logging.getLogger("recovery").addHandler(logging.NullHandler())
+    return World(file, Clients(file, endpoint, once=True), dns)
 
 
 def move_state(stack: str, to: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The two regions, their roles, and one explicit AWS provider for each."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import pulumi_aws as aws
 from tapstack.naming import physical_name
 from tapstack.pair import Pair
 from tapstack.settings import Settings
-from tapstack.well_known import PROJECT, SUFFIX_TAG
+from tapstack.well_known import PROJECT, SPARED_REGION_VARIABLE, SUFFIX_TAG, provider_name
 
 EMULATED_SERVICES = (
     "acm", "backup", "cloudwatch", "cloudwatchevents", "dynamodb", "ec2", "elbv2", "events", "iam",
@@ -47,11 +48,9 @@ class Region:
         """Tags of a thing that AWS names by its ``Name`` tag."""
         return {"Name": self.physical_name(service, purpose)}
 
-    def account_id(self) -> pulumi.Output[str]:
-        """The account that the deployment runs in, as STS of this region says."""
-        return aws.get_caller_identity_output(
-            opts=pulumi.InvokeOutputOptions(provider=self.provider)
-        ).account_id
+    def invoking(self) -> pulumi.InvokeOutputOptions:
+        """Options of an invoke that this region answers."""
+        return pulumi.InvokeOutputOptions(provider=self.provider)
 
     def options(self, **more: object) -> pulumi.ResourceOptions:
         """Options of a component of this region: its children are made by its provider."""
@@ -61,11 +60,27 @@ class Region:
         )
 
 
+def asked(regions: Pair[Region]) -> Region:
+    """The region that answers what either could: the standby, whose deployments must work while
+    the primary is lost (trap 66), unless the standby is the one that a deployment leaves alone."""
+    return regions.primary if _spares(regions.secondary.name) else regions.secondary
+
+
+def _spares(region: str) -> bool:
+    return os.environ.get(SPARED_REGION_VARIABLE, "") == region
+
+
+def _answering(settings: Settings) -> str:
+    """The name of the region that :func:`asked` returns."""
+    standby = settings.standby_region
+    return settings.primary_region if _spares(standby) else standby
+
+
 def account_id(settings: Settings, regions: Pair[Region]) -> pulumi.Input[str]:
-    """The account: as configured, else as STS of the standby region says. A deployment to the
-    standby must work while the primary is lost, so nothing asks the primary for what can be known
-    (trap 66)."""
-    return settings.stack.account_id or regions.secondary.account_id()
+    """The account: as configured, else as STS says."""
+    if settings.stack.account_id:
+        return settings.stack.account_id
+    return aws.get_caller_identity_output(opts=asked(regions).invoking()).account_id
 
 
 def default_tags(settings: Settings, region: str, role: Role) -> dict[str, str]:
@@ -104,8 +119,10 @@ def _region(settings: Settings, name: str, role: Role, zones: tuple[str, ...]) -
     if settings.stack.account_id:
         arguments["allowed_account_ids"] = [settings.stack.account_id]
     provider = aws.Provider(
-        f"aws-{name}",
+        provider_name(name),
         region=name,  # type: ignore[arg-type]
+        # Where the provider looks whether its credentials are good, for a lost region's as well.
+        sts_region=_answering(settings),  # type: ignore[arg-type]
         default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(settings, name, role)),
         **arguments,  # type: ignore[arg-type]
     )

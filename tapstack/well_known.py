@@ -102,3 +102,13 @@ CONSUME_DEAD_LETTERS = "consume-dead-letters"
 def replication_rule_id(destination: str) -> str:
     """Id of the S3 replication rule into a region, which the rule's metrics carry as ``RuleId``."""
     return f"to-{destination}"
+
+
+SPARED_REGION_VARIABLE = "WARM_STANDBY_SPARED_REGION"
+"""Names the region that a deployment leaves alone, because it is lost: a program then asks nothing
+of it (docs/names.md)."""
+
+
+def provider_name(region: str) -> str:
+    """The resource name of a region's provider in each program."""
+    return f"aws-{region}"

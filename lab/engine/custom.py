@@ -23,6 +23,8 @@ from lab.engine.registration import Registration
 from lab.engine.replacing import Replacing
 from lab.engine.steps import Steps, Work, checked
 from pulumi_protocol.checkpoint import ResourceState
+from pulumi_protocol.events import Operation
+from pulumi_protocol.urns import name_of, referred
 
 
 class CustomResources:
@@ -38,8 +40,17 @@ class CustomResources:
         self._steps = Steps(run, journal, ledger)
         self._replacing = Replacing(run, journal, ledger, providers, self._steps)
 
-    def register(self, registration: Registration) -> ResourceState:
-        """Returns the resource as it is then; StepFailedError says why not."""
+    def register(self, registration: Registration) -> ResourceState | None:
+        """Returns the resource as it is then, None for a new one of a provider that is left
+        alone; StepFailedError says why not."""
+        if self._run.spares(registration.provider):
+            return self._leave(registration)
+        for urn in self._ledger.passed(registration.dependencies):
+            raise StepFailedError(
+                registration.urn,
+                f"it needs {name_of(urn)}, which is new and isn't made in a run that leaves its "
+                "provider alone",
+            )
         plugin = self._providers.serving(registration.provider, registration.urn, "it")
         old = self._journal.previous(registration.urn)
         try:
@@ -48,6 +59,18 @@ class CustomResources:
             return self._act(work, self._decided(work, old))
         except (PluginError, ValueError) as error:
             raise StepFailedError(registration.urn, self._run.masker.text(str(error))) from None
+
+    def _leave(self, registration: Registration) -> ResourceState | None:
+        old = self._journal.previous(registration.urn)
+        if old is None:
+            provider = name_of(referred(registration.provider))
+            message = f"new, and not made: {provider} is left alone"
+            self._run.log("warning", message, registration.urn)
+            self._ledger.pass_over(registration.urn)
+            return None
+        self._journal.leave(old)
+        self._run.emit(Operation.SAME, old, "planned" if self._run.preview else "done")
+        return old
 
     def _decided(self, work: Work, old: ResourceState | None) -> Decision:
         goal = Goal(

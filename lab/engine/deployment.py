@@ -22,7 +22,7 @@ from lab.engine.registration import Invocation, Reading, Registration
 from pulumi_protocol.checkpoint import ResourceState, now
 from pulumi_protocol.events import Operation
 from pulumi_protocol.urns import STACK_TYPE
-from pulumi_protocol.values import Properties
+from pulumi_protocol.values import Properties, contains_unknown
 
 
 class Deployment:
@@ -49,8 +49,9 @@ class Deployment:
         """Before the program asks for anything: looks for what a killed run has left behind."""
         settle(self._run, self._journal, self._providers.source)
 
-    def register(self, registration: Registration) -> ResourceState:
-        """Brings one resource to what the program wants; StepFailedError says why not."""
+    def register(self, registration: Registration) -> ResourceState | None:
+        """Brings one resource to what the program wants; None: it is new, and its provider is left
+        alone. StepFailedError says why not."""
         self._ledger.claim(registration.urn)
         self._run.masker.learn(secretive(registration.type, registration.inputs))
         with self._renaming:
@@ -69,6 +70,8 @@ class Deployment:
         if state is None:
             raise StepFailedError(urn, "outputs of a resource that isn't registered")
         self._run.masker.learn(outputs)
+        if not self._run.preview:
+            outputs = _known_or_as_before(outputs, state.outputs)
         changed = state.changed(outputs=outputs, modified=now())
         if state.type == STACK_TYPE:
             # The SDK sends them even when the program has failed half-way.
@@ -96,7 +99,7 @@ class Deployment:
         """The program has succeeded: deletes what it no longer names and what was replaced."""
         if self._stack is not None:
             self._journal.confirm(self._stack)
-        doomed = [*self._journal.leftovers(), *self._journal.doomed()]
+        doomed = self._unwanted()
         if self._run.preview:
             for state in reversed(doomed):
                 if state.managed and not state.delete:
@@ -106,6 +109,18 @@ class Deployment:
             doomed, lambda state: None if state.delete else Operation.DELETE
         )
 
+    def _unwanted(self) -> list[ResourceState]:
+        """What the program no longer names and what was replaced, save what is left alone: that
+        and all that it needs stay."""
+        found = [*self._journal.leftovers(), *self._journal.doomed()]
+        left = [state for state in found if self._run.spares(state.provider)]
+        needed: set[str] = set()
+        while left:
+            needed |= {urn for state in left for urn in (state.urn, *state.needs)}
+            found = [state for state in found if state not in left]
+            left = [state for state in found if state.urn in needed and not state.delete]
+        return found
+
     def _component(self, registration: Registration) -> ResourceState:
         goal = registration.state(registration.inputs, now())
         old = self._journal.previous(registration.urn)
@@ -113,3 +128,10 @@ class Deployment:
             goal = goal.changed(outputs=old.outputs, created=old.created)
         self._journal.confirm(goal)
         return goal
+
+
+def _known_or_as_before(outputs: Properties, before: Properties) -> Properties:
+    """The outputs; what a resource that was passed over leaves unknown is said as before."""
+    unknown = {key for key, value in outputs.items() if contains_unknown(value)}
+    kept = {key: before[key] for key in unknown if key in before}
+    return {key: value for key, value in outputs.items() if key not in unknown} | kept

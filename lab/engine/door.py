@@ -42,7 +42,10 @@ class Door:
 
     def register(self, request: Any) -> Any:
         """RegisterResource."""
-        state = self._deployment.register(registration(request, self._project))
+        asked = registration(request, self._project)
+        state = self._deployment.register(asked)
+        if state is None:
+            return resource_pb2.RegisterResourceResponse(urn=asked.urn, unknown=True)
         return resource_pb2.RegisterResourceResponse(
             urn=state.urn,
             id=_known(state.id),

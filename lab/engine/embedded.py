@@ -50,6 +50,8 @@ class EmbeddedEngine:
     ``plugin`` is the provider plugin's command; the engine's address is added as its last argument.
     The state is ``state_dir/{project}/{stack}.json``. ``required_config`` guards: a key that is
     configured with another value than given here makes every operation fail before it begins.
+    ``spared``: names of provider resources; what they make is left alone by every operation but
+    ``destroy``.
     ``kept`` hands processes on from one operation to the next; without it each starts its own.
     Operations raise EngineError (one line, with ``details``), and call ``on_event`` from several
     threads, one call at a time.
@@ -65,6 +67,7 @@ class EmbeddedEngine:
         environment: Mapping[str, str] | None = None,
         parallel: int = 32,
         required_config: Mapping[str, str] | None = None,
+        spared: Sequence[str] = (),
         kept: Kept | None = None,
     ) -> None:
         self._directory = project_dir.resolve()
@@ -74,6 +77,7 @@ class EmbeddedEngine:
         self._environment = dict(environment or {})
         self._parallel = parallel
         self._required_config = dict(required_config or {})
+        self._spared = tuple(spared)
         self._kept = kept
         self._vault = Vault(self._state_dir)
         self._running: OperationRun | None = None
@@ -85,7 +89,7 @@ class EmbeddedEngine:
     ) -> Summary:
         """What an ``up`` would do. Changes nothing, writes nothing, locks nobody out."""
         project = self._load()
-        run = OperationRun(project, on_event, preview=True, parallel=self._parallel)
+        run = self._run(project, on_event, preview=True)
         before = self._checkpoint(project) or Checkpoint()
         journal = Journal(before, None, self._vault)
         self._deploy(run, journal, before, environment)
@@ -95,7 +99,7 @@ class EmbeddedEngine:
         """Runs the program and brings the stack to what it says."""
         project = self._load()
         with self._locked(project):
-            run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
+            run = self._run(project, on_event)
             before = self._checkpoint(project) or Checkpoint()
             journal = Journal(before, self._path(project.name, self._stack), self._vault)
             try:
@@ -108,7 +112,7 @@ class EmbeddedEngine:
         """Reads every resource anew; what has drifted or gone changes the state, nothing else."""
         project = self._load()
         with self._locked(project):
-            run = OperationRun(project, on_event, preview=False, parallel=self._parallel)
+            run = self._run(project, on_event)
             before = self._checkpoint(project)
             if before is None:
                 return run.summary()
@@ -179,6 +183,11 @@ class EmbeddedEngine:
             write_atomically(path, render(checkpoint, self._vault.seal))
 
     # Preparing
+
+    def _run(self, project: Project, on_event: OnEvent, *, preview: bool = False) -> OperationRun:
+        return OperationRun(
+            project, on_event, preview=preview, parallel=self._parallel, spared=self._spared
+        )
 
     def _load(self) -> Project:
         project = projects.load(self._directory, self._stack)

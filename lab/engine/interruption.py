@@ -20,6 +20,8 @@ def settle(run: OperationRun, journal: Journal, providers: ProviderSource) -> No
     stays with the run, and what it concerns on record.
     """
     for begun in journal.interrupted_creations():
+        if run.spares(begun.provider):
+            continue
         try:
             journal.adopt(begun, _found(begun, run, journal, providers))
         except PluginError as error:

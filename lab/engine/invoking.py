@@ -8,6 +8,7 @@ from lab.engine.operation import OperationRun
 from lab.engine.plugin import PluginError
 from lab.engine.providers import Providers
 from lab.engine.registration import Invocation
+from pulumi_protocol.urns import name_of, referred
 from pulumi_protocol.values import Properties, contains_unknown
 
 
@@ -16,6 +17,11 @@ def invoke(
 ) -> Properties | None:
     """Returns the function's answer; None in a preview that knows too little to ask."""
     run.masker.learn(call.arguments)
+    if run.spares(call.provider):
+        region = name_of(referred(call.provider))
+        raise StepFailedError(
+            call.token, f"the program asks {region}, which this run leaves alone", "invoking"
+        )
     plugin = providers.serving(call.provider, call.token, f"the invoke {call.token}")
     waits = ledger.any_planned(call.depends_on) or contains_unknown(call.arguments)
     if run.preview and waits:

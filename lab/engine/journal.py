@@ -99,6 +99,11 @@ class Journal:
             self._new[state.urn] = state
             self._version += 1
 
+    def leave(self, state: ResourceState) -> None:
+        """The resource stays as it was before this operation, with what was under way on it."""
+        with self._changed:
+            self._new[state.urn] = self._old.pop(state.urn)
+
     def replace(self, old: ResourceState, new: ResourceState) -> None:
         """The resource is known differently from now on; it keeps its place."""
         with self._changed:

@@ -9,12 +9,14 @@ from lab.engine.failure import StepFailedError
 
 
 class Ledger:
-    """The URNs that this deployment has seen, has only planned, or has cleared away to remake."""
+    """The URNs that this deployment has seen, has only planned, has passed over, or has cleared
+    away to remake."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._planned: set[str] = set()
+        self._passed: set[str] = set()
         self._cleared: set[str] = set()
 
     def claim(self, urn: str) -> None:
@@ -33,6 +35,16 @@ class Ledger:
         """Whether one of these exists in a plan alone."""
         with self._lock:
             return not self._planned.isdisjoint(urns)
+
+    def pass_over(self, urn: str) -> None:
+        """The resource is new, and its provider is left alone."""
+        with self._lock:
+            self._passed.add(urn)
+
+    def passed(self, urns: Iterable[str]) -> list[str]:
+        """Those of them that were passed over, sorted."""
+        with self._lock:
+            return sorted(self._passed.intersection(urns))
 
     def clear(self, urns: Iterable[str]) -> None:
         """These are deleted to be replaced."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -23,6 +23,7 @@ from pulumi_protocol.events import (
     Summary,
 )
 from pulumi_protocol.masking import Masker
+from pulumi_protocol.urns import name_of, referred
 from pulumi_protocol.values import UNKNOWN, Properties, contains_secret, secret
 
 
@@ -30,8 +31,15 @@ class OperationRun:
     """One preview, up, refresh or destroy while it runs. Thread-safe."""
 
     def __init__(
-        self, project: Project, on_event: Callable[[Event], None], *, preview: bool, parallel: int
+        self,
+        project: Project,
+        on_event: Callable[[Event], None],
+        *,
+        preview: bool,
+        parallel: int,
+        spared: Collection[str] = (),
     ) -> None:
+        """``spared``: names of providers whose resources this run leaves alone."""
         self.project = project
         self.preview = preview
         self.parallel = parallel
@@ -40,6 +48,7 @@ class OperationRun:
         self.program_errors: list[str] = []
         self.interrupted = threading.Event()
         self.hurry: Callable[[], None] = _nothing
+        self._spared = frozenset(spared)
         self._on_event = on_event
         self._event_lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(parallel)
@@ -50,6 +59,11 @@ class OperationRun:
     def stopped(self) -> bool:
         """Whether nothing new may begin."""
         return bool(self.failures) or self.interrupted.is_set()
+
+    def spares(self, reference: str) -> bool:
+        """Whether the resources of a provider (``urn::id``) are left alone: no call is made for
+        them, and they stay in the state as they are."""
+        return name_of(referred(reference)) in self._spared
 
     def learn(self, state: ResourceState) -> None:
         """Remembers the secrets of a resource, so that no message shows them."""

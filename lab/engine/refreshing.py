@@ -31,7 +31,10 @@ class Refresh:
         read = [
             state
             for state in states
-            if state.custom and not state.is_provider and state.type != STACK_REFERENCE_TYPE
+            if state.custom
+            and not state.is_provider
+            and state.type != STACK_REFERENCE_TYPE
+            and not self._run.spares(state.provider)
         ]
         with ThreadPoolExecutor(max_workers=self._run.parallel) as pool:
             list(pool.map(self._one, read))

@@ -102,6 +102,13 @@ class Replacing:
     def _clear_the_way(self, old: ResourceState) -> None:
         """Deletes a resource, and before it those that its replacement will replace as well."""
         doomed = self._replaced_along(old)
+        for state in doomed:
+            if self._run.spares(state.provider):
+                raise StepFailedError(
+                    old.urn,
+                    f"its replacement takes {state.name} along, which this run leaves alone",
+                    "replacing",
+                )
         self._ledger.clear(state.urn for state in doomed if not state.delete)
         if self._run.preview:
             return

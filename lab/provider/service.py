@@ -32,8 +32,8 @@ PROVIDER_INPUTS = frozenset(
         "region", "accessKey", "secretKey", "token", "endpoints", "defaultTags", "version",
         "allowedAccountIds", "forbiddenAccountIds", "profile", "maxRetries", "retryMode",
         "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation",
-        "skipRequestingAccountId", "s3UsePathStyle", "insecure", "useDualstackEndpoint",
-        "useFipsEndpoint", "pluginDownloadURL",
+        "skipRequestingAccountId", "stsRegion", "s3UsePathStyle", "insecure",
+        "useDualstackEndpoint", "useFipsEndpoint", "pluginDownloadURL",
     }
 )  # fmt: skip
 

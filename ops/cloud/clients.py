@@ -13,6 +13,8 @@ from ops.stack_file import StackFile
 
 IMPATIENT_SECONDS = 4
 """Longest wait for a connection, and for an answer, of who only looks."""
+PROBE_SECONDS = 15
+"""Longest wait of who acts: the probe function answers within 12 s."""
 _LAB_KEY = "lab"
 
 
@@ -20,11 +22,20 @@ class Clients:
     """One client a service and region, made when first asked for; thread-safe."""
 
     def __init__(
-        self, stack_file: StackFile, lab_endpoint: str | None = None, *, impatient: bool = False
+        self,
+        stack_file: StackFile,
+        lab_endpoint: str | None = None,
+        *,
+        impatient: bool = False,
+        once: bool = False,
     ) -> None:
-        """``impatient``: for who looks at a region that may be lost, and must not hang on it."""
-        self._endpoint = lab_endpoint
-        self._impatient = impatient
+        """``impatient``: for who looks at a region that may be lost, and must not hang on it.
+
+        ``once``: for calls that must not be repeated unseen; each is one try.
+        """
+        self.endpoint = lab_endpoint
+        """The lab's, None on AWS."""
+        self._impatient, self._once = impatient, once
         self._session = _lab_session() if lab_endpoint else Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
@@ -44,16 +55,19 @@ class Clients:
     def _make(self, service: str, region: str) -> Any:
         attempts = 1 if self._impatient else 5
         settings: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": attempts}}
-        if self._impatient:
-            settings |= {"connect_timeout": IMPATIENT_SECONDS, "read_timeout": IMPATIENT_SECONDS}
-        if not self._endpoint:
+        if self._once:
+            settings["retries"] = {"total_max_attempts": 1}
+        if self._impatient or self._once:
+            seconds = PROBE_SECONDS if self._once else IMPATIENT_SECONDS
+            settings |= {"connect_timeout": IMPATIENT_SECONDS, "read_timeout": seconds}
+        if not self.endpoint:
             return self._session.client(service, region_name=region, config=Config(**settings))
         # No proxy stands between this machine and itself, whatever the environment says.
         config = Config(proxies={}, s3={"addressing_style": "path"}, **settings)
         return self._session.client(
             service,
             region_name=region,
-            endpoint_url=self._endpoint,
+            endpoint_url=self.endpoint,
             aws_access_key_id=_LAB_KEY,
             aws_secret_access_key=_LAB_KEY,
             config=config,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.cloud import queues, readiness, web
+from ops.cloud import metrics, queues, readiness, web
 from ops.cloud.answers import reason
 from ops.cloud.clients import Clients
 from ops.cloud.queues import Events
@@ -112,21 +112,23 @@ def database(outputs: Mapping[str, Any], role: str, clients: Clients, region: st
 
 
 def replication_lag(cluster: str, clients: Clients, region: str) -> str:
-    """How far a reader of the global database is behind the writer: the newest minute's maximum of
-    ``AuroraGlobalDBReplicationLag``, which is published where the reader is."""
-    now = datetime.now(UTC)
+    """How far a reader of the global database is behind the writer."""
     try:
-        points = clients.get("cloudwatch", region).get_metric_statistics(
-            Namespace="AWS/RDS",
-            MetricName="AuroraGlobalDBReplicationLag",
-            Dimensions=[{"Name": "DBClusterIdentifier", "Value": cluster}],
-            StartTime=now - LAG_WINDOW,
-            EndTime=now,
-            Period=60,
-            Statistics=["Maximum"],
-        )["Datapoints"]
+        found = lag_ms(cluster, clients, region)
     except (ClientError, BotoCoreError) as error:
         return f"unknown ({reason(error)})"
-    if not points:
+    if found is None:
         return f"not reported for {LAG_WINDOW.seconds // 60} min"
-    return f"{max(points, key=lambda point: point['Timestamp'])['Maximum']:.0f} ms"
+    return f"{found:.0f} ms"
+
+
+def lag_ms(cluster: str, clients: Clients, region: str) -> float | None:
+    """The newest minute's maximum of ``AuroraGlobalDBReplicationLag``, which is published where the
+    reader is; None where nothing is reported."""
+    points = metrics.newest(
+        clients.get("cloudwatch", region),
+        ("AWS/RDS", "AuroraGlobalDBReplicationLag", "Maximum"),
+        {"DBClusterIdentifier": cluster},
+        LAG_WINDOW,
+    )
+    return points[-1] if points else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dnslib import QTYPE, DNSError, DNSRecord
 
@@ -40,6 +41,22 @@ class Traffic:
         return f"{self.region}; a client keeps the answer for {self.ttl} s"
 
 
+def now(outputs: Mapping[str, Any], regions: Sequence[str], lab_dns: str | None) -> Traffic:
+    """Where the deployed name leads now, by ``outputs`` (docs/names.md).
+
+    ``lab_dns`` is ``HOST:PORT`` of the lab's server, empty where it doesn't run; None on AWS.
+    """
+    name = outputs.get("global.fqdn")
+    if not name:
+        return Traffic("", 0, "not deployed")
+    balancers = {
+        region: host
+        for role, region in zip(("primary", "secondary"), regions, strict=True)
+        if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
+    }
+    return leads_to(name, balancers, outputs.get("global.name_servers", ()), lab_dns)
+
+
 def traffic(
     name: str,
     servers: Sequence[tuple[str, int]],
@@ -70,6 +87,20 @@ def traffic(
         )
         return Traffic("", 0, detail)
     return Traffic("", 0, detail)
+
+
+def leads_to(
+    name: str,
+    balancers: Mapping[str, str],
+    name_servers: Sequence[str],
+    lab_dns: str | None,
+) -> Traffic:
+    """The same for a stack; ``lab_dns`` is the lab's own server (127.0.0.1:PORT), None on AWS."""
+    if lab_dns is None:
+        servers = [(server, DNS_PORT) for server in name_servers]
+        return traffic(name, servers, balancers, resolved)
+    host, _, port = lab_dns.partition(":")
+    return traffic(name, [(host, int(port))] if port else [], balancers, in_the_lab)
 
 
 def resolved(_region: str, balancer: str) -> frozenset[str]:

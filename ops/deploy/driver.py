@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -36,6 +36,8 @@ Work = Callable[[str, OnEvent], Summary]
 """Moves the layer of that name, and reports its events."""
 
 NEVER = "isn't deployed"
+RECOVERED = frozenset({"data", "app", "global"})
+"""Layers whose deployment may look to a recovery controller like a dead database."""
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
 
@@ -54,6 +56,8 @@ class Driver:
     """What a layer's destruction needs done outside Pulumi first."""
     permit: Callable[[], None] = lambda: None
     """Raises when what is deployed mustn't be touched from here."""
+    announced: Callable[[Report], AbstractContextManager[None]] = lambda _report: nullcontext()
+    """Announces a deployment to the recovery controllers while it runs."""
     graph: Graph = field(default_factory=sequence.contract_graph)
     console: Console = field(default_factory=make_console)
     errors: Console = field(default_factory=lambda: make_console(stderr=True))
@@ -103,7 +107,7 @@ class Driver:
         """Deploys the layers, upstream first; the upstreams left out must be deployed."""
         self.permit()
         self._check_upstreams(layers)
-        with self._alone("deploy-all"):
+        with self._alone("deploy-all"), self._announced(layers):
             results = self._run("deploy", layers, self.engine.up)
             found = self.write_outputs()
         self._explain(results, "deploy-all", layers)
@@ -254,6 +258,11 @@ class Driver:
                         f"./inv destroy --layer {consumer}{self.flags} first, or ./inv "
                         f"destroy-all{self.flags} for all layers"
                     )
+
+    def _announced(self, layers: Sequence[str]) -> AbstractContextManager[None]:
+        if RECOVERED.isdisjoint(layers):
+            return nullcontext()
+        return self.announced(self.errors.print)
 
     @contextmanager
     def _alone(self, doing: str) -> Iterator[None]:

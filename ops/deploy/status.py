@@ -12,7 +12,7 @@ from lab import client
 from ops.cloud import alarms, regions, switch, traffic
 from ops.cloud.alarms import RegionAlarms
 from ops.cloud.clients import Clients
-from ops.cloud.traffic import DNS_PORT, Traffic
+from ops.cloud.traffic import Traffic
 from ops.deploy.driver import Driver
 from ops.deploy.standing import Standing, next_step
 from ops.errors import ExitCode
@@ -88,20 +88,8 @@ def look(driver: Driver, missing: Sequence[str]) -> Standing:
 
 
 def _traffic(driver: Driver, clients: Clients, outputs: Mapping[str, Any]) -> Traffic:
-    name = outputs.get("global.fqdn")
-    if not name:
-        return Traffic("", 0, "not deployed")
-    balancers = {
-        region: host
-        for role, region in zip(("primary", "secondary"), clients.regions, strict=True)
-        if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
-    }
-    if not driver.lab_endpoint:
-        servers = [(server, DNS_PORT) for server in outputs.get("global.name_servers", ())]
-        return traffic.traffic(name, servers, balancers, traffic.resolved)
-    host, _, port = client.status(driver.workspace.lab_state).dns.partition(":")
-    servers = [(host, int(port))] if port else []
-    return traffic.traffic(name, servers, balancers, traffic.in_the_lab)
+    dns = client.status(driver.workspace.lab_state).dns if driver.lab_endpoint else None
+    return traffic.now(outputs, clients.regions, dns)
 
 
 def _print(

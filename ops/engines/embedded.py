@@ -18,6 +18,7 @@ from ops.errors import bad_input
 from ops.workspace import Workspace
 from pulumi_protocol.events import Summary
 from tapstack.contracts import UNDEPLOYED_VARIABLE
+from tapstack.well_known import SPARED_REGION_VARIABLE, provider_name
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
@@ -51,20 +52,22 @@ class Embedded:
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
-        variables = {UNDEPLOYED_VARIABLE: ",".join(sorted(undeployed))} if undeployed else None
+        variables = self._sparing()
+        if undeployed:
+            variables[UNDEPLOYED_VARIABLE] = ",".join(sorted(undeployed))
         if not self._options.refresh:
-            return self._project(layer).preview(on_event, environment=variables)
+            return self._project(layer).preview(on_event, environment=variables or None)
         with self._copy() as copy:
             project = self._make(layer, copy)
             project.refresh(on_event)
-            return project.preview(on_event, environment=variables)
+            return project.preview(on_event, environment=variables or None)
 
     def up(self, layer: str, on_event: OnEvent) -> Summary:
         """Makes the lab what the program says."""
         project = self._project(layer)
         if self._options.refresh:
             project.refresh(on_event)
-        return project.up(on_event)
+        return project.up(on_event, environment=self._sparing() or None)
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
         """Reads every resource anew; a preview does so on a copy of the state."""
@@ -102,6 +105,11 @@ class Embedded:
         """Drops the layer's state, and nothing in the lab."""
         (self._workspace.checkpoints / layer / f"{self._stack}.json").unlink(missing_ok=True)
 
+    def _sparing(self) -> dict[str, str]:
+        """The variable by which a program asks nothing of the region that is left alone."""
+        spared = self._options.spared_region
+        return {SPARED_REGION_VARIABLE: spared} if spared else {}
+
     @contextmanager
     def _copy(self) -> Iterator[Path]:
         """A copy of the state of all layers, gone after use."""
@@ -125,5 +133,6 @@ class Embedded:
             environment=self._environment,
             parallel=self._options.parallel or PARALLEL,
             required_config={"TapStack:environment": "lab"},
+            spared=[provider_name(spared)] if (spared := self._options.spared_region) else (),
             kept=self._kept,
         )

@@ -23,12 +23,16 @@ class Options:
     """Read every resource anew before a preview or up."""
     targets: tuple[str, ...] = ()
     """URNs of the resources to touch; empty: all."""
+    spared_region: str = ""
+    """The region that is left alone, because it is lost; empty: none."""
     parallel: int | None = None
     """Resources moved at a time; None: as many as the engine thinks right."""
     runner: Runner | None = None
     """Where programs run, if it was started ahead (:mod:`ops.engines.ahead`)."""
 
     def __post_init__(self) -> None:
+        if self.targets and self.spared_region:
+            raise bad_input("--region and --target both say what is touched: give one of them")
         if self.parallel is not None and not 1 <= self.parallel <= MOST_PARALLEL:
             raise bad_input(
                 f"--parallel {self.parallel} isn't from 1 to {MOST_PARALLEL}: leave it out for as "

@@ -18,9 +18,12 @@ FLAGS = {
     "target": "URN of a resource to touch alone; may be repeated (engine pulumi)",
     "parallel": "Resources moved at a time",
     "confirm": "The stack's name: destroys it without asking; the lab never asks",
+    "yes": "Don't ask",
     "json": "Print JSON instead of a table",
 }
 """What a flag means in every task that has it."""
+REPEATED = ("target", "participants", "finding")
+"""Flags that may be given several times."""
 
 
 def command(name: str | None = None, /, **flags: str) -> Callable[[Callable[..., None]], Task[Any]]:
@@ -36,7 +39,7 @@ def command(name: str | None = None, /, **flags: str) -> Callable[[Callable[...,
         explained = {**FLAGS, **flags}
         return task(
             name=name,
-            iterable=[flag for flag in parameters if flag == "target"],
+            iterable=[flag for flag in parameters if flag in REPEATED],
             help={flag.rstrip("_"): explained[flag.rstrip("_")] for flag in parameters},
         )(_reported(body))
 
@@ -52,4 +55,12 @@ def _reported(body: Callable[..., None]) -> Callable[..., None]:
 
         exits.reported(body)(*arguments, **options)
 
+    # Invoke takes a flag's kind from its default: of a tuple's it would make single letters.
+    signature = inspect.signature(body)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            one.replace(default=[]) if name in REPEATED else one
+            for name, one in signature.parameters.items()
+        ]
+    )
     return run

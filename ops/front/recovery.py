@@ -66,4 +66,52 @@ def acknowledge(_c: Context, stack: str = "lab", json: bool = False) -> None:
     orders.acknowledge(_items(stack), json)
 
 
-RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge)
+@command(
+    planned="Switch over without loss while both regions live",
+    force="Promote in spite of doubts; wants --reason",
+    reason=REASON,
+)
+def failover(
+    _c: Context,
+    stack: str = "lab",
+    yes: bool = False,
+    planned: bool = False,
+    force: bool = False,
+    reason: str = "",
+    json: bool = False,
+) -> None:
+    """Promote the region that reads, and prove that it writes."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.fail_over(
+        session.acting_on(stack),
+        planned=planned, force=force, reason=reason, yes=yes, as_json=json,
+    )  # fmt: skip
+
+
+@command()
+def failback(_c: Context, stack: str = "lab", yes: bool = False, json: bool = False) -> None:
+    """Return writer and traffic to the primary region, without loss."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.fail_back(session.acting_on(stack), yes=yes, as_json=json)
+
+
+@command(
+    replay="Write what was lost into the present database",
+    accept="Why the loss is accepted; it is kept",
+)
+def reconcile(
+    _c: Context, stack: str = "lab", replay: bool = False, accept: str = "", json: bool = False
+) -> None:
+    """List what the old writer acknowledged and never replicated; replay it or accept its loss."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.reconcile(session.acting_on(stack), replay=replay, accept=accept, as_json=json)
+
+
+TASKS = (failover, failback)
+RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge, reconcile)

@@ -7,7 +7,7 @@ settled by the next command, to the stricter of both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,14 +73,21 @@ class Items:
 
         Raises ``OperatorError`` with the refusal's own line, and nothing is written.
         """
+        return self.change_each(dict.fromkeys(self.regions, change))
+
+    def change_each(self, changes: Mapping[str, Change]) -> tuple[Item, Item]:
+        """The same with another change for each region."""
         first, second = self.read()
-        known = [item.state for item in (first, second) if item.state is not None]
         try:
-            for state in known:
-                change(state)
+            for item in (first, second):
+                if item.state is not None:
+                    changes[item.region](item.state)
         except RefusedError as refusal:
             raise bad_input(str(refusal)) from None
-        return self._write(first, second, change), self._write(second, first, change)
+        return (
+            self._write(first, second, changes[first.region]),
+            self._write(second, first, changes[second.region]),
+        )
 
     def _read(self, region: str) -> Item:
         try:

@@ -8,6 +8,7 @@ told apart by the lease and by the version that each write is conditional on (H9
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from recovery import journal, ports
@@ -63,16 +64,35 @@ class Run:
     trigger: Trigger = Trigger.SCHEDULE
 
 
+Decide = Callable[[State, Observation, Settings], Decision]
+"""What a run does with what it saw: the controller's ``decide``, or a person's order."""
+
+
 def run(outside: Ports, settings: Settings, this: Run) -> str:
     """Makes one run; returns in one line what it did. Raises nothing of its ports."""
+    outside.notifier.measure("ControllerHeartbeat", 1)
     try:
-        return _Acting(outside, settings, this).run()
+        decision = _Acting(outside, settings, this, decide).run()
+        if decision is None:
+            return "another run holds the lease: nothing done"
+        return f"{decision.state.stage}: {decision.reason}"
     except ports.ConflictError:
         return "another run acts: nothing done"
     except ports.UnavailableError as fault:
         text = f"the recovery state can't be read or written: {fault}"
         _best_effort(outside, Notice("state", text, page=True))
         return f"nothing done: {text}"
+
+
+def ordered(outside: Ports, settings: Settings, this: Run, order: Decide) -> Decision | None:
+    """Makes one run that a person ordered; None where another run holds the item.
+
+    Raises ``UnavailableError``: a person is there to read it.
+    """
+    try:
+        return _Acting(outside, settings, this, order).run()
+    except ports.ConflictError:
+        return None
 
 
 def _best_effort(outside: Ports, notice: Notice) -> None:
@@ -90,23 +110,22 @@ UNSENT = Done(ok=False)
 class _Acting:
     """A run under way: the state as stored, and when it was claimed."""
 
-    def __init__(self, outside: Ports, settings: Settings, this: Run) -> None:
-        self.outside, self.settings, self.this = outside, settings, this
+    def __init__(self, outside: Ports, settings: Settings, this: Run, order: Decide) -> None:
+        self.outside, self.settings, self.this, self.order = outside, settings, this, order
         self.begun = outside.clock.monotonic()
         self.state = State()
         self.taken = self.begun
 
-    def run(self) -> str:
-        """The way of a run, top to bottom."""
+    def run(self) -> Decision | None:
+        """The way of a run, top to bottom; None where another one is at work."""
         outside = self.outside
-        outside.notifier.measure("ControllerHeartbeat", 1)
         if not self.claim():
-            return "another run holds the lease: nothing done"
+            return None
         observation = self.observe()
-        decision = decide(self.state, observation, self.settings)
+        decision = self.order(self.state, observation, self.settings)
         if self.stale() and CallFailover() in decision.actions:
             observation = self.observe()
-            decision = decide(self.state, observation, self.settings)
+            decision = self.order(self.state, observation, self.settings)
         before = self.state
         self.store(decision.state)
         if decision.state.armed and observation.reader is not None:
@@ -115,7 +134,7 @@ class _Acting:
             self.enter("decision", observation, decision)
         self.act(decision)
         self.store(replace(self.state, lease=None))
-        return f"{decision.state.stage}: {decision.reason}"
+        return decision
 
     def claim(self) -> bool:
         """Takes the lease, unless another run that may still be at work holds it."""

@@ -79,8 +79,7 @@ def acknowledge(own: State, epoch: int) -> State:
         incident = replace(incident, acknowledged=True, split=False)
         stage = Stage.REBUILDING if own.stage is Stage.SPLIT else own.stage
         return replace(own, stage=stage, incident=incident, epoch=max(own.epoch, epoch))
-    watching = replace(forgotten(own), stage=Stage.WATCHING, intent=None, incident=None)
-    return replace(watching, epoch=max(own.epoch, epoch), armed=False, reader=None)
+    return _watching_anew(own, epoch)
 
 
 def nothing_to_acknowledge(own: State, peer: State) -> bool:
@@ -111,15 +110,22 @@ class FailbackFacts:
 def failback_refusals(
     state: State, observation: Observation, facts: FailbackFacts, settings: Settings
 ) -> tuple[str, ...]:
-    """Returns every reason against a failback from ``settings.region``, none if it may go (H21)."""
-    incident, seen = state.incident, observation.global_cluster
-    if incident is None or not incident.promoted:
-        return (f"{settings.region} wasn't promoted: there is nothing to fail back",)
+    """Returns every reason against a switchover from ``settings.region``, none if it may go (H21).
+
+    Without an incident the roles were switched over by a command: nothing was lost.
+    """
+    incident, seen, own = state.incident, observation.global_cluster, observation.own_cluster
+    if own is None or not own.writer:
+        return (f"{settings.region} doesn't write: there is nothing to fail back",)
     lag, pending = facts.lag_seconds, facts.pending_objects
     found = {
-        "the regions are split": not incident.split,
-        "the promotion isn't acknowledged": incident.acknowledged,
-        "the lost tail isn't reconciled or accepted": incident.tail is not Tail.OPEN,
+        "the regions are split": incident is None or not incident.split,
+        "the promotion isn't acknowledged (./inv recovery.acknowledge)": (
+            incident is None or (incident.acknowledged and bool(incident.promoted))
+        ),
+        "the lost tail isn't reconciled or accepted (./inv recovery.reconcile)": (
+            incident is None or incident.tail is not Tail.OPEN
+        ),
         f"{settings.peer} isn't resynchronised": seen is not None and seen.peer_connected,
         "a failover or switchover runs": seen is None or not seen.failover_state,
         f"the lag is {'unknown' if lag is None else f'{lag} s'}, at most {LAG_LIMIT_SECONDS} s": (
@@ -130,9 +136,42 @@ def failback_refusals(
     return tuple(reason for reason, holds in found.items() if not holds)
 
 
+def announce(state: State, minute: int, minutes: int, reason: str) -> State:
+    """Takes or renews a command's hold, unless another one lasts as long."""
+    held = state.hold
+    others = held is not None and held.reason != reason
+    if others and held is not None and held.until >= minute + minutes:
+        return state
+    return hold(state, minute, minutes, reason)
+
+
+def withdraw(state: State, reason: str) -> State:
+    """Ends a command's own hold; one that others took stays."""
+    held = state.hold is not None and state.hold.reason == reason
+    return release(state) if held else state
+
+
 def fail_back(state: State) -> State:
     """Marks the switchover as led by a command; the caller has asked ``failback_refusals``."""
     return replace(state, stage=Stage.FAILING_BACK)
+
+
+def stay(state: State) -> State:
+    """Takes the mark away: the switchover was refused, and the region goes on writing."""
+    if state.stage is not Stage.FAILING_BACK:
+        return state
+    stage = Stage.WATCHING if state.incident is None else Stage.READY
+    return replace(state, stage=stage)
+
+
+def failed_back(state: State, epoch: int) -> State:
+    """Returns a region's item after a switchover: nothing open, the watch begins in ``epoch``."""
+    return replace(_watching_anew(state, epoch), force=None)
+
+
+def _watching_anew(state: State, epoch: int) -> State:
+    watching = replace(forgotten(state), stage=Stage.WATCHING, intent=None, incident=None)
+    return replace(watching, epoch=max(state.epoch, epoch), armed=False, reader=None)
 
 
 def _waits(state: State) -> bool:

@@ -17,16 +17,11 @@ from functools import cache
 from typing import Any
 
 from recovery.act import Ports, Run, run
-from recovery.aws import client
-from recovery.database_probe import DatabaseProbe
+from recovery.aws import READ_SECONDS, client
 from recovery.environment import Environment
-from recovery.notifier import RegionalNotifier, Topic
 from recovery.observation import Trigger
-from recovery.parameters import Parameter, RecoveryParameters
-from recovery.probes import RegionalObserver
-from recovery.promoting import Promoting
-from recovery.recorded_events import RecordedEvents, Validations
-from recovery.stored import JournalTable, StateTable
+from recovery.outside import SystemClock, ports_of
+from recovery.recorded_events import RecordedEvents
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -34,18 +29,6 @@ logger.setLevel(logging.INFO)
 PROBE_SECONDS = 14.0
 """The probe answers within 12 s, and its function ends after 15."""
 RDS_SOURCE, SCHEDULE_SOURCE = "aws.rds", "aws.events"
-
-
-class SystemClock:
-    """Port ``Clock``."""
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-        return time.monotonic()
 
 
 def handler(event: Mapping[str, Any], context: Any) -> str:
@@ -77,46 +60,9 @@ def _environment() -> Environment:
 @cache
 def _ports() -> Ports:
     """Everything outside, made once a process."""
-    env, clock = _environment(), SystemClock()
-    region, peer = env.settings.region, env.settings.peer
-    dynamodb, rds = client("dynamodb", region), client("rds", region)
-    database = DatabaseProbe(client("lambda", region, PROBE_SECONDS), env.probe_function, clock.now)
-    parameters = RecoveryParameters(
-        switch=Parameter(client("ssm", env.switch_region), env.switch_parameter),
-        own_epoch=Parameter(client("ssm", region), env.epoch_parameter),
-        peer_epoch=Parameter(client("ssm", peer), env.peer_epoch_parameter),
-    )
-    return Ports(
-        table=StateTable(dynamodb, env.table),
-        rds=Promoting(
-            client=rds,
-            peer_client=client("rds", peer),
-            global_cluster=env.global_cluster,
-            own_arn=env.cluster_arn,
-            peer_cluster=env.peer_cluster,
-        ),
-        parameters=parameters,
-        database=database,
-        observer=RegionalObserver(
-            environment=env,
-            rds=rds,
-            secrets=client("secretsmanager", region),
-            database=database,
-            parameters=parameters,
-            events=RecordedEvents(dynamodb, env.table),
-            validations=Validations(dynamodb, env.table),
-        ),
-        notifier=RegionalNotifier(
-            topics=(
-                Topic(client("sns", region), env.topic),
-                Topic(client("sns", peer), env.peer_topic),
-            ),
-            events=client("events", region),
-            cloudwatch=client("cloudwatch", region),
-            bus=env.bus,
-            region=region,
-            suffix=env.suffix,
-        ),
-        journal=JournalTable(dynamodb, env.table, client("s3", region), env.bucket, region),
-        clock=clock,
-    )
+    return ports_of(_environment(), _client, SystemClock())
+
+
+def _client(service: str, region: str) -> Any:
+    """A client; only the database's probe may take longer."""
+    return client(service, region, PROBE_SECONDS if service == "lambda" else READ_SECONDS)

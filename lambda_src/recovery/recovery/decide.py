@@ -39,7 +39,7 @@ def _staged(state: State, observation: Observation, settings: Settings) -> Decis
         return _watched(state, observation, settings)
     state = split.noted(state, observation)
     if state.stage in PROMOTES:
-        return _promoting(state, observation, settings)
+        return promoting(state, observation, settings)
     return aftermath.follow_up(state, observation, settings)
 
 
@@ -51,7 +51,8 @@ def _watched(state: State, observation: Observation, settings: Settings) -> Deci
     return watching.intend(state, verdict) if verdict.promotes else watching.watch(state, verdict)
 
 
-def _promoting(state: State, observation: Observation, settings: Settings) -> Decision:
+def promoting(state: State, observation: Observation, settings: Settings) -> Decision:
+    """Returns how a run continues between the intent and proven writes."""
     if state.stage is Stage.FAILED:
         return promotion.failed(state, observation, settings)
     if state.stage is Stage.VERIFYING:

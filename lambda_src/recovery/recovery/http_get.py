@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 SECONDS = 5.0
 """For the connection, and again for each part of the answer."""
@@ -26,6 +27,16 @@ class Answered:
     status: int | None
     fault: str = ""
     body: bytes = b""
+
+
+class Get(Protocol):
+    """Asks a load balancer once; ``get`` is the way that needs nothing but its name."""
+
+    def __call__(
+        self, host: str, path: str, headers: Mapping[str, str] | None = None, server_name: str = ""
+    ) -> Answered:
+        """Never raises for what is answered."""
+        ...
 
 
 def get(

@@ -44,18 +44,20 @@ class RegionalObserver:
     parameters: RecoveryParameters
     events: RecordedEvents
     validations: Validations
+    get: http_get.Get | None = None
+    """Another way to the load balancers than by their names."""
 
     def observe(self, minute: int, state: State) -> Observation:
         """Takes at most 12 s; a probe that fails is unknown."""
         del state
-        env, rds = self.environment, self.rds
+        env, rds, get = self.environment, self.rds, self.get or http_get.get
         answer = self.database.observe()
         return observe(
             Probes(
-                own_load_balancer=lambda: own_load_balancer(env.load_balancer),
-                peer_application=lambda: peer_application(env.peer_load_balancer),
+                own_load_balancer=lambda: own_load_balancer(env.load_balancer, get),
+                peer_application=lambda: peer_application(env.peer_load_balancer, get),
                 ready=lambda: peer_ready(
-                    env.peer_load_balancer, env.server_name, self.readiness_token()
+                    env.peer_load_balancer, env.server_name, self.readiness_token(), get
                 ),
                 witness=lambda: witness(env.name_servers, env.witness),
                 writer_sql=lambda: database_answers.writer(answer()),
@@ -78,21 +80,21 @@ class RegionalObserver:
         return str(self.secrets.get_secret_value(SecretId=arn)["SecretString"])
 
 
-def own_load_balancer(host: str) -> Signal:
+def own_load_balancer(host: str, get: http_get.Get = http_get.get) -> Signal:
     """Asks the own load balancer by its own name."""
-    answer = http_get.get(host, HEALTH)
+    answer = get(host, HEALTH)
     return signs.own_load_balancer(answer.status, answer.fault)
 
 
-def peer_application(host: str) -> Signal:
+def peer_application(host: str, get: http_get.Get = http_get.get) -> Signal:
     """Asks the other region's application over its load balancer."""
-    answer = http_get.get(host, HEALTH)
+    answer = get(host, HEALTH)
     return signs.application(answer.status, answer.fault)
 
 
-def peer_ready(host: str, server_name: str, token: str) -> Ready:
+def peer_ready(host: str, server_name: str, token: str, get: http_get.Get = http_get.get) -> Ready:
     """Asks the other region's application what it knows of its writer."""
-    answer = http_get.get(host, READY, {TOKEN_HEADER: token}, server_name)
+    answer = get(host, READY, {TOKEN_HEADER: token}, server_name)
     return writer_as_told(answer.status, answer.body)
 
 

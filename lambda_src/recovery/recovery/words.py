@@ -96,6 +96,7 @@ WORDS: dict[str, Words] = {
         "Nothing is done while the recovery table can't be read or written.",
         "Mend the table of this region; until then nobody promotes by itself.",
     ),
+    "switched-over": Words("The writer was switched over by a command.", "Nothing."),
     "unclear": Words(
         "The call isn't repeated until it is known what became of it.",
         "Look at the global cluster in RDS.",

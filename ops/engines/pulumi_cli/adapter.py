@@ -19,7 +19,7 @@ from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
 from ops.engines.engine import OnEvent, Options
-from ops.engines.pulumi_cli import command, home
+from ops.engines.pulumi_cli import command, home, sparing
 from ops.engines.pulumi_cli.command import Command
 from ops.engines.pulumi_cli.events import Fault, Translator, one_line
 from ops.stack_file import StackFile, secrets_provider
@@ -28,6 +28,7 @@ from pulumi_protocol.events import EngineError, Summary
 from pulumi_protocol.masking import masked
 from pulumi_protocol.urns import STACK_TYPE
 from tapstack.contracts import UNDEPLOYED_VARIABLE
+from tapstack.well_known import SPARED_REGION_VARIABLE, provider_name
 
 LAST_EVENT_SECONDS = 5.0
 """How long the last events may lag behind the CLI's end."""
@@ -60,11 +61,14 @@ class PulumiCli:
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do. Makes the stack, empty, when there is none."""
-        variables = {UNDEPLOYED_VARIABLE: ",".join(sorted(undeployed))} if undeployed else {}
+        variables = self._sparing()
+        if undeployed:
+            variables[UNDEPLOYED_VARIABLE] = ",".join(sorted(undeployed))
         translator = self._translator(on_event, layer, planned=True)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
-            stack.preview(on_event=events.take, refresh=self._options.refresh, **self._common())
+            common = self._common(layer, stack)
+            stack.preview(on_event=events.take, refresh=self._options.refresh, **common)
 
         self._run(layer, translator, operate, variables=variables)
         return translator.summary()
@@ -74,9 +78,10 @@ class PulumiCli:
         translator = self._translator(on_event, layer, planned=False)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
-            stack.up(on_event=events.take, refresh=self._options.refresh, **self._common())
+            common = self._common(layer, stack)
+            stack.up(on_event=events.take, refresh=self._options.refresh, **common)
 
-        self._run(layer, translator, operate)
+        self._run(layer, translator, operate, variables=self._sparing())
         return translator.summary()
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
@@ -85,7 +90,7 @@ class PulumiCli:
 
         def operate(stack: automation.Stack, events: Translator) -> None:
             run = stack.preview_refresh if preview else stack.refresh
-            run(on_event=events.take, **self._common())
+            run(on_event=events.take, **self._common(layer))
 
         self._run(layer, translator, operate, make=False)
         return translator.summary(refresh=True)
@@ -96,7 +101,7 @@ class PulumiCli:
         translator = self._translator(on_event, layer, planned=False)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
-            stack.destroy(on_event=events.take, **self._common())
+            stack.destroy(on_event=events.take, **self._common(layer))
             if not self._options.targets and self._stack_file.settings.environment != "prod":
                 stack.workspace.remove_stack(stack.name, preserve_config=True)
 
@@ -165,10 +170,18 @@ class PulumiCli:
     def _stack(self) -> str:
         return self._stack_file.stack
 
-    def _common(self) -> dict[str, Any]:
+    def _common(self, layer: str, planning: automation.Stack | None = None) -> dict[str, Any]:
+        """What every operation is asked for; ``planning`` is the stack of one that may make new
+        resources, which are targets too."""
+        target = list(self._options.targets)
+        if spared := self._options.spared_region:
+            planned = sparing.Planned()
+            if planning is not None:
+                planning.preview(on_event=planned.take, color="never", suppress_outputs=True)
+            target = sparing.targets(self.resources(layer), planned.new, provider_name(spared))
         return {
             "parallel": self._options.parallel,
-            "target": list(self._options.targets) or None,
+            "target": target or None,
             "color": "never",
             "suppress_outputs": True,
             "suppress_progress": True,
@@ -204,6 +217,11 @@ class PulumiCli:
         if events.faults:
             # An error that a program logs fails it, though the CLI ends with 0.
             raise self._failed(layer, events.faults)
+
+    def _sparing(self) -> dict[str, str]:
+        """The variable by which a program asks nothing of the region that is left alone."""
+        spared = self._options.spared_region
+        return {SPARED_REGION_VARIABLE: spared} if spared else {}
 
     def _automation(
         self, layer: str, variables: Mapping[str, str] | None = None

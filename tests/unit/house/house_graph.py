@@ -7,6 +7,10 @@ count like any other: each of them is something that a reader has to know.
 from __future__ import annotations
 
 import ast
+import fnmatch
+import os
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,18 +90,38 @@ class Import:
 
 def program_files(*suffixes: str) -> list[Path]:
     """Files that are part of the program, relative to the root: no tests, nothing generated."""
+    return [
+        path
+        for path in repository_files()
+        if path.suffix in suffixes
+        and not {"tests", "test"} & set(path.parts)
+        and not path.name.startswith(".")
+    ]
+
+
+def repository_files() -> list[Path]:
+    """All files that aren't ignored, relative to the root, sorted; a machine without Git finds
+    them by ``.gitignore``, whose lines are names of files and folders."""
+    if shutil.which("git") is None:
+        return files_by_ignored_names()
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split("\n")  # fmt: skip
-    return sorted(
-        path
-        for path in map(Path, filter(None, listed))
-        if path.suffix in suffixes
-        and not {"tests", "test"} & set(path.parts)
-        and not path.name.startswith(".")
-        and (ROOT / path).is_file()
-    )
+    return sorted(path for path in map(Path, filter(None, listed)) if (ROOT / path).is_file())
+
+
+def files_by_ignored_names() -> list[Path]:
+    """The same without Git."""
+    kept = [ROOT / ".gitignore", ROOT / "lambda_src/api/.gitignore"]
+    lines = [line for file in kept for line in file.read_text().split()]
+    ignored = re.compile("|".join(fnmatch.translate(line.rstrip("/")) for line in [".git", *lines]))
+    found: list[Path] = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if not ignored.match(name)]
+        here = Path(folder).relative_to(ROOT)
+        found += [here / name for name in files if not ignored.match(name)]
+    return sorted(found)
 
 
 def floor_of(file: Path) -> int:

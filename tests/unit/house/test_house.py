@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from house_graph import (
     ROOT,
     circles,
     dynamic_imports,
+    files_by_ignored_names,
     floor_of,
     imports,
     program_files,
+    repository_files,
 )
 
 LONGEST_FILE = 450
@@ -45,6 +48,12 @@ def test_no_file_imports_from_a_higher_floor():
     assert not upward, "\n".join(upward)
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git on PATH to compare with")
+def test_the_files_are_found_without_git_as_well():
+    """A machine without Git runs these tests too: the names in .gitignore are enough."""
+    assert files_by_ignored_names() == repository_files()
+
+
 def test_every_program_file_has_its_floor():
     """A new folder is given its place before it is built on."""
     for file in program_files(".py"):
@@ -68,6 +77,22 @@ def test_no_rooms_import_each_other_in_a_circle():
         if source != target and not _within(source, target):
             edges.setdefault(source, set()).add(target)
     assert circles(edges) == []
+
+
+def test_the_console_imports_nothing_that_deploys():
+    """Issue 21: nor does anything that it imports; a drill or failover is a process of its own."""
+    edges: dict[str, set[str]] = {}
+    for found in imports():
+        edges.setdefault(str(found.source), set()).add(str(found.target))
+    seen: set[str] = set()
+    left = [name for name in edges if name.startswith("ops/console/")]
+    while left:
+        name = left.pop()
+        if name not in seen:
+            seen.add(name)
+            left += edges.get(name, ())
+    assert "ops/cloud/regions.py" in seen
+    assert not {"ops/deploy/driver.py", "ops/session.py"} & seen
 
 
 def _within(one: str, two: str) -> bool:

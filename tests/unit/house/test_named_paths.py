@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
-from house_graph import ROOT
+from house_graph import ROOT, repository_files
 
 PAGES = [
     ROOT / "README.md",
@@ -34,11 +33,7 @@ MADE = ".lab/"
 
 def tracked() -> set[str]:
     """Files and folders of the repository, a folder with its slash."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split("\n")  # fmt: skip
-    files = [name for name in listed if name and (ROOT / name).is_file()]
+    files = [str(path) for path in repository_files()]
     folders = {f"{parent}/" for name in files for parent in PurePosixPath(name).parents}
     return {*files, *folders} - {"./"}
 

@@ -21,6 +21,7 @@ from watched_driver import Watched, watched
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
 from ops.cloud import inventory, redrive
+from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
@@ -28,7 +29,7 @@ from ops.front import recovery as recovery_front
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
-from ops.recovery import orders, standing
+from ops.recovery import asking, orders, standing
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -200,6 +201,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(session, "driver_for", lambda *_, **__: driver)
     monkeypatch.setattr(session, "clients_for", lambda stack: (None, stack))
     monkeypatch.setattr(session, "looking_at", lambda _: (None, None, None))
+    monkeypatch.setattr(session, "acting_on", lambda _: None)
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
@@ -209,8 +211,9 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (pins, "check"), (pins, "write"),
         (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
         (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
-        (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
+        (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
+        (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

@@ -83,6 +83,18 @@ def test_only_stacks_on_aws_have_an_account_to_check(
     assert checked == ["dev"]
 
 
+def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> None:
+    """Trap 66: ``--region us-west-2`` spares us-east-1; a region of neither is one line."""
+    assert session.sparing("lab", "") == ""
+    assert session.sparing("lab", "us-west-2") == "us-east-1"
+    assert session.sparing("dev", "us-east-1") == "us-west-2"
+    with pytest.raises(
+        OperatorError, match="--region eu-west-1 is neither us-east-1 nor us-west-2"
+    ) as caught:
+        session.sparing("lab", "eu-west-1")
+    assert caught.value.code is ExitCode.BAD_INPUT
+
+
 def test_a_stack_on_aws_starts_no_lab(
     space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,4 +183,23 @@ def test_looking_starts_no_lab(
     found, file, clients = session.looking_at("lab")
     assert (found, file.stack, clients.regions) == (space, "lab", ("us-east-1", "us-west-2"))
     assert session.looking_at("dev")[1].stack == "dev"
+    assert started == []
+
+
+def test_who_moves_the_writer_acts_on_the_stacks_own_account(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped lab is refused; on AWS credentials of another account touch nothing."""
+    monkeypatch.setattr(client, "status", lambda _: STOPPED)
+    with pytest.raises(OperatorError, match="the lab isn't running"):
+        session.acting_on("lab")
+    monkeypatch.setattr(client, "status", lambda _: RUNNING)
+    world = session.acting_on("lab")
+    assert (world.clients.endpoint, world.lab_dns) == ("http://127.0.0.1:1", RUNNING.dns)
+    checked: list[str] = []
+    monkeypatch.setattr(
+        session.account, "check", lambda _, settings: checked.append(settings.stack_name)
+    )
+    world = session.acting_on("dev")
+    assert (world.clients.endpoint, world.lab_dns, checked) == (None, None, ["dev"])
     assert started == []

@@ -24,6 +24,7 @@ from tapstack.contracts import LAYERS, check
 from tapstack.data_settings import DataSettings
 from tapstack.global_settings import GlobalSettings
 from tapstack.network_settings import NetworkSettings
+from tapstack.well_known import SPARED_REGION_VARIABLE, provider_name
 
 PROGRAMS = [layer for layer in LAYERS if (ROOT / layer / "__main__.py").exists()]
 OWN_SETTINGS = {
@@ -330,10 +331,28 @@ IDENTITY = "aws:index/getCallerIdentity:getCallerIdentity"
 
 
 @every_program
-def test_no_program_asks_the_primary_for_the_account(layer: str) -> None:
-    """Trap 66: a deployment to us-west-2 must work while us-east-1 is lost; where the configuration
-    names the account nobody is asked."""
-    asked = [call.provider for call in program(layer).invokes if call.token == IDENTITY]
-    assert all("us-west-2" in provider for provider in asked), asked
+@pytest.mark.parametrize(
+    ("spared", "answering"),
+    [("", "us-west-2"), ("us-east-1", "us-west-2"), ("us-west-2", "us-east-1")],
+)
+def test_no_program_asks_a_lost_region_for_anything(
+    layer: str, spared: str, answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 66: a deployment to us-west-2 must work while us-east-1 is lost, a bare ``pulumi up`` as
+    well; and the other way round where the run names the lost one. Both providers prove their
+    credentials where somebody answers."""
+    monkeypatch.setenv(SPARED_REGION_VARIABLE, spared)
+    existing = {"global:hostedZoneId": "Z0123456789", "global:domain": "warm-standby.net"}
+    zone = existing if layer == "global" else {}
+    deployment = run_program(layer, config=zone)
+    asked = [call.provider for call in deployment.invokes]
+    assert all(provider_name(answering) in provider for provider in asked), asked
+    providers = deployment.created("pulumi:providers:aws")
+    assert {provider.inputs["stsRegion"] for provider in providers} == {answering}
+
+
+@every_program
+def test_a_configured_account_is_asked_of_nobody(layer: str) -> None:
+    """Trap 66: where the configuration names the account, STS isn't needed for it."""
     named = run_program(layer, stack="dev", config={"TapStack:accountId": ACCOUNT})
     assert [call for call in named.invokes if call.token == IDENTITY] == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +156,17 @@ class Stage:
         self.events: list[Event] = []
 
     def run(
-        self, program: Callable[[Act], None], *, preview: bool = False, ends: bool = True
+        self,
+        program: Callable[[Act], None],
+        *,
+        preview: bool = False,
+        ends: bool = True,
+        spared: Collection[str] = (),
     ) -> Summary:
         """Deploy (or preview) what `program` registers; its failures raise the first of them."""
         self.events = []
         project = Project("shop", self.folder, "lab", {})
-        run = OperationRun(project, self.events.append, preview=preview, parallel=8)
+        run = OperationRun(project, self.events.append, preview=preview, parallel=8, spared=spared)
         before = read(self.path, self.vault) or Checkpoint()
         journal = Journal(before, None if preview else self.path, self.vault)
         plugins: Any = MemoryPlugins(self.plugin)
@@ -181,11 +186,13 @@ class Stage:
             raise run.failures[0]
         return run.summary()
 
-    def refresh(self, *, parallel: int = 8) -> Summary:
+    def refresh(self, *, parallel: int = 8, spared: Collection[str] = ()) -> Summary:
         """Read everything anew; its failures raise the first of them."""
         self.events = []
         project = Project("shop", self.folder, "lab", {})
-        run = OperationRun(project, self.events.append, preview=False, parallel=parallel)
+        run = OperationRun(
+            project, self.events.append, preview=False, parallel=parallel, spared=spared
+        )
         before = read(self.path, self.vault) or Checkpoint()
         journal = Journal(before, self.path, self.vault)
         plugins: Any = MemoryPlugins(self.plugin)

@@ -364,7 +364,7 @@ def test_h21_a_failback_is_refused_with_every_reason() -> None:
         observed = watch.observation(own_cluster=WRITER, global_cluster=seen)
         assert commands.failback_refusals(watch.state, observed, facts, SETTINGS) == (reason,)
     home = commands.failback_refusals(State(), watch.observation(), facts, SETTINGS)
-    assert home == ("us-west-2 wasn't promoted: there is nothing to fail back",)
+    assert home == ("us-west-2 doesn't write: there is nothing to fail back",)
 
 
 def test_h22_a_promotion_to_which_nobody_is_led_is_not_recovered() -> None:

@@ -23,7 +23,8 @@ INTENT = Intent(Way.REGION, 1, 90, "", 1, 5)
 
 def kinds() -> set[str]:
     """Every kind of notice that the sources raise."""
-    text = "\n".join(file.read_text() for file in SOURCES.glob("*.py"))
+    files = [*SOURCES.glob("*.py"), *(ROOT / "ops" / "recovery").glob("*.py")]
+    text = "\n".join(file.read_text() for file in files)
     calls = re.findall(r'(?:page|inform)\([^"]*?f?"([a-z-]+)[:"]', text)
     return {
         *calls,

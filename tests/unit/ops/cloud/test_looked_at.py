@@ -26,7 +26,7 @@ from watched_driver import LAB
 from lab.dns.load_balancers import LoadBalancer
 from ops.cloud import alarms, queues, readiness, switch, traffic, web
 from ops.cloud.answers import reason
-from ops.cloud.clients import IMPATIENT_SECONDS, Clients
+from ops.cloud.clients import IMPATIENT_SECONDS, PROBE_SECONDS, Clients
 from ops.cloud.readiness import Readiness
 from ops.cloud.traffic import Traffic
 from ops.stack_file import parse
@@ -68,6 +68,9 @@ def test_who_only_looks_does_not_hang_on_a_lost_region() -> None:
     assert looking.retries["total_max_attempts"] == 2
     working = Clients(file, "http://127.0.0.1:1").get("ssm", WEST).meta.config
     assert working.read_timeout > 30
+    acting = Clients(file, "http://127.0.0.1:1", once=True).get("rds", WEST).meta.config
+    assert acting.retries["total_max_attempts"] == 1, "a retried call would be a second one (H11)"
+    assert (acting.connect_timeout, acting.read_timeout) == (IMPATIENT_SECONDS, PROBE_SECONDS)
 
 
 # -- /ready ---------------------------------------------------------------------------------------
@@ -263,6 +266,20 @@ def test_where_dns_points_and_for_how_long(
     unheard = traffic.traffic("app.x", [silent], BALANCERS, addresses)
     assert unheard.detail.startswith("127.0.0.1: ")
     assert traffic.traffic("app.x", [], BALANCERS, addresses).detail == "no name servers"
+
+
+def test_a_stacks_servers_are_its_zones_or_the_labs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On AWS the zone's own, at DNS's port; in the lab its one server, if it runs."""
+    asked: list[Any] = []
+    monkeypatch.setattr(traffic, "traffic", lambda *given: asked.append(given))
+    traffic.leads_to("app.x", BALANCERS, ["ns-1"], None)
+    traffic.leads_to("app.x", BALANCERS, [], "127.0.0.1:53")
+    traffic.leads_to("app.x", BALANCERS, [], "")
+    assert [(servers, how) for _, servers, _, how in asked] == [
+        ([("ns-1", 53)], traffic.resolved),
+        ([("127.0.0.1", 53)], traffic.in_the_lab),
+        ([], traffic.in_the_lab),
+    ]
 
 
 def test_addresses_of_load_balancers() -> None:

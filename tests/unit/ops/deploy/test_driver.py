@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,25 @@ def test_up_deploys_in_order_and_writes_the_outputs(tmp_path: Path) -> None:
     assert written["Stack"] == "lab"
     assert "network: + create aws:ec2/vpc:Vpc vpc-network" in driver.out
     assert "layer" in driver.out and "all" in driver.out
+
+
+def test_a_deployment_announces_itself_while_it_runs(tmp_path: Path) -> None:
+    """H16: data, app and global may look like a dead database; the network alone doesn't."""
+    engine = FakeEngine()
+
+    @contextmanager
+    def announced(report: drivers.Report) -> Iterator[None]:
+        report("held")
+        engine.calls.append(("hold", ""))
+        yield
+        engine.calls.append(("release", ""))
+
+    driver = watched(tmp_path, engine, announced=announced)
+    driver.up(["network"])
+    assert engine.calls == [("up", "network")]
+    driver.up(["data"])
+    assert engine.calls[1:] == [("hold", ""), ("up", "data"), ("release", "")]
+    assert "held" in driver.err
 
 
 def test_endpoints_are_printed_after_a_whole_deployment(tmp_path: Path) -> None:

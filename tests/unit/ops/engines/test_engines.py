@@ -65,8 +65,8 @@ class Recording:
         self.calls.append(("preview", environment))
         return Summary()
 
-    def up(self, on_event: Any) -> Summary:
-        self.calls.append(("up",))
+    def up(self, on_event: Any, environment: Any) -> Summary:
+        self.calls.append(("up", environment))
         return Summary()
 
     def refresh(self, on_event: Any) -> Summary:
@@ -122,7 +122,8 @@ def test_each_layer_has_one_engine_over_the_workspace_s_state(
     assert options["state_dir"] == tmp_path / "ws/.lab/stacks"
     assert options["environment"] == {"PYTHONPATH": str(tmp_path), "A": "1"}
     assert options["required_config"] == {"TapStack:environment": "lab"}
-    assert Recording.calls == [("up",), ("destroy",)]
+    assert options["spared"] == ()
+    assert Recording.calls == [("up", None), ("destroy",)]
 
 
 def test_undeployed_upstreams_reach_the_program_in_a_preview_only(
@@ -135,6 +136,32 @@ def test_undeployed_upstreams_reach_the_program_in_a_preview_only(
         ("preview", {"WARM_STANDBY_UNDEPLOYED": "data,network"}),
         ("preview", None),
     ]
+
+
+def test_a_region_that_is_left_alone_reaches_engine_and_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 66: the engine spares its provider's resources, the program asks nothing of it."""
+    monkeypatch.setattr(embedded, "EmbeddedEngine", Recording)
+    Recording.made.clear()
+    Recording.calls.clear()
+    options = Options(spared_region="us-east-1")
+    engine = embedded.Embedded(Workspace(tmp_path, tmp_path), "lab", {}, options)
+    engine.up("app", nothing)
+    engine.preview("app", nothing, frozenset({"data"}))
+    assert Recording.made[0]["spared"] == ["aws-us-east-1"]
+    variable = {"WARM_STANDBY_SPARED_REGION": "us-east-1"}
+    assert Recording.calls == [
+        ("up", variable),
+        ("preview", {**variable, "WARM_STANDBY_UNDEPLOYED": "data"}),
+    ]
+
+
+def test_a_region_and_targets_exclude_each_other() -> None:
+    """Both say what is touched."""
+    with pytest.raises(OperatorError, match="--region and --target") as caught:
+        Options(targets=("urn",), spared_region="us-east-1")
+    assert caught.value.code is ExitCode.BAD_INPUT
 
 
 def test_a_drift_check_works_on_a_copy_of_the_state(
@@ -169,7 +196,7 @@ def test_a_refresh_may_come_before_the_deployment(
     assert state.read_text() == "before"
     Recording.calls.clear()
     engine.up("network", nothing)
-    assert Recording.calls == [("refresh", "before"), ("up",)]
+    assert Recording.calls == [("refresh", "before"), ("up", None)]
     assert state.read_text() == "refreshed"
 
 

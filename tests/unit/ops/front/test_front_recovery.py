@@ -11,7 +11,7 @@ from watched_driver import stack_file
 
 from ops import session
 from ops.front import recovery
-from ops.recovery import orders, standing
+from ops.recovery import asking, orders, standing
 from ops.recovery.items import Items
 
 FILE = stack_file()
@@ -61,3 +61,22 @@ def test_the_status_looks_at_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "show", lambda *arguments: seen.append(arguments))
     recovery.status.body(Context(), "dev", True)
     assert seen == [(SPACE, "dev", CLIENTS, True)]
+
+
+def test_what_moves_the_writer_acts_on_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 18.3: every flag reaches the command as it was given."""
+    seen: list[Any] = []
+    monkeypatch.setattr(session, "acting_on", lambda stack: stack)
+    for name in ("fail_over", "fail_back", "reconcile"):
+        monkeypatch.setattr(
+            asking, name, lambda world, name=name, **given: seen.append((name, world, given))
+        )
+    recovery.failover.body(Context(), "dev", True, False, True, "why", True)
+    recovery.failback.body(Context())
+    recovery.reconcile.body(Context(), "dev", True, "gone", True)
+    flags = {"planned": False, "force": True, "reason": "why", "yes": True, "as_json": True}
+    assert seen == [
+        ("fail_over", "dev", flags),
+        ("fail_back", "lab", {"yes": False, "as_json": False}),
+        ("reconcile", "dev", {"replay": True, "accept": "gone", "as_json": True}),
+    ]

@@ -39,6 +39,7 @@ class Commands(MockContext):
         object.__setattr__(self, "commands", [])
         object.__setattr__(self, "answers", answers or {})
         object.__setattr__(self, "passed", 0)
+        object.__setattr__(self, "alone", None)
 
     def run(self, command: str, **options: object) -> Answer:  # type: ignore[override]
         assert options["warn"] is True
@@ -47,7 +48,11 @@ class Commands(MockContext):
         if report := re.search(r"--junitxml=(\S+)", command):
             failures = 0 if self.passed else 2
             text = JUNIT.replace('errors="1"', 'errors="0"')
-            Path(report[1]).write_text(text.replace('failures="2"', f'failures="{failures}"'))
+            text = text.replace('failures="2"', f'failures="{failures}"')
+            if self.alone and "--last-failed" in command:
+                tests, failures = self.alone
+                text = f'<testsuite errors="0" failures="{failures}" skipped="0" tests="{tests}" />'
+            Path(report[1]).write_text(text)
         for key, (code, output) in self.answers.items():
             if key in command:
                 return Answer(stdout=output, exited=code)
@@ -121,6 +126,42 @@ def test_a_failed_suite_fails_the_run(functions: Path, capsys: pytest.CaptureFix
     with pytest.raises(OperatorError, match="failed: unit"):
         checks.test(covered, unit=True, integration=False, match="")
     assert capsys.readouterr().out.splitlines()[-1] == "17 passed, 1 failed"
+
+
+def test_what_failed_beside_the_others_is_tried_once_more_alone(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two that fail under load and pass alone pass, and the run says so; nothing else does."""
+    late = Commands({"pytest tests/integration -n 2": (1, "")})
+    object.__setattr__(late, "alone", (2, 0))
+    checks.test(late, unit=False, integration=True, match="")
+    printed = capsys.readouterr().out
+    assert "2 failed beside the others; once more, alone" in printed
+    assert "integration: ok; 2 failed beside the others and passed alone" in printed
+    assert printed.splitlines()[-1] == "17 passed, 0 failed"
+    assert "-n 0 --last-failed" in late.commands[-1]
+    for alone, codes in (
+        ((1, 0), {"-n 2": (1, "")}),  # not all of them ran
+        ((1, 1), {"-m pytest": (1, "")}),  # one failed again
+    ):
+        broken = Commands(codes)
+        object.__setattr__(broken, "alone", alone)
+        with pytest.raises(OperatorError, match="failed: integration"):
+            checks.test(broken, unit=False, integration=True, match="")
+        assert len(broken.commands) == 2
+        assert capsys.readouterr().out.splitlines()[-1] == "15 passed, 2 failed"
+
+
+@pytest.mark.parametrize(("code", "failed"), [(2, 2), (1, 21), (3, 0)])
+def test_a_broken_runner_and_many_failures_get_no_second_try(
+    functions: Path, monkeypatch: pytest.MonkeyPatch, code: int, failed: int
+) -> None:
+    """A suite that was interrupted, crashed, or fails in many places isn't a busy machine's."""
+    monkeypatch.setattr(checks, "_junit", lambda _file: (5, failed))
+    commands = Commands({"-m pytest": (code, "")})
+    with pytest.raises(OperatorError):
+        checks.test(commands, unit=False, integration=True, match="")
+    assert len(commands.commands) == 1
 
 
 def test_a_lab_that_its_tests_leave_out_fails_the_run(

@@ -42,7 +42,7 @@ class Recording:
     def refresh(self, on_event: Any) -> Summary:
         return self._called("refresh")
 
-    def up(self, on_event: Any) -> Summary:
+    def up(self, on_event: Any, environment: Any) -> Summary:
         return self._called("up")
 
     def resources(self) -> list[dict[str, Any]]:

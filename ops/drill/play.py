@@ -1,0 +1,316 @@
+"""One drill from the first request to the judged document: play, give back, read, judge."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ops.drill import decisions, document, findings, measure, reading
+from ops.drill.asking import Asking
+from ops.drill.checker import DataVerdict, check
+from ops.drill.course import STEADY_REAL_SECONDS, Course
+from ops.drill.display import Display
+from ops.drill.findings import Finding
+from ops.drill.history import Entry, Operation, Recorder, Seen, What
+from ops.drill.homecoming import Homecoming
+from ops.drill.inject import Injector
+from ops.drill.judge import Facts, Verdict, judge
+from ops.drill.load import Load
+from ops.drill.prepare import Prepared, commit, configuration_hash
+from ops.drill.scenario import Lost, Scenario
+from ops.drill.schedule import POPULATIONS, schedule
+from ops.drill.site import Connections
+from ops.drill.watch import Watcher
+from ops.errors import OperatorError
+from ops.recovery.items import Items
+from ops.recovery.place import World
+
+PHASE_SECONDS = 60.0
+"""The loss begins anywhere in the controller's and the checkers' minute."""
+SETTLE_SECONDS = 240.0
+"""The system's seconds for which a region may still lack an event at the end."""
+CLOCK_ERROR_SECONDS = 1.0
+"""Real seconds between an acknowledgement, the client's reading of its clock and the loss."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """One drill as it was asked for."""
+
+    name: str
+    scenario: Scenario
+    seed: int
+    participants: tuple[tuple[str, str], ...] = ()
+    approved_by: str = ""
+    stay: bool = False
+
+
+WorldOf = Callable[[], World]
+"""Recovery as commands act on it, made when it is needed."""
+
+
+def played(
+    play: Play,
+    ready: Prepared,
+    injector: Injector,
+    path: Path,
+    console: Console,
+    noted: list[Finding],
+    world: WorldOf,
+    pause: Callable[[float], None],
+) -> dict[str, Any]:
+    """Plays one drill and returns its document; ``path`` is the history's file."""
+    with ExitStack() as stack:
+        recorder = Recorder(path)
+        stack.callback(recorder.close)
+        drill = _Drill(play, ready, injector, recorder, console, world, pause, stack)
+        return drill.run(noted)
+
+
+class _Drill:
+    """The parts of one drill, put together."""
+
+    def __init__(
+        self,
+        play: Play,
+        ready: Prepared,
+        injector: Injector,
+        recorder: Recorder,
+        console: Console,
+        world: WorldOf,
+        pause: Callable[[float], None],
+        stack: ExitStack,
+    ) -> None:
+        self.play, self.ready, self.recorder = play, ready, recorder
+        self.injector, self.console, self.pause, self.world = injector, console, pause, world
+        self.system, self.clock = ready.system, ready.clock
+        self.home, self.standby = self.system.regions
+        self.items = Items(self.system.clients, self.system.suffix, ready.stack_file.stack)
+        self.connections = Connections(self.system.site)
+        stack.callback(self.connections.close)
+        self.asking = Asking(
+            play.name, self.system.site, POPULATIONS, self._drill_time, self._record
+        )
+        stack.callback(self.asking.close)
+        self.load = Load(
+            schedule(POPULATIONS, play.seed), self.asking, self.system.regions, self.clock
+        )
+        self.watcher = Watcher(self.system.looks(), self._record, self.load.drill_time)
+        self.display = Display(console, recorder.history, lambda: dict(self.watcher.standing.now))
+        stack.callback(self.watcher.stop)
+        stack.callback(self.load.stop)
+        chance = random.Random(play.seed)  # noqa: S311 - a drill shall be repeatable
+        self.course = Course(
+            play.scenario, self.load, self.watcher, injector.do, self._record, self._figures,
+            self._steady,
+            chance.uniform(0, PHASE_SECONDS), self.clock, pause, self.display.show, self.standby,
+        )  # fmt: skip
+
+    def run(self, noted: list[Finding]) -> dict[str, Any]:
+        """Everything, in its order."""
+        started, before = time.time(), self.system.steady()
+        marks = {region: self._last_entry(region) for region in self.system.regions}
+        began_at = self.ready.now()
+        interrupted = self._course()
+        self.watcher.look(("writer", ""))
+        writer = self.watcher.standing.now.get("writer", "")
+        found = [e for region, n in marks.items() for e in decisions.entries(self.items, region, n)]
+        bound = self._bound()
+        operations = reading.acknowledged(self.recorder.history.operations)
+        if not interrupted:
+            # Read before anything is given back: what is lost shows in the survivor alone.
+            self._read(self._survivors(), operations)
+            self._early(bound)
+        restored = self._give_back(operations, interrupted)
+        for one in decisions.timeline(found, began_at):
+            self._record(one)
+        self.watcher.stop()
+        facts = Facts(
+            writer=writer,
+            promotions=decisions.promotions(found),
+            stages=frozenset(self.watcher.standing.stages),
+            steady=self._steady(self.course.loss_at),
+            late_seconds=measure.lateness(self.recorder.history.operations) / self.clock,
+            clock=self.clock,
+            home=self.home,
+            history_fault=self.recorder.fault,
+            interrupted=interrupted,
+        )
+        self.recorder.close()
+        course = document.Course(
+            started, time.time(), self.course.loss_at, bound, before, self.system.steady(),
+            restored, decisions.notices(found, began_at),
+        )  # fmt: skip
+        return self._judged(facts, course, noted)
+
+    def _judged(
+        self, facts: Facts, course: document.Course, noted: list[Finding]
+    ) -> dict[str, Any]:
+        play, history = self.play, self.recorder.history
+        budget = self.ready.stack_file.settings.budget
+        figures, data = self._figures(course.loss_at), self._data(course.loss_bound_seconds)
+        judgement = judge(play.scenario, figures, data, facts, budget)
+        reasons = judgement.reasons if judgement.verdict is Verdict.FAILED else ()
+        today = datetime.now(UTC).date()
+        name = f"{play.name}.jsonl"
+        about = document.About(
+            play.name,
+            "aws" if self.ready.lab_state is None else "lab",
+            self.ready.stack_file.stack,
+            self.clock,
+            play.seed,
+            commit(self.ready.workspace.repository),
+            configuration_hash(self.ready.stack_file),
+            {"engine": str(self.ready.stack_file.settings.data.engine_version)},
+            play.participants,
+            play.approved_by,
+        )
+        content = (
+            self.ready.workspace.directory / "evidence" / "drills" / name
+        ).read_bytes()  # fmt: skip
+        return document.build(
+            about, play.scenario, course, history, figures, data, facts, judgement, budget,
+            (name, content), findings.with_reasons(noted, reasons, today, play.name),
+        )  # fmt: skip
+
+    def _course(self) -> str:
+        """Plays it; returns why it was ended before its end, or nothing."""
+        try:
+            with self.display:
+                self.load.start()
+                self.watcher.start()
+                self.course.run()
+        except KeyboardInterrupt:
+            return "interrupted"
+        except OperatorError as error:
+            return str(error)
+        finally:
+            self.load.stop()
+        return ""
+
+    def _survivors(self) -> list[str]:
+        """The regions that can be read before anything is given back."""
+        return [region for region in self.system.regions if self.system.healthy(region)]
+
+    def _read(self, regions: list[str], operations: list[Operation]) -> None:
+        """Rows and objects of each of these regions."""
+        for region in regions:
+            entries = self._settled(
+                lambda region=region: reading.rows(
+                    self.connections, region, self.play.name, self.pause
+                ),
+                operations,
+                What.ROW,
+                20.0,
+            )
+            entries += reading.objects(
+                self.system.clients.get("s3", region), self.ready.bucket(region), region, operations
+            )
+            for entry in entries:
+                self._record(entry)
+
+    def _read_events(self, asked: str, operations: list[Operation]) -> None:
+        entries = self._settled(
+            lambda: reading.events(self.connections, asked, self.system.regions, operations),
+            operations,
+            What.EVENT,
+            SETTLE_SECONDS,
+        )
+        for entry in entries:
+            self._record(entry)
+
+    def _settled(
+        self,
+        read: Callable[[], list[Entry]],
+        operations: list[Operation],
+        what: What,
+        seconds: float,
+    ) -> list[Entry]:
+        """A reading that lacks nothing, or the last one within some of the system's seconds."""
+        end = self.load.drill_time() + seconds
+        while True:
+            entries = read()
+            if not reading.missing(entries, operations, what) or self.load.drill_time() > end:
+                return entries
+            self.pause(1.0)
+
+    def _early(self, bound: float | None) -> None:
+        """The verdict on rows as soon as it is known; the document's comes at the end."""
+        data, seconds = self._data(bound), self.load.drill_time() - self.course.loss_at
+        self.console.print(
+            f"after {seconds:.0f} s: {data.rows.acknowledged} rows acknowledged, "
+            f"{len(data.rows.lost)} lost; giving back what was broken"
+        )
+
+    def _give_back(self, operations: list[Operation], interrupted: str) -> str:
+        home = Homecoming(self.ready, self.world, self._note, self.load.drill_time, self.pause)
+        before = self.recorder.history.readings
+        read = {one.region for one in before if one.what is What.ROW and one.complete}
+        try:
+            home.give_back()
+            if interrupted:
+                return "what was broken is given back; the drill was ended"
+            home.wait_until_whole()
+            self._read([one for one in self.system.regions if one not in read], operations)
+            self._read_events(self.system.writer(), operations)
+            return home.bring_home(self.play.stay)
+        except (OperatorError, KeyboardInterrupt) as error:
+            return str(error) or "interrupted; ./inv drill --restore gives back what is broken"
+
+    def _bound(self) -> float | None:
+        """How old a lost row may be, in the drill's seconds: what the controller measured before it
+        promoted; None where nothing may be lost."""
+        if self.play.scenario.expect.lost is Lost.NONE:
+            return None
+        state = self.system.state(self.standby)
+        incident = state.incident if state else None
+        if incident is None or incident.loss_bound_seconds < 0:
+            return None
+        return float(incident.loss_bound_seconds)
+
+    def _data(self, bound: float | None) -> DataVerdict:
+        slack = CLOCK_ERROR_SECONDS * self.clock
+        return check(
+            self.recorder.history,
+            loss_at=self.course.loss_at,
+            bound_seconds=None if bound is None else bound + slack,
+            stale_seconds=self.play.scenario.watch_seconds,
+        )
+
+    def _figures(self, loss_at: float) -> measure.Figures:
+        history = replace(
+            self.recorder.history,
+            operations=list(self.recorder.history.operations),
+            seen=list(self.recorder.history.seen),
+        )
+        return measure.figures(history, loss_at)
+
+    def _last_entry(self, region: str) -> int:
+        return max(
+            (one.number for one in decisions.entries(self.items, region, 0)), default=0
+        )  # fmt: skip
+
+    def _record(self, entry: Entry) -> None:
+        self.recorder.add(entry)
+        if isinstance(entry, Seen):
+            self.display.seen(entry)
+
+    def _steady(self, at: float) -> bool:
+        """Whether all was served just before a moment, of which the last answers may be due."""
+        operations = list(self.recorder.history.operations)
+        return measure.steady(operations, at, STEADY_REAL_SECONDS * self.clock)
+
+    def _drill_time(self) -> float:
+        """The load's own, which is made after its clients."""
+        return self.load.drill_time()
+
+    def _note(self, what: str) -> None:
+        self._record(Seen(self.load.drill_time(), "drill", what))

@@ -1,0 +1,73 @@
+"""Waiting until the system is ready to be broken: a drill on less proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ops.drill.prepare import Prepared
+from ops.drill.scenario import Scenario
+from ops.errors import ExitCode, OperatorError
+from ops.recovery.items import Items, minute_of
+from ops.recovery.standing import settings_of
+from ops.waiting import announced
+from recovery.mode import effective_mode
+from recovery.model import Mode, State
+
+LONGEST_SECONDS = 900.0
+"""The system's seconds until a fresh deployment's controllers and validation are there."""
+PAUSE_SECONDS = 1.0
+
+
+def lacking(ready: Prepared, chosen: Scenario) -> list[str]:
+    """What keeps the drill from beginning: none is readiness."""
+    system = ready.system
+    primary, standby = system.regions
+    found = [f"{one}'s application" for one in system.regions if not system.healthy(one)]
+    if (writer := system.writer()) != primary:
+        found.append(f"the writer in {primary} (now {writer})")
+    if (answer := system.dns()) != primary:
+        found.append(f"DNS to answer {primary} (now {answer})")
+    if not system.synchronised():
+        found.append("the regions' databases to be synchronised")
+    state = system.state(standby)
+    if state is None:
+        return [*found, f"the recovery table of {standby}"]
+    if not state.armed:
+        found.append(f"the controller of {standby} to be armed ({state.stage.value})")
+    on_aws = ready.lab_state is None
+    if chosen.expect.promotions or chosen.expect.stage or on_aws:
+        found += _mode(ready, state)
+    return found
+
+
+def wait(
+    ready: Prepared,
+    chosen: Scenario,
+    report: Callable[[str], None],
+    pause: Callable[[float], None],
+) -> None:
+    """Waits for readiness 1. Raises ``OperatorError`` with what is still missing: on AWS at once,
+    in the lab after some minutes."""
+    end = ready.now() + LONGEST_SECONDS
+    reported: list[str] = []
+    with announced("both regions, the controllers and the validation to be ready"):
+        while missing := lacking(ready, chosen):
+            if missing != reported:
+                reported = missing
+                report(f"waiting for {'; '.join(missing)}")
+            if ready.lab_state is None or ready.now() > end:
+                raise OperatorError(
+                    f"not ready for a drill: {'; '.join(missing)}; ./inv recovery.status says more",
+                    ExitCode.DIFFERENCE,
+                )
+            pause(PAUSE_SECONDS)
+
+
+def _mode(ready: Prepared, state: State) -> list[str]:
+    system = ready.system
+    items = Items(system.clients, system.suffix, ready.stack_file.stack)
+    settings = settings_of(ready.stack_file, system.regions[1])
+    found = effective_mode(state, settings, minute_of(items.read()))
+    if found.mode is Mode.AUTOMATIC:
+        return []
+    return [f"the mode to be automatic (now {found.mode.value}: {'; '.join(found.reasons)})"]

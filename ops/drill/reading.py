@@ -1,0 +1,123 @@
+"""What a region holds at the end: rows by its feed, objects in its bucket, events by receipts."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.cloud.answers import reason
+from ops.drill.history import Entry, Found, Operation, Reading, What
+from ops.drill.site import Connections
+
+PAGE = 200
+TRIES = 5
+PAUSE_SECONDS = 1.0
+AT_ONCE = 8
+MISSING = ("404", "NoSuchKey", "NotFound")
+
+
+def acknowledged(operations: Iterable[Operation]) -> list[Operation]:
+    """The first acknowledgement of each record."""
+    found: dict[int, Operation] = {}
+    for one in operations:
+        if one.ok and one.record:
+            found.setdefault(one.number, one)
+    return list(found.values())
+
+
+def rows(
+    connections: Connections, region: str, drill: str, pause: Callable[[float], None] = time.sleep
+) -> list[Entry]:
+    """All rows of this drill that a region's feed gives out, and whether it came to its end."""
+    found: list[Entry] = []
+    after = "0"
+    tries = 0
+    while True:
+        answer = connections.ask_region(region, "GET", f"/records?after={after}&limit={PAGE}")
+        if answer.status == 409 and answer.body.get("resume"):
+            after = str(answer.body["resume"])
+            continue
+        if answer.status != 200:
+            tries += 1
+            if tries == TRIES:
+                detail = answer.detail or f"answers {answer.status}"
+                return [Reading(region, What.ROW, False, detail)]
+            pause(PAUSE_SECONDS)
+            continue
+        found += _rows(answer.body["records"], region, drill)
+        if not answer.body["next"]:
+            return [*found, Reading(region, What.ROW, True)]
+        after = str(answer.body["next"])
+
+
+def objects(client: Any, bucket: str, region: str, operations: Sequence[Operation]) -> list[Entry]:
+    """Each acknowledged attachment that a region's bucket has, by its content."""
+
+    def read(one: Operation) -> list[Entry]:
+        try:
+            body = client.get_object(Bucket=bucket, Key=one.object)["Body"].read()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in MISSING:
+                return []
+            raise
+        return [Found(region, What.OBJECT, one.object, -1, hashlib.sha256(body).hexdigest())]
+
+    wanted = [one for one in operations if one.object]
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(chain.from_iterable(pool.map(read, wanted)))
+    except (ClientError, BotoCoreError) as error:
+        return [Reading(region, What.OBJECT, False, reason(error))]
+    return [*found, Reading(region, What.OBJECT, True)]
+
+
+def events(
+    connections: Connections, asked: str, regions: Sequence[str], operations: Sequence[Operation]
+) -> list[Entry]:
+    """The receipts of each acknowledged event in these regions, as the region ``asked`` has them.
+
+    One region's answer serves for both: receipts are rows of the database.
+    """
+
+    def read(one: Operation) -> list[str] | None:
+        answer = connections.ask_region(asked, "GET", f"/receipts?key={one.event}")
+        if answer.status != 200:
+            return None
+        return [str(receipt["region"]) for receipt in answer.body["receipts"]]
+
+    wanted = [one for one in operations if one.event]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(read, wanted))
+    if None in answers:
+        detail = f"{answers.count(None)} receipts couldn't be asked for"
+        return [Reading(region, What.EVENT, False, detail) for region in regions]
+    found = [
+        Found(region, What.EVENT, one.event)
+        for one, receipts in zip(wanted, answers, strict=True)
+        for region in receipts or []
+        if region in regions
+    ]
+    return [*found, *(Reading(region, What.EVENT, True) for region in regions)]
+
+
+def missing(entries: Iterable[Entry], operations: Sequence[Operation], what: What) -> int:
+    """How many of these acknowledged things a reading lacks; all of them where it wasn't read to
+    its end."""
+    entries = list(entries)
+    if not all(one.complete for one in entries if isinstance(one, Reading)):
+        return len(operations)
+    held = {one.key for one in entries if isinstance(one, Found) and one.what is what}
+    key = {What.ROW: "record", What.OBJECT: "object", What.EVENT: "event"}[what]
+    return sum(bool(name) and name not in held for name in (getattr(o, key) for o in operations))
+
+
+def _rows(records: Iterable[Any], region: str, drill: str) -> Iterator[Entry]:
+    for record in records:
+        if record["patientId"] == drill[:64]:
+            yield Found(region, What.ROW, str(record["id"]), int(record["data"]["number"]))
