@@ -160,11 +160,12 @@ def test_the_survivor_is_guarded_once_people_have_looked(guarded: Lab) -> None:
     east.wait("armed", lambda state: state.armed and state.epoch == 2, REAL_SECONDS)
     assert west.state.incident is not None
     assert west.state.incident.acknowledged
+    east.wait("proven", lambda state: state.validation and state.validation.ready, REAL_SECONDS)
     answer = guarded.inv("recovery.status", "--json")
     assert answer.returncode == 0, answer.stderr
     said = json.loads(answer.stdout)
     assert (said["region"], said["writer"], said["epoch"]) == (EAST, WEST, 2)
-    assert said["effective_mode"]["mode"] == "notify", "nobody has validated us-east-1"
+    assert said["readiness"]["score"] == 1, "its own validator says so, roles swapped"
     assert (said["signals"]["own_reader"], said["signals"]["own_cluster"]) == ("alive", "alive")
     again = guarded.inv("recovery.acknowledge")
     assert (again.returncode, again.stdout) == (2, "")
