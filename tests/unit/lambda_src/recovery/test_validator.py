@@ -552,7 +552,7 @@ def test_after_a_gap_the_row_of_markers_begins_anew() -> None:
     """A region that comes back sent nothing meanwhile, so nothing of it is late."""
     way: Any = Way(looks=1000)
     found = cross(way, Crossing(50, 60, sent=90), 90 + crossing.GAP_SECONDS + 1, timer())
-    assert found == Crossing(752, 0, None, sent=752)
+    assert found == Crossing(751, 0, None, sent=751)
 
 
 @pytest.mark.parametrize(
