@@ -16,6 +16,7 @@ from lab.database.conditions import AWAY_SECONDS
 from lab.database.fleet import Fleet
 from lab.database.notices import Notices
 from lab.database.rds_answers import amend
+from lab.database.restoring import Restoring
 from lab.database.role_changes import RoleChanges
 from lab.database.runner import Runner
 from lab.database.scram import verifier
@@ -41,6 +42,7 @@ class RdsSemantics:
         self._runner = runner
         self._notices, self._snapshots = notices, snapshots
         self._roles = RoleChanges(lab, topology, fleet, runner, notices)
+        self._restoring = Restoring(lab, topology, fleet, runner, snapshots)
         self._shown: Topology | None = None
 
     async def hook(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -60,6 +62,7 @@ class RdsSemantics:
             "FailoverDBCluster": self._failover_cluster,
             "SwitchoverGlobalCluster": self._roles.switchover,
             "FailoverGlobalCluster": self._roles.failover,
+            "RestoreDBClusterFromSnapshot": self._restoring.restore,
             "DescribeDBClusterSnapshots": self._snapshots.describe,
             "CopyDBClusterSnapshot": self._snapshots.copy,
             "DeleteDBClusterSnapshot": self._snapshots.delete,

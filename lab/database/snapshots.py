@@ -75,13 +75,28 @@ class Snapshots:
         self._topology.save()
         self.sweep()
 
+    def find(self, region: str, name: str) -> Snapshot | None:
+        """A region's snapshot by its identifier or ARN."""
+        return next(
+            (
+                snapshot
+                for snapshot in self._topology.snapshots
+                if snapshot.region == region and name in (snapshot.identifier, snapshot.arn)
+            ),
+            None,
+        )
+
+    def volume(self, snapshot: Snapshot) -> Path:
+        """The data directory that it keeps."""
+        return self._directory / snapshot.folder
+
     # -- the API ---------------------------------------------------------------------------------
 
     async def describe(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """DescribeDBClusterSnapshots: the emulator's records, and those with a volume."""
         given = request.parameters
         named = given.get("DBClusterSnapshotIdentifier", "")
-        if found := self._find(request.region, named):
+        if found := self.find(request.region, named):
             return ApiResponse({"DBClusterSnapshots": [_described(found)]})
         response = await call_next(request)
         if response.ok and not named:
@@ -97,11 +112,11 @@ class Snapshots:
     async def copy(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """CopyDBClusterSnapshot: a manual one, which never expires."""
         given = request.parameters
-        source = self._find(request.region, given["SourceDBClusterSnapshotIdentifier"])
+        source = self.find(request.region, given["SourceDBClusterSnapshotIdentifier"])
         name = given["TargetDBClusterSnapshotIdentifier"]
         if source is None:
             return await call_next(request)
-        if self._find(request.region, name) is not None:
+        if self.find(request.region, name) is not None:
             raise ApiRefusal(
                 "DBClusterSnapshotAlreadyExistsFault",
                 f"Cannot create the snapshot because a snapshot with the identifier {name} "
@@ -123,7 +138,7 @@ class Snapshots:
     async def delete(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """DeleteDBClusterSnapshot: manual ones only."""
         name = request.parameters["DBClusterSnapshotIdentifier"]
-        found = self._find(request.region, name)
+        found = self.find(request.region, name)
         if found is None:
             return await call_next(request)
         if found.expires:
@@ -135,16 +150,6 @@ class Snapshots:
         self._topology.save()
         shutil.rmtree(self._directory / found.folder, ignore_errors=True)
         return ApiResponse({"DBClusterSnapshot": {**_described(found), "Status": "deleted"}})
-
-    def _find(self, region: str, name: str) -> Snapshot | None:
-        return next(
-            (
-                snapshot
-                for snapshot in self._topology.snapshots
-                if snapshot.region == region and name in (snapshot.identifier, snapshot.arn)
-            ),
-            None,
-        )
 
     def _matching(self, region: str, given: Mapping[str, Any]) -> list[Snapshot]:
         cluster = given.get("DBClusterIdentifier", "").rpartition(":")[2]

@@ -21,7 +21,7 @@ SECONDS_SHOWN = 60
 """Of the chart in the lab; on AWS it shows as many minutes."""
 PROBES_SHOWN = 20
 LATE_SECONDS = 5
-"""From here on a reader is late, though no alarm has risen; Aurora's is typically under a second."""
+"""From here on a reader is late, though no alarm has risen; Aurora's is mostly below one."""
 
 
 def region(facts: Facts, seen: Standing, name: str) -> Section:

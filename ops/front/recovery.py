@@ -99,5 +99,19 @@ def failback(_c: Context, stack: str = "lab", yes: bool = False, json: bool = Fa
     asking.fail_back(session.acting_on(stack), yes=yes, as_json=json)
 
 
+@command(
+    replay="Write what was lost into the present database",
+    accept="Why the loss is accepted; it is kept",
+)
+def reconcile(
+    _c: Context, stack: str = "lab", replay: bool = False, accept: str = "", json: bool = False
+) -> None:
+    """List what the old writer acknowledged and never replicated; replay it or accept its loss."""
+    from ops import session
+    from ops.recovery import asking
+
+    asking.reconcile(session.acting_on(stack), replay=replay, accept=accept, as_json=json)
+
+
 TASKS = (failover, failback)
-RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge)
+RECOVERY = Collection("recovery", status, freeze, thaw, hold, acknowledge, reconcile)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ops.errors import bad_input
+from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
 from ops.recovery import failback, failover, switchover
+from ops.recovery import reconcile as tail
 from ops.recovery.place import World
 
 
@@ -36,6 +37,32 @@ def fail_back(world: World, *, yes: bool, as_json: bool) -> None:
     talk = _Talk(yes=yes, as_json=as_json)
     done = failback.run(world, confirm=talk.confirm, report=talk.report)
     talk.end(done.as_dict(), f"{done.region} writes, epoch {done.epoch}")
+
+
+def reconcile(world: World, *, replay: bool, accept: str, as_json: bool) -> None:
+    """``./inv recovery.reconcile``: exit code 5 where something is left to decide."""
+    if replay and accept:
+        raise bad_input("recovery.reconcile: --replay or --accept, not both")
+    talk = _Talk(yes=True, as_json=as_json)
+    if accept:
+        found = tail.accept(world, accept)
+    else:
+        found = tail.compare(world, replay=replay, report=talk.report)
+    for record in () if as_json else found.records:
+        talk.report(f"{record['fate']:10} {record['id']} of {record['created_at']}")
+    for key in () if as_json else found.missing_objects:
+        talk.report(f"no object  {key}")
+    for key in () if as_json else found.orphaned:
+        talk.report(f"no record  of event {key}")
+    counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
+    line = f"the lost tail of {found.region}'s promotion is {found.tail}"
+    talk.end(found.as_dict(), f"{line}: {counts}" if counts else line)
+    if found.tail == "open":
+        raise OperatorError(
+            "something is left to decide: --replay writes what was lost, --accept REASON takes the "
+            "rest as lost",
+            ExitCode.DIFFERENCE,
+        )
 
 
 class _Talk:

@@ -12,16 +12,22 @@
  *
  * `{"action":"grow_epoch","epoch":2,"promoted_at":"…"}` makes a promotion known to the database,
  * idempotently: `promoted_at` is when the promotion was asked for.
+ *
+ * `{"action":"compare_tail","host":"…","since":"…","after":"0","replay":false}` compares a page of an old
+ * volume with the present writer (lost_tail.mjs).
  */
 import { createCredentials } from "./credentials.mjs";
 import { reasonOf, sqlState } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
 import { UnavailableError } from "./errors.mjs";
+import { checkTailEvent, compareTail, readTail } from "./lost_tail.mjs";
 
 const TRIES = 2;
 const TRY_MILLISECONDS = 5_000;
 /** The controller waits 12 s for all. */
 const CREDENTIALS_MILLISECONDS = 1_800;
+/** Nobody's minute depends on a comparison. */
+const PATIENT_MILLISECONDS = 6_000;
 
 async function createDriverClient(options) {
   const { default: pg } = await import("pg");
@@ -135,16 +141,16 @@ async function askReader(client) {
  * @param {(arn: string) => Promise<{username: string, password: string}>} options.readSecret
  * @param {import("./log.mjs").Logger} options.logger
  * @param {(options: object) => Promise<any>} [options.createClient] a `pg.Client`
- * @returns {(event: {action?: "observe" | "verify" | "grow_epoch", epoch?: number, promoted_at?: string}) => Promise<object>}
+ * @returns {(event: {action?: "observe" | "verify" | "grow_epoch" | "compare_tail", epoch?: number, promoted_at?: string}) => Promise<object>}
  */
 export function createProbe({ environment, readSecret, logger, createClient = createDriverClient }) {
   const { region } = environment;
   const credentials = createCredentials({ arn: environment.databaseSecretArn, readSecret });
 
-  async function open(host) {
+  async function open(host, milliseconds) {
     let user;
     try {
-      user = await within(CREDENTIALS_MILLISECONDS, credentials.read());
+      user = await within(milliseconds, credentials.read());
     } catch (error) {
       throw new UnavailableError("credentials_unavailable", "The database's credentials can't be read.", error);
     }
@@ -163,8 +169,8 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     return client;
   }
 
-  async function attempt(host, work) {
-    const client = await open(host);
+  async function attempt(host, work, milliseconds = CREDENTIALS_MILLISECONDS) {
+    const client = await open(host, milliseconds);
     try {
       return await within(
         TRY_MILLISECONDS,
@@ -266,6 +272,16 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     return grown;
   }
 
+  async function compareOldVolume(event) {
+    checkTailEvent(event);
+    const page = await attempt(event.host, (client) => readTail(client, event), PATIENT_MILLISECONDS);
+    const compared = await attempt(environment.databaseWriterEndpoint, (client) =>
+      compareTail(client, page, { since: event.since, replay: event.replay, region }),
+    );
+    logger.info("lost tail compared", { ...compared.counts, next: compared.next });
+    return compared;
+  }
+
   return async (event) => {
     const { action = "observe" } = event;
     if (action === "observe") {
@@ -277,6 +293,9 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     if (action === "grow_epoch") {
       return growEpoch(event);
     }
-    throw new Error("probe: action must be observe, verify or grow_epoch");
+    if (action === "compare_tail") {
+      return compareOldVolume(event);
+    }
+    throw new Error("probe: action must be observe, verify, grow_epoch or compare_tail");
   };
 }

@@ -64,6 +64,16 @@ class DatabaseProbe:
         moment = datetime.fromtimestamp(self._now() - 60 * (minutes + 1), UTC)
         self._call({"action": "grow_epoch", "epoch": epoch, "promoted_at": moment.isoformat()})
 
+    def compare_tail(self, host: str, since: str, after: str, *, replay: bool) -> Mapping[str, Any]:
+        """Compares a page of a restored old volume with the present writer (RECOVERY.md 5).
+
+        ``since`` is a time, ``after`` the last record of the page before. Returns ``counts``,
+        ``records`` that aren't held, ``next`` (None: the last page) and ``orphaned`` receipts.
+        Raises ``UnavailableError``.
+        """
+        event = {"action": "compare_tail", "host": host, "since": since, "after": after}
+        return self._call({**event, "replay": replay})
+
     def _call(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             answer = self._client.invoke(

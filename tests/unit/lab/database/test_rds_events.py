@@ -248,6 +248,44 @@ def test_a_copy_outlives_the_old_clusters_retention(kept):
         assert kept.call(operation, **given) == {}, "the emulator's to answer"
 
 
+def test_a_snapshot_is_restored_as_a_cluster_of_its_own(kept, monkeypatch, tmp_path):
+    """RECOVERY 5: on a copy of the volume, with its credentials, outside the global database; what
+    is unknown is the emulator's to refuse."""
+    (found,) = described(kept)
+    name, owned, asked = "arn:aws:rds:us-east-1:1:cluster:beside", [], []
+    (kept.snapshots.volume(kept.topology.snapshots[0]) / "postmaster.pid").write_text("1")
+
+    async def call(service, region, operation, **given):
+        asked.append((service, region, operation, given))
+        return {"DBCluster": {"DBClusterArn": name, "DBClusterIdentifier": "beside"}}
+
+    server = SimpleNamespace(
+        data=tmp_path / "beside" / "data",
+        prepare_directory=(tmp_path / "beside").mkdir,
+        run_as=SimpleNamespace(own=owned.append),
+    )
+    monkeypatch.setattr(kept.aws, "call", call, raising=False)
+    monkeypatch.setattr(kept.fleet, "server", lambda _: server, raising=False)
+    given = {
+        "DBClusterIdentifier": "beside", "SnapshotIdentifier": found["DBClusterSnapshotArn"],
+        "Engine": "aurora-postgresql", "VpcSecurityGroupIds": ["sg-1"],
+    }  # fmt: skip
+    made = kept.call("RestoreDBClusterFromSnapshot", **given)["DBCluster"]
+    assert made["DBClusterArn"] == name
+    (service, region, operation, passed) = asked[0]
+    assert (service, region, operation) == ("rds", EAST, "CreateDBCluster")
+    assert passed["VpcSecurityGroupIds"] == ["sg-1"]
+    assert passed["EngineVersion"] == found["EngineVersion"]
+    assert "SnapshotIdentifier" not in passed
+    cluster = kept.topology.clusters[name]
+    assert cluster.provisioned and kept.topology.writer_of(cluster) is None
+    assert (server.data / "PG_VERSION").read_text() == "16"
+    assert {path.name for path in owned} == {"data", "PG_VERSION"}
+    assert described(kept) == [found], "the snapshot stays"
+    unknown = {**given, "SnapshotIdentifier": "other"}
+    assert kept.call("RestoreDBClusterFromSnapshot", **unknown) == {}
+
+
 def test_a_deleted_cluster_takes_its_automated_snapshots_along(kept):
     """Aurora user guide, "Deleting Aurora DB clusters"; manual ones stay."""
     kept.snapshots.forget(kept.topology.clusters[arn(WEST)])

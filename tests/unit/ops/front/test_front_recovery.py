@@ -67,14 +67,16 @@ def test_what_moves_the_writer_acts_on_the_stack(monkeypatch: pytest.MonkeyPatch
     """Issue 18.3: every flag reaches the command as it was given."""
     seen: list[Any] = []
     monkeypatch.setattr(session, "acting_on", lambda stack: stack)
-    for name in ("fail_over", "fail_back"):
+    for name in ("fail_over", "fail_back", "reconcile"):
         monkeypatch.setattr(
             asking, name, lambda world, name=name, **given: seen.append((name, world, given))
         )
     recovery.failover.body(Context(), "dev", True, False, True, "why", True)
     recovery.failback.body(Context())
+    recovery.reconcile.body(Context(), "dev", True, "gone", True)
     flags = {"planned": False, "force": True, "reason": "why", "yes": True, "as_json": True}
     assert seen == [
         ("fail_over", "dev", flags),
         ("fail_back", "lab", {"yes": False, "as_json": False}),
+        ("reconcile", "dev", {"replay": True, "accept": "gone", "as_json": True}),
     ]
