@@ -39,7 +39,9 @@ def main() -> None:
 def settle(page: Page) -> None:
     """Waits until everything was asked once and the controller watches."""
     page.wait(lambda: "not asked yet" not in page.whole(), 120)
-    page.wait(lambda: "watching" in page.text("recovery"), 240)
+    page.wait(lambda: "the other region lives" in page.text("recovery"), 240)
+    page.wait(lambda: "Writes succeed" in page.text("head").replace("\n", " "), 240)
+    page.wait(lambda: "us-east-1" in page.text("traffic"), 240)
     time.sleep(10)
 
 
