@@ -255,19 +255,25 @@ def _log_group(resource: Declared, context: Context) -> Iterator[Charge]:
 
 def _function(resource: Declared, context: Context) -> Iterator[Charge]:
     # All others run once a deployment, or, the probe, for a moment each minute.
-    kinds = {REQUEST_HANDLER: "request", RECOVERY_HANDLERS: "recovery"}
+    kinds = {
+        REQUEST_HANDLER: ("", "request_millions", "request_milliseconds"),
+        RECOVERY_HANDLERS: ("recovery's ", "recovery_millions", "recovery_milliseconds"),
+    }
     handler = str(resource.inputs["handler"])
-    kind = next((kinds[known] for known in kinds if handler.startswith(known)), "")
-    if not kind:
+    kind = next((kinds[known] for known in kinds if handler.startswith(known)), None)
+    if kind is None:
         return
+    whose, often, long = kind
     assumption = context.book.assumption
-    millions = assumption[f"{kind}_millions"]
-    yield _used(resource, context, "Lambda", "requests", "lambda.million-requests", millions)
-    seconds = millions * 1_000_000 * assumption[f"{kind}_milliseconds"] / 1000
+    millions = assumption[often]
+    yield _used(
+        resource, context, "Lambda", f"{whose}requests", "lambda.million-requests", millions
+    )
+    seconds = millions * 1_000_000 * assumption[long] / 1000
     gb_seconds = seconds * resource.inputs["memorySize"] / 1024
     (architecture,) = resource.inputs["architectures"]
     key = f"lambda.{architecture}-gb-second"
-    yield _used(resource, context, "Lambda", "duration", key, gb_seconds)
+    yield _used(resource, context, "Lambda", f"{whose}duration", key, gb_seconds)
 
 
 def _bus(resource: Declared, context: Context) -> Iterator[Charge]:
