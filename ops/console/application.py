@@ -46,7 +46,8 @@ class Console:
     secrets: Secrets
     feed: Feed
     orders: Orders
-    evidence: Path
+    directory: Path
+    """The workspace, which holds the drills' evidence."""
     page: Callable[[], str]
     """The whole page as HTML."""
     ordered: Callable[[], None]
@@ -74,7 +75,7 @@ def _files(console: Console) -> Callable[[Request], Awaitable[Response]]:
             return FileResponse(STATIC / name, media_type=MEDIA[name])
         folder, _, file = name.partition("/")
         stem, _, kind = file.rpartition(".")
-        found = drills.evidence(console.evidence, stem, kind) if folder == "drills" else None
+        found = drills.evidence(console.directory, stem, kind) if folder == "drills" else None
         if found is None:
             return PlainTextResponse("there is no such page", 404)
         return FileResponse(found, headers={"content-security-policy": EVIDENCE_POLICY})

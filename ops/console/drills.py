@@ -1,12 +1,13 @@
-"""The drills that were recorded, as far as the page shows them."""
+"""The recorded drills, as far as the page shows them, and their evidence."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from ops.drill.evidence import folder
+from ops.report.drills import Recorded, recorded
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
 KINDS = ("json", "html")
@@ -29,46 +30,45 @@ class Drill:
     """Which of ``KINDS`` are there."""
 
 
-def recorded(folder: Path) -> tuple[Drill, ...]:
-    """The drills of a folder, the newest file first; what isn't a whole document is listed as
-    ``unreadable``."""
-    try:
-        files = sorted(folder.glob("*.json"), key=lambda file: (-file.stat().st_mtime, file.name))
-    except OSError:
-        return ()
-    return tuple(_read(file) for file in files if NAME.fullmatch(file.stem))
+class Drills:
+    """The drills of a workspace, read again only when a file has come, gone or changed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._seen: tuple[tuple[str, float], ...] = ()
+        self._drills: tuple[Drill, ...] = ()
+
+    def read(self) -> tuple[Drill, ...]:
+        """Returns them, newest first; one that isn't whole is ``unreadable``. Raises OSError."""
+        files = sorted(folder(self._directory).glob("*"))
+        seen = tuple((file.name, file.stat().st_mtime) for file in files)
+        if seen != self._seen:
+            self._drills = tuple(map(_drill, recorded(self._directory)))
+            self._seen = seen
+        return self._drills
 
 
-def evidence(folder: Path, name: str, kind: str) -> Path | None:
+def evidence(directory: Path, name: str, kind: str) -> Path | None:
     """The file of a drill's evidence; None where there is none of that name and kind."""
     if kind not in KINDS or not NAME.fullmatch(name):
         return None
-    file = folder / f"{name}.{kind}"
+    file = folder(directory) / f"{name}.{kind}"
     return file if file.is_file() else None
 
 
-def _read(file: Path) -> Drill:
-    kinds = tuple(kind for kind in KINDS if file.with_suffix(f".{kind}").is_file())
-    try:
-        found = json.loads(file.read_text())
-        return Drill(
-            file.stem,
-            str(found["verdict"]),
-            _scenario(found.get("scenario", "")),
-            str(found.get("where", "")),
-            float(found.get("clock", 1)),
-            _seconds(found.get("traffic_rto_seconds")),
-            _seconds(found.get("write_rto_seconds")),
-            _seconds(found.get("rpo_seconds")),
-            kinds,
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Drill(file.stem, "unreadable", "", "", 1.0, None, None, None, kinds)
-
-
-def _scenario(given: Any) -> str:
-    return str(given.get("name", "")) if isinstance(given, dict) else str(given)
-
-
-def _seconds(given: Any) -> float | None:
-    return None if given is None else float(given)
+def _drill(one: Recorded) -> Drill:
+    kinds = tuple(kind for kind in KINDS if one.path.with_suffix(f".{kind}").is_file())
+    found = one.document
+    if one.fault:
+        return Drill(one.id, "unreadable", "", "", 1.0, None, None, None, kinds)
+    return Drill(
+        one.id,
+        found["verdict"],
+        found["scenario"],
+        found["where"],
+        found["clock"],
+        found["traffic_rto_seconds"],
+        found["write_rto_seconds"],
+        found["rpo_seconds"],
+        kinds,
+    )

@@ -20,6 +20,7 @@ from ops import lab, runbook, stack_file, workspace
 from ops.cloud.clients import Clients
 from ops.console import actions, rendering, sources
 from ops.console.application import Console, application
+from ops.console.drills import Drills
 from ops.console.facts import Stack
 from ops.console.feed import Feed
 from ops.console.gathering import Gatherer
@@ -113,7 +114,7 @@ async def _serve(space: Workspace, file: StackFile, folder: Path, listener: sock
         seen = view(gatherer.facts())
         return rendering.whole(gatherer.stack, seen, looking.shown(), offered, given)
 
-    console = Console(guarded, feed, orders, sources.evidence_folder(space), page, gatherer.wake)
+    console = Console(guarded, feed, orders, space.directory, page, gatherer.wake)
     print(f"console of stack {file.stack}: http://{HOST}:{port}/{guarded.token}/", flush=True)
     print("the address is the key: who has it may do what you may; Ctrl-C ends the console")
     sys.stdout.flush()
@@ -211,6 +212,7 @@ def _gatherer(
         file,
         Clients(file, endpoint, impatient=True),
         Outputs(space, file.stack, _engine(space, file, endpoint)),
+        Drills(space.directory),
         endpoint,
     )
     runs = Runs(folder, {**os.environ, **(lab.environment(endpoint) if endpoint else {})},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lab import client
@@ -21,7 +20,7 @@ from ops.cloud import (
     traffic,
 )
 from ops.cloud.clients import Clients
-from ops.console import drills
+from ops.console.drills import Drills
 from ops.console.facts import Asked, Layer
 from ops.console.outputs import Outputs
 from ops.console.standing import ROLES
@@ -43,6 +42,7 @@ class World:
     file: StackFile
     clients: Clients
     outputs: Outputs
+    drills: Drills
     lab_endpoint: str | None = None
     lab_dns: str = ""
     """``HOST:PORT`` of the lab's DNS server, as its status last said."""
@@ -171,7 +171,7 @@ SOURCES = (
            30, 60, calls=2),
     Source("alarms", _alarms, 10, 30, regional=True, calls=1, dollars=10.0),
     Source("caller", lambda world, _: account.caller(world.clients), 0, 300, calls=1),
-    Source("drills", lambda world, _: drills.recorded(evidence_folder(world.space)), 5, 5),
+    Source("drills", lambda world, _: world.drills.read(), 5, 5),
     Source("drift", lambda world, _: read(world.space, world.file.stack), 5, 5),
 )  # fmt: skip
 """In the order in which they are first asked."""
@@ -182,8 +182,3 @@ def asked() -> tuple[Asked, ...]:
     found = (Asked(one.name, one.calls_a_minute, one.dollars_an_hour) for one in SOURCES)
     calls = [one for one in found if one.calls_a_minute]
     return tuple(sorted(calls, key=lambda one: -one.calls_a_minute))
-
-
-def evidence_folder(space: Workspace) -> Path:
-    """Where drills leave their evidence (docs/names.md)."""
-    return space.directory / "evidence" / "drills"

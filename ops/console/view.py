@@ -110,7 +110,7 @@ def _held_answers(facts: Facts, ttl: int) -> tuple[Cell, ...]:
     until = facts.moved.at + ttl / (lab.clock if lab else 1.0)
     if until <= facts.now:
         return ()
-    detail = f"they asked before {clock(facts.moved.at)}"
+    detail = f"(they asked before {clock(facts.moved.at)})"
     text = f"some clients keep {facts.moved.before or 'no answer'}"
     return (Cell("Answers from before", text, Tone.WARN, detail, until),)
 
@@ -142,7 +142,7 @@ def _alarms(facts: Facts, seen: Standing) -> Section:
                 continue
             line = facts.stack.runbook.get(alarm.purpose)
             means = line.means if line else alarm.description
-            do = line.do.replace("<region>", alarm.region) if line else ""
+            do = line.do.replace("<region>", alarm.region).replace("`", "") if line else ""
             since = clock(alarm.since.timestamp())
             rows.append((Cell("", alarm.purpose, Tone.BAD), alarm.region, since, means, do))
     silent = [region for region in seen.alarms if region.unknown]
@@ -221,7 +221,7 @@ def _drills(facts: Facts) -> Section:
     )
     table = Table(
         ("verdict", "drill", "scenario", "where", "evidence"), rows,
-        "none was recorded",
+        f"none was recorded: ./inv drill{facts.stack.flags}",
     )  # fmt: skip
     return Section("drills", "Drills", tables=(table,))
 

@@ -10,11 +10,12 @@ from ops.console.facts import Facts
 from ops.console.model import Cell, Section, Table, Tone
 from recovery.model import Stage
 
+TITLE = "Signals and journal"
 CALM = {Stage.WATCHING}
 TROUBLED = {Stage.BLIND, Stage.HELD, Stage.UNPROTECTED, Stage.SPLIT, Stage.FAILED}
 SIGNAL_TONES = {"alive": Tone.GOOD, "dead": Tone.BAD}
 IN_WORDS = {
-    Stage.WATCHING: "watching: the other region writes and answers",
+    Stage.WATCHING: "the other region writes and answers",
     Stage.SUSPECT: "suspects a loss, and counts runs before it acts",
     Stage.BLIND: "can't see itself, so it never acts",
     Stage.HELD: "would promote, and may not: a person decides",
@@ -37,18 +38,22 @@ def sections(facts: Facts) -> tuple[Section, ...]:
     found = facts.value("recovery")
     if found is None:
         cell = Cell("State", f"unknown ({facts.why('recovery')})", Tone.UNKNOWN, kept=True)
-        return (Section("recovery", "Automatic recovery", (cell,)), Section("signals", "Signals"))
+        return (Section("recovery", "Automatic recovery", (cell,)), Section("signals", TITLE))
     return (_state(found), _signals(found))
 
 
 def _state(found: Mapping[str, Any]) -> Section:
     stage = Stage(found["state"])
     tone = Tone.GOOD if stage in CALM else Tone.BAD if stage in TROUBLED else Tone.WARN
+    said = IN_WORDS[stage]
+    if tone is Tone.GOOD and not found["signals"]:
+        # The state of a new item: nobody has watched yet.
+        tone, said = Tone.UNKNOWN, "no run of the controller was counted yet"
     effective = found["effective_mode"]
     chosen = found["mode"]
     full = effective["mode"] == chosen
     cells = (
-        Cell("State", stage.value, tone, IN_WORDS[stage], kept=True),
+        Cell("State", stage.value, tone, said, kept=True),
         Cell("Guards from", found["region"], kept=True),
         Cell("May", effective["mode"], Tone.GOOD if full else Tone.WARN,
              "; ".join(effective["reasons"]) or f"as configured ({chosen})", kept=True),
@@ -100,7 +105,7 @@ def _signals(found: Mapping[str, Any]) -> Section:
     )
     journal = Table(("entry", "kind", "what"), rows, "the journal has no entry")
     none = (Cell("Signals", "unknown (no counted run)", Tone.UNKNOWN),)
-    return Section("signals", "Signals and journal", cells or none, (journal,))
+    return Section("signals", TITLE, cells or none, (journal,))
 
 
 def _said(body: Any) -> str:

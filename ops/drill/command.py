@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +21,12 @@ from ops.drill import findings, readiness, scenario
 from ops.drill.evidence import Page, folder, write
 from ops.drill.findings import Finding
 from ops.drill.inject import Injector
-from ops.drill.play import Play, played
+from ops.drill.play import Play, WorldOf, played
 from ops.drill.prepare import Prepared, prepared
 from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
+from ops.recovery import switchover
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
@@ -54,6 +55,7 @@ def run(
     driver: Driver,
     options: Options,
     page: Page,
+    world: WorldOf,
     before: Mapping[str, Any] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> ExitCode:
@@ -72,7 +74,7 @@ def run(
             return ExitCode.OK
         ready = _ready(driver, chosen, options, pause)
         play = Play(name, chosen, seed, people, options.approved_by, options.stay)
-        return _finish(driver, options, page, noted, play, ready, pause)
+        return _finish(driver, options, page, noted, play, ready, world, pause)
 
 
 def show_list(as_json: bool) -> None:
@@ -173,11 +175,15 @@ def _finish(
     noted: list[Finding],
     play: Play,
     ready: Prepared,
+    world: WorldOf,
     pause: Callable[[float], None],
 ) -> ExitCode:
     console = driver.errors if options.as_json else driver.console
     path = folder(driver.workspace.directory) / f"{play.name}.jsonl"
-    document = played(play, ready, _injector(ready, options), path, console, noted, pause)
+    injector = replace(
+        _injector(ready, options), planned=lambda region: switchover.run(world(), region)
+    )
+    document = played(play, ready, injector, path, console, noted, world, pause)
     target = write(document, path, page)
     if options.as_json:
         print_json(document)

@@ -1,30 +1,36 @@
-"""After the verdict: everything given back, both regions whole, the writer brought home."""
+"""After the verdict: everything given back, both regions whole, the writer brought home by the same
+commands that people use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ops.drill.prepare import Prepared
-from ops.drill.scenario import Scenario
 from ops.errors import OperatorError
+from ops.recovery import failback, reconcile
+from ops.recovery.place import World
+from recovery import commands
+from recovery.model import Tail
 
-WHOLE_SECONDS = 900.0
-"""The system's seconds until a region that came back serves and follows again."""
-PAUSE_SECONDS = 1.0
+WHOLE_SECONDS = 1200.0
+"""The system's seconds until a region that came back serves and follows again, and for each step of
+the way home."""
+PAUSE_SECONDS = 2.0
 
 
 class Homecoming:
-    """``now`` is the drill's time, ``note`` puts a line into the timeline."""
+    """``now`` is the drill's time, ``note`` puts a line into the timeline, ``world`` is recovery as
+    commands act on it."""
 
     def __init__(
         self,
         ready: Prepared,
-        scenario: Scenario,
+        world: Callable[[], World],
         note: Callable[[str], None],
         now: Callable[[], float],
         pause: Callable[[float], None],
     ) -> None:
-        self._ready, self._scenario, self._note = ready, scenario, note
+        self._ready, self._world, self._note = ready, world, note
         self._now, self._pause = now, pause
 
     def give_back(self) -> None:
@@ -35,27 +41,73 @@ class Homecoming:
     def wait_until_whole(self) -> None:
         """Waits until both applications answer and the databases follow. Raises ``OperatorError``
         with what is missing."""
-        self._until(self._missing, "both regions are whole")
-
-    def bring_home(self, stay: bool) -> str:
-        """Returns how the system was left: the writer at home, or where it is and why."""
-        home = self._ready.system.regions[0]
-        writer = self._ready.system.writer()
-        if writer == home:
-            return f"{home} writes, as before"
-        return f"{writer} writes: ./inv recovery.acknowledge, once people have looked"
-
-    def _missing(self) -> list[str]:
-        system = self._ready.system
-        found = [f"{one} doesn't answer" for one in system.regions if not system.healthy(one)]
-        return found + ([] if system.synchronised() else ["the databases aren't synchronised"])
-
-    def _until(self, missing: Callable[[], list[str]], what: str) -> None:
         end = self._now() + WHOLE_SECONDS
-        while left := missing():
+        while left := self._missing():
             if self._now() > end:
                 raise OperatorError(
                     f"{'; '.join(left)} {WHOLE_SECONDS:.0f} s after it was given back"
                 )
             self._pause(PAUSE_SECONDS)
-        self._note(what)
+        self._note("both regions are whole")
+
+    def bring_home(self, stay: bool) -> str:
+        """Reconciles, acknowledges and fails back; returns how the system was left."""
+        home = self._ready.system.regions[0]
+        writer = self._ready.system.writer()
+        if writer == home:
+            return f"{home} writes, as before"
+        if stay:
+            return f"{writer} writes, as was asked for: ./inv failback brings it home"
+        world = self._world()
+        for what, step in (
+            ("the lost tail is reconciled", self._reconcile),
+            ("people have looked", self._acknowledge),
+            (f"{home} writes again", self._fail_back),
+        ):
+            self._insist(lambda step=step: step(world))
+            self._note(what)
+        return f"reconciled, acknowledged and failed back: {home} writes"
+
+    def _reconcile(self, world: World) -> None:
+        """A planned change has no lost tail; one that AWS kept no volume of is accepted by name."""
+        states = [item.state for item in world.items.read()]
+        promoted = [s.incident for s in states if s and s.incident and s.incident.promoted]
+        if not promoted or promoted[0].tail is not Tail.OPEN:
+            return
+        if promoted[0].loss_bound_seconds < 0:
+            reconcile.accept(world, "a drill's planned change: nothing was lost")
+            return
+        found = reconcile.compare(world, replay=True, report=self._note)
+        if not found.is_whole:
+            raise OperatorError(f"the lost tail is {found.tail}: {dict(found.counts)}")
+
+    def _acknowledge(self, world: World) -> None:
+        first, second = world.items.read()
+        if first.state is None or second.state is None:
+            raise OperatorError("a region's recovery table doesn't answer")
+        if commands.nothing_to_acknowledge(first.state, second.state):
+            return
+        epoch = max(first.state.epoch, second.state.epoch)
+        world.items.change(lambda state: commands.acknowledge(state, epoch))
+
+    def _fail_back(self, world: World) -> None:
+        done = failback.run(world, report=self._note)
+        self._note(f"epoch {done.epoch}, switched in {done.switchover_seconds:.0f} s")
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        """A step is refused until the lost region has caught up: again, for some minutes."""
+        end = self._now() + WHOLE_SECONDS
+        while True:
+            try:
+                step()
+            except OperatorError:
+                if self._now() > end:
+                    raise
+                self._pause(PAUSE_SECONDS)
+            else:
+                return
+
+    def _missing(self) -> list[str]:
+        system = self._ready.system
+        found = [f"{one} doesn't answer" for one in system.regions if not system.healthy(one)]
+        return found + ([] if system.synchronised() else ["the databases aren't synchronised"])

@@ -40,6 +40,8 @@ class Injector:
     restoration: Restoration
     lab_state: Path | None = None
     template: str = ""
+    planned: Callable[[str], object] = lambda _region: None
+    """Moves the writer to a region by the command that people use."""
 
     def refuse(self, scenario: Scenario) -> None:
         """Raises ``OperatorError`` where a scenario can't be played here, before anything is
@@ -88,6 +90,7 @@ class Injector:
             Action.OUTAGE: self._outage,
             Action.FAULT: self._fault,
             Action.SWITCHOVER: self._switchover,
+            Action.PLANNED: lambda step: self.planned(self._other(step)),
             Action.BAD_DEPLOY: lambda step: self._lambda(step).update_function_configuration(
                 FunctionName=self._function(step), Handler=NO_HANDLER
             ),
@@ -142,7 +145,7 @@ class Injector:
 
     def _switchover(self, step: Step) -> None:
         """Asked for where the writer is; the target is the other region's cluster."""
-        target = next(region for region in self.clients.regions if region != step.region)
+        target = self._other(step)
         role = ROLES[self.clients.regions.index(target)]
         wanted = self.outputs[f"data.{role}.cluster_identifier"]
         rds = self.clients.get("rds", step.region)
@@ -154,6 +157,9 @@ class Injector:
             GlobalClusterIdentifier=self.outputs["data.global_cluster_id"],
             TargetDbClusterIdentifier=next(arn for arn in arns if arn.endswith(f":{wanted}")),
         )
+
+    def _other(self, step: Step) -> str:
+        return next(region for region in self.clients.regions if region != step.region)
 
     def _check_template(self) -> None:
         """Refuses an experiment that nothing stops."""

@@ -31,6 +31,7 @@ from ops.drill.site import Connections
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
 from ops.recovery.items import Items
+from ops.recovery.place import World
 
 PHASE_SECONDS = 60.0
 """The loss begins anywhere in the controller's and the checkers' minute."""
@@ -52,6 +53,10 @@ class Play:
     stay: bool = False
 
 
+WorldOf = Callable[[], World]
+"""Recovery as commands act on it, made when it is needed."""
+
+
 def played(
     play: Play,
     ready: Prepared,
@@ -59,13 +64,14 @@ def played(
     path: Path,
     console: Console,
     noted: list[Finding],
+    world: WorldOf,
     pause: Callable[[float], None],
 ) -> dict[str, Any]:
     """Plays one drill and returns its document; ``path`` is the history's file."""
     with ExitStack() as stack:
         recorder = Recorder(path)
         stack.callback(recorder.close)
-        drill = _Drill(play, ready, injector, recorder, console, pause, stack)
+        drill = _Drill(play, ready, injector, recorder, console, world, pause, stack)
         return drill.run(noted)
 
 
@@ -79,11 +85,12 @@ class _Drill:
         injector: Injector,
         recorder: Recorder,
         console: Console,
+        world: WorldOf,
         pause: Callable[[float], None],
         stack: ExitStack,
     ) -> None:
         self.play, self.ready, self.recorder = play, ready, recorder
-        self.injector, self.console, self.pause = injector, console, pause
+        self.injector, self.console, self.pause, self.world = injector, console, pause, world
         self.system, self.clock = ready.system, ready.clock
         self.home, self.standby = self.system.regions
         self.items = Items(self.system.clients, self.system.suffix, ready.stack_file.stack)
@@ -244,9 +251,7 @@ class _Drill:
         )
 
     def _give_back(self, operations: list[Operation], interrupted: str) -> str:
-        home = Homecoming(
-            self.ready, self.play.scenario, self._note, self.load.drill_time, self.pause
-        )
+        home = Homecoming(self.ready, self.world, self._note, self.load.drill_time, self.pause)
         before = self.recorder.history.readings
         read = {one.region for one in before if one.what is What.ROW and one.complete}
         try:

@@ -30,6 +30,8 @@ class Action(StrEnum):
     """AWS fails in a way of its own (the lab's faults)."""
     SWITCHOVER = "switchover"
     """The planned change of the writer, asked for in its own region."""
+    PLANNED = "planned"
+    """The same by the command that people use, holds, proof and switch included."""
     BAD_DEPLOY = "bad-deploy"
     """The region's function gets a handler that doesn't exist."""
     STOP_CONTROLLER = "stop-controller"

@@ -46,6 +46,8 @@ def drill(
     if list:
         drills.show_list(json)
         return
+    from functools import partial
+
     from ops import exits, session
     from ops.drill import scenario as scenarios
     from ops.report import drills as kept
@@ -57,7 +59,8 @@ def drill(
     )
     driver = session.driver_for(stack, engine)
     before = kept.newest(driver.workspace.directory, stack)
-    exits.end_with(drills.run(driver, options, page.page, before))
+    world = partial(session.acting_on, stack)
+    exits.end_with(drills.run(driver, options, page.page, world, before))
 
 
 @command("history")

@@ -13,6 +13,8 @@ from lab import client
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 WIDE, NARROW = 1400, 390
+HIGH = {WIDE: 1150, NARROW: 1150}
+"""Pixels of the page's upper part: what is asked of it first."""
 FAST = 5.0
 """The lab's clock: a failover within half a minute."""
 
@@ -37,7 +39,9 @@ def main() -> None:
 def settle(page: Page) -> None:
     """Waits until everything was asked once and the controller watches."""
     page.wait(lambda: "not asked yet" not in page.whole(), 120)
-    page.wait(lambda: "watching" in page.text("recovery"), 240)
+    page.wait(lambda: "the other region lives" in page.text("recovery"), 240)
+    page.wait(lambda: "Writes succeed" in page.text("head").replace("\n", " "), 240)
+    page.wait(lambda: "us-east-1" in page.text("traffic"), 240)
     time.sleep(10)
 
 
@@ -53,7 +57,8 @@ def take(page: Page, name: str) -> None:
     """One picture of each kind."""
     for dark, shade in ((False, "light"), (True, "dark")):
         for width, kind in ((WIDE, "wide"), (NARROW, "narrow")):
-            page.picture(PICTURES / f"{name}-{kind}-{shade}.png", dark=dark, width=width)
+            file = PICTURES / f"{name}-{kind}-{shade}.webp"
+            page.picture(file, dark=dark, width=width, height=HIGH[width])
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ class Page:
         return said.text
 
     def picture(self, file: Path, *, dark: bool, width: int, height: int = 0) -> None:
-        """Saves the page as PNG, from its top; its whole height, or at most ``height`` pixels."""
+        """Saves the page as WebP, from its top; its whole height, or at most ``height`` pixels."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -105,7 +105,12 @@ class Page:
         clip = {"x": 0, "y": 0, "width": width, "height": min(high, height or high), "scale": 1}
         answer = self.driver.execute_cdp_cmd(
             "Page.captureScreenshot",
-            {"format": "png", "captureBeyondViewport": True, "clip": clip},
+            {
+                "format": "webp",
+                "quality": 80,
+                "captureBeyondViewport": True,
+                "clip": clip,
+            },
         )
         file.write_bytes(base64.b64decode(answer["data"]))
 

@@ -11,7 +11,7 @@ from recovery.act import Ports
 from recovery.database_probe import DatabaseProbe
 from recovery.environment import Environment
 from recovery.http_get import Get
-from recovery.notifier import RegionalNotifier
+from recovery.notifier import RegionalNotifier, Topic
 from recovery.observe import LIMIT_SECONDS
 from recovery.parameters import Parameter, RecoveryParameters
 from recovery.probes import RegionalObserver
@@ -72,10 +72,12 @@ def ports_of(
             seconds=seconds,
         ),
         notifier=RegionalNotifier(
-            sns=client("sns", region),
+            topics=(
+                Topic(client("sns", region), env.topic),
+                Topic(client("sns", peer), env.peer_topic),
+            ),
             events=client("events", region),
             cloudwatch=client("cloudwatch", region),
-            topic=env.topic,
             bus=env.bus,
             region=region,
             suffix=env.suffix,

@@ -21,6 +21,7 @@ from ops.cloud.clients import Clients
 from ops.cloud.probes import Probes
 from ops.cloud.traffic import Traffic
 from ops.console import sources
+from ops.console.drills import Drills
 from ops.console.facts import Facts, Moved, Reading
 from ops.console.gathering import PROBES_KEPT, Gatherer
 from ops.console.outputs import Outputs
@@ -47,7 +48,8 @@ def world(tmp_path: Path, table: Any = None, endpoint: str | None = "http://127.
     space = Workspace(tmp_path, tmp_path)
     outputs = Outputs(space, "lab", None)
     outputs.flat = OUTPUTS
-    return World(space, FILE, cast(Clients, FakeClients(table or {})), outputs, endpoint)
+    asked = cast(Clients, FakeClients(table or {}))
+    return World(space, FILE, asked, outputs, Drills(tmp_path), endpoint)
 
 
 def gatherer(tmp_path: Path, *asked: Source, stack: Any = LAB) -> Gatherer:

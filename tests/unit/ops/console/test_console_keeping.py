@@ -14,13 +14,14 @@ import pytest
 from fake_engine import FakeEngine
 
 from ops.console import drills, runs, timeline
-from ops.console.drills import Drill
+from ops.console.drills import Drill, Drills
 from ops.console.facts import Layer
 from ops.console.model import Cell, Tone
 from ops.console.outputs import Outputs
 from ops.console.runs import Runs
 from ops.console.timeline import HOUR_SECONDS, Moment, Piece, Timeline, changes, ribbon
 from ops.errors import ExitCode, OperatorError
+from ops.report.drills import Recorded
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 
@@ -91,36 +92,37 @@ def test_a_ribbon_shows_the_hour() -> None:
     assert ribbon("none", moments, int(NOW)).pieces == ()
 
 
-DOCUMENT = {
-    "verdict": "passed", "scenario": {"name": "region-loss"}, "where": "lab", "clock": 1,
-    "traffic_rto_seconds": 120, "write_rto_seconds": None,
-}  # fmt: skip
-
-
-def test_drills_are_listed_newest_first(tmp_path: Path) -> None:
-    """Issue 21: with the evidence that is there; what isn't whole is said to be unreadable, and a
-    name that no drill has is left out."""
-    assert drills.recorded(tmp_path / "none") == ()
-    (tmp_path / "a.json").write_text(json.dumps(DOCUMENT))
-    (tmp_path / "a.html").write_text("<p>")
-    (tmp_path / "b.json").write_text('{"verdict"')
-    (tmp_path / "c.json").write_text(json.dumps({"verdict": "void", "scenario": "x"}))
-    (tmp_path / ".odd.json").write_text("{}")
-    for age, name in enumerate("abc"):
-        os.utime(tmp_path / f"{name}.json", (NOW - age, NOW - age))
-    assert drills.recorded(tmp_path) == (
-        Drill("a", "passed", "region-loss", "lab", 1.0, 120.0, None, None, ("json", "html")),
-        Drill("b", "unreadable", "", "", 1.0, None, None, None, ("json",)),
-        Drill("c", "void", "x", "", 1.0, None, None, None, ("json",)),
-    )
-
-
-def test_drills_that_go_while_they_are_listed(
+def test_drills_are_read_when_their_files_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 21: the page goes on."""
-    monkeypatch.setattr(Path, "glob", lambda *_: [tmp_path / "gone.json"])
-    assert drills.recorded(tmp_path) == ()
+    """Issue 21: as `ops.report` reads them, with the evidence that is there; what isn't whole is
+    said to be unreadable; unchanged files aren't read again."""
+    document = {
+        "verdict": "passed", "scenario": "region-loss", "where": "lab", "clock": 1.0,
+        "traffic_rto_seconds": 120.0, "write_rto_seconds": None, "rpo_seconds": 2.0,
+    }  # fmt: skip
+    made = Drills(tmp_path)
+    assert made.read() == ()
+    folder = tmp_path / "evidence" / "drills"
+    folder.mkdir(parents=True)
+    for name in ("a.json", "a.html", "b.json"):
+        (folder / name).write_text("{")
+    reads: list[Path] = []
+
+    def recorded(directory: Path) -> list[Recorded]:
+        reads.append(directory)
+        return [Recorded(folder / "b.json", {}, "cut"), Recorded(folder / "a.json", document)]
+
+    monkeypatch.setattr(drills, "recorded", recorded)
+    expected = (
+        Drill("b", "unreadable", "", "", 1.0, None, None, None, ("json",)),
+        Drill("a", "passed", "region-loss", "lab", 1.0, 120.0, None, 2.0, ("json", "html")),
+    )
+    assert made.read() == made.read() == expected
+    assert reads == [tmp_path]
+    os.utime(folder / "a.json", (1, 1))
+    made.read()
+    assert len(reads) == 2
 
 
 @pytest.mark.parametrize(
@@ -135,8 +137,10 @@ def test_drills_that_go_while_they_are_listed(
 )
 def test_evidence_is_found_by_name_alone(tmp_path: Path, name: str, kind: str, found: bool) -> None:
     """Issue 21: no path leads out of the folder."""
-    (tmp_path / "a.html").write_text("<p>")
-    (tmp_path / "a.sig").write_text("x")
+    folder = tmp_path / "evidence" / "drills"
+    folder.mkdir(parents=True)
+    (folder / "a.html").write_text("<p>")
+    (folder / "a.sig").write_text("x")
     assert (drills.evidence(tmp_path, name, kind) is not None) == found
 
 

@@ -137,8 +137,10 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Served:
-    (tmp_path / "d-1.html").write_text("<style>p{}</style>")
-    (tmp_path / "d-1.sig").write_text("secret")
+    folder = tmp_path / "evidence" / "drills"
+    folder.mkdir(parents=True)
+    (folder / "d-1.html").write_text("<style>p{}</style>")
+    (folder / "d-1.sig").write_text("secret")
     return Served(tmp_path)
 
 

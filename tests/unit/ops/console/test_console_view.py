@@ -184,6 +184,7 @@ def test_expired_credentials_are_said_with_whose_they_are() -> None:
         (EAST, {"database": "writer, failing-over"}, "Database", "writer, failing-over", Tone.WARN),
         (EAST, {"database": "not deployed"}, "Database", "not deployed", Tone.UNKNOWN),
         (WEST, {"lag": "60000 ms"}, "Behind the writer", "60000 ms", Tone.BAD),
+        (WEST, {"lag": "5000 ms"}, "Behind the writer", "5000 ms", Tone.WARN),
         (WEST, {"lag": "not reported for 10 min"}, "Behind the writer", "not reported for 10 min",
          Tone.UNKNOWN),
         (EAST, {"events": Events(3, 1)}, "Events", "3 waiting, 1 dead letters", Tone.BAD),
@@ -319,7 +320,7 @@ def test_the_budget_stands_beside_the_last_drill() -> None:
     assert listed.rows[1][4:] == (
         Link("json", "drills/d-1.json"), Link("html", "drills/d-1.html"),
     )  # fmt: skip
-    assert section(page(), "drills").tables[0].empty == "none was recorded"
+    assert section(page(), "drills").tables[0].empty == "none was recorded: ./inv drill"
 
 
 @pytest.mark.parametrize(
@@ -379,6 +380,7 @@ def test_every_stage_has_its_words(stage: Stage) -> None:
     [
         ({"effective_mode": {"mode": "notify", "reasons": ["no validation"]}}, "May", "notify",
          Tone.WARN),
+        ({"signals": {}}, "State", "watching", Tone.UNKNOWN),
         ({"writer": None}, "Writer as it sees it", "unknown", Tone.UNKNOWN),
         ({"readiness": {"score": 0, "reasons": ["witness unreadable"]}}, "Readiness", "not ready",
          Tone.BAD),

@@ -1,0 +1,481 @@
+"""One drill from flags to evidence, over a system that is played: nothing is started."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from drill_histories import EAST, WEST, document, keyed, recovered_course, written
+from fake_engine import FakeEngine
+from rich.console import Console
+from watched_driver import Watched, stack_file, watched
+
+from ops.deploy.sequence import LayerResult, Outcome
+from ops.drill import command, decisions, play, reading
+from ops.drill.command import Options
+from ops.drill.decisions import Entry
+from ops.drill.history import Found, Kind, Reading, Seen, What
+from ops.drill.inject import Injector
+from ops.drill.play import Play, played
+from ops.drill.prepare import Prepared
+from ops.drill.restoration import Undo
+from ops.drill.scenario import load
+from ops.errors import ExitCode, OperatorError
+from ops.report import drills, page
+from ops.workspace import Workspace
+from pulumi_protocol.events import Summary
+from pulumi_protocol.lock import locked
+from recovery.model import Incident, State
+from recovery.model import Path as Way
+
+OUTCOME = {"action": {"name": "CallFailover"}, "outcome": {"answer": "accepted"}}
+
+
+class System:
+    """A system that recovers as ``recovered_course`` does."""
+
+    regions = (EAST, WEST)
+    suffix = "lab"
+
+    def __init__(self) -> None:
+        self.ill: set[str] = set()
+        self.incident: Incident | None = Incident(5, Way.REGION, 3, promoted=9)
+        self.silent = False
+        self.site = SimpleNamespace(name="app.example")
+        self.clients = SimpleNamespace(get=lambda *_: None, regions=self.regions)
+
+    def looks(self) -> dict[Any, Any]:
+        return {("writer", ""): lambda: WEST}
+
+    def steady(self) -> dict[str, str]:
+        return {"writer": EAST}
+
+    def healthy(self, region: str) -> bool:
+        return region not in self.ill
+
+    def writer(self) -> str:
+        return WEST
+
+    def state(self, _region: str) -> State | None:
+        return None if self.silent else State(incident=self.incident)
+
+
+class Loaded:
+    """A load that has asked what it asks before it began."""
+
+    origin = 0.0
+
+    def __init__(self, *_: Any) -> None:
+        self.time = 0.0
+
+    def start(self) -> None:
+        self.time = 600.0
+
+    def stop(self) -> None:
+        self.time += 1
+
+    def drill_time(self) -> float:
+        self.time += 5
+        return self.time
+
+
+class Home:
+    """A way home that notes where it stood."""
+
+    fault: BaseException | None = None
+    steps: list[str]
+
+    def __init__(self, *given: Any) -> None:
+        Home.steps = []
+        self.note = given[2]
+
+    def give_back(self) -> None:
+        Home.steps.append("give back")
+        if Home.fault:
+            raise Home.fault
+        self.note("what was broken is given back")
+
+    def wait_until_whole(self) -> None:
+        Home.steps.append("whole")
+
+    def bring_home(self, stay: bool) -> str:
+        Home.steps.append("home")
+        return "stayed" if stay else "home"
+
+
+@pytest.fixture
+def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[System]:
+    """A whole system, and a course in which a region is lost and recovered."""
+    keyed(tmp_path, monkeypatch)
+    made = System()
+    monkeypatch.setattr(Home, "fault", None)
+    quiet = SimpleNamespace(close=lambda: None)
+    for name in ("Asking", "Connections"):
+        monkeypatch.setattr(play, name, lambda *_: quiet)
+    monkeypatch.setattr(play, "Load", Loaded)
+    monkeypatch.setattr(play, "Homecoming", Home)
+    calls: list[str] = []
+
+    def entries(_items: Any, region: str, _after: int) -> list[Entry]:
+        calls.append(region)
+        # Before the drill there is nothing; then the standby's one call.
+        began = calls.count(region) == 1
+        return [] if began or region == EAST else [Entry(region, 1, 1, "outcome", OUTCOME)]
+
+    monkeypatch.setattr(decisions, "entries", entries)
+    history = recovered_course()
+
+    def run(self: Any) -> None:
+        self.loss_at = 100.0
+        for entry in [*history.operations, *history.seen]:
+            self.record(entry)
+
+    monkeypatch.setattr(play.Course, "run", run)
+    numbers = {one.number for one in history.operations if one.kind is Kind.WRITE and one.ok}
+
+    def rows(_connections: Any, region: str, *_: Any) -> list[Any]:
+        found = [Found(region, What.ROW, f"id-{n}", n) for n in numbers]
+        return [*found, Reading(region, What.ROW, True)]
+
+    monkeypatch.setattr(reading, "rows", rows)
+    monkeypatch.setattr(
+        reading,
+        "objects",
+        lambda _client, _bucket, region, _ops: [Reading(region, What.OBJECT, False)],
+    )
+    monkeypatch.setattr(
+        reading, "events",
+        lambda _connections, _asked, regions, _ops: [
+            Reading(region, What.EVENT, False) for region in regions
+        ],
+    )  # fmt: skip
+    yield made
+
+
+class Ready(Prepared):
+    """What the drill works with, at clock 1 and with a time of its own."""
+
+    @property
+    def clock(self) -> float:
+        return 1.0
+
+    def now(self) -> float:
+        return 0.0
+
+    def bucket(self, region: str) -> str:
+        return f"bucket-{region}"
+
+
+def ready_for(system: System, tmp_path: Path, lab: bool = True) -> Prepared:
+    """Over a workspace of the test's own."""
+    made: Any = system
+    restoration: Any = SimpleNamespace()
+    return Ready(
+        Workspace(tmp_path, tmp_path), stack_file(), made, {}, restoration,
+        tmp_path if lab else None, lambda _: None,
+    )  # fmt: skip
+
+
+def drilled(system: System, tmp_path: Path, lab: bool = True, **more: Any) -> dict[str, Any]:
+    """The document of one drill."""
+    asked = Play("20261128T004500Z-region-loss-7", load(), 7, **more)
+    injector: Any = SimpleNamespace(do=lambda _: None)
+    path = tmp_path / "evidence" / "drills" / f"{asked.name}.jsonl"
+    console = Console(file=io.StringIO(), width=200)
+    nowhere: Any = None
+    return played(
+        asked, ready_for(system, tmp_path, lab), injector, path, console, [], nowhere,
+        lambda _: None,
+    )  # fmt: skip
+
+
+def test_a_drill_is_judged_by_its_history(system: System, tmp_path: Path) -> None:
+    """Issue 20: recorded, read in both regions, brought home, and one document of the schema."""
+    made = drilled(system, tmp_path)
+    drills.validator()(made)
+    assert (made["verdict"], made["reasons"]) == ("passed", [])
+    assert made["rows"]["acknowledged"] == made["rows"]["found"] == 340
+    assert made["loss_bound_seconds"] == 3
+    assert made["restored"] == "home"
+    assert Home.steps == ["give back", "whole", "home"]
+    assert {
+        "source": "decision",
+        "at": 60.0,
+        "what": "us-west-2: CallFailover: answer accepted",
+    } in (made["timeline"])
+    recorded = drills.history_of(
+        drills.Recorded(tmp_path / "evidence" / "drills" / f"{made['id']}.json", made)
+    )
+    assert len(recorded.operations) == made["operations"] == 1200
+
+
+def test_a_lost_region_is_read_when_it_is_back(system: System, tmp_path: Path) -> None:
+    """The survivor before anything is given back, the other one after it: each once."""
+    system.ill = {EAST}
+    made = drilled(system, tmp_path, lab=False, stay=True)
+    assert (made["rows"]["stale"], made["where"], made["restored"]) == (0, "aws", "stayed")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(KeyboardInterrupt(), "interrupted"), (OperatorError("nothing was broken"), "nothing was b")],
+)
+def test_an_interrupted_drill_gives_back_and_is_void(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Any, reason: str
+) -> None:
+    """Issue 20.6: always restored, also after Ctrl-C; what was measured proves nothing."""
+
+    def run(_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(play.Course, "run", run)
+    made = drilled(system, tmp_path)
+    assert made["verdict"] == "void"
+    assert made["reasons"][0].startswith(reason)
+    assert Home.steps == ["give back"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(OperatorError("not given back"), "not given back"), (KeyboardInterrupt(), "interrupted; ")],
+)
+def test_what_is_not_given_back_stands_in_the_document(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Any, said: str
+) -> None:
+    """How the drill left the system, whatever went wrong on the way home; and it didn't pass."""
+    monkeypatch.setattr(Home, "fault", fault)
+    made = drilled(system, tmp_path)
+    assert made["restored"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("silent", "incident"),
+    [(True, None), (False, None), (False, Incident(5, Way.REGION, -1, promoted=9))],
+)
+def test_without_a_measured_bound_nothing_may_be_lost(
+    system: System, tmp_path: Path, silent: bool, incident: Incident | None
+) -> None:
+    """A promotion that was found, not made, measured nothing."""
+    system.silent, system.incident = silent, incident
+    assert drilled(system, tmp_path)["loss_bound_seconds"] is None
+
+
+def test_a_scenario_that_may_lose_nothing_asks_for_no_bound(system: System, tmp_path: Path) -> None:
+    """Whatever an incident says."""
+    drill: Any = SimpleNamespace(play=Play("x", load("peering-cut"), 1), system=system)
+    assert play._Drill._bound(drill) is None
+
+
+def test_times_and_steadiness_are_the_loads(system: System, tmp_path: Path) -> None:
+    """Clients keep DNS answers by the load's own time; a state is steady by its operations."""
+    recorder: Any = SimpleNamespace(history=recovered_course())
+    drill: Any = SimpleNamespace(load=Loaded(), recorder=recorder, clock=1.0)
+    assert play._Drill._drill_time(drill) == 5
+    assert play._Drill._steady(drill, 90.0) is True
+    assert play._Drill._figures(drill, 100.0).served_by == WEST
+
+
+def test_a_reading_is_repeated_until_nothing_lacks() -> None:
+    """Within some of the system's seconds: then it is what it is."""
+    load_: Any = Loaded()
+    answers = [[Reading(WEST, What.ROW, True)], [Found(WEST, What.ROW, "id-1"),
+               Reading(WEST, What.ROW, True)]]  # fmt: skip
+    paused: list[float] = []
+    drill: Any = SimpleNamespace(load=load_, pause=paused.append)
+    found = play._Drill._settled(drill, lambda: answers.pop(0), [written(1)], What.ROW, 20.0)  # type: ignore[arg-type, return-value]
+    assert len(found) == 2
+    assert paused == [1.0]
+
+
+# The command
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """A lab's driver; what it deploys is nothing."""
+    keyed(tmp_path, monkeypatch)
+    made = watched(
+        tmp_path, FakeEngine("network", "data", "app", "global"), lab_endpoint="http://127.0.0.1:1"
+    )
+    monkeypatch.setattr(Watched, "outputs", lambda _: {"global.fqdn": "app.example"})
+    return made
+
+
+@pytest.fixture
+def world(driver: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """What the command asks, and how it is answered."""
+    asked: dict[str, Any] = {"pending": [], "ran": 0, "waited": 0, "document": document()}
+
+    def run(report: Any) -> None:
+        asked["ran"] += 1
+        report("back")
+
+    restoration = SimpleNamespace(pending=lambda: asked["pending"], run=run)
+    system: Any = SimpleNamespace(clients=None, suffix="lab")
+    prepared: Any = SimpleNamespace(
+        restoration=restoration, system=system, outputs={}, lab_state=tmp_path
+    )
+    monkeypatch.setattr(command, "prepared", lambda *_: prepared)
+    monkeypatch.setattr(Injector, "refuse", lambda *_: None)
+    monkeypatch.setattr(Injector, "undoes", lambda *_: [Undo("region", EAST)])
+    monkeypatch.setattr(
+        command.readiness, "wait", lambda *_: asked.update(waited=asked["waited"] + 1)
+    )
+
+    def play_it(asked_for: Play, _ready: Any, injector: Injector, path: Path, *_: Any) -> Any:
+        asked["play"], asked["injector"] = asked_for, injector
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        return {**asked["document"], "id": path.stem}
+
+    monkeypatch.setattr(command, "played", play_it)
+    return asked
+
+
+NO_WORLD: Any = lambda: None  # noqa: E731
+
+
+def run(driver: Watched, **options: Any) -> ExitCode:
+    """The command, with these options."""
+    return command.run(driver, Options(**options), page.page, NO_WORLD, None, lambda _: None)
+
+
+def test_the_command_ends_with_verdict_figures_and_the_pages_place(
+    driver: Watched, world: dict[str, Any]
+) -> None:
+    """Issue 20: OK where it passed; evidence is beside the history."""
+    assert run(driver, seed=3, participants=["A. Reader:observer", "B"]) == 0
+    out = driver.out
+    assert "region-loss: PASSED" in out
+    assert "writes with AWS's allowance: 738 s of 900 s" in out or "737" in out
+    assert out.rstrip().endswith("-region-loss-3.html")
+    assert world["play"].participants == (("A. Reader", "observer"), ("B", "took part"))
+    assert world["waited"] == 1
+    assert len(list((driver.workspace.directory / "evidence" / "drills").iterdir())) == 4
+
+
+def test_a_failed_drill_is_a_difference_and_says_why(
+    driver: Watched, world: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--json`` ends with the document and nothing else."""
+    world["document"] |= {"verdict": "failed", "reasons": ["late"], "clock": 5.0,
+                          "write_rto_with_allowance_seconds": None}  # fmt: skip
+    world["document"]["figures"] |= {"traffic": {}}
+    assert run(driver) == 5
+    assert "  late" in driver.out
+    assert "at clock 5, no RTO): never" in driver.out
+    assert run(driver, as_json=True) == 5
+    assert json.loads(capsys.readouterr().out)["verdict"] == "failed"
+    world["document"] |= {"verdict": "void", "reasons": ["interrupted"]}
+    assert run(driver) == 130
+
+
+def test_the_planned_change_is_the_commands_own(
+    driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 20: one way to move the writer, for drills as for people."""
+    moved: list[Any] = []
+    monkeypatch.setattr(command.switchover, "run", lambda *given: moved.append(given))
+    run(driver)
+    world["injector"].planned(WEST)
+    assert moved == [(None, WEST)]
+
+
+def test_what_an_earlier_drill_broke_is_given_back_first(
+    driver: Watched, world: dict[str, Any]
+) -> None:
+    """After a kill the next command says so; ``--restore`` does no more."""
+    world["pending"] = [Undo("region", EAST)]
+    assert run(driver, restore=True) == 0
+    assert "ended before it gave back: ./inv lab.restore us-east-1" in driver.err
+    assert (world["ran"], world["waited"]) == (1, 0)
+
+
+def test_two_drills_at_once_are_refused(driver: Watched, world: dict[str, Any]) -> None:
+    """Issue 20, bad input: exit code 4, and the first one isn't disturbed."""
+    with (
+        locked(driver.workspace.directory / "evidence" / "drill.lock", "drill"),
+        pytest.raises(OperatorError) as caught,
+    ):
+        run(driver)
+    assert caught.value.code == 4
+    assert run(driver) == 0
+
+
+def test_a_lab_that_is_not_deployed_is_deployed(
+    driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a fresh lab no hand is needed; a deployment that fails ends it."""
+    monkeypatch.setattr(Watched, "outputs", lambda _: {})
+    outcome = [Outcome.DONE, Outcome.FAILED]
+    monkeypatch.setattr(
+        Watched, "up", lambda _, layers: [LayerResult(layers[0], outcome.pop(0), Summary(), 0.0)]
+    )
+    assert run(driver) == 0
+    with pytest.raises(OperatorError, match="isn't deployed"):
+        run(driver)
+
+
+@pytest.mark.parametrize(("typed", "confirm"), [("lab", ""), ("", "lab")])
+def test_on_aws_the_stacks_name_is_asked_for(
+    driver: Watched,
+    world: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    confirm: str,
+) -> None:
+    """Issue 20.6: never without confirmation and a printed undo."""
+    driver.lab_endpoint = None
+    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _: typed)
+    assert run(driver, confirm=confirm) == 0
+    assert "./inv lab.restore us-east-1" in driver.err
+    assert "control plane, which is in us-east-1" in driver.err
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    with pytest.raises(OperatorError, match="nothing isn't lab: nothing was touched"):
+        run(driver)
+    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    with pytest.raises(OperatorError, match="add --confirm lab"):
+        run(driver)
+
+
+@pytest.mark.parametrize(
+    "options", [{"scenario": "x"}, {"participants": [":role"]}, {"findings": ["x"]}]
+)
+def test_bad_flags_touch_nothing(
+    driver: Watched, world: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """One line, before anything is prepared."""
+    with pytest.raises(OperatorError) as caught:
+        run(driver, **options)
+    assert caught.value.code == 2
+    assert world["waited"] == 0
+
+
+def test_the_scenarios_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--list``: each with what it expects, and where it can be played."""
+    command.show_list(False)
+    out = capsys.readouterr().out
+    assert "requests: fails-over, writes: regained in us-west-2" in out
+    assert "lab, AWS" in out
+    command.show_list(True)
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "region-loss"
+
+
+def test_a_history_line_of_the_display_is_only_what_was_seen(
+    system: System, tmp_path: Path
+) -> None:
+    """Operations are kept silently; changes are shown."""
+    shown: list[Any] = []
+    drill: Any = SimpleNamespace(
+        recorder=SimpleNamespace(add=shown.append), display=SimpleNamespace(seen=shown.append)
+    )
+    play._Drill._record(drill, written(1))
+    seen = Seen(1.0, "dns", EAST)
+    play._Drill._record(drill, seen)
+    assert shown == [written(1), seen, seen]
