@@ -116,6 +116,13 @@ def status(state_dir: Path) -> Status:
     return _status(_call(record, "GET", "status"))
 
 
+def requests(state_dir: Path) -> dict[str, Any]:
+    """What the load balancers answered lately, by second (:mod:`lab.recent`); empty when the lab
+    isn't running."""
+    record = _record(state_dir.absolute())
+    return _call(record, "GET", "requests") if record and _process(record) else {}
+
+
 def outage(
     state_dir: Path, region: str, part: str | None = None, mode: str | None = None
 ) -> Status:

@@ -1,4 +1,4 @@
-"""The lab's control API below ``/_lab/``: status, clock, outage, restore, fault, errors."""
+"""The lab's control API below ``/_lab/``: status, requests, clock, outage, restore, fault …"""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lab.emulator.emulator import Emulator
 from lab.emulator.exchange import Exchange, Proceed
 from lab.errors import LabError, LabInputError
 from lab.outage import REGIONS, Mode, parse_kinds, parse_mode
+from lab.recent import RecentRequests
 from lab.supervisor import Supervisor
 
 logger = logging.getLogger("lab")
@@ -32,11 +33,13 @@ TOKEN_HEADER = "x-lab-token"  # noqa: S105 - the header's name
 
 
 class Control:
-    """Answers the control API. Reading the status is free; every command needs the token of
-    ``lab.json``, which only the lab's owner can read."""
+    """Answers the control API. Reading is free; every command needs the token of ``lab.json``,
+    which only the lab's owner can read."""
 
     def __init__(self, lab: LabContext, emulator: Emulator, supervisor: Supervisor) -> None:
         self.lab, self.emulator, self.supervisor = lab, emulator, supervisor
+        self.recent = RecentRequests()
+        lab.observe(self.recent.happened)
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
         """Answer a command to the lab; pass everything else on."""
@@ -53,6 +56,8 @@ class Control:
         command = path.removeprefix(PREFIX).strip("/")
         if command == "status" and method == "GET":
             return 200, self.status()
+        if command == "requests" and method == "GET":
+            return 200, self.recent.as_dict()
         if method != "POST":
             return 405, {"error": f"/_lab/{command} takes POST"}
         if not hmac.compare_digest(headers.get(TOKEN_HEADER, ""), self.lab.internal_token):

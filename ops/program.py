@@ -3,19 +3,20 @@ with output that never stops the work."""
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
 
-import invoke
 from invoke.exceptions import Exit, ParseError
 from invoke.executor import Executor
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
+from ops import overview
 from ops.errors import ExitCode, nearest
 from ops.mistakes import Accepted, Flag, first_mistake, task_to_explain
 from ops.spelling import spelled_out
@@ -25,10 +26,10 @@ from ops.streams import code_after, sturdy
 def main(arguments: Sequence[str], executor: type[Executor] = Executor) -> int:
     """Runs the tasks that are named; answers the exit code."""
     program = CommandLine(
-        name="Invoke",
-        binary="inv[oke]",
-        binary_names=["invoke", "inv"],
-        version=invoke.__version__,
+        name="Warm Standby",
+        binary="inv",
+        binary_names=["inv"],
+        version=overview.version(Path(__file__).parents[1]),
         executor_class=executor,
     )
     with sturdy() as output:
@@ -48,9 +49,26 @@ class CommandLine(Program):
     """Invoke's program, for which a command line is right as a whole before any of it runs."""
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """The flags of ``./inv`` itself."""
-        with _one_line():
-            super().parse_core(argv)
+        """The flags of ``./inv`` itself, its version and completion among them."""
+        said = io.StringIO()
+        try:
+            with _one_line(), redirect_stdout(said):
+                super().parse_core(argv)
+        finally:
+            # Completion asks the command that is here, not one of that name on PATH.
+            print(re.sub(r"\binv (?=.*--complete)", "./inv ", said.getvalue()), end="")
+
+    def print_help(self) -> None:
+        """All tasks in groups."""
+        if self.args.help.value is True:  # type: ignore[union-attr] - set by parse_core
+            self.load_collection()  # it comes before invoke has loaded any
+        contexts = deepcopy(self.collection).to_contexts()
+        lines = {_shortest(context): self._line(context) for context in contexts}
+        print(overview.text(lines))
+
+    def _line(self, context: ParserContext) -> str:
+        """The first line of what a task says of itself."""
+        return (self.collection[str(context.name)].__doc__ or "").strip().partition("\n")[0]
 
     def parse_collection(self) -> None:
         """The tasks that there are."""
@@ -121,6 +139,11 @@ def _incomplete(error: ModuleNotFoundError) -> str:
 
 def _names(context: ParserContext) -> Iterable[str]:
     return (context.name or "", *context.aliases)
+
+
+def _shortest(context: ParserContext) -> str:
+    """A task's name, or that of the collection whose default it is: ``drill``."""
+    return min(_names(context), key=len)
 
 
 def _accepted(context: ParserContext) -> Accepted:

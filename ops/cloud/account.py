@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud.clients import Clients
@@ -10,14 +12,29 @@ from ops.waiting import announced
 from tapstack.settings import Settings
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Whose the credentials are."""
+
+    account: str
+    """Twelve digits."""
+    arn: str
+
+
 def current(clients: Clients) -> str:
-    """The account of the credentials, twelve digits.
+    """The account of the credentials, twelve digits."""
+    return caller(clients).account
+
+
+def caller(clients: Clients) -> Caller:
+    """Whose the credentials are; raises OperatorError (3) where they don't work.
 
     Asked in the standby region, which answers when the primary doesn't.
     """
     try:
         with announced(f"AWS STS in {clients.regions[1]} to say whose the credentials are"):
-            return clients.get("sts", clients.regions[1]).get_caller_identity()["Account"]
+            answer = clients.get("sts", clients.regions[1]).get_caller_identity()
+        return Caller(answer["Account"], answer.get("Arn", ""))
     except (ClientError, BotoCoreError) as error:
         raise OperatorError(
             f"AWS credentials don't work ({' '.join(str(error).split())}): set AWS_PROFILE or run "

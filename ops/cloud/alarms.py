@@ -48,10 +48,11 @@ class RegionAlarms:
 def alarms(clients: Clients, suffix: str) -> list[RegionAlarms]:
     """Both regions' alarms that are red or have no data, those that rose first on top."""
     with ThreadPoolExecutor(len(clients.regions)) as pool:
-        return list(pool.map(lambda region: _of_region(clients, region, suffix), clients.regions))
+        return list(pool.map(lambda region: of_region(clients, region, suffix), clients.regions))
 
 
-def _of_region(clients: Clients, region: str, suffix: str) -> RegionAlarms:
+def of_region(clients: Clients, region: str, suffix: str) -> RegionAlarms:
+    """One region's alarms that are red or have no data, those that rose first on top."""
     found: list[Alarm] = []
     end = f"-{region}-{suffix}"
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dnslib import QTYPE, DNSError, DNSRecord
 
@@ -38,6 +39,22 @@ class Traffic:
         if not self.region:
             return f"unknown ({self.detail})"
         return f"{self.region}; a client keeps the answer for {self.ttl} s"
+
+
+def now(outputs: Mapping[str, Any], regions: Sequence[str], lab_dns: str | None) -> Traffic:
+    """Where the deployed name leads now, by ``outputs`` (docs/names.md).
+
+    ``lab_dns`` is ``HOST:PORT`` of the lab's server, empty where it doesn't run; None on AWS.
+    """
+    name = outputs.get("global.fqdn")
+    if not name:
+        return Traffic("", 0, "not deployed")
+    balancers = {
+        region: host
+        for role, region in zip(("primary", "secondary"), regions, strict=True)
+        if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
+    }
+    return leads_to(name, balancers, outputs.get("global.name_servers", ()), lab_dns)
 
 
 def traffic(

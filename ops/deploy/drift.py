@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops import recorded_drift
 from ops.deploy.driver import Driver, exit_code
 from ops.errors import ExitCode
 from ops.exits import end_with
@@ -17,6 +18,7 @@ def show(driver: Driver, as_json: bool) -> None:
     results = driver.refresh(deployed, preview=True)
     end_with(exit_code(results))
     changes = {result.layer: result.summary.changed for result in results}
+    recorded_drift.write(driver.workspace, driver.stack, changes)
     if as_json:
         print_json({"stack": driver.stack, "changed": changes})
     if any(changes.values()):

@@ -88,16 +88,8 @@ def look(driver: Driver, missing: Sequence[str]) -> Standing:
 
 
 def _traffic(driver: Driver, clients: Clients, outputs: Mapping[str, Any]) -> Traffic:
-    name = outputs.get("global.fqdn")
-    if not name:
-        return Traffic("", 0, "not deployed")
-    balancers = {
-        region: host
-        for role, region in zip(("primary", "secondary"), clients.regions, strict=True)
-        if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
-    }
     dns = client.status(driver.workspace.lab_state).dns if driver.lab_endpoint else None
-    return traffic.leads_to(name, balancers, outputs.get("global.name_servers", ()), dns)
+    return traffic.now(outputs, clients.regions, dns)
 
 
 def _print(

@@ -26,7 +26,7 @@ from ops.drill.judge import Facts, Verdict, judge
 from ops.drill.load import Load
 from ops.drill.prepare import Prepared, commit, configuration_hash
 from ops.drill.scenario import Lost, Scenario
-from ops.drill.schedule import POPULATIONS, schedule
+from ops.drill.schedule import POPULATIONS, scaled, schedule
 from ops.drill.site import Connections
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
@@ -51,6 +51,8 @@ class Play:
     participants: tuple[tuple[str, str], ...] = ()
     approved_by: str = ""
     stay: bool = False
+    rate: float = 1.0
+    """Requests in a real second, by this factor."""
 
 
 WorldOf = Callable[[], World]
@@ -101,7 +103,10 @@ class _Drill:
         )
         stack.callback(self.asking.close)
         self.load = Load(
-            schedule(POPULATIONS, play.seed), self.asking, self.system.regions, self.clock
+            schedule(scaled(POPULATIONS, play.rate), play.seed),
+            self.asking,
+            self.system.regions,
+            self.clock,
         )
         self.watcher = Watcher(self.system.looks(), self._record, self.load.drill_time)
         self.display = Display(console, recorder.history, lambda: dict(self.watcher.standing.now))

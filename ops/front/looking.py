@@ -34,6 +34,14 @@ def status(
     exits.end_with(standing.watch(driver, time.sleep) if watch else standing.show(driver, json))
 
 
+@command(port="Port on 127.0.0.1; 0 takes a free one")
+def console(_c: Context, stack: str = "lab", port: int = 45670) -> None:
+    """Open one live page on both regions, to look and to order; Ctrl-C ends it."""
+    from ops.console import server
+
+    server.run(stack, port)
+
+
 @command()
 def alarms(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """List what is red in both regions, since when, and what the runbook says."""
@@ -92,4 +100,4 @@ def policy(
     table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
 
 
-TASKS = (inventory, status, alarms, doctor, drift, cost, policy)
+TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy)

@@ -18,7 +18,9 @@ DEPLOY_SECONDS = 300
 LONGEST_FIRST = (
     "test_global_faults",
     "test_recovery",
+    "test_failback",
     "test_lab_unkind",
+    "test_console_in_a_browser",
     "test_kept_and_seen",
     "test_outages",
     "test_kills",

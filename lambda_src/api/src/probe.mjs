@@ -26,6 +26,8 @@ const TRIES = 2;
 const TRY_MILLISECONDS = 5_000;
 /** The controller waits 12 s for all. */
 const CREDENTIALS_MILLISECONDS = 1_800;
+/** Nobody's minute depends on a comparison. */
+const PATIENT_MILLISECONDS = 6_000;
 
 async function createDriverClient(options) {
   const { default: pg } = await import("pg");
@@ -145,10 +147,10 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
   const { region } = environment;
   const credentials = createCredentials({ arn: environment.databaseSecretArn, readSecret });
 
-  async function open(host) {
+  async function open(host, milliseconds) {
     let user;
     try {
-      user = await within(CREDENTIALS_MILLISECONDS, credentials.read());
+      user = await within(milliseconds, credentials.read());
     } catch (error) {
       throw new UnavailableError("credentials_unavailable", "The database's credentials can't be read.", error);
     }
@@ -167,8 +169,8 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     return client;
   }
 
-  async function attempt(host, work) {
-    const client = await open(host);
+  async function attempt(host, work, milliseconds = CREDENTIALS_MILLISECONDS) {
+    const client = await open(host, milliseconds);
     try {
       return await within(
         TRY_MILLISECONDS,
@@ -272,7 +274,7 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
 
   async function compareOldVolume(event) {
     checkTailEvent(event);
-    const page = await attempt(event.host, (client) => readTail(client, event));
+    const page = await attempt(event.host, (client) => readTail(client, event), PATIENT_MILLISECONDS);
     const compared = await attempt(environment.databaseWriterEndpoint, (client) =>
       compareTail(client, page, { since: event.since, replay: event.replay, region }),
     );

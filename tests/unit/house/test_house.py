@@ -79,6 +79,22 @@ def test_no_rooms_import_each_other_in_a_circle():
     assert circles(edges) == []
 
 
+def test_the_console_imports_nothing_that_deploys():
+    """Issue 21: nor does anything that it imports; a drill or failover is a process of its own."""
+    edges: dict[str, set[str]] = {}
+    for found in imports():
+        edges.setdefault(str(found.source), set()).add(str(found.target))
+    seen: set[str] = set()
+    left = [name for name in edges if name.startswith("ops/console/")]
+    while left:
+        name = left.pop()
+        if name not in seen:
+            seen.add(name)
+            left += edges.get(name, ())
+    assert "ops/cloud/regions.py" in seen
+    assert not {"ops/deploy/driver.py", "ops/session.py"} & seen
+
+
 def _within(one: str, two: str) -> bool:
     """A folder and its own subfolder: files beside ``__main__`` may lead and be led."""
     return Path(one).is_relative_to(two) or Path(two).is_relative_to(one)

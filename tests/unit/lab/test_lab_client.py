@@ -118,6 +118,14 @@ def test_the_lab_is_commanded(lab: RecordedLab) -> None:
     ]
 
 
+def test_requests_are_read_where_a_lab_runs(lab: RecordedLab, tmp_path: Path) -> None:
+    """Issue 21: what load balancers answered by second; nothing where no lab runs."""
+    lab.answers["requests"] = (200, b'{"now": 1, "regions": {}}')
+    assert client.requests(lab.state_dir) == {"now": 1, "regions": {}}
+    lab.record(started=0.0)
+    assert client.requests(lab.state_dir) == {}
+
+
 def test_a_lab_that_does_not_answer_is_killed_before_a_new_one_starts(
     lab: RecordedLab, executable: Path
 ) -> None:

@@ -21,7 +21,7 @@ from lab.api import ApiRequest
 from lab.clock import Clock
 from lab.context import LabContext
 from lab.control import Control
-from lab.facts import Event, HealthCheckProbe, Sample
+from lab.facts import Event, HealthCheckProbe, Invocation, LoadBalancerRequest, Sample
 from lab.outage import Outages
 from lab.supervisor import Supervisor
 
@@ -184,6 +184,37 @@ def test_a_command_that_is_refused_changes_nothing(
     assert answered == code
     assert message in error["error"]
     assert lab.control.status() == before
+
+
+def test_requests_are_counted_by_second_and_read_by_anybody(tmp_path: Path) -> None:
+    """Issue 21: by region and real second, errors from 500 on; other events don't count, and what
+    is older than two minutes is gone."""
+    lab = Lab(tmp_path)
+    now = [1000.0]
+    lab.control.recent._now = lambda: now[0]
+
+    def request(status: int, region: str = "us-east-1") -> LoadBalancerRequest:
+        return LoadBalancerRequest(region, "app/x/1", "", status, True, 0.1)
+
+    for at, event in (
+        (1000.0, request(200)), (1000.5, request(503)), (1002.0, request(404)),
+        (1002.0, request(200, "us-west-2")),
+        (1002.0, Invocation("us-east-1", "f", False, False, 0.1, 1)),
+    ):  # fmt: skip
+        now[0] = at
+        lab.context.emit(event)
+    assert lab.ask("GET", "requests", token="") == (
+        200,
+        {
+            "now": 1002,
+            "regions": {
+                "us-east-1": [[1000, 2, 1], [1002, 1, 0]],
+                "us-west-2": [[1002, 1, 0]],
+            },
+        },
+    )
+    now[0] = 1121.0
+    assert lab.ask("GET", "requests")[1]["regions"]["us-east-1"] == [[1002, 1, 0]]
 
 
 def test_faults_round_trips_and_mails_are_commands(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from watched_driver import Watched, watched
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
 from ops.cloud import inventory, redrive
+from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
@@ -216,7 +217,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (pins, "check"), (pins, "write"),
         (pins, "audit"), (lab, "outage"), (lab, "restore"), (lab, "clock"), (lab, "fault"),
         (lab_tools, "mails"), (lab_tools, "env"), (lab_tools, "types"), (lab_tools, "aws"),
-        (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
+        (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
         (drills, "run"), (drill_history, "show"), (compare, "show"), (verify, "show"),

@@ -29,7 +29,9 @@ def answering(answer: Any) -> Clients:
 
 def test_the_stack_s_own_account_passes() -> None:
     """Trap 10: asked in the region that stands by, so it works while the primary is lost."""
-    account.check(answering({"Account": "111122223333"}), SETTINGS)
+    mine = answering({"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/me"})
+    account.check(mine, SETTINGS)
+    assert account.caller(mine).arn == "arn:aws:iam::111122223333:user/me"
 
 
 def test_another_account_is_refused_in_one_line() -> None:

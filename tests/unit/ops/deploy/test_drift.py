@@ -7,6 +7,7 @@ from fake_engine import FakeEngine
 from invoke.exceptions import Exit
 from watched_driver import watched
 
+from ops import recorded_drift
 from ops.deploy import drift
 from pulumi_protocol.events import EngineError, Summary
 
@@ -34,6 +35,9 @@ def test_without_drift_only_deployed_layers_are_looked_at(drifted):
     """NAMES: drift; nothing is refreshed for real."""
     driver, _ = drifted
     drift.show(driver, False)
+    found = recorded_drift.read(driver.workspace, driver.stack)
+    assert found is not None
+    assert found.changed == {"network": 0, "data": 0}
     assert driver.engine.calls == [("drift", "network"), ("drift", "data")]
     assert "no drift" in driver.out
 
@@ -66,6 +70,7 @@ def test_a_failed_look_is_no_drift(drifted):
     with pytest.raises(Exit) as ended:
         drift.show(driver, False)
     assert ended.value.code == 1
+    assert recorded_drift.read(driver.workspace, driver.stack) is None
 
 
 def test_nothing_deployed(tmp_path):
@@ -73,3 +78,13 @@ def test_nothing_deployed(tmp_path):
     driver = watched(tmp_path, FakeEngine())
     drift.show(driver, False)
     assert "nothing is deployed" in driver.out
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"at": 1}', '{"at": 1, "changed": [1]}'])
+def test_a_record_that_is_not_whole_is_none(tmp_path, text):
+    """Issue 21: the console then says that nobody looked, and doesn't end."""
+    space = watched(tmp_path, FakeEngine()).workspace
+    recorded_drift.write(space, "lab", {"data": 2}, now=lambda: 5.0)
+    assert recorded_drift.read(space, "lab") == recorded_drift.RecordedDrift(5.0, {"data": 2})
+    (space.lab_state / "drift" / "lab.json").write_text(text)
+    assert recorded_drift.read(space, "lab") is None

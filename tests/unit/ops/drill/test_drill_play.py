@@ -445,7 +445,7 @@ def test_on_aws_the_stacks_name_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    "options", [{"scenario": "x"}, {"participants": [":role"]}, {"findings": ["x"]}]
+    "options", [{"rate": 0.0}, {"scenario": "x"}, {"participants": [":role"]}, {"findings": ["x"]}]
 )
 def test_bad_flags_touch_nothing(
     driver: Watched, world: dict[str, Any], options: dict[str, Any]

@@ -1,0 +1,129 @@
+"""The circle by its commands: a region lost, its writer replaced, what was lost found and replayed,
+and writer and traffic back home."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from application_client import ask, until
+from deployed_lab import Lab, free_port
+from recovery_state import Controller
+from region_outage import EAST, WEST, writer_region
+from traffic import front_door_of, records, served_by, writing
+
+from lab import client
+from recovery.model import Stage
+
+QUICK, CLOCK = 12.0, 5.0
+"""A probe of a silent writer takes real seconds, so time is slower while there is one."""
+REAL_SECONDS = 240.0
+LOST_RECORDS = 3
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A deployed lab, with us-west-2's database following."""
+    made = Lab(tmp_path_factory.mktemp("circle"), free_port())
+    try:
+        inv(made, "deploy-all")
+        client.set_clock(made.state_dir, QUICK)
+        west = Controller(made, WEST)
+        west.wait("armed", lambda state: state.armed, REAL_SECONDS)
+        yield made
+    finally:
+        made.stop()
+
+
+def inv(lab: Lab, *arguments: str, code: int = 0) -> Any:
+    """Runs a command that must end so; its document, or its lines."""
+    answer = lab.inv(*arguments)
+    assert answer.returncode == code, answer.stdout + answer.stderr
+    return json.loads(answer.stdout) if "--json" in arguments else answer.stdout + answer.stderr
+
+
+def stored(lab: Lab, role: str) -> str:
+    """The id of a new record."""
+    answer = ask(lab, role, "/records", {"patientId": "p-1", "type": "note", "data": {}})
+    assert answer.status == 201, answer.body
+    return str(answer.json["id"])
+
+
+def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(lab: Lab) -> None:
+    """Issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost with
+    it, listed row by row out of the old volume, and replayed once; failback is refused before."""
+    kept = stored(lab, "primary")
+    assert until(lambda: kept in records(lab, "secondary"), REAL_SECONDS)
+    client.outage(lab.state_dir, EAST, "replication")
+    lost = {stored(lab, "primary") for _ in range(LOST_RECORDS)}
+    client.set_clock(lab.state_dir, CLOCK)
+    client.outage(lab.state_dir, EAST)
+    why = "us-east-1 doesn't answer"
+    promoted = inv(lab, "failover", "--yes", "--json", "--force", "--reason", why)
+    assert (promoted["region"], promoted["epoch"], writer_region(lab)) == (WEST, 2, WEST)
+    assert records(lab, "secondary") == {kept}
+    later = stored(lab, "secondary")
+
+    client.restore(lab.state_dir, EAST)
+    client.set_clock(lab.state_dir, QUICK)
+    west = Controller(lab, WEST)
+    west.wait(
+        "ready",
+        lambda state: state.stage is Stage.READY and state.incident and state.incident.snapshot,
+        REAL_SECONDS,
+    )
+    assert "isn't acknowledged" in inv(lab, "failback", "--yes", code=2)
+    inv(lab, "recovery.acknowledge")
+    found = inv(lab, "recovery.reconcile", "--json", code=5)
+    assert {record["id"] for record in found["records"]} == lost
+    assert (found["counts"]["lost"], found["tail"]) == (LOST_RECORDS, "open")
+    replayed = inv(lab, "recovery.reconcile", "--replay", "--json")
+    assert (replayed["counts"]["replayed"], replayed["tail"]) == (LOST_RECORDS, "reconciled")
+    assert records(lab, "secondary") == {kept, later, *lost}
+    inv(lab, "recovery.reconcile", "--replay")
+    assert len(records(lab, "secondary")) == LOST_RECORDS + 2
+
+
+def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> None:
+    """Issue 18: 0 rows lost; both controllers are at their posts, and nothing is left to change."""
+    door = front_door_of(lab)
+    with writing(door) as load:
+        assert until(lambda: load.acknowledged, REAL_SECONDS)
+        back = inv(lab, "failback", "--yes", "--json")
+        assert (back["region"], back["epoch"], back["traffic"]) == (EAST, 3, EAST)
+        assert until(lambda: served_by(door) == EAST, REAL_SECONDS)
+    assert writer_region(lab) == EAST
+    assert set(load.acknowledged) <= records(lab, "primary")
+    assert "us-east-1 writes already" in inv(lab, "failback", "--yes", code=2)
+    west, east = Controller(lab, WEST), Controller(lab, EAST)
+    west.wait("armed", lambda state: state.armed and state.epoch == 3, REAL_SECONDS)
+    assert (east.state.armed, east.state.incident, west.state.incident) == (False, None, None)
+    assert (east.state.hold, west.state.hold) == (None, None)
+    assert "no changes" in inv(lab, "preview-all")
+
+
+@pytest.mark.long
+def test_roles_swapped_by_command_the_mirrored_controller_promotes(lab: Lab) -> None:
+    """Issue 18: us-west-2 writes by a planned switchover, nothing is to be changed then, and when
+    it is lost us-east-1's controller does the same as us-west-2's would."""
+    there = inv(lab, "failover", "--planned", "--yes", "--json")
+    assert (there["region"], there["traffic"]) == (WEST, WEST)
+    assert "no changes" in inv(lab, "preview-all")
+    east = Controller(lab, EAST)
+    epoch = int(there["epoch"])
+    east.wait("armed", lambda state: state.armed and state.epoch == epoch, REAL_SECONDS)
+    east.validate()
+    east.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
+    client.set_clock(lab.state_dir, CLOCK)
+    client.outage(lab.state_dir, WEST)
+    try:
+        promoted = east.wait(
+            "promoted", lambda state: state.incident and state.incident.promoted, REAL_SECONDS
+        )
+        assert promoted.epoch == epoch + 1
+        assert writer_region(lab) == EAST
+        assert [made["answer"] for made in east.outcomes("CallFailover")] == ["accepted"]
+    finally:
+        client.restore(lab.state_dir, WEST)
