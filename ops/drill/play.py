@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from lab.errors import LabError
 from ops.drill import decisions, document, findings, measure, reading
 from ops.drill.asking import Asking
 from ops.drill.checker import DataVerdict, check
@@ -74,7 +75,12 @@ def played(
         recorder = Recorder(path)
         stack.callback(recorder.close)
         drill = _Drill(play, ready, injector, recorder, console, world, pause, stack)
-        return drill.run(noted)
+        try:
+            return drill.run(noted)
+        except BaseException:
+            # Whatever it was, nothing stays broken; what did is written down.
+            ready.restoration.run(console.print)
+            raise
 
 
 class _Drill:
@@ -130,10 +136,7 @@ class _Drill:
         found = [e for region, n in marks.items() for e in decisions.entries(self.items, region, n)]
         bound = self._bound()
         operations = reading.acknowledged(self.recorder.history.operations)
-        if not interrupted:
-            # Read before anything is given back: what is lost shows in the survivor alone.
-            self._read(self._survivors(), operations)
-            self._early(bound)
+        interrupted = interrupted or self._survived(operations, bound)
         restored = self._give_back(operations, interrupted)
         for one in decisions.timeline(found, began_at):
             self._record(one)
@@ -195,10 +198,20 @@ class _Drill:
                 self.course.run()
         except KeyboardInterrupt:
             return "interrupted"
-        except OperatorError as error:
+        except (OperatorError, LabError) as error:
             return str(error)
         finally:
             self.load.stop()
+        return ""
+
+    def _survived(self, operations: list[Operation], bound: float | None) -> str:
+        """Reads the survivor before anything is given back: what is lost shows there alone.
+        Returns why it was ended, or nothing."""
+        try:
+            self._read(self._survivors(), operations)
+            self._early(bound)
+        except KeyboardInterrupt:
+            return "interrupted"
         return ""
 
     def _survivors(self) -> list[str]:
