@@ -100,6 +100,7 @@ class _Drill:
         self.play, self.ready, self.recorder = play, ready, recorder
         self.injector, self.console, self.pause, self.world = injector, console, pause, world
         self.system, self.clock = ready.system, ready.clock
+        self.left = ""
         self.home, self.standby = self.system.regions
         self.items = Items(self.system.clients, self.system.suffix, ready.stack_file.stack)
         self.connections = Connections(self.system.site)
@@ -151,6 +152,7 @@ class _Drill:
             home=self.home,
             history_fault=self.recorder.fault,
             interrupted=interrupted,
+            left=self.left,
         )
         self.recorder.close()
         course = document.Course(
@@ -281,7 +283,8 @@ class _Drill:
             self._read_events(self.system.writer(), operations)
             return home.bring_home(self.play.stay)
         except (OperatorError, KeyboardInterrupt) as error:
-            return str(error) or "interrupted; ./inv drill --restore gives back what is broken"
+            self.left = str(error) or "interrupted; ./inv drill --restore gives back what is broken"
+            return self.left
 
     def _bound(self) -> float | None:
         """How old a lost row may be, in the drill's seconds: what the controller measured before it

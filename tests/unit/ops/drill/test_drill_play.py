@@ -285,6 +285,8 @@ def test_what_is_not_given_back_stands_in_the_document(
     monkeypatch.setattr(Home, "fault", fault)
     made = drilled(system, tmp_path)
     assert made["restored"].startswith(said)
+    assert made["verdict"] == "failed"
+    assert made["reasons"][0].startswith(f"not brought home: {said}")
 
 
 @pytest.mark.parametrize(
