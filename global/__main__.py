@@ -51,6 +51,7 @@ monitoring = Monitoring(
         events=events,
         fqdn=settings.fqdn,
         email=settings.global_.alarm_email,
+        pager=settings.global_.pager_endpoint,
     ),
     regions.primary.options(),
 )

@@ -26,6 +26,8 @@ class AlarmTopicArgs:
     key_arn: pulumi.Input[str]
     email: str
     """Empty: nobody."""
+    pager: str
+    """HTTPS address; empty: none."""
 
 
 class AlarmTopic(pulumi.ComponentResource):
@@ -68,6 +70,16 @@ class AlarmTopic(pulumi.ComponentResource):
                 topic=self.topic.arn,
                 protocol="email",
                 endpoint=args.email,
+                opts=child,
+            )
+        if args.pager:
+            aws.sns.TopicSubscription(
+                f"pager-{args.region.name}",
+                topic=self.topic.arn,
+                protocol="https",
+                endpoint=args.pager,
+                # A pager's service follows SNS's link itself.
+                endpoint_auto_confirms=True,
                 opts=child,
             )
         self.register_outputs({"arn": self.topic.arn})

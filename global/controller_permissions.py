@@ -26,7 +26,7 @@ class ControllerPermissionsArgs:
     app: RegionalApp
     global_cluster_id: Text
     table_arn: Text
-    topic_arn: Text
+    topic_arns: Pair[Text]
     switch_region: Region
 
 
@@ -56,7 +56,11 @@ def _questions(args: ControllerPermissionsArgs) -> list[Statement]:
             ["secretsmanager:GetSecretValue"],
             [args.data.primary.readiness_token_secret_arn],
         ),
-        allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], [args.data.primary.key_arn]),
+        allow(
+            "Key",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            [data.key_arn for data in args.data],
+        ),
     ]
 
 
@@ -73,7 +77,8 @@ def _records(args: ControllerPermissionsArgs) -> list[Statement]:
             "State", ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [args.table_arn]
         ),
         allow("Journal", ["s3:PutObject"], [journal]),
-        allow("Notices", ["sns:Publish"], [args.topic_arn]),
+        # Over the other region where the own topic is lost.
+        allow("Notices", ["sns:Publish"], list(args.topic_arns)),
         allow("Events", ["events:PutEvents"], [bus_arn]),
         own_metrics(),
     ]

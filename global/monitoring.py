@@ -30,6 +30,7 @@ class MonitoringArgs:
     events: EventNetwork
     fqdn: str
     email: str
+    pager: str
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -47,7 +48,7 @@ class Monitoring(pulumi.ComponentResource):
         self.topics = Pair.of(
             AlarmTopic(
                 f"topic-{region.name}",
-                AlarmTopicArgs(region, args.account_id, key_arn, args.email),
+                AlarmTopicArgs(region, args.account_id, key_arn, args.email, args.pager),
                 inside(region),
             )
             for region, key_arn in args.regions.zip(args.key_arns)

@@ -11,6 +11,7 @@ from controller_permissions import (
     controller_permissions,
 )
 from event_network import EventNetwork
+from failover_test import FailoverTest, FailoverTestArgs
 from health_checks import HealthChecks
 from hosted_zone import HostedZone
 from monitoring import Monitoring
@@ -25,7 +26,7 @@ from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.pair import Pair
 from tapstack.regions import Region
 from tapstack.settings import Settings
-from tapstack.well_known import RECOVERY, SYNCHRONISE, VALIDATE
+from tapstack.well_known import FAILOVER_TEST, RECOVERY, SYNCHRONISE, VALIDATE
 from witness_records import WitnessRecords, WitnessRecordsArgs
 
 SOURCES = Path(__file__).parent.parent / "lambda_src" / "recovery" / "recovery"
@@ -65,11 +66,13 @@ class RecoveryNetwork(pulumi.ComponentResource):
         self._name_servers = args.zone.name_servers.apply(",".join)
         code = recovery_code(SOURCES)
         own = args.regions.zip(args.data.both, args.app, witnesses.names.swapped())
-        rest = args.monitoring.topics.zip(
-            args.monitoring.alarm_names, args.events.regional, self._arriving_objects()
-        )
-        for (region, data, app, witness), (peer, peer_data, peer_app, _), (
-            topic, alarms, events, objects_arrive,
+        topics = args.monitoring.topics
+        rest = topics.zip(
+            topics.swapped(), args.monitoring.alarm_names, args.events.regional,
+            self._arriving_objects(),
+        )  # fmt: skip
+        for (region, data, app, witness), (peer, peer_data, peer_app, own_witness), (
+            topic, peer_topic, alarms, events, objects_arrive,
         ) in own.zip(own.swapped(), rest):  # fmt: skip
             table = RecoveryTable(
                 f"table-{RECOVERY}-{region.name}",
@@ -93,6 +96,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
                         "RECOVERY_TABLE": table.name,
                         "BUCKET_NAME": data.bucket_name,
                         "TOPIC_ARN": topic.topic.arn,
+                        "PEER_TOPIC_ARN": peer_topic.topic.arn,
                         "CLUSTER": data.cluster_identifier,
                         "CLUSTER_ARN": cluster_arn(region, args.account_id, data),
                         "PEER_CLUSTER": peer_data.cluster_identifier,
@@ -110,7 +114,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
                             app=app,
                             global_cluster_id=args.data.global_cluster_id,
                             table_arn=table.arn,
-                            topic_arn=topic.topic.arn,
+                            topic_arns=Pair(topic.topic.arn, peer_topic.topic.arn),
                             switch_region=args.regions.secondary,
                         )
                     ),
@@ -121,6 +125,18 @@ class RecoveryNetwork(pulumi.ComponentResource):
                 f"{SYNCHRONISE}-{region.name}",
                 ParameterSynchronisationArgs(
                     within, peer, Pair(data, peer_data), args.data.global_cluster_id, table
+                ),
+                region.options(parent=self),
+            )
+            FailoverTest(
+                f"{FAILOVER_TEST}-{region.name}",
+                FailoverTestArgs(
+                    within,
+                    Pair(app, peer_app),
+                    self._server_name,
+                    self._name_servers,
+                    Pair(witness, own_witness),
+                    args.settings.global_.failover_test_days,
                 ),
                 region.options(parent=self),
             )

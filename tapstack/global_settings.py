@@ -46,6 +46,16 @@ class GlobalSettings:
         check=matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
         help="Who is told of alarms; they must confirm AWS's mail",
     )
+    pager_endpoint: str = setting(
+        "",
+        check=matching(r"https://[^\s@]{1,200}", "an https:// address without credentials"),
+        help="Where a pager takes SNS's messages: of alarms and of recovery, in both regions",
+    )
+    failover_test_days: int = setting(
+        0,
+        check=between(0, 90),
+        help="Days between two failover tests in each region; 0: on demand only",
+    )
     recovery_mode: str = setting(
         AUTOMATIC,
         check=one_of(AUTOMATIC, NOTIFY, OBSERVE),

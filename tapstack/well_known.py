@@ -69,6 +69,9 @@ VALIDATE = "validate"
 SYNCHRONISE = "parameters"
 """Purpose of the function that carries shared parameters to the other region."""
 
+FAILOVER_TEST = "failover-test"
+"""Purpose of the function that tries a failover's parts."""
+
 PARAMETER_LAG = "ParameterLag"
 """Metric: how long the oldest difference between both regions' shared parameters waits, in
 seconds."""

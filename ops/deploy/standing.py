@@ -114,13 +114,14 @@ def _writes_fail(standing: Standing, primary: RegionStatus, standby: RegionStatu
     asked = standing.serving or next((one for one in standing.regions if one.answers), None)
     if asked is None:
         return (
-            f"both regions are dark: {RUNBOOK}, Failover and switching back, as soon as "
+            f"both regions are dark: {RUNBOOK}, Promote by hand, as soon as "
             f"{standby.region} answers"
         )
     if not asked.answers and standby.answers:
         return (
             f"traffic still goes to {asked.region}, whose application {asked.health}: it moves by "
-            f"itself within three minutes; if {primary.region} is lost as a whole, {_promote()}"
+            f"itself within three minutes; if {primary.region} is lost as a whole, "
+            f"{_promote(standing.flags)}"
         )
     fault = asked.ready.failing.get("writer", "")
     if fault in WRITER_FAULTS:
@@ -131,25 +132,26 @@ def _writes_fail(standing: Standing, primary: RegionStatus, standby: RegionStatu
         state = "health answers" if primary.answers else f"{primary.region} is dark as well"
         return (
             f"writes fail: the database in {primary.region} doesn't answer ({state}); if that "
-            f"lasts for two minutes, {_promote()}"
+            f"lasts for two minutes, {_promote(standing.flags)}"
         )
     return f"writes fail in {asked.region} ({asked.ready}): look into its function's log"
 
 
-def _promote() -> str:
-    return f"promote the standby: {RUNBOOK}, Failover and switching back"
+def _promote(flags: str) -> str:
+    return f"promote the standby by ./inv failover{flags} ({RUNBOOK}, Promote by hand)"
 
 
 def _tidying(standing: Standing, primary: RegionStatus, standby: RegionStatus) -> str:
+    flags = standing.flags
     if standing.writer == standby.region:
         return (
-            f"{standby.region} writes; switching back is a person's decision: {RUNBOOK}, Failover "
-            "and switching back"
+            f"{standby.region} writes; returning is a person's decision: ./inv failback{flags} "
+            f"({RUNBOOK}, Switch back)"
         )
     if standing.switch == ENGAGED:
         return (
             f"{primary.region} writes and the switch still keeps traffic in {standby.region}: "
-            f"release it, {RUNBOOK}, Failover and switching back, step 4"
+            f"./inv failback{flags} releases it ({RUNBOOK}, Switch back)"
         )
     if standing.writes is None:
         return f"nothing is known to be wrong; whether writes succeed is not known: {primary.ready}"

@@ -103,6 +103,10 @@ def _best_effort(outside: Ports, notice: Notice) -> None:
         return
 
 
+UNSENT = Done(ok=False)
+"""A notice that wasn't taken is sent again by the next run, and told to the journal once it was."""
+
+
 class _Acting:
     """A run under way: the state as stored, and when it was claimed."""
 
@@ -167,7 +171,7 @@ class _Acting:
             if follows.state != self.state:
                 self.store(follows.state)
             waiting.extend(follows.actions)
-            if not isinstance(action, Send):
+            if outcome != UNSENT or not isinstance(action, Send):
                 self.enter_outcome(action, outcome)
 
     def perform(self, action: Action) -> Outcome:

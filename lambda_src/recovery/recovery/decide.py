@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recovery import aftermath, promotion, split, watching
+from recovery import aftermath, promotion, split, transitions, watching
 from recovery.arming import arm
 from recovery.judge import judge
 from recovery.memory import blindness, counts, record
@@ -21,6 +21,8 @@ def decide(state: State, observation: Observation, settings: Settings) -> Decisi
     if not counts(state, observation):
         return Decision(state, (), "counts nothing: not scheduled, a duplicate or too late")
     decision = _staged(_ended(state, observation.minute), observation, settings)
+    state = transitions.noted(state, decision.state, observation.minute)
+    decision = replace(decision, state=state)
     state = replace(decision.state, last_minute=observation.minute, reason=decision.reason)
     if decision.state.stage is Stage.BLIND:
         state = replace(state, last_minute=decision.state.last_minute)

@@ -18,6 +18,7 @@ class Environment:
     table: str
     bucket: str
     topic: str
+    peer_topic: str
     bus: str
     global_cluster: str
     cluster: str
@@ -54,6 +55,7 @@ class Environment:
             table=variables["RECOVERY_TABLE"],
             bucket=variables["BUCKET_NAME"],
             topic=variables["TOPIC_ARN"],
+            peer_topic=variables["PEER_TOPIC_ARN"],
             bus=variables["EVENT_BUS_NAME"],
             global_cluster=variables["GLOBAL_CLUSTER"],
             cluster=variables["CLUSTER"],

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from recovery import metrics
+from recovery import metrics, words
 from recovery.model import Notice
 from recovery.ports import UnavailableError
 from recovery.stored import error_code
@@ -38,35 +38,50 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True)
+class Topic:
+    """A topic and the client of its region."""
+
+    sns: Sns
+    arn: str
+
+
+@dataclass(frozen=True)
 class RegionalNotifier:
     """Sends as one region."""
 
-    sns: Sns
+    topics: tuple[Topic, ...]
+    """The own region's, then the other one's: people listen to both."""
     events: Events
     cloudwatch: metrics.CloudWatch
-    topic: str
     bus: str
     region: str
     suffix: str
 
     def send(self, notice: Notice) -> None:
-        """Publishes to the topic; raises ``UnavailableError`` where that fails.
+        """Publishes to the first topic that takes it, so that nobody hears it twice; raises
+        ``UnavailableError`` where none does.
 
         The event is for programs: one that is lost is logged, since sending again would reach the
         people twice.
         """
-        body = {"region": self.region, "key": notice.key, "text": notice.text, "page": notice.page}
-        logger.warning("notice %s", json.dumps(body))
-        self._put_event(body)
+        detail = words.detail(notice, self.region, self.suffix)
+        logger.warning("notice %s", json.dumps(detail))
         kind = "page" if notice.page else "notice"
         subject = f"Recovery in {self.region} ({self.suffix}): {kind} {notice.key}"
-        message = f"{notice.text}\n\n./inv recovery.status shows where it stands."
-        try:
-            self.sns.publish(
-                TopicArn=self.topic, Subject=_printable(subject)[:LONGEST_SUBJECT], Message=message
-            )
-        except Exception as fault:
-            raise UnavailableError(f"{self.topic}: {error_code(fault)}") from fault
+        self._publish(_printable(subject)[:LONGEST_SUBJECT], words.message(notice))
+        self._put_event(detail)
+
+    def _publish(self, subject: str, message: str) -> None:
+        faults: list[str] = []
+        for topic in self.topics:
+            try:
+                topic.sns.publish(TopicArn=topic.arn, Subject=subject, Message=message)
+            except Exception as fault:
+                faults.append(f"{topic.arn}: {error_code(fault)}")
+                logger.warning("not published: %s", faults[-1])
+            else:
+                return
+        raise UnavailableError("; ".join(faults))
 
     def measure(self, name: str, value: float) -> None:
         """Puts one data point; a failure is logged and forgotten."""

@@ -11,7 +11,7 @@ from recovery.act import Ports
 from recovery.database_probe import DatabaseProbe
 from recovery.environment import Environment
 from recovery.http_get import Get
-from recovery.notifier import RegionalNotifier
+from recovery.notifier import RegionalNotifier, Topic
 from recovery.parameters import Parameter, RecoveryParameters
 from recovery.probes import RegionalObserver
 from recovery.promoting import Promoting
@@ -63,10 +63,12 @@ def ports_of(env: Environment, client: Client, clock: SystemClock, get: Get | No
             get=get,
         ),
         notifier=RegionalNotifier(
-            sns=client("sns", region),
+            topics=(
+                Topic(client("sns", region), env.topic),
+                Topic(client("sns", peer), env.peer_topic),
+            ),
             events=client("events", region),
             cloudwatch=client("cloudwatch", region),
-            topic=env.topic,
             bus=env.bus,
             region=region,
             suffix=env.suffix,

@@ -484,6 +484,18 @@ def test_topics_are_under_our_key_and_take_alarms_of_this_account(region: str) -
     assert only["Resource"] == topic.outputs["arn"]
 
 
+def test_a_pager_hears_of_both_regions_where_it_is_configured() -> None:
+    """Issue 19.4: an HTTPS endpoint that follows SNS's link itself."""
+    type_ = "aws:sns/topicSubscription:TopicSubscription"
+    endpoint = "https://pager.standby.health/sns"
+    deployment = run_program("global", config={"global:pagerEndpoint": endpoint})
+    subscriptions = deployment.created(type_)
+    assert {deployment.region_of(entry) for entry in subscriptions} == set(REGIONS)
+    for entry in subscriptions:
+        assert (entry.inputs["protocol"], entry.inputs["endpoint"]) == ("https", endpoint)
+        assert entry.inputs["endpointAutoConfirms"]
+
+
 def test_nobody_is_subscribed_unless_configured() -> None:
     """R6.3: the e-mail is optional, and then hears of both regions."""
     type_ = "aws:sns/topicSubscription:TopicSubscription"

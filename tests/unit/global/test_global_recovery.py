@@ -24,6 +24,7 @@ from recovery import (
     validator,
 )
 from recovery.environment import Environment
+from recovery.failover_test import TrialEnvironment
 from recovery.model import Mode
 from recovery.observation import Switch
 from recovery.synchronise import SynchroniserEnvironment
@@ -162,6 +163,42 @@ def test_the_synchronisation_knows_what_it_reads_and_writes_the_other_region_alo
     assert statements_["Carry"]["Resource"] == [
         f"arn:aws:ssm:{PEER[region]}:{ACCOUNT}:parameter{found.peer_path}/*"
     ]
+
+
+@both_regions
+def test_the_failover_test_is_off_unless_configured_and_moves_nobody(region: str) -> None:
+    """R10: its rule is disabled; it may write its own switch and no other parameter."""
+    deployment = program("global")
+    given = deployment.one(FUNCTION, f"failover-test-{region}").inputs["environment"]["variables"]
+    asked = Asked({**given, "AWS_REGION": region})
+    found = TrialEnvironment.of(asked)
+    assert asked.names == asked.values_.keys()
+    own, peer = found.load_balancers
+    assert region in own
+    assert PEER[region] in peer
+    assert len(set(found.witnesses)) == 2
+    rules = {
+        one.name: one.inputs for one in deployment.created("aws:cloudwatch/eventRule:EventRule")
+    }
+    assert rules[f"failover-test-schedule-{region}"]["state"] == "DISABLED"
+    policy = deployment.one("aws:iam/policy:Policy", f"failover-test-{region}").inputs["policy"]
+    statements_ = {entry["Sid"]: entry for entry in json.loads(policy)["Statement"]}
+    switch = f"/warm-standby/{region}/{SUFFIX}/local/failover-test-switch"
+    assert found.switch_parameter == switch
+    assert statements_["OwnSwitch"]["Resource"] == [
+        f"arn:aws:ssm:{region}:{ACCOUNT}:parameter{switch}"
+    ]
+    assert set(statements_) == {"Probe", "OwnSwitch", "Metrics", "Logs"}
+
+
+@pytest.mark.parametrize(("days", "rate"), [(1, "rate(1 day)"), (30, "rate(30 days)")])
+def test_the_failover_test_runs_as_often_as_configured(days: int, rate: str) -> None:
+    """R10: ``global:failoverTestDays`` turns the schedule on in both regions."""
+    deployment = run_program("global", config={"global:failoverTestDays": days})
+    for region in REGIONS:
+        name = f"failover-test-schedule-{region}"
+        rule = deployment.one("aws:cloudwatch/eventRule:EventRule", name).inputs
+        assert (rule["state"], rule["scheduleExpression"]) == ("ENABLED", rate)
 
 
 def test_without_replication_back_no_object_is_expected_in_us_east_1() -> None:

@@ -65,10 +65,10 @@ def without(history: History, region: str, key: str) -> History:
 
 
 def recovered_course(traffic: float = 120.0, writes: float = 260.0) -> History:
-    """Two requests and two writes a second for ten minutes, a loss at 100 s."""
+    """A request and a write a second for ten minutes, a loss at 100 s."""
     history = History()
-    for tick in range(1200):
-        at = tick / 2
+    for tick in range(600):
+        at = float(tick)
         since = at - LOSS_AT
         home = since < 0
         history.add(request(at, home or since >= traffic, EAST if home else WEST))

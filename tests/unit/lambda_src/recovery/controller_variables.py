@@ -15,6 +15,7 @@ VARIABLES = {
     "RECOVERY_TABLE": "table",
     "BUCKET_NAME": "bucket",
     "TOPIC_ARN": "arn:topic",
+    "PEER_TOPIC_ARN": "arn:peer-topic",
     "EVENT_BUS_NAME": "bus",
     "GLOBAL_CLUSTER": "both",
     "CLUSTER": "west",

@@ -15,12 +15,13 @@ from botocore.stub import ANY, Stubber
 
 from recovery import describe
 from recovery.model import Answer, Notice
-from recovery.notifier import RegionalNotifier
+from recovery.notifier import RegionalNotifier, Topic
 from recovery.observation import Event, GlobalCluster, OwnCluster, Switch, Validation
 from recovery.parameters import Parameter, RecoveryParameters
 from recovery.ports import UnavailableError
 from recovery.promoting import ABSENT, Promoting
 from recovery.recorded_events import RecordedEvents, Validations
+from recovery.words import message
 
 TABLE = "table-recovery-us-west-2-lab"
 OWN = "arn:aws:rds:us-west-2:123456789012:cluster:west"
@@ -266,7 +267,10 @@ def notifier() -> Iterator[tuple[RegionalNotifier, Stubber, Stubber, Stubber]]:
         stubbed("cloudwatch") as (cloudwatch, metrics),
     ):
         yield (
-            RegionalNotifier(sns, events, cloudwatch, "arn:topic", "bus", "us-west-2", "lab"),
+            RegionalNotifier(
+                (Topic(sns, "arn:topic"), Topic(sns, "arn:peer")), events, cloudwatch, "bus",
+                "us-west-2", "lab",
+            ),
             topic, bus, metrics,
         )  # fmt: skip
 
@@ -275,7 +279,7 @@ NOTICE = Notice("promoted", "us-west-2 writes, epoch 2", page=True)
 PUBLISHED = {
     "TopicArn": "arn:topic",
     "Subject": "Recovery in us-west-2 (lab): page promoted",
-    "Message": "us-west-2 writes, epoch 2\n\n./inv recovery.status shows where it stands.",
+    "Message": message(NOTICE),
 }
 
 
@@ -297,18 +301,25 @@ def test_a_notice_goes_to_the_topic_and_the_bus(
     assert len(said) == (event != "taken")
 
 
-def test_a_notice_that_the_topic_does_not_take_is_unavailable() -> None:
+def test_a_notice_that_no_topic_takes_is_unavailable() -> None:
     """It stays pending and is sent again; a subject is cut and keeps to what SNS takes."""
+    notice = Notice(f"held:{'é' * 80}", "x", page=False)
+    subject = f"Recovery in us-west-2 (lab): notice held:{'?' * 80}"[:100]
+    with notifier() as (port, topic, _, _):
+        for arn, code in (("arn:topic", "KMSDisabled"), ("arn:peer", "InternalError")):
+            given = {"TopicArn": arn, "Subject": subject, "Message": message(notice)}
+            topic.add_client_error("publish", code, expected_params=given)
+        with pytest.raises(UnavailableError, match="arn:topic: KMSDisabled; arn:peer: InternalEr"):
+            port.send(notice)
+
+
+def test_a_notice_goes_over_the_other_region_where_the_own_topic_is_lost() -> None:
+    """Issue 19.4: nothing is swallowed with a topic's region, and nobody hears it twice."""
     with notifier() as (port, topic, bus, _):
+        topic.add_client_error("publish", "ServiceUnavailable")
+        topic.add_response("publish", {"MessageId": "m"}, {**PUBLISHED, "TopicArn": "arn:peer"})
         bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": [ANY]})
-        subject = f"Recovery in us-west-2 (lab): notice held:{'?' * 80}"[:100]
-        message = "x\n\n./inv recovery.status shows where it stands."
-        topic.add_client_error(
-            "publish", "KMSDisabled",
-            expected_params={"TopicArn": "arn:topic", "Subject": subject, "Message": message},
-        )  # fmt: skip
-        with pytest.raises(UnavailableError, match="arn:topic: KMSDisabled"):
-            port.send(Notice(f"held:{'é' * 80}", "x", page=False))
+        port.send(NOTICE)
 
 
 def test_a_metric_that_is_not_taken_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:

@@ -105,7 +105,7 @@ MOVED = Traffic(WEST, 60)
         (both(PRIMARY, replace(STANDBY, events=LETTERS)), "run ./inv events.redrive --stack dev"),
         (both(replace(PRIMARY, database="reader, available"),
               replace(STANDBY, database="writer, available"), traffic=MOVED),
-         "us-west-2 writes; switching back is a person's decision"),
+         "us-west-2 writes; returning is a person's decision: ./inv failback --stack dev"),
         (replace(WELL, switch="engaged", traffic=MOVED), "the switch still keeps traffic"),
         (replace(WELL, alarms=red("rds-cpu", NO_DATA)), "nothing: both regions"),
     ],

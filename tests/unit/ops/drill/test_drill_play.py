@@ -199,7 +199,7 @@ def test_a_drill_is_judged_by_its_history(system: System, tmp_path: Path) -> Non
     made = drilled(system, tmp_path)
     drills.validator()(made)
     assert (made["verdict"], made["reasons"]) == ("passed", [])
-    assert made["rows"]["acknowledged"] == made["rows"]["found"] == 680
+    assert made["rows"]["acknowledged"] == made["rows"]["found"] == 340
     assert made["loss_bound_seconds"] == 3
     assert made["restored"] == "home"
     assert Home.steps == ["give back", "whole", "home"]
@@ -211,7 +211,7 @@ def test_a_drill_is_judged_by_its_history(system: System, tmp_path: Path) -> Non
     recorded = drills.history_of(
         drills.Recorded(tmp_path / "evidence" / "drills" / f"{made['id']}.json", made)
     )
-    assert len(recorded.operations) == made["operations"] == 2400
+    assert len(recorded.operations) == made["operations"] == 1200
 
 
 def test_a_lost_region_is_read_when_it_is_back(system: System, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_what_a_drill_leaves_can_be_read(tmp_path: Path) -> None:
     assert {path.suffix for path in target.parent.iterdir()} == set(drills.SUFFIXES)
     (one,) = drills.recorded(tmp_path)
     assert (one.id, one.fault, one.page) == (NAME, "", target)
-    assert len(drills.history_of(one).operations) == 2400
+    assert len(drills.history_of(one).operations) == 1200
     assert drills.newest(tmp_path, "lab") == one.document
     assert drills.newest(tmp_path, "dev") is None
 
@@ -224,7 +224,7 @@ def test_regressions_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     newest = shown["drills"][0]
     assert newest["regressions"] == [
         "failed, and 20261103T000000Z-region-loss-1 passed",
-        f"traffic RTO {newest['traffic_rto_seconds']:g} s, 114.5 s before",
+        f"traffic RTO {newest['traffic_rto_seconds']:g} s, 115 s before",
     ]
     (evidence.folder(tmp_path) / "20261107.json").write_text("{")
     assert history.show(tmp_path, False) == 5
