@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 import alarm_specs
+import recovery_alarms
 from alarm_specs import AlarmSpec
 from cloudwatch_metrics import ReplicationRule
 from event_network import EventNetwork
@@ -108,9 +109,9 @@ def alarms_of(watched: WatchedRegion) -> list[AlarmSpec]:
             for purpose, queue in watched.dead_letter_queues.items()
         ),
         alarm_specs.event_latency(watched.bus_name, watched.forward_rule_name),
-        alarm_specs.controller_heartbeat(watched.region.suffix),
-        alarm_specs.failover_readiness(watched.region.suffix),
-        alarm_specs.parameter_lag(watched.region.suffix),
+        recovery_alarms.controller_heartbeat(watched.region.suffix),
+        recovery_alarms.failover_readiness(watched.region.suffix),
+        recovery_alarms.parameter_lag(watched.region.suffix),
         alarm_specs.event_propagation(watched.region.suffix),
         *alarm_specs.backup_failures(watched.vault_name),
         *([alarm_specs.certificate(watched.certificate_arn)] if watched.certificate_arn else []),
