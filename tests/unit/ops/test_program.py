@@ -70,7 +70,10 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("deploy-all --parallel x", "--parallel x isn't a whole number"),
         ("status extra", "unknown task 'extra' (after status): ./inv --list shows the tasks"),
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
-        ("--list=x", "unknown name 'x' after --list: there are lab, recovery, state, events, pins"),
+        (
+            "--list=x",
+            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, pins",
+        ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
         ("-c nope", "Can't find any collection named 'nope'!"),
