@@ -22,6 +22,8 @@ NOT_EXECUTED = {
     "test": "it would run itself",
     "setup": "it downloads Pulumi's CLI",
     "pins.check": "it asks the package index for every wheel",
+    "drill.drill": "it takes a quarter of an hour; tests/integration/ops plays one",
+    "drill.history": "it reads what the drill of the step has left",
     "init": "it writes the stack file of an environment on AWS, into the working copy",
 }
 """Commands of no stack that the integration test doesn't execute, and why."""

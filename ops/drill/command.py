@@ -32,6 +32,7 @@ from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
 
 LARGEST_SEED = 10**6
+LARGEST_RATE = 20.0
 PARTICIPANT = "NAME or NAME:ROLE"
 
 
@@ -49,6 +50,7 @@ class Options:
     template: str = ""
     confirm: str = ""
     restore: bool = False
+    rate: float = 1.0
 
 
 def run(
@@ -63,6 +65,8 @@ def run(
     passed, DIFFERENCE where it failed or is void."""
     chosen = scenario.load(options.scenario)
     seed = options.seed if options.seed is not None else _seed()
+    if not 0 < options.rate <= LARGEST_RATE:
+        raise bad_input(f"--rate {options.rate:g} isn't above 0 and at most {LARGEST_RATE:g}")
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{chosen.name}-{seed}"
     people = participants(options.participants)
     noted = findings.with_given(
@@ -73,7 +77,7 @@ def run(
         if options.restore:
             return ExitCode.OK
         ready = _ready(driver, chosen, options, pause)
-        play = Play(name, chosen, seed, people, options.approved_by, options.stay)
+        play = Play(name, chosen, seed, people, options.approved_by, options.stay, options.rate)
         return _finish(driver, options, page, noted, play, ready, world, pause)
 
 

@@ -43,6 +43,8 @@ class Facts:
     home: str
     history_fault: str = ""
     interrupted: str = ""
+    left: str = ""
+    """Why the system wasn't brought back to what it was; empty where it was."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def judge(
         *_writes(scenario, figures, facts, budget),
         *_recovery(scenario, facts),
         *_data(scenario, data),
+        *([f"not brought home: {facts.left}"] if facts.left else []),
     ]
     return Judgement(Verdict.FAILED if reasons else Verdict.PASSED, tuple(reasons))
 

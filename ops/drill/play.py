@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from lab.errors import LabError
 from ops.drill import decisions, document, findings, measure, reading
 from ops.drill.asking import Asking
 from ops.drill.checker import DataVerdict, check
@@ -26,7 +27,7 @@ from ops.drill.judge import Facts, Verdict, judge
 from ops.drill.load import Load
 from ops.drill.prepare import Prepared, commit, configuration_hash
 from ops.drill.scenario import Lost, Scenario
-from ops.drill.schedule import POPULATIONS, schedule
+from ops.drill.schedule import POPULATIONS, scaled, schedule
 from ops.drill.site import Connections
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
@@ -51,6 +52,8 @@ class Play:
     participants: tuple[tuple[str, str], ...] = ()
     approved_by: str = ""
     stay: bool = False
+    rate: float = 1.0
+    """Requests in a real second, by this factor."""
 
 
 WorldOf = Callable[[], World]
@@ -72,7 +75,12 @@ def played(
         recorder = Recorder(path)
         stack.callback(recorder.close)
         drill = _Drill(play, ready, injector, recorder, console, world, pause, stack)
-        return drill.run(noted)
+        try:
+            return drill.run(noted)
+        except BaseException:
+            # Whatever it was, nothing stays broken; what did is written down.
+            ready.restoration.run(console.print)
+            raise
 
 
 class _Drill:
@@ -92,6 +100,7 @@ class _Drill:
         self.play, self.ready, self.recorder = play, ready, recorder
         self.injector, self.console, self.pause, self.world = injector, console, pause, world
         self.system, self.clock = ready.system, ready.clock
+        self.left = ""
         self.home, self.standby = self.system.regions
         self.items = Items(self.system.clients, self.system.suffix, ready.stack_file.stack)
         self.connections = Connections(self.system.site)
@@ -101,7 +110,10 @@ class _Drill:
         )
         stack.callback(self.asking.close)
         self.load = Load(
-            schedule(POPULATIONS, play.seed), self.asking, self.system.regions, self.clock
+            schedule(scaled(POPULATIONS, play.rate), play.seed),
+            self.asking,
+            self.system.regions,
+            self.clock,
         )
         self.watcher = Watcher(self.system.looks(), self._record, self.load.drill_time)
         self.display = Display(console, recorder.history, lambda: dict(self.watcher.standing.now))
@@ -125,10 +137,7 @@ class _Drill:
         found = [e for region, n in marks.items() for e in decisions.entries(self.items, region, n)]
         bound = self._bound()
         operations = reading.acknowledged(self.recorder.history.operations)
-        if not interrupted:
-            # Read before anything is given back: what is lost shows in the survivor alone.
-            self._read(self._survivors(), operations)
-            self._early(bound)
+        interrupted = interrupted or self._survived(operations, bound)
         restored = self._give_back(operations, interrupted)
         for one in decisions.timeline(found, began_at):
             self._record(one)
@@ -143,6 +152,7 @@ class _Drill:
             home=self.home,
             history_fault=self.recorder.fault,
             interrupted=interrupted,
+            left=self.left,
         )
         self.recorder.close()
         course = document.Course(
@@ -190,10 +200,20 @@ class _Drill:
                 self.course.run()
         except KeyboardInterrupt:
             return "interrupted"
-        except OperatorError as error:
+        except (OperatorError, LabError) as error:
             return str(error)
         finally:
             self.load.stop()
+        return ""
+
+    def _survived(self, operations: list[Operation], bound: float | None) -> str:
+        """Reads the survivor before anything is given back: what is lost shows there alone.
+        Returns why it was ended, or nothing."""
+        try:
+            self._read(self._survivors(), operations)
+            self._early(bound)
+        except KeyboardInterrupt:
+            return "interrupted"
         return ""
 
     def _survivors(self) -> list[str]:
@@ -263,7 +283,8 @@ class _Drill:
             self._read_events(self.system.writer(), operations)
             return home.bring_home(self.play.stay)
         except (OperatorError, KeyboardInterrupt) as error:
-            return str(error) or "interrupted; ./inv drill --restore gives back what is broken"
+            self.left = str(error) or "interrupted; ./inv drill --restore gives back what is broken"
+            return self.left
 
     def _bound(self) -> float | None:
         """How old a lost row may be, in the drill's seconds: what the controller measured before it

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from ops.drill.history import Kind, Operation, Outcome
 from ops.drill.measure import HONEST
@@ -40,6 +40,13 @@ POPULATIONS = (
     Population("cached", 300.0, 2, 0.5, 0.25),
     Population("pinned", float("inf"), 2, 0.5, 0.25),
 )
+
+
+def scaled(populations: Iterable[Population], factor: float) -> tuple[Population, ...]:
+    """The same populations with other rates."""
+    return tuple(
+        replace(one, reads=one.reads * factor, writes=one.writes * factor) for one in populations
+    )
 
 
 @dataclass(order=True, frozen=True)

@@ -22,6 +22,7 @@ DRILLS = "A drill's id, the beginning of it, or a file of it"
     stay="Leave the writer where it is then",
     template="Experiment of AWS FIS that takes the region",
     confirm="The stack's name: goes on without asking; the lab never asks",
+    rate="Requests in a second by this factor, on a machine that is slow or fast",
     restore="Give back what an interrupted drill left broken, and do no more",
 )
 def drill(
@@ -36,6 +37,7 @@ def drill(
     template: str = "",
     confirm: str = "",
     restore: bool = False,
+    rate: float = 1.0,
     stack: str = "lab",
     engine: str | None = None,
     json: bool = False,
@@ -55,7 +57,17 @@ def drill(
 
     scenarios.load(scenario)
     options = drills.Options(
-        scenario, seed, participants, approved_by, finding, stay, json, template, confirm, restore
+        scenario,
+        seed,
+        participants,
+        approved_by,
+        finding,
+        stay,
+        json,
+        template,
+        confirm,
+        restore,
+        rate,
     )
     driver = session.driver_for(stack, engine)
     before = kept.newest(driver.workspace.directory, stack)

@@ -36,7 +36,7 @@ def test(
 
 
 @command(
-    name="One of tests/bench: deploy, kills, failover, outages, api, soak, sequences, mutants …",
+    name="One of tests/bench: deploy, kills, failover, drills, outages, api, soak, mutants …",
     minutes="End after this time; the next run goes on where this one stopped",
 )
 def bench(_c: Context, name: str, minutes: float = 0.0) -> None:

@@ -15,7 +15,8 @@ ALIASES = {"lab": "deploy"}
 """Other names. A program named lab.py would hide the package ``lab`` from its neighbours."""
 
 RESUMED = (
-    "certificate", "faults", "mutants", "recovery_mutants", "recovery_timelines", "sequences",
+    "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
+    "sequences",
 )  # fmt: skip
 """Benchmarks that take ``--minutes`` and go on where they stopped."""
 

@@ -21,6 +21,8 @@ PATH = re.compile(rf"(?:\.\.?/)?[\w.-]+(?:/[\w.-]+)*(?:{SUFFIXES}|/)")
 ELSEWHERE: dict[str, str] = {
     "attachments/": "a prefix of the buckets",
     "cfn-outputs/flat-outputs.json": "written by each deployment",
+    "evidence/drills/ID.json": "one drill's document",
+    "evidence/restore.json": "what a drill has still to give back",
     "lab.json": "the state of a layer, and the lab's own record",
     "new.json": "what the reader of the runbook saves",
     "Pulumi.ENV.yaml": "stands for each environment's file",

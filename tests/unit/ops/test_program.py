@@ -25,11 +25,14 @@ from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
+from ops.drill import command as drills
 from ops.front import recovery as recovery_front
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
 from ops.recovery import asking, orders, standing
+from ops.report import compare, verify
+from ops.report import history as drill_history
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -70,7 +73,10 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("deploy-all --parallel x", "--parallel x isn't a whole number"),
         ("status extra", "unknown task 'extra' (after status): ./inv --list shows the tasks"),
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
-        ("--list=x", "unknown name 'x' after --list: there are lab, recovery, state, events, pins"),
+        (
+            "--list=x",
+            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, pins",
+        ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
         ("-c nope", "Can't find any collection named 'nope'!"),
@@ -214,6 +220,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
+        (drills, "run"), (drill_history, "show"), (compare, "show"), (verify, "show"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])
@@ -227,7 +234,7 @@ NEEDED = {
     "up": ["network"], "preview": ["network"], "refresh": ["network"], "destroy": ["global"],
     "init": ["x"], "bench": ["api"], "lab.outage": ["us-east-1"], "lab.restore": ["us-east-1"],
     "lab.clock": ["2"], "state.move": ["pulumi"], "recovery.freeze": ["why"],
-    "recovery.hold": ["why"],
+    "recovery.hold": ["why"], "drill.compare": ["a", "b"], "drill.verify": ["file"],
 }  # fmt: skip
 
 

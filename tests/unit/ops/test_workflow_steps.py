@@ -214,3 +214,20 @@ def test_drift_is_one_issue_a_stack(tmp_path: Path) -> None:
     ]
     assert methods == [("issues.createComment", None), ("issues.update", "closed")]
     assert written(step, [other], CODE="0", **given) == []
+
+
+def test_a_failed_drill_is_one_issue_a_scenario(tmp_path: Path) -> None:
+    """Issue 20.7: opened on failure or regression, updated, and closed by the drill that passes."""
+    step = named("drill.yml", "drill", "Open, update or close the issue")
+    (tmp_path / "drill.txt").write_text("region-loss: FAILED")
+    given = {"SCENARIO": "region-loss", "RUNNER_TEMP": str(tmp_path)}
+    ((method, made),) = written(step, [], CODE="5", **given)
+    assert (method, made["title"]) == ("issues.create", "Drill region-loss in the lab")
+    assert "region-loss: FAILED" in made["body"]
+    known = [{"number": 5, "title": made["title"]}]
+    ((method, updated),) = written(step, known, CODE="5", **given)
+    assert (method, updated["issue_number"]) == ("issues.update", 5)
+    assert [name for name, _ in written(step, known, CODE="0", **given)] == [
+        "issues.createComment", "issues.update",
+    ]  # fmt: skip
+    assert written(step, [], CODE="0", **given) == []

@@ -32,7 +32,11 @@ RUNBOOK = (REPOSITORY / "docs" / "operating.md").read_text()
 NAMES = [file.name for file in FILES]
 ORDER = sequence.order(sequence.contract_graph())
 CREDENTIALS = "aws-actions/configure-aws-credentials"
-WRITERS = {("pull-request.yml", "comment"): "pull-requests", ("drift.yml", "drift"): "issues"}
+WRITERS = {
+    ("pull-request.yml", "comment"): "pull-requests",
+    ("drift.yml", "drift"): "issues",
+    ("drill.yml", "drill"): "issues",
+}
 """The jobs that may write to the repository's pages, and to which."""
 
 

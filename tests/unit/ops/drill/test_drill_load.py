@@ -26,6 +26,7 @@ from ops.drill.schedule import (
     Population,
     follow_up,
     ramped,
+    scaled,
     schedule,
 )
 from ops.drill.site import Answer, Cache, Connections, Site
@@ -55,6 +56,13 @@ def test_a_population_without_a_rate_asks_nothing() -> None:
     """A rate of 0 leaves its requests out."""
     only = Population("reader", None, 1, 2.0, 0.0)
     assert {one.kind for one in islice(schedule((only,), 1), 20)} == {Kind.READ}
+
+
+def test_rates_are_scaled() -> None:
+    """A slow machine measures the same with fewer requests."""
+    half = scaled(POPULATIONS, 0.5)
+    assert [one.reads * 2 for one in half] == [one.reads for one in POPULATIONS]
+    assert [one.writes * 2 for one in half] == [one.writes for one in POPULATIONS]
 
 
 def test_the_load_begins_slowly() -> None:

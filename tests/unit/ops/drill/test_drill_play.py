@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -181,7 +182,9 @@ def ready_for(system: System, tmp_path: Path, lab: bool = True) -> Prepared:
     )  # fmt: skip
 
 
-def drilled(system: System, tmp_path: Path, lab: bool = True, **more: Any) -> dict[str, Any]:
+def drilled(
+    system: System, tmp_path: Path, lab: bool = True, ready: Prepared | None = None, **more: Any
+) -> dict[str, Any]:
     """The document of one drill."""
     asked = Play("20261128T004500Z-region-loss-7", load(), 7, **more)
     injector: Any = SimpleNamespace(do=lambda _: None)
@@ -189,7 +192,7 @@ def drilled(system: System, tmp_path: Path, lab: bool = True, **more: Any) -> di
     console = Console(file=io.StringIO(), width=200)
     nowhere: Any = None
     return played(
-        asked, ready_for(system, tmp_path, lab), injector, path, console, [], nowhere,
+        asked, ready or ready_for(system, tmp_path, lab), injector, path, console, [], nowhere,
         lambda _: None,
     )  # fmt: skip
 
@@ -240,6 +243,37 @@ def test_an_interrupted_drill_gives_back_and_is_void(
     assert Home.steps == ["give back"]
 
 
+def test_an_interruption_while_reading_gives_back_as_well(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after the course: void, and nothing stays broken."""
+
+    def rows(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "rows", rows)
+    made = drilled(system, tmp_path)
+    assert made["reasons"] == ["interrupted"]
+    assert Home.steps == ["give back"]
+
+
+def test_a_fault_of_any_kind_leaves_nothing_broken(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw ends the drill with what it was, after all was given back."""
+
+    def steady(_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(System, "steady", steady)
+    ready = ready_for(system, tmp_path)
+    back: list[Any] = []
+    given: Any = SimpleNamespace(run=back.append)
+    with pytest.raises(ZeroDivisionError):
+        drilled(system, tmp_path, ready=replace(ready, restoration=given))
+    assert len(back) == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [(OperatorError("not given back"), "not given back"), (KeyboardInterrupt(), "interrupted; ")],
@@ -251,6 +285,8 @@ def test_what_is_not_given_back_stands_in_the_document(
     monkeypatch.setattr(Home, "fault", fault)
     made = drilled(system, tmp_path)
     assert made["restored"].startswith(said)
+    assert made["verdict"] == "failed"
+    assert made["reasons"][0].startswith(f"not brought home: {said}")
 
 
 @pytest.mark.parametrize(
@@ -445,7 +481,7 @@ def test_on_aws_the_stacks_name_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    "options", [{"scenario": "x"}, {"participants": [":role"]}, {"findings": ["x"]}]
+    "options", [{"rate": 0.0}, {"scenario": "x"}, {"participants": [":role"]}, {"findings": ["x"]}]
 )
 def test_bad_flags_touch_nothing(
     driver: Watched, world: dict[str, Any], options: dict[str, Any]
