@@ -56,7 +56,7 @@ MENDS: dict[ModuleType, str] = {
     backup: "access policies and locks of vaults, settings of the region unknown",
     sqs: "attributes can't be taken away; visibility on the machine's clock, nothing expires",
     sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
-    ssm: "changes of parameters told to nobody",
+    ssm: "changes of parameters raise no event",
     tagging: "most tagged resources not listed",
     lambda_settings: "settings of functions dropped on read-back",
     lambda_mappings: "event source mappings polled on the machine's clock, by any role; malformed "

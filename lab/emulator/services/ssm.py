@@ -1,4 +1,4 @@
-"""Systems Manager: a changed parameter is told on the region's default bus (Systems Manager user
+"""Systems Manager: a changed parameter raises an event on the region's default bus (Systems Manager user
 guide, "Reference: Amazon EventBridge event patterns and types for Systems Manager")."""
 
 from __future__ import annotations

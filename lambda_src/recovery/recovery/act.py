@@ -104,7 +104,7 @@ def _best_effort(outside: Ports, notice: Notice) -> None:
 
 
 UNSENT = Done(ok=False)
-"""A notice that wasn't taken is sent again by the next run, and told to the journal once it was."""
+"""A notice that wasn't taken is sent again by the next run, and journalled once it was."""
 
 
 class _Acting:

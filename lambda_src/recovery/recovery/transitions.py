@@ -21,7 +21,7 @@ def noted(before: State, after: State, minute: int) -> State:
         loss = "an unknown amount" if lost < 0 else f"at most {lost} s"
         text = f"the other region is lost: promoting this region's database, {loss} of writes lost"
         return page(after, minute, "promoting", text)
-    # The end of what nobody heard of, as in a new environment, isn't told either.
+    # The end of what nobody heard of, as in a new environment, is no notice either.
     if after.stage is Stage.WATCHING and before.stage not in QUIET and before.raised:
         return inform(after, minute, "watching", f"no longer {before.stage.value}: watching")
     if after.stage is Stage.REBUILDING:
