@@ -1,5 +1,8 @@
-"""Systems Manager: a changed parameter raises an event on the region's default bus (Systems Manager user
-guide, "Reference: Amazon EventBridge event patterns and types for Systems Manager")."""
+"""Systems Manager: a changed parameter raises an event on the region's default bus.
+
+Source: Systems Manager user guide, "Reference: Amazon EventBridge event patterns and types for
+Systems Manager".
+"""
 
 from __future__ import annotations
 
