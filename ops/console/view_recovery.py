@@ -15,7 +15,7 @@ CALM = {Stage.WATCHING}
 TROUBLED = {Stage.BLIND, Stage.HELD, Stage.UNPROTECTED, Stage.SPLIT, Stage.FAILED}
 SIGNAL_TONES = {"alive": Tone.GOOD, "dead": Tone.BAD}
 IN_WORDS = {
-    Stage.WATCHING: "the other region writes and answers",
+    Stage.WATCHING: "its last run saw the other region write",
     Stage.SUSPECT: "suspects a loss, and counts runs before it acts",
     Stage.BLIND: "can't see itself, so it never acts",
     Stage.HELD: "would promote, and may not: a person decides",

@@ -46,6 +46,7 @@ class Context:
 
 REQUEST_HANDLER = "index.handler"
 """The entry point of the function that serves requests (``lambda_src/api``)."""
+RECOVERY_HANDLERS = "recovery."
 
 Pricer = Callable[[Declared, Context], Iterator[Charge]]
 
@@ -246,18 +247,23 @@ def _dashboard(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 def _log_group(resource: Declared, context: Context) -> Iterator[Charge]:
-    gb = context.book.assumption["log_gb"]
+    # The global layer's functions log a few lines a run.
+    quiet = resource.layer == "global"
+    gb = context.book.assumption["recovery_log_gb" if quiet else "log_gb"]
     yield _used(resource, context, "Logs", "ingestion", "cloudwatch.logs-gb", gb)
 
 
 def _function(resource: Declared, context: Context) -> Iterator[Charge]:
-    # Functions that don't serve requests run once a minute or once a deployment.
-    if resource.inputs["handler"] != REQUEST_HANDLER:
+    # All others run once a deployment, or, the probe, for a moment each minute.
+    kinds = {REQUEST_HANDLER: "request", RECOVERY_HANDLERS: "recovery"}
+    handler = str(resource.inputs["handler"])
+    kind = next((kinds[known] for known in kinds if handler.startswith(known)), "")
+    if not kind:
         return
     assumption = context.book.assumption
-    millions = assumption["requests_millions"]
+    millions = assumption[f"{kind}_millions"]
     yield _used(resource, context, "Lambda", "requests", "lambda.million-requests", millions)
-    seconds = millions * 1_000_000 * assumption["request_milliseconds"] / 1000
+    seconds = millions * 1_000_000 * assumption[f"{kind}_milliseconds"] / 1000
     gb_seconds = seconds * resource.inputs["memorySize"] / 1024
     (architecture,) = resource.inputs["architectures"]
     key = f"lambda.{architecture}-gb-second"

@@ -77,6 +77,7 @@ def lint(c: Context) -> None:
         f"{python} -m ruff check .",
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
+        f"{python} -m codespell_lib",
         f"{npm} run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
     ]
     failed = [command for command in commands if _run(c, command) != 0]

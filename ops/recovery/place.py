@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud import web
 from ops.cloud.answers import reason
-from ops.cloud.clients import Clients
+from ops.cloud.clients import PROBE_SECONDS, Clients
 from ops.cloud.traffic import Traffic, leads_to
 from ops.errors import OperatorError
 from ops.recovery.items import Items
@@ -102,7 +102,7 @@ class World:
             # The lab's names resolve nowhere: no question of ours leaves this machine.
             environment = replace(environment, name_servers=())
         get = _by_host_header(endpoint) if endpoint else None
-        ports = ports_of(environment, self.clients.get, self.clock, get)
+        ports = ports_of(environment, self.clients.get, self.clock, get, PROBE_SECONDS)
         parameters = parameters_of(environment, self.clients.get)
         return Place(environment, ports, parameters, self.clients.get("rds", region))
 

@@ -29,9 +29,9 @@ def main() -> None:
         try:
             page.open(console.start())
             settle(page)
-            take(page, "console")
+            take(page, "console", (WIDE, "wide"))
             lose(lab, page)
-            take(page, "console-outage")
+            take(page, "console-outage", (WIDE, "wide"), (NARROW, "narrow"))
         finally:
             console.stop()
 
@@ -53,10 +53,10 @@ def lose(lab: Lab, page: Page) -> None:
     time.sleep(2)
 
 
-def take(page: Page, name: str) -> None:
-    """One picture of each kind."""
+def take(page: Page, name: str, *widths: tuple[int, str]) -> None:
+    """One picture of each width and colour scheme."""
     for dark, shade in ((False, "light"), (True, "dark")):
-        for width, kind in ((WIDE, "wide"), (NARROW, "narrow")):
+        for width, kind in widths:
             file = PICTURES / f"{name}-{kind}-{shade}.webp"
             page.picture(file, dark=dark, width=width, height=HIGH[width])
 

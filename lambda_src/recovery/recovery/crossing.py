@@ -20,6 +20,8 @@ MARKER_PREFIX = "recovery/markers/"
 MARKER_SOURCE, MARKER_DETAIL_TYPE = "warm-standby.heartbeat", "marker"
 """A marker event's; forwarding takes it like a heartbeat."""
 WAIT_SECONDS = 4.0
+GAP_SECONDS = 11 * 60
+"""Two runs apart, and a minute."""
 PAUSE_SECONDS = 0.4
 NO_OBJECT = "NoSuchKey"
 
@@ -139,7 +141,10 @@ def cross(way: ObjectWay | EventWay, kept: Crossing, at: float, timer: Timer) ->
     except Exception as fault:
         asked = isinstance(fault, RefusedMarkerError) or is_answer(fault)
         return Missing(f"the marker wasn't taken: {error_code(fault)}", asked)
-    kept = replace(kept, since=kept.since or at, seconds=None)
+    if at - kept.sent > GAP_SECONDS:
+        # This region didn't run for a while: what it didn't send can't be missing.
+        kept = Crossing()
+    kept = replace(kept, since=kept.since or at, seconds=None, sent=at)
     while True:
         kept = replace(kept, arrived=max(kept.arrived, way.newest()))
         took = timer.monotonic() - began

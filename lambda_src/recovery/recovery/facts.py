@@ -43,13 +43,14 @@ class Crossing:
     """Markers on their way from the other region into this one.
 
     ``since`` is when the first of an unbroken row of markers was sent, ``arrived`` the sending time
-    of the newest one that is here; 0 where there is none. ``seconds`` is how long the one of this
-    run took, None where it is still on its way.
+    of the newest one that is here, ``sent`` that of the last one; 0 where there is none.
+    ``seconds`` is how long the one of this run took, None where it is still on its way.
     """
 
     since: float = 0
     arrived: float = 0
     seconds: float | None = None
+    sent: float = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from recovery.database_probe import DatabaseProbe
 from recovery.environment import Environment
 from recovery.http_get import Get
 from recovery.notifier import RegionalNotifier, Topic
+from recovery.observe import LIMIT_SECONDS
 from recovery.parameters import Parameter, RecoveryParameters
 from recovery.probes import RegionalObserver
 from recovery.promoting import Promoting
@@ -35,8 +36,15 @@ class SystemClock:
         return time.monotonic()
 
 
-def ports_of(env: Environment, client: Client, clock: SystemClock, get: Get | None = None) -> Ports:
-    """Returns the ports of one region; ``get`` is another way to its load balancers."""
+def ports_of(
+    env: Environment,
+    client: Client,
+    clock: SystemClock,
+    get: Get | None = None,
+    seconds: float = LIMIT_SECONDS,
+) -> Ports:
+    """Returns the ports of one region; ``get`` is another way to its load balancers, ``seconds``
+    an observation's longest."""
     region, peer = env.settings.region, env.settings.peer
     dynamodb, rds = client("dynamodb", region), client("rds", region)
     database = DatabaseProbe(client("lambda", region), env.probe_function, clock.now)
@@ -61,6 +69,7 @@ def ports_of(env: Environment, client: Client, clock: SystemClock, get: Get | No
             events=RecordedEvents(dynamodb, env.table),
             validations=Validations(dynamodb, env.table),
             get=get,
+            seconds=seconds,
         ),
         notifier=RegionalNotifier(
             topics=(

@@ -14,7 +14,7 @@ from recovery.database_probe import DatabaseProbe
 from recovery.environment import Environment
 from recovery.model import State
 from recovery.observation import Observation, Ready, Signal, Witness
-from recovery.observe import Probes, observe
+from recovery.observe import LIMIT_SECONDS, Probes, observe
 from recovery.parameters import RecoveryParameters
 from recovery.recorded_events import RecordedEvents, Validations
 
@@ -46,9 +46,11 @@ class RegionalObserver:
     validations: Validations
     get: http_get.Get | None = None
     """Another way to the load balancers than by their names."""
+    seconds: float = LIMIT_SECONDS
+    """Longest observation."""
 
     def observe(self, minute: int, state: State) -> Observation:
-        """Takes at most 12 s; a probe that fails is unknown."""
+        """Takes at most ``seconds``; a probe that fails is unknown."""
         del state
         env, rds, get = self.environment, self.rds, self.get or http_get.get
         answer = self.database.observe()
@@ -72,6 +74,7 @@ class RegionalObserver:
                 switch=self.parameters.position,
             ),
             minute,
+            self.seconds,
         )
 
     def readiness_token(self) -> str:

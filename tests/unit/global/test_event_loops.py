@@ -11,7 +11,13 @@ from harness import ACCOUNT, SUFFIX, program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapstack.events import DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE, HEARTBEAT_SOURCE, SOURCE
+from tapstack.events import (
+    DETAIL_TYPES,
+    HEARTBEAT_DETAIL_TYPE,
+    HEARTBEAT_SOURCE,
+    MARKER_DETAIL_TYPE,
+    SOURCE,
+)
 
 REGIONS = ("us-east-1", "us-west-2")
 WAITING = {f"arn:aws:sqs:{region}:{ACCOUNT}:queue-consume-{region}-{SUFFIX}" for region in REGIONS}
@@ -63,7 +69,7 @@ def application_event(detail: dict[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-CROSSING_TYPES = (*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE)
+CROSSING_TYPES = (*DETAIL_TYPES, HEARTBEAT_DETAIL_TYPE, MARKER_DETAIL_TYPE)
 names = st.sampled_from(
     [SOURCE, HEARTBEAT_SOURCE, *CROSSING_TYPES, "aws.events", "Scheduled Event", "other", ""]
 )
@@ -101,6 +107,9 @@ def test_any_event_at_all_comes_to_rest_without_a_dead_letter(
     if (source, detail_type, region) == (HEARTBEAT_SOURCE, HEARTBEAT_DETAIL_TYPE, "us-east-1"):
         assert journey.targets == BEATS
         return
+    if (source, detail_type) == (HEARTBEAT_SOURCE, MARKER_DETAIL_TYPE):
+        assert journey.targets == {markers_from(region): 1}
+        return
     assert journey.targets == (dict.fromkeys(WAITING, 1) if published else {})
 
 
@@ -111,6 +120,22 @@ def test_the_heartbeat_crosses_once_and_ends_in_its_queue() -> None:
     journey = put(beat, bus_of("us-east-1"), deployed_rules())
     assert journey.buses == dict.fromkeys(BUSES, 1)
     assert journey.targets == BEATS
+    assert journey.dead_letters == []
+
+
+def markers_from(region: str) -> str:
+    """The queue of the other region, in which a region's markers end."""
+    (other,) = {*REGIONS} - {region}
+    return f"arn:aws:sqs:{other}:{ACCOUNT}:queue-markers-{other}-{SUFFIX}"
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_marker_crosses_once_and_ends_in_the_other_regions_queue(region: str) -> None:
+    """Issue 19.1: it takes the way of every event, and no function takes it."""
+    marker = {"source": HEARTBEAT_SOURCE, "detail-type": MARKER_DETAIL_TYPE, "detail": {}}
+    journey = put(marker, bus_of(region), deployed_rules())
+    assert journey.buses == dict.fromkeys(BUSES, 1)
+    assert journey.targets == {markers_from(region): 1}
     assert journey.dead_letters == []
 
 

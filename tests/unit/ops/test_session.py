@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,20 @@ def test_who_moves_the_writer_acts_on_the_stacks_own_account(
     world = session.acting_on("dev")
     assert (world.clients.endpoint, world.lab_dns, checked) == (None, None, ["dev"])
     assert started == []
+
+
+def test_a_driver_announces_its_deployment_to_the_stacks_own_controllers(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H16: both regions' items of the suffix, and lines for who deploys."""
+    seen: list[Any] = []
+
+    def held(items: Any, report: Any) -> Any:
+        seen.append((items.table("us-west-2"), report))
+        return nullcontext()
+
+    monkeypatch.setattr(session.holding, "held", held)
+    with session.driver_for("lab").announced(print):
+        assert seen == [("table-recovery-us-west-2-lab", print)]
+    assert len(started) == 1
+    assert space.lab_state.name == ".lab"

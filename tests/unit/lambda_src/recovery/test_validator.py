@@ -541,11 +541,18 @@ def test_a_marker_is_timed() -> None:
 def test_a_marker_that_is_late_is_found_by_the_next_run() -> None:
     """The wait is short; what the next run finds counts, and the row goes on."""
     way: Any = Way(looks=1000)
-    first = cross(way, Crossing(50, 60), 100.0, timer())
-    assert first == Crossing(50, 60, None)
-    assert to_keep(first) == Crossing(50, 60)
+    first = cross(way, Crossing(50, 60, sent=90), 100.0, timer())
+    assert first == Crossing(50, 60, None, sent=100)
+    assert to_keep(first) == Crossing(50, 60, sent=100)
     assert to_keep(None) == Crossing()
     assert to_keep(Missing("a", asked=False)) == Crossing()
+
+
+def test_after_a_gap_the_row_of_markers_begins_anew() -> None:
+    """A region that comes back sent nothing meanwhile, so nothing of it is late."""
+    way: Any = Way(looks=1000)
+    found = cross(way, Crossing(50, 60, sent=90), 90 + crossing.GAP_SECONDS + 1, timer())
+    assert found == Crossing(751, 0, None, sent=751)
 
 
 @pytest.mark.parametrize(

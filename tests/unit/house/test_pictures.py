@@ -1,0 +1,31 @@
+"""The pictures that pages show are there, and say what is true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from house_graph import ROOT
+
+from ops import stack_file
+from ops.workspace import Workspace
+
+PICTURES = ROOT / "docs" / "pictures"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_readme_s_picture_has_the_budget_s_seconds(theme: str) -> None:
+    """Issue 22: `./inv bench picture` draws it anew when the budget changes."""
+    budget = stack_file.load(Workspace(ROOT, ROOT), "lab").settings.budget
+    drawn = (PICTURES / f"regions-{theme}.svg").read_text()
+    wanted = [budget.traffic[0].seconds, budget.traffic_rto, budget.write_rto]
+    assert re.findall(r">≤ (\d+) s<", drawn) == list(map(str, wanted))
+    readme = (ROOT / "README.md").read_text()
+    assert re.findall(r"within (\d+) s", readme)[:3] == list(map(str, wanted))
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    """Issue 21: no picture is left of a page that has gone."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(page.read_text() for page in pages)
+    assert [file.name for file in PICTURES.iterdir() if file.name not in text] == []
