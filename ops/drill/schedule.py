@@ -75,15 +75,15 @@ def schedule(populations: tuple[Population, ...], seed: int) -> Iterator[Due]:
             if rate > 0:
                 heap.append((chance.uniform(0, 1 / rate), len(heap), population, kind))
     heapq.heapify(heap)
-    number = 0
-    for order in range(2**31):
+    number = order = 0
+    while True:
         at, line, population, kind = heapq.heappop(heap)
         writes = kind is Kind.WRITE
         yield Due(
             ramped(at), order, kind, population.name, order % population.clients,
             number if writes else -1,
         )  # fmt: skip
-        number += writes
+        number, order = number + writes, order + 1
         rate = population.writes if writes else population.reads
         heapq.heappush(heap, (at + 1 / rate, line, population, kind))
 

@@ -14,7 +14,7 @@ DRILLS = "A drill's id, the beginning of it, or a file of it"
 
 @command(
     scenario="What is broken; --list shows all",
-    seed="Repeats a drill's schedule and moment",
+    seed="Repeats a drill's schedule and moment; 0 for any",
     list="List the scenarios with what must happen in each",
     participants="NAME or NAME:ROLE; may be repeated",
     approved_by="Who approved it",
@@ -28,7 +28,7 @@ DRILLS = "A drill's id, the beginning of it, or a file of it"
 def drill(
     _c: Context,
     scenario: str = "region-loss",
-    seed: int | None = None,
+    seed: int = 0,
     list: bool = False,
     participants: Sequence[str] = (),
     approved_by: str = "",
@@ -58,7 +58,7 @@ def drill(
     scenarios.load(scenario)
     options = drills.Options(
         scenario,
-        seed,
+        seed or None,
         participants,
         approved_by,
         finding,

@@ -62,3 +62,10 @@ def test_the_other_tasks_read_the_workspace(
     drill.compare_.body(Context(), "a", "b")
     drill.verify_.body(Context(), "f", "k", True)
     assert seen == [(True,), (tmp_path, False), (tmp_path, "a", "b", False), ("f", "k", True)]
+
+
+def test_flags_are_of_their_kinds() -> None:
+    """A seed is a number in the document as well; what may be repeated is a list of texts."""
+    kinds = {one.name: one.kind for one in drill.drill.get_arguments()}
+    assert (kinds["seed"], kinds["rate"]) == (int, float)
+    assert kinds["participants"] is kinds["finding"] is list
