@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import signing
+from ops.drill import schema
 from ops.errors import OperatorError
 from pulumi_protocol.files import private_directory, write_atomically
 
@@ -23,13 +24,18 @@ def folder(directory: Path) -> Path:
 def write(document: Mapping[str, Any], history: Path, page: Page) -> Path:
     """Writes and signs everything beside the history; returns the page's path.
 
-    The signature comes last: without it nothing counts. Raises ``OperatorError`` where the disk is
-    full; what was measured is then still in the history.
+    The signature comes last: without it nothing counts. Raises ``OperatorError`` where the document
+    isn't of the published form, or the disk is full; what was measured is still in the history.
     """
+    text = json.dumps(document, indent=1) + "\n"
+    if found := schema.fault(text):
+        raise OperatorError(
+            f"the drill's document {found}: nothing was signed; the history is {history}"
+        )
     key = signing.own_key()
     html = page(document, signing.fingerprint(signing.public_pem(key)))
     files = {
-        f"{document['id']}.json": (json.dumps(document, indent=1) + "\n").encode(),
+        f"{document['id']}.json": text.encode(),
         f"{document['id']}.html": html.encode(),
         history.name: history.read_bytes(),
     }

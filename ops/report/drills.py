@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-
+from ops.drill import schema
 from ops.drill.evidence import folder
 from ops.drill.history import History, HistoryError, parse
 from ops.errors import OperatorError, bad_input, nearest
 
-SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "drill.schema.json"
 SUFFIXES = (".json", ".html", ".sig", ".jsonl")
 
 
@@ -69,15 +66,15 @@ def newest(directory: Path, stack: str) -> Mapping[str, Any] | None:
 def read(path: Path) -> Mapping[str, Any]:
     """One document. Raises ``DocumentError`` where it isn't of the published schema."""
     try:
-        document = json.loads(path.read_text("utf-8"))
-        validator()(document)
+        text = path.read_text("utf-8")
+        found = schema.fault(text)
     except OSError as error:
         raise DocumentError(f"{path} can't be read: {error.strerror}") from None
     except json.JSONDecodeError as error:
         raise DocumentError(f"{path} is truncated or isn't JSON: {error}") from None
-    except fastjsonschema.JsonSchemaException as error:
-        raise DocumentError(f"{path} isn't of docs/drill.schema.json: {error}") from None
-    return document
+    if found:
+        raise DocumentError(f"{path} {found}")
+    return json.loads(text)
 
 
 def history_of(one: Recorded) -> History:
@@ -116,9 +113,3 @@ def find(directory: Path, name: str) -> Recorded:
         return Recorded(path, read(path))
     except DocumentError as error:
         raise OperatorError(str(error)) from None
-
-
-@cache
-def validator() -> Callable[[Mapping[str, Any]], Any]:
-    """The published schema as a function that raises ``fastjsonschema.JsonSchemaException``."""
-    return fastjsonschema.compile(json.loads(SCHEMA.read_text("utf-8")))

@@ -16,8 +16,8 @@ from ops.drill.document import pieces
 from ops.drill.findings import Finding
 from ops.drill.measure import figures
 from ops.drill.scenario import load, names
+from ops.drill.schema import validator
 from ops.errors import OperatorError
-from ops.report.drills import validator
 from tapstack.budget import recovery_budget
 
 TODAY = date(2026, 11, 28)

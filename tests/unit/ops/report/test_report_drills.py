@@ -41,6 +41,21 @@ def kept(tmp_path: Path, **more: Any) -> Path:
     return evidence.write(made, history_file, page.page)
 
 
+# Writing
+
+
+def test_what_is_not_of_the_published_form_is_not_signed(tmp_path: Path) -> None:
+    """Evidence that no reader takes is no evidence: one line, and the history stays."""
+    made = {**document(), "seed": "7"}
+    folder = evidence.folder(tmp_path)
+    folder.mkdir(parents=True)
+    history_file = folder / f"{made['id']}.jsonl"
+    history_file.write_bytes(b"")
+    with pytest.raises(OperatorError, match=r"isn't of docs/drill.schema.json.*nothing was signed"):
+        evidence.write(made, history_file, page.page)
+    assert list(folder.iterdir()) == [history_file]
+
+
 # Reading
 
 
