@@ -11,7 +11,8 @@ from simulator.ports import Side
 from simulator.truth import EAST, WEST, Truth
 
 from recovery import journal
-from recovery.act import LEASE_SECONDS, Run, run
+from recovery.act import LEASE_SECONDS, Run, ordered, run
+from recovery.decide import decide
 from recovery.model import Lease, Stage, State
 from recovery.observation import Trigger
 
@@ -64,6 +65,18 @@ def test_a_run_that_loses_the_race_for_the_version_does_nothing() -> None:
 
     side.between["after observe"] = overtaken
     assert run(side.ports(), SETTLED, Run("a", truth.minute)) == "another run acts: nothing done"
+    assert side.state.runs == 0
+
+
+def test_a_persons_order_that_loses_the_race_does_nothing() -> None:
+    """H9: an order is one run among others, and what they decided stands."""
+    truth, side = world()
+
+    def overtaken() -> None:
+        side.state = replace(side.state, version=side.state.version + 1)
+
+    side.between["after observe"] = overtaken
+    assert ordered(side.ports(), SETTLED, Run("a", truth.minute), decide) is None
     assert side.state.runs == 0
 
 

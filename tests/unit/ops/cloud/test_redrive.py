@@ -174,8 +174,8 @@ def test_the_queues_are_those_that_the_programs_make() -> None:
         for purpose in redrives.QUEUES
         for region in FakeClients.regions
     }
-    # What waits for the function is no dead letter, and heartbeats are nobody's.
-    others = re.compile(r"queue-(heartbeats|consume-us)-")
+    # What waits for the function is no dead letter; heartbeats and markers are nobody's.
+    others = re.compile(r"queue-(heartbeats|markers|consume-us)-")
     assert emptied == {name for name in made if not others.match(name)}
 
 
