@@ -47,16 +47,17 @@ def test_clusters_are_backed_up_encrypted_and_deletable(
     assert cluster["KmsKeyId"] == data(deployed, side, "key_arn")
     assert cluster["DeletionProtection"] is False
     assert cluster["DBClusterParameterGroup"] == f"aurora-parameters-16-{region}-lab"
-    (instance,) = cluster["DBClusterMembers"]
-    (found,) = rds.describe_db_instances(DBInstanceIdentifier=instance["DBInstanceIdentifier"])[
-        "DBInstances"
-    ]
-    assert found["DBInstanceClass"] == "db.r6g.large"
-    assert found["PubliclyAccessible"] is False
-    assert found["AutoMinorVersionUpgrade"] is False
-    assert found["MonitoringInterval"] == 60
-    assert found["MonitoringRoleArn"].endswith(f":role/role-rds-monitoring-{region}-lab")
-    assert found["PerformanceInsightsEnabled"] is False
+    assert len(cluster["DBClusterMembers"]) == 2
+    for instance in cluster["DBClusterMembers"]:
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=instance["DBInstanceIdentifier"])[
+            "DBInstances"
+        ]
+        assert found["DBInstanceClass"] == "db.r6g.large"
+        assert found["PubliclyAccessible"] is False
+        assert found["AutoMinorVersionUpgrade"] is False
+        assert found["MonitoringInterval"] == 60
+        assert found["MonitoringRoleArn"].endswith(f":role/role-rds-monitoring-{region}-lab")
+        assert found["PerformanceInsightsEnabled"] is False
 
 
 @each_side
