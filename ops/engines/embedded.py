@@ -17,8 +17,7 @@ from ops.engines.engine import OnEvent, Options
 from ops.errors import bad_input
 from ops.workspace import Workspace
 from pulumi_protocol.events import Summary
-from tapstack.contracts import UNDEPLOYED_VARIABLE
-from tapstack.well_known import SPARED_REGION_VARIABLE, provider_name
+from tapstack.well_known import provider_name
 
 PLUGIN = (sys.executable, "-m", "lab.provider")
 """The lab's provider, started as Pulumi's CLI starts its plugin."""
@@ -52,22 +51,20 @@ class Embedded:
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do."""
-        variables = self._sparing()
-        if undeployed:
-            variables[UNDEPLOYED_VARIABLE] = ",".join(sorted(undeployed))
+        variables = self._options.variables(undeployed) or None
         if not self._options.refresh:
-            return self._project(layer).preview(on_event, environment=variables or None)
+            return self._project(layer).preview(on_event, environment=variables)
         with self._copy() as copy:
             project = self._make(layer, copy)
             project.refresh(on_event)
-            return project.preview(on_event, environment=variables or None)
+            return project.preview(on_event, environment=variables)
 
     def up(self, layer: str, on_event: OnEvent) -> Summary:
         """Makes the lab what the program says."""
         project = self._project(layer)
         if self._options.refresh:
             project.refresh(on_event)
-        return project.up(on_event, environment=self._sparing() or None)
+        return project.up(on_event, environment=self._options.variables() or None)
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
         """Reads every resource anew; a preview does so on a copy of the state."""
@@ -104,11 +101,6 @@ class Embedded:
     def forget(self, layer: str) -> None:
         """Drops the layer's state, and nothing in the lab."""
         (self._workspace.checkpoints / layer / f"{self._stack}.json").unlink(missing_ok=True)
-
-    def _sparing(self) -> dict[str, str]:
-        """The variable by which a program asks nothing of the region that is left alone."""
-        spared = self._options.spared_region
-        return {SPARED_REGION_VARIABLE: spared} if spared else {}
 
     @contextmanager
     def _copy(self) -> Iterator[Path]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lab.engine.runner import Runner
 from ops.errors import bad_input
 from pulumi_protocol.events import Event, Summary
+from tapstack.contracts import UNDEPLOYED_VARIABLE
+from tapstack.well_known import SPARED_REGION_VARIABLE
 
 MOST_PARALLEL = 1000
 
@@ -38,6 +40,15 @@ class Options:
                 f"--parallel {self.parallel} isn't from 1 to {MOST_PARALLEL}: leave it out for as "
                 "many as the engine thinks right"
             )
+
+    def variables(self, undeployed: Collection[str] = ()) -> dict[str, str]:
+        """What a program reads of its environment: the region to ask nothing of, and in a preview
+        the upstreams that aren't deployed yet."""
+        found = {
+            SPARED_REGION_VARIABLE: self.spared_region,
+            UNDEPLOYED_VARIABLE: ",".join(sorted(undeployed)),
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 class Engine(Protocol):

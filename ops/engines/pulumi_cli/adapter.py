@@ -27,8 +27,7 @@ from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError, Summary
 from pulumi_protocol.masking import masked
 from pulumi_protocol.urns import STACK_TYPE
-from tapstack.contracts import UNDEPLOYED_VARIABLE
-from tapstack.well_known import SPARED_REGION_VARIABLE, provider_name
+from tapstack.well_known import provider_name
 
 LAST_EVENT_SECONDS = 5.0
 """How long the last events may lag behind the CLI's end."""
@@ -61,9 +60,7 @@ class PulumiCli:
 
     def preview(self, layer: str, on_event: OnEvent, undeployed: frozenset[str]) -> Summary:
         """What ``up`` would do. Makes the stack, empty, when there is none."""
-        variables = self._sparing()
-        if undeployed:
-            variables[UNDEPLOYED_VARIABLE] = ",".join(sorted(undeployed))
+        variables = self._options.variables(undeployed)
         translator = self._translator(on_event, layer, planned=True)
 
         def operate(stack: automation.Stack, events: Translator) -> None:
@@ -81,7 +78,7 @@ class PulumiCli:
             common = self._common(layer, stack)
             stack.up(on_event=events.take, refresh=self._options.refresh, **common)
 
-        self._run(layer, translator, operate, variables=self._sparing())
+        self._run(layer, translator, operate, variables=self._options.variables())
         return translator.summary()
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
@@ -217,11 +214,6 @@ class PulumiCli:
         if events.faults:
             # An error that a program logs fails it, though the CLI ends with 0.
             raise self._failed(layer, events.faults)
-
-    def _sparing(self) -> dict[str, str]:
-        """The variable by which a program asks nothing of the region that is left alone."""
-        spared = self._options.spared_region
-        return {SPARED_REGION_VARIABLE: spared} if spared else {}
 
     def _automation(
         self, layer: str, variables: Mapping[str, str] | None = None
