@@ -175,6 +175,7 @@ class PulumiCli:
             planned = sparing.Planned()
             if planning is not None:
                 planning.preview(on_event=planned.take, color="never", suppress_outputs=True)
+                planned.ended.wait(LAST_EVENT_SECONDS)
             target = sparing.targets(self.resources(layer), planned.new, provider_name(spared))
         return {
             "parallel": self._options.parallel,

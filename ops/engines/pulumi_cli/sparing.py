@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,12 +18,16 @@ class Planned:
 
     def __init__(self) -> None:
         self.new: dict[str, str] = {}
+        self.ended = threading.Event()
+        """Set by the last event, which may come after the CLI's own end."""
 
     def take(self, event: EngineEvent) -> None:
         """One event of the CLI's."""
         if event.resource_pre_event and event.resource_pre_event.metadata.op in MADE:
             step = event.resource_pre_event.metadata
             self.new[step.urn] = step.provider
+        elif event.cancel_event:
+            self.ended.set()
 
 
 def targets(

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from fake_cli import metadata
+from pulumi.automation import EngineEvent
 from test_pulumi_cli_adapter import FakeCli, engine
 
 from ops.engines.engine import Options
-from ops.engines.pulumi_cli.sparing import targets
+from ops.engines.pulumi_cli.sparing import Planned, targets
 from ops.workspace import Workspace
 
 HEAD = "urn:pulumi:dev::app::"
@@ -45,6 +46,16 @@ def workspace(tmp_path: Path) -> Workspace:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}")
     (tmp_path / "app").mkdir()
     return Workspace(tmp_path, tmp_path / "ws")
+
+
+def test_a_plan_is_whole_when_its_last_event_has_come() -> None:
+    """The CLI may end before its events have arrived: what comes last is planned as well."""
+    planned = Planned()
+    step = {"metadata": metadata("create", NEW_WEST, provider=f"{WEST}::2")}
+    for body, whole in (({"resourcePreEvent": step}, False), ({"cancelEvent": {}}, True)):
+        planned.take(EngineEvent.from_json({"sequence": 1, "timestamp": 1, **body}))
+        assert planned.ended.is_set() is whole
+    assert planned.new == {NEW_WEST: f"{WEST}::2"}
 
 
 def test_a_run_plans_first_and_targets_what_is_new_as_well(workspace: Workspace) -> None:
