@@ -4,6 +4,9 @@ before anything is touched."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from lab import client
 from ops import lab, node, stack_file, workspace
@@ -13,9 +16,6 @@ from ops.deploy.driver import Driver
 from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError, bad_input
-from ops.recovery import holding
-from ops.recovery.items import Items
-from ops.recovery.place import World
 from ops.stack_file import StackFile
 from ops.teardown import destroy
 from ops.waiting import announced
@@ -23,6 +23,9 @@ from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
 from tapstack.contracts import LAYERS
+
+if TYPE_CHECKING:
+    from ops.recovery.place import World
 
 
 def driver_for(
@@ -54,7 +57,7 @@ def driver_for(
         lab_endpoint=endpoint,
         before_destroy=destroy.preparations(clients, file.settings),
         permit=lambda: None if endpoint else account.check(clients, file.settings),
-        announced=lambda report: holding.held(_items(file, endpoint), report),
+        announced=lambda report: _held(file, endpoint, report),
     )
     for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow")
@@ -90,14 +93,22 @@ def looking_at(stack: str) -> tuple[Workspace, StackFile, Clients]:
     return space, file, Clients(file, endpoint, impatient=True)
 
 
-def _items(file: StackFile, endpoint: str | None) -> Items:
+def _held(
+    file: StackFile, endpoint: str | None, report: Callable[[str], None]
+) -> AbstractContextManager[None]:
+    # Only a deployment needs recovery's code; previews and everything that looks go without.
+    from ops.recovery import holding
+    from ops.recovery.items import Items
+
     clients = Clients(file, endpoint, impatient=True)
-    return Items(clients, file.settings.suffix, file.stack)
+    return holding.held(Items(clients, file.settings.suffix, file.stack), report)
 
 
 def acting_on(stack: str) -> World:
     """The stack's recovery for commands that move the writer: each call is one try. The account is
     the stack's; a stopped lab is refused."""
+    from ops.recovery.place import World
+
     space = workspace.find()
     file = stack_file.load(space, stack)
     endpoint = lab.endpoint(file) if file.settings.is_lab else None

@@ -16,6 +16,7 @@ from lab.errors import LabError
 from ops import lab, session
 from ops.engines import choice
 from ops.errors import ExitCode, OperatorError
+from ops.recovery import holding
 from ops.teardown import destroy
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
@@ -216,7 +217,7 @@ def test_a_driver_announces_its_deployment_to_the_stacks_own_controllers(
         seen.append((items.table("us-west-2"), report))
         return nullcontext()
 
-    monkeypatch.setattr(session.holding, "held", held)
+    monkeypatch.setattr(holding, "held", held)
     with session.driver_for("lab").announced(print):
         assert seen == [("table-recovery-us-west-2-lab", print)]
     assert len(started) == 1
