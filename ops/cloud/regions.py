@@ -15,6 +15,7 @@ from ops.cloud.answers import reason
 from ops.cloud.clients import Clients
 from ops.cloud.queues import Events
 from ops.cloud.readiness import Readiness
+from ops.cloud.roles import ROLES
 from tapstack.well_known import HEALTH_PATH
 
 LAG_WINDOW = timedelta(minutes=10)
@@ -79,7 +80,7 @@ def regions(
         )
 
     with ThreadPoolExecutor(len(clients.regions)) as pool:
-        return list(pool.map(look, ("primary", "secondary"), clients.regions))
+        return list(pool.map(look, ROLES, clients.regions))
 
 
 def health(host: str | None, lab_endpoint: str | None) -> str:

@@ -13,6 +13,7 @@ from dnslib import QTYPE, DNSError, DNSRecord
 from lab.dns.load_balancers import LoadBalancer
 from lab.dns.records import normal_name
 from ops.cloud.answers import reason
+from ops.cloud.roles import ROLES
 
 DNS_PORT = 53
 SECONDS = 2.0
@@ -51,7 +52,7 @@ def now(outputs: Mapping[str, Any], regions: Sequence[str], lab_dns: str | None)
         return Traffic("", 0, "not deployed")
     balancers = {
         region: host
-        for role, region in zip(("primary", "secondary"), regions, strict=True)
+        for role, region in zip(ROLES, regions, strict=True)
         if (host := outputs.get(f"app.{role}.load_balancer_dns_name"))
     }
     return leads_to(name, balancers, outputs.get("global.name_servers", ()), lab_dns)
@@ -67,26 +68,43 @@ def traffic(
 
     ``servers`` are (host, port), asked one after the other until one answers.
     """
-    detail = "no name servers"
-    for host, port in servers[:MOST_SERVERS]:
+    answer = asked(name, servers[:MOST_SERVERS])
+    found = set(answer.addresses)
+    for region, balancer in balancers.items():
+        if found & addresses(region, balancer):
+            return Traffic(region, answer.ttl)
+    if answer.unknown:
+        return Traffic("", 0, answer.unknown)
+    led = f"leads to {', '.join(sorted(found))}" if found else "has no address"
+    return Traffic("", 0, f"{name} {led}")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a zone's name server answers; ``unknown`` says why none did."""
+
+    addresses: tuple[str, ...] = ()
+    ttl: int = 0
+    """Seconds, the shortest of the records'."""
+    unknown: str = ""
+
+
+def asked(name: str, servers: Sequence[tuple[str, int]]) -> Answered:
+    """The addresses of a name, by the first of its zone's servers (host, port) that answers."""
+    unknown = "no name servers"
+    for host, port in servers:
         try:
             packet = DNSRecord.question(name, "A").send(
                 socket.gethostbyname(host), port, timeout=SECONDS
             )
             answer = DNSRecord.parse(packet)
         except (OSError, DNSError) as error:
-            detail = f"{host}: {reason(error)}"
+            unknown = f"{host}: {reason(error)}"
             continue
         records = [record for record in answer.rr if record.rtype == QTYPE.A]
-        found = {str(record.rdata) for record in records}
-        for region, balancer in balancers.items():
-            if found & addresses(region, balancer):
-                return Traffic(region, min(record.ttl for record in records))
-        detail = (
-            f"{name} leads to {', '.join(sorted(found))}" if found else f"{name} has no address"
-        )
-        return Traffic("", 0, detail)
-    return Traffic("", 0, detail)
+        ttl = min((record.ttl for record in records), default=0)
+        return Answered(tuple(str(record.rdata) for record in records), ttl)
+    return Answered(unknown=unknown)
 
 
 def leads_to(

@@ -36,14 +36,15 @@ def get(
         with urllib.request.build_opener(*handlers).open(
             request, timeout=TIMEOUT_SECONDS
         ) as answer:
-            return Answer(answer.status, _object(answer.read()))
+            return Answer(answer.status, as_object(answer.read()))
     except urllib.error.HTTPError as error:
-        return Answer(error.code, _object(error.read()))
+        return Answer(error.code, as_object(error.read()))
     except (OSError, ValueError) as error:
         return Answer(0, {}, reason(error))
 
 
-def _object(content: bytes) -> Mapping[str, Any]:
+def as_object(content: bytes) -> Mapping[str, Any]:
+    """A body as a JSON object; empty where it isn't one."""
     try:
         found = json.loads(content)
     except ValueError:

@@ -20,10 +20,10 @@ from ops.cloud import (
     traffic,
 )
 from ops.cloud.clients import Clients
+from ops.cloud.roles import role_of
 from ops.console.drills import Drills
 from ops.console.facts import Asked, Layer
 from ops.console.outputs import Outputs
-from ops.console.standing import ROLES
 from ops.recorded_drift import read
 from ops.recovery import standing
 from ops.recovery.items import Items
@@ -54,7 +54,7 @@ class World:
 
     def role(self, region: str) -> str:
         """``primary`` or ``secondary``."""
-        return ROLES[self.clients.regions.index(region)]
+        return role_of(region, self.clients.regions)
 
     def balancer(self, region: str) -> str | None:
         """The load balancer's DNS name."""

@@ -6,11 +6,10 @@ from ops.cloud.alarms import RegionAlarms
 from ops.cloud.queues import Events
 from ops.cloud.readiness import Readiness
 from ops.cloud.regions import RegionStatus
+from ops.cloud.roles import ROLES
 from ops.cloud.traffic import Traffic
 from ops.console.facts import Facts
 from ops.deploy.standing import Standing
-
-ROLES = ("primary", "secondary")
 
 
 def standing(facts: Facts) -> Standing:

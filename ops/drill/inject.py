@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lab import client
 from ops.cloud.answers import reason
 from ops.cloud.clients import Clients
+from ops.cloud.roles import role_of
 from ops.drill.restoration import Restoration, Undo
 from ops.drill.scenario import Action, Scenario, Step
 from ops.errors import OperatorError, bad_input
@@ -26,7 +27,6 @@ from tapstack.well_known import RECOVERY
 
 NO_HANDLER = "missing.handler"
 """What a bad deployment's function can't find."""
-ROLES = ("primary", "secondary")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Injector:
     def _switchover(self, step: Step) -> None:
         """Asked for where the writer is; the target is the other region's cluster."""
         target = self._other(step)
-        role = ROLES[self.clients.regions.index(target)]
+        role = role_of(target, self.clients.regions)
         wanted = self.outputs[f"data.{role}.cluster_identifier"]
         rds = self.clients.get("rds", step.region)
         found = rds.describe_global_clusters(
@@ -184,5 +184,5 @@ class Injector:
         return physical_name("rule", RECOVERY, step.region, self.suffix)
 
     def _function(self, step: Step) -> str:
-        role = ROLES[self.clients.regions.index(step.region)]
+        role = role_of(step.region, self.clients.regions)
         return str(self.outputs[f"app.{role}.function_name"])

@@ -15,6 +15,7 @@ from typing import Any
 
 from lab import client
 from ops.cloud.clients import Clients
+from ops.cloud.roles import ROLES
 from ops.cloud.traffic import DNS_PORT, MOST_SERVERS
 from ops.deploy.driver import Driver
 from ops.drill.restoration import Restoration
@@ -23,8 +24,6 @@ from ops.drill.watch import System
 from ops.errors import bad_input
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
-
-ROLES = ("primary", "secondary")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
-from dnslib import QTYPE, DNSError, DNSRecord
 from urllib3.exceptions import HTTPError
 
-from ops.cloud.traffic import SECONDS, Addresses, in_the_lab, resolved
+from ops.cloud.traffic import Addresses, asked, in_the_lab, resolved
+from ops.cloud.web import as_object
 
 REQUEST_SECONDS = 5.0
 """Longest that a client waits for an answer, in real seconds."""
@@ -52,16 +52,8 @@ class Site:
 
     def resolve(self) -> tuple[str, float]:
         """Asks DNS afresh."""
-        for host, port in self.servers:
-            try:
-                packet = DNSRecord.question(self.name, "A").send(host, port, timeout=SECONDS)
-                records = [one for one in DNSRecord.parse(packet).rr if one.rtype == QTYPE.A]
-            except (OSError, DNSError):
-                continue
-            if records:
-                return str(records[0].rdata), float(min(one.ttl for one in records))
-            return "", 0.0
-        return "", 0.0
+        answer = asked(self.name, self.servers)
+        return next(iter(answer.addresses), ""), float(answer.ttl)
 
     def region_of(self, address: str, addresses: Addresses | None = None) -> str:
         """The region whose load balancer has this address; empty when none has."""
@@ -122,7 +114,7 @@ class Connections:
             )
         except (HTTPError, OSError) as error:
             return Answer(0, detail=type(error).__name__, broken=True)
-        return Answer(answer.status, _object(answer.data))
+        return Answer(answer.status, as_object(answer.data))
 
     def _pool(self, where: str) -> Any:
         if where not in self._pools:
@@ -168,11 +160,3 @@ class Cache:
         """The connection is gone: who keeps an address only for it asks again."""
         if self._hold == float("inf"):
             self._until = float("-inf")
-
-
-def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -280,6 +281,7 @@ def test_a_name_is_asked_of_the_zones_servers(
         return answer
 
     monkeypatch.setattr(DNSRecord, "send", send)
+    monkeypatch.setattr(socket, "gethostbyname", lambda host: host)
     assert replace(LAB, servers=(("a", 1), ("b", 1))).resolve() == expected
 
 
