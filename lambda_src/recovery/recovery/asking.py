@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from typing import Any
 
 from recovery.facts import Missing
 from recovery.ports import UnavailableError
+from recovery.side_by_side import side_by_side
 from recovery.stored import error_code
 
 THROTTLED = frozenset(
@@ -22,10 +23,7 @@ class UnreadableError(Exception):
 
 def ask_all(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Any]:
     """Returns each question's answer or ``Missing``; threads that come late end by themselves."""
-    pool = ThreadPoolExecutor(len(questions), thread_name_prefix="question")
-    asked = {name: pool.submit(question) for name, question in questions.items()}
-    wait(asked.values(), timeout=seconds)
-    pool.shutdown(wait=False, cancel_futures=True)
+    asked = side_by_side(questions, seconds)
     return {name: _answer(name, future, seconds) for name, future in asked.items()}
 
 

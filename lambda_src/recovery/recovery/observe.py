@@ -7,9 +7,9 @@ the probe itself knows to be dead is dead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from recovery.observation import (
     UNKNOWN,
@@ -25,6 +25,7 @@ from recovery.observation import (
     Validation,
     Witness,
 )
+from recovery.side_by_side import side_by_side
 
 T = TypeVar("T")
 LIMIT_SECONDS = 12.0
@@ -50,18 +51,8 @@ class Probes:
 
 def observe(probes: Probes, minute: int, seconds: float = LIMIT_SECONDS) -> Observation:
     """Returns what all probes found within ``seconds``; their threads are left to end later."""
-    pool = ThreadPoolExecutor(12, thread_name_prefix="probe")
-    try:
-        return _observed(probes, minute, pool, seconds)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _observed(probes: Probes, minute: int, pool: ThreadPoolExecutor, seconds: float) -> Observation:
-    asked: dict[str, Future[Any]] = {
-        name: pool.submit(getattr(probes, name)) for name in Probes.__dataclass_fields__
-    }
-    wait(asked.values(), timeout=seconds)
+    named = {name: getattr(probes, name) for name in Probes.__dataclass_fields__}
+    asked = side_by_side(named, seconds)
     reader_signal, reader = _answer(asked["reader"], (UNKNOWN, None))
     return Observation(
         minute=minute,
