@@ -10,7 +10,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,18 @@ class Lab:
     def stop(self) -> None:
         """Stops the lab."""
         client.stop(self.state_dir)
+
+
+@contextmanager
+def a_deployed_lab(directory: Path) -> Iterator[Lab]:
+    """All four layers in a lab of its own, stopped afterwards: for tests that break something."""
+    lab = Lab(directory, free_port())
+    try:
+        answer = lab.inv("deploy-all")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        yield lab
+    finally:
+        lab.stop()
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from application_client import ask, post_record, receipts, until
 from application_database import application_user, master
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab, a_deployed_lab
 from deployed_reads import dead_letters
 from region_outage import EAST, WEST, fail_over
 from traffic import front_door_of, writing
@@ -32,15 +32,9 @@ MINUTE = 60 / CLOCK
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """All four layers in a lab that these tests break and mend."""
-    made = Lab(tmp_path_factory.mktemp("kept"), free_port())
-    try:
-        made.up()
-        answer = made.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("kept")) as made:
         client.set_clock(made.state_dir, CLOCK)
         yield made
-    finally:
-        made.stop()
 
 
 def states(lab: Lab, region: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab, a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
 from traffic import Load, front_door_of, writing
@@ -34,10 +34,7 @@ BUDGET_MINUTES = 14
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A deployed lab whose us-west-2 is armed and may promote."""
-    lab = Lab(tmp_path_factory.mktemp("guarded"), free_port())
-    try:
-        answer = lab.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("guarded")) as lab:
         # What is proven is this test's to say: a busy machine is no fault of a region.
         for region in (EAST, WEST):
             lab.client("events", region).disable_rule(Name=f"rule-validate-{region}-lab")
@@ -51,8 +48,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         west.validate()
         west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.mark.long

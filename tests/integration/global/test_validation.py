@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from application_client import until
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab, a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST
 
@@ -27,18 +27,13 @@ RUN_SECONDS = 10.0
 @pytest.fixture(scope="module")
 def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab in which us-west-2 has found itself ready."""
-    lab = Lab(tmp_path_factory.mktemp("proven"), free_port())
-    try:
-        answer = lab.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("proven")) as lab:
         client.set_clock(lab.state_dir, CLOCK)
         Controller(lab, WEST).wait("armed", lambda state: state.armed, REAL_SECONDS)
         assert until(lambda: newest(lab), REAL_SECONDS), "the validator never ran"
         # What is broken from here on is seen on demand, not by a run in between.
         client.set_clock(lab.state_dir, 1)
         yield lab
-    finally:
-        lab.stop()
 
 
 def newest(lab: Lab) -> Validation | None:

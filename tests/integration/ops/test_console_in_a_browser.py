@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from browser import Console, Page, chromium, missing
-from deployed_lab import REPOSITORY, Lab, free_port
+from deployed_lab import REPOSITORY, Lab, a_deployed_lab
 from region_outage import EAST, WEST
 
 from lab import client
@@ -34,13 +34,8 @@ if missing():
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A deployed lab of this file's own, which loses a region."""
-    made = Lab(tmp_path_factory.mktemp("console"), free_port())
-    try:
-        answer = made.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("console")) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab, a_deployed_lab
 
 from lab import client
 from ops.report import drills
@@ -24,14 +24,9 @@ SECONDS = 1200
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A deployed lab at a high clock."""
-    made = Lab(tmp_path_factory.mktemp("drilled"), free_port())
-    try:
-        answer = made.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("drilled")) as made:
         client.set_clock(made.state_dir, CLOCK)
         yield made
-    finally:
-        made.stop()
 
 
 def drilled(lab: Lab, scenario: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from application_client import post_record, until
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab, a_deployed_lab
 from faults import FAULTS
 from region_outage import EAST, WEST, Outage, endure, leave_to_people, switch_over
 from traffic import front_door_of, writing
@@ -24,16 +24,10 @@ BREAKER_PAUSES = 4
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """All four layers in a lab whose regions may die."""
-    made = Lab(tmp_path_factory.mktemp("outages"), free_port())
-    try:
-        made.up()
-        answer = made.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    with a_deployed_lab(tmp_path_factory.mktemp("outages")) as made:
         leave_to_people(made)
         client.set_clock(made.state_dir, CLOCK)
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.mark.parametrize(
