@@ -65,7 +65,7 @@ def test_a_new_environment_is_ready_without_a_hand(proven: Lab) -> None:
     assert found.permissions_proven
     assert found.subscription_confirmed
     assert [note.partition(":")[0] for note in found.notes] == ["backup"]
-    assert "younger than a day" in found.notes[0]
+    assert "younger than 30 h" in found.notes[0]
     west = Controller(proven, WEST)
     west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
 

@@ -382,10 +382,10 @@ def test_every_stage_has_its_words(stage: Stage) -> None:
          Tone.WARN),
         ({"signals": {}}, "State", "watching", Tone.UNKNOWN),
         ({"writer": None}, "Writer as it sees it", "unknown", Tone.UNKNOWN),
-        ({"readiness": {"score": 0, "reasons": ["witness unreadable"]}}, "Readiness", "not ready",
-         Tone.BAD),
-        ({"readiness": {"score": 0, "reasons": ["no validation of a day"]}}, "Readiness", "unknown",
-         Tone.UNKNOWN),
+        ({"readiness": {"score": 0, "reasons": ["witness unreadable"], "notes": []}}, "Readiness",
+         "not ready", Tone.BAD),
+        ({"readiness": {"score": 0, "reasons": ["no validation of a day"], "notes": []}},
+         "Readiness", "unknown", Tone.UNKNOWN),
         ({"freeze": {"reason": "work", "by": "me", "since": 0, "until": 60}}, "Freeze",
          "until 01:00 UTC", Tone.WARN),
         ({"unknown": {EAST: "no connection"}}, f"Item of {EAST}", "unknown (no connection)",
@@ -397,6 +397,13 @@ def test_recovery_s_cells(changed: dict[str, Any], label: str, text: str, tone: 
     """Issue 21: mode, hold, readiness with its reasons, last decision."""
     found = cell(page(recovery={**DOCUMENT, **changed}), "recovery", label)
     assert (found.text, found.tone) == (text, tone)
+
+
+def test_what_readiness_excuses_is_said() -> None:
+    """Issue 19.1: a young environment has no backup yet, and is ready all the same."""
+    readiness = {"score": 1, "reasons": [], "notes": ["backup: none yet"]}
+    found = cell(page(recovery={**DOCUMENT, "readiness": readiness}), "recovery", "Readiness")
+    assert (found.text, found.tone, found.detail) == ("ready", Tone.GOOD, "backup: none yet")
 
 
 def test_signals_and_journal() -> None:
