@@ -143,6 +143,8 @@ EXPIRED = "AWS credentials don't work (ExpiredToken): set AWS_PROFILE"
          "run ./inv deploy-all"),
         (AWS, {"layers": (Layer("app", False, None),)}, "nothing is deployed on stack dev",
          "run ./inv deploy-all --stack dev"),
+        (AWS, {"layers": None}, "what is deployed isn't known (no connection)",
+         "./inv doctor --stack dev"),
     ],
 )  # fmt: skip
 def test_a_problem_says_how_to_go_on(
@@ -154,6 +156,18 @@ def test_a_problem_says_how_to_go_on(
     assert what in shown.problem.what
     assert shown.next == shown.problem.next
     assert then in shown.next
+
+
+def test_a_state_that_cannot_be_read_is_said_with_its_own_remedy() -> None:
+    """Issue 21: a backend that isn't chosen, a passphrase that isn't set."""
+    given = facts(AWS)
+    locked = Reading(unknown="the secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE")
+    shown = view(replace(given, readings={**given.readings, "layers": locked}))
+    assert shown.problem is not None
+    assert shown.problem.what == "what is deployed isn't known (the secrets need their passphrase)"
+    assert shown.next == "set PULUMI_CONFIG_PASSPHRASE"
+    unasked = view(replace(given, readings={**given.readings, "layers": Reading()}))
+    assert unasked.problem is None
 
 
 def test_expired_credentials_are_said_with_whose_they_are() -> None:
