@@ -8,6 +8,7 @@ from lab.emulator.mending import Mending
 from lab.emulator.services import (
     backup,
     cloudwatch,
+    dynamodb,
     ec2,
     ec2_dependencies,
     ec2_endpoints,
@@ -50,6 +51,7 @@ MENDS: dict[ModuleType, str] = {
     events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
     lab_time: "the machine's time, whatever the lab's clock says",
+    dynamodb: "tables outside us-east-1 take no new partition key after a restart",
     iam: "every simulated call allowed",
     kms: "multi-Region keys are plain ones, without replicas",
     logs: "resource policies unknown; a group's key dropped",

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from application_client import ask, post_record, receipts, until
 from application_database import application_user, master
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
 from deployed_reads import dead_letters
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, fail_over
 from traffic import front_door_of, writing
 

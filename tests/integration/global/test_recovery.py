@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
 from traffic import Load, front_door_of, writing

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from application_client import until
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 from browser import Console, Page, chromium, missing
-from deployed_lab import REPOSITORY, Lab, a_deployed_lab
+from deployed_lab import REPOSITORY, Lab
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST
 
 from lab import client

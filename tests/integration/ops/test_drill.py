@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 
 from lab import client
 from ops.report import drills

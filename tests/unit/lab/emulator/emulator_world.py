@@ -34,6 +34,7 @@ MODULES = (
     "backup",
     "cloudwatch",
     "cloudwatch_logs",
+    "dynamodb",
     "ec2",
     "eventbridge",
     "iam",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
 import json
 from typing import Any
 
 import pytest
 from aws_resources import document
 from emulator_world import ACCOUNT, EAST, WEST, World, refused
+
+from lab.emulator.services import dynamodb
 
 
 def test_a_vault_has_its_policy_and_its_lock(world: World) -> None:
@@ -557,3 +561,28 @@ def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
         ("Create", "/ours/a"), ("Create", "/ours/b"),
         ("Delete", "/ours/a"), ("Delete", "/ours/b"), ("Update", "/ours/a"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_a_restored_table_takes_a_partition_key_that_it_never_had(
+    world: World, region: str
+) -> None:
+    """Issue 15.9: a lab that was started again goes on in both regions; the emulator answered an
+    internal error outside us-east-1, and the standby's controller stood still."""
+    client = world.aws("dynamodb", region)
+    client.create_table(
+        TableName="kept",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
+    )
+    client.put_item(TableName="kept", Item={"item": {"S": "before"}})
+    store = importlib.import_module("ministack.services.dynamodb")
+    saved = {**store.get_state(), "tables": copy.deepcopy(store._tables)}
+    for table in saved["tables"]._data.values():
+        table["items"] = {key: dict(rows) for key, rows in table["items"].items()}
+    store.restore_state(saved)
+    dynamodb.restore_items()
+    client.put_item(TableName="kept", Item={"item": {"S": "after"}})
+    found = {row["item"]["S"] for row in client.scan(TableName="kept")["Items"]}
+    assert found == {"before", "after"}
