@@ -16,6 +16,7 @@ from pathlib import Path
 import fasteners
 from deployed_lab import Lab, free_port
 
+DEPLOY_SECONDS = 300
 DATA = "data"
 """The folder of a database's own files, which name neither address nor folder."""
 
@@ -23,17 +24,27 @@ DATA = "data"
 @contextmanager
 def a_deployed_lab(directory: Path) -> Iterator[Lab]:
     """All four layers in a lab of its own, stopped afterwards: for tests that break something."""
+    lab = started_copy(directory)
+    try:
+        yield lab
+    finally:
+        lab.stop()
+
+
+def started_copy(directory: Path) -> Lab:
+    """All four layers in a running lab; the folder is one that pytest made. The caller stops it."""
     shared = directory.parent
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if "PYTEST_XDIST_WORKER" in os.environ and shared.name.startswith("popen-"):
         shared = shared.parent
     with fasteners.InterProcessLock(shared / "model.lock"):
         model = _model(shared / "model")
     lab = copied(model, directory)
     try:
         lab.up()
-        yield lab
-    finally:
+    except BaseException:
         lab.stop()
+        raise
+    return lab
 
 
 def copied(model: Lab, directory: Path) -> Lab:
@@ -64,7 +75,7 @@ def _model(directory: Path) -> Lab:
     directory.mkdir(exist_ok=True)
     lab = Lab(directory, free_port())
     try:
-        answer = lab.inv("deploy-all")
+        answer = lab.inv("deploy-all", timeout=DEPLOY_SECONDS)
         assert answer.returncode == 0, answer.stdout + answer.stderr
     finally:
         lab.stop()
