@@ -207,7 +207,7 @@ def replication_lag(cluster_identifier: pulumi.Input[str], *, is_primary: bool) 
             statistic="Maximum",
             comparison=ABOVE,
             threshold=milliseconds,
-            missing=QUIET,  # Silence is the other alarm's, so that one fault isn't told twice.
+            missing=QUIET,  # Silence is the other alarm's, so that one fault isn't reported twice.
         ),
     ]
 

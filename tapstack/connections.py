@@ -70,7 +70,7 @@ def _of_capacity(acu: float) -> int:
 
 
 def alarm_threshold(data: DataSettings) -> int:
-    """Connections above which an alarm tells that the maximum is near (R6.2)."""
+    """Returns the number of connections above which an alarm warns of the maximum (R6.2)."""
     return math.floor(max_connections(data) * ALARM_SHARE)
 
 

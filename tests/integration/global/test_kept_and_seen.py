@@ -61,7 +61,7 @@ SLOWNESS = {
 
 
 def quiet(lab: Lab) -> bool:
-    """Whether no alarm of either region is red that tells of more than the machine's load."""
+    """Whether no alarm of either region is red that means more than the machine's load."""
     return red(lab, EAST) | red(lab, WEST) <= SLOWNESS
 
 

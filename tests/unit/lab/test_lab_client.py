@@ -211,7 +211,7 @@ def test_a_record_that_names_no_lab_is_no_lab(tmp_path: Path, record: str) -> No
 def test_a_refusal_is_one_line(
     lab: RecordedLab, answer: tuple[int, bytes], kind: type[LabError], message: str
 ) -> None:
-    """Input that makes no sense is told apart from a lab that can't, and says what it refused."""
+    """Senseless input is distinguished from a lab that can't, and says what it refused."""
     lab.answers["outage"] = answer
     with pytest.raises(LabError, match=message) as raised:
         client.outage(lab.state_dir, "us-east-1", "api")

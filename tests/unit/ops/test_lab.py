@@ -48,7 +48,7 @@ def test_programs_of_the_lab_find_it_by_a_variable() -> None:
 def test_the_lab_is_shown_with_its_regions_and_parts(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NAMES: what lab.status tells, for people and as JSON."""
+    """NAMES: what lab.status shows, for people and as JSON."""
     monkeypatch.setattr(client, "status", lambda _dir: RUNNING)
     lab.status(as_json=True)
     printed = json.loads(capsys.readouterr().out)

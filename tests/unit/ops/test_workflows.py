@@ -164,7 +164,7 @@ def test_a_workflow_has_no_rights_of_its_own(name: str) -> None:
 @pytest.mark.parametrize(("name", "job", "body"), all_jobs(), ids=lambda value: str(value)[:20])
 def test_a_job_has_the_rights_it_needs(name: str, job: str, body: dict[str, Any]) -> None:
     """OIDC's token for the jobs that configure credentials only; no right to write but the two
-    jobs' that tell people something."""
+    jobs' that notify people."""
     rights = dict(body["permissions"])
     assert (rights.pop("id-token", None) == "write") is assumes_role(name, job, body)
     if page := WRITERS.get((name, job)):
@@ -341,7 +341,7 @@ def test_the_runbooks_trust_policy_is_narrow() -> None:
 
 
 def test_the_runbook_has_every_exit_code() -> None:
-    """N7: a pipeline tells drift from failure by them."""
+    """N7: a pipeline distinguishes drift from failure by them."""
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", RUNBOOK, re.MULTILINE)} == set(
         ExitCode
     )

@@ -83,7 +83,7 @@ def test_ignoring_inside_secrets() -> None:
 @protocol
 @given(NESTED, NESTED)
 def test_no_difference_means_equal(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Differences are found exactly when there are any (null and absent are told apart)."""
+    """Differences are found exactly when there are any (null and absent are distinct)."""
     assert (not list(paths.differences(old, new))) == (old == new)
 
 

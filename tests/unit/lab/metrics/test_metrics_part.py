@@ -211,7 +211,7 @@ def test_metrics_are_listed_by_their_dimensions():
 @pytest.mark.parametrize("lost", [frozenset(), {(EAST, OutageKind.COMPUTE)}])
 @pytest.mark.parametrize(("state", "healthy"), [("healthy", 1.0), ("unhealthy", 0.0)])
 def test_host_counts_follow_the_load_balancers_own_checks(lost, state, healthy):
-    """R6.2: an outage shows once those checks fail, as DescribeTargetHealth tells it: no alarm
+    """R6.2: an outage shows once those checks fail, as DescribeTargetHealth reports it: no alarm
     comes sooner than AWS's."""
     prefix = f"arn:aws:elasticloadbalancing:{EAST}:000000000000:"
     group = {
@@ -332,7 +332,7 @@ def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is
 
 
 def test_what_happens_in_the_lab_is_counted_as_it_happens():
-    """R6.1: a fact told by another part is a value of AWS's metrics at lab time."""
+    """R6.1: a fact that another part reports is a value of AWS's metrics at lab time."""
     metrics = part()
     metrics._happened(EventDelivery(EAST, "b", "r", "arn", "delivered", 0.0))
     key = metric_key(EAST, "AWS/Events", "Invocations", {"EventBusName": "b", "RuleName": "r"})

@@ -55,7 +55,7 @@ def test_a_bucket_with_versions_goes_only_when_it_may(
     client: ProviderClient, lab_endpoint: str
 ) -> None:
     """R4.1, R9.3: versions and delete markers go with `forceDestroy`; without it AWS's refusal
-    is told and nothing is deleted."""
+    is reported and nothing is deleted."""
     s3 = aws(lab_endpoint, "s3")
     for name, force in (("kept-objects", False), ("doomed-objects", True)):
         bucket = client.create(

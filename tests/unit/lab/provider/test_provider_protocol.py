@@ -421,9 +421,9 @@ def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str
     assert aws is not None
     found = aws.call("ssm", "GetParameter", {"Name": "/ignored"})["Parameter"]
     assert found["Value"] == "one"
-    (told,) = aws.call("ssm", "DescribeParameters", {"Filters": [
+    (found,) = aws.call("ssm", "DescribeParameters", {"Filters": [
         {"Key": "Name", "Values": ["/ignored"]}]})["Parameters"]  # fmt: skip
-    assert told["Description"] == "two"
+    assert found["Description"] == "two"
     client.delete(parameter)
 
 
@@ -491,7 +491,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 
 def test_the_plugin_speaks_grpc_and_ends_on_sigint() -> None:
-    """The executable prints its port alone, shakes hands, tells its version, survives Cancel and
+    """The executable prints its port alone, shakes hands, reports its version, survives Cancel and
     ends at once on SIGINT."""
     from pulumi.runtime.proto import provider_pb2_grpc
 

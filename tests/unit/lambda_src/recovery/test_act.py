@@ -91,19 +91,19 @@ def test_a_manual_run_counts_nothing() -> None:
 def test_the_journal_of_a_promotion_tells_its_steps(disaster: str) -> None:
     """Decision before outcome, in order, from the suspicion to the copied snapshot."""
     played = play(Timeline(disaster), json=True)
-    told = [body for _, _, body in played.west.journal]
-    actions = [body["action"]["name"] for body in told if "action" in body]
+    bodies = [body for _, _, body in played.west.journal]
+    actions = [body["action"]["name"] for body in bodies if "action" in body]
     assert [name for name in actions if name not in {"SetSwitch", "Send"}] == [
         "CallFailover", "Verify", "GrowEpoch", "CopySnapshot",
     ]  # fmt: skip
     sent = [
         body["action"]["notice"]["key"]
-        for body in told
+        for body in bodies
         if "action" in body and body["action"]["name"] == "Send"
     ]
     assert {"promoting", "promoted"} <= set(sent), "notices are in the journal, each once"
     assert len(sent) == len(set(sent))
-    stages = [body["stage"] for body in told if "stage" in body]
+    stages = [body["stage"] for body in bodies if "stage" in body]
     for stage in ("suspect", "intent", "promoting", "verifying", "ready", "rebuilding"):
         assert stage in stages or stage in {"ready", "rebuilding"}
     entries: list[journal.Entry] = []

@@ -287,7 +287,7 @@ PUBLISHED = {
 def test_a_notice_goes_to_the_topic_and_the_bus(
     event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """People are told also where the event is refused or lost, which is logged."""
+    """People are notified also where the event is refused or lost, which is logged."""
     with notifier() as (port, topic, bus, _):
         if event == "lost":
             bus.add_client_error("put_events", "InternalFailure")

@@ -86,7 +86,7 @@ def test_a_state_is_read_consistently_and_written_over_its_own_version(
 def test_a_lost_race_is_a_conflict_and_everything_else_unavailable(
     dynamodb: tuple[Any, Stubber],
 ) -> None:
-    """H9, H25: told apart, each with AWS's own word."""
+    """H9, H25: distinguished, each with AWS's own word."""
     made, stub = dynamodb
     table = StateTable(made, TABLE)
     stub.add_client_error("put_item", "ConditionalCheckFailedException")

@@ -181,7 +181,7 @@ def test_a_site_that_is_gone_is_silent() -> None:
         (http.client.BadStatusLine("x"), "failed"),
     ],
 )
-def test_silence_is_told_from_faults_that_we_would_have_as_well(
+def test_silence_is_distinguished_from_faults_that_we_would_have_as_well(
     fault: Exception, word: str
 ) -> None:
     """H28: DNS, TLS and our own limits are no sign of a lost region."""
@@ -242,14 +242,14 @@ def test_an_observation_asks_everybody_once() -> None:
     silent = {"value": "dead", "tries": [{"reason": "unreachable"}] * 2}
     answer = {"own_reader": reader, "writer_sql": silent, "peer_cluster": silent}
     secret = {"SecretString": "token"}
-    told = json.dumps({"parts": {"writer": {"ready": False, "reason": "unreachable"}}}).encode()
+    ready = json.dumps({"parts": {"writer": {"ready": False, "reason": "unreachable"}}}).encode()
     paths: list[tuple[str, str]] = []
 
     def get(host: str, path: str, headers: Any = None, server_name: str = "") -> Any:
         paths.append((host, path))
         if path == "/ready":
             assert (headers, server_name) == ({"x-readiness-token": "token"}, "app.test")
-            return http_get.Answered(503, body=told)
+            return http_get.Answered(503, body=ready)
         return http_get.Answered(200)
 
     observed = SimpleNamespace(

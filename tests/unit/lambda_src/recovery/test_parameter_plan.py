@@ -72,7 +72,7 @@ def test_a_parameter_of_another_type_is_another_parameter() -> None:
 
 
 def test_what_was_changed_later_in_the_other_region_is_overwritten_and_reported() -> None:
-    """Issue 19.3: the writer's region is right whatever the versions, and nobody isn't told."""
+    """Issue 19.3: the writer's region is right whatever the versions, and the loser is named."""
     made = plan({"a": Setting("1", 5.0, 3)}, {"a": Setting("2", 6.0, 9)})
     assert made.changes == (Put("a", Setting("1", 5.0, 3)),)
     assert made.overwritten == ("a: its version 9 gave way to version 3",)

@@ -88,7 +88,7 @@ def test_the_intent_is_stored_before_the_call() -> None:
     assert (watch.stage, intent.path, intent.calls) == (Stage.INTENT, Path.REGION, 1)
     assert (intent.began, intent.minute) == (watch.minute - 2, watch.minute)
     assert (intent.answer, intent.forced, intent.loss_bound_seconds) == (Answer.UNCLEAR, "", 61)
-    assert decision.actions[0] == CallFailover(), "before anybody is told"
+    assert decision.actions[0] == CallFailover(), "before anybody is notified"
     assert decision.reason == "promoting by the region path, at most 61 s lost"
 
 
@@ -546,7 +546,7 @@ def test_pages_of_a_proven_promotion() -> None:
 
 
 def test_an_unproven_promotion_says_what_fails() -> None:
-    """H22: writing and leading are told apart; the third failure pages."""
+    """H22: writing and leading are distinguished; the third failure pages."""
     watch = called()
     watch.run(own_cluster=WRITER, **REGION_LOST)
     said = watch.outcome(Verify(), Verified(False, "", "25006")).reason

@@ -422,7 +422,7 @@ def test_a_cluster_is_compared_by_version_classes_and_scaling() -> None:
     )
 
 
-def test_secrets_are_told_by_digests_alone() -> None:
+def test_secrets_are_reported_by_digests_alone() -> None:
     """No secret's value leaves the question."""
     secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": "hush"})
     found = questions.secret_digests(

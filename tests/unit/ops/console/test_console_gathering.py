@@ -83,14 +83,14 @@ def test_an_answer_or_why_there_is_none(tmp_path: Path, answer: Any, value: Any,
     """Issue 21: whatever is raised makes one thing unknown; nothing ends the page."""
     asked = source("switch", answer)
     made = gatherer(tmp_path, asked)
-    told: list[str] = []
-    made.changed = lambda: told.append("changed")
+    notified: list[str] = []
+    made.changed = lambda: notified.append("changed")
     assert not made.complete
     made.ask(asked, "")
     assert made.complete
     facts = made.facts()
     assert (facts.value("switch"), facts.why("switch")) == (value, why)
-    assert told == ["changed"]
+    assert notified == ["changed"]
 
 
 def test_an_answer_lasts_three_times_its_pause(tmp_path: Path) -> None:

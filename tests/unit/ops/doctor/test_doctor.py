@@ -90,7 +90,7 @@ def test_no_node_and_no_disk(space: Workspace, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First light: a port already taken is told before anything starts."""
+    """First light: a port already taken is reported before anything starts."""
     monkeypatch.setattr(client, "status", lambda _: STOPPED)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -104,7 +104,7 @@ def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_running_lab_needs_no_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own parts are told instead."""
+    """Its own parts are reported instead."""
     monkeypatch.setattr(client, "status", lambda _: RUNNING)
     (found,) = doctor_machine.lab(space, RUNNING.endpoint)
     assert (found.state, found.detail) == (State.ADVICE, "unhealthy: database")
@@ -165,7 +165,7 @@ def test_state_in_a_bucket(answer: Any, state: State) -> None:
 
 
 def test_other_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory is one machine's; an unknown one is left to the operator; none is told."""
+    """A directory is one machine's; an unknown one is left to the operator; none is reported."""
     clients = bucket_in({})
 
     def of(url: str) -> Finding:

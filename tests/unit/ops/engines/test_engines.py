@@ -167,7 +167,7 @@ def test_a_region_and_targets_exclude_each_other() -> None:
 def test_a_drift_check_works_on_a_copy_of_the_state(
     recorded: embedded.Embedded, tmp_path: Path
 ) -> None:
-    """Drift is told and the state stays as it was; a refresh changes it."""
+    """Drift is reported and the state stays as it was; a refresh changes it."""
     state = tmp_path / "ws/.lab/stacks/network/lab.json"
     recorded.refresh("network", nothing, preview=True)
     assert Recording.calls.pop() == ("refresh", None)

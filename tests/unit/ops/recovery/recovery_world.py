@@ -131,7 +131,7 @@ class Both(World):
     sides: dict[str, Side] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     rds: dict[str, SimulatedRds] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
     def ports(self, region: str) -> Ports:
         """A region's, over the table that commands read."""

@@ -234,8 +234,8 @@ def test_undeployed_upstreams_reach_the_program_in_a_preview_only(
     assert (seen.created, seen.same) == (1, 0)
     made.preview("app", print, frozenset())
     made.up("app", print)
-    told = [env.get("WARM_STANDBY_UNDEPLOYED") for env in cli.environments]
-    assert told == ["data,network", None, None]
+    passed = [env.get("WARM_STANDBY_UNDEPLOYED") for env in cli.environments]
+    assert passed == ["data,network", None, None]
 
 
 def test_a_refresh_or_destroy_of_what_was_never_deployed_does_nothing(

@@ -84,7 +84,7 @@ def test_the_cli_sees_the_given_environment_and_no_other(
 def test_a_failure_is_the_automation_api_s(
     tmp_path: Path, said: str, kind: type[Exception]
 ) -> None:
-    """What the CLI says on stderr tells one failure from another."""
+    """What the CLI says on stderr distinguishes one failure from another."""
     command = Command(script(tmp_path / "pulumi", f'echo "{said}" >&2; exit 1'), {})
     errors: list[str] = []
     with pytest.raises(kind) as caught:

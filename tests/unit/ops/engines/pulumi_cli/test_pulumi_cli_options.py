@@ -182,7 +182,7 @@ def test_setup_prints_what_it_found(
 def test_a_stack_that_isn_t_the_lab_starts_none(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its programs and plugins aren't told of a lab either."""
+    """Its programs and plugins get no lab's address either."""
     (workspace.repository / "Pulumi.dev.yaml").write_text(
         "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
     )
