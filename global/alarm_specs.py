@@ -160,7 +160,7 @@ def database(cluster_identifier: pulumi.Input[str], most_connections: int) -> li
             statistic="Maximum",
             comparison=ABOVE,
             threshold=CPU_PERCENT,
-            missing=UNKNOWN,  # A silent database isn't busy, and isn't well either.
+            missing=UNKNOWN,  # A silent database isn't busy, and isn't healthy either.
             periods=5,
         ),
         AlarmSpec(

@@ -37,7 +37,7 @@ NOT_THE_APPLICATIONS = 25
 readiness checks, people."""
 
 ALARM_SHARE = 0.8
-"""Of the limit: where `connections near the maximum` begins."""
+"""Of the limit: where ``connections near the maximum`` begins."""
 
 
 def memory_gib(instance_class: str) -> float:

@@ -150,7 +150,7 @@ class Fleet:
                 PostgresServer(path, self._password).end_leftover()
                 shutil.rmtree(path, ignore_errors=True)
 
-    # -- one cluster ------------------------------------------------------------------------
+    # -- one cluster -------------------------------------------------------------------------------
 
     def _bring(self, cluster: Cluster) -> None:
         writer = self.topology.writer_of(cluster)

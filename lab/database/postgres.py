@@ -79,7 +79,7 @@ class PostgresServer:
         self.log_path = self.directory / "postgresql.log"
         self._binaries = binaries_of(self.engine_version)
 
-    # -- its life ---------------------------------------------------------------------------
+    # -- its life ----------------------------------------------------------------------------------
 
     @property
     def exists(self) -> bool:
@@ -197,7 +197,7 @@ class PostgresServer:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def end_leftover(self) -> None:
-        """End a server that an earlier lab left behind in this data directory."""
+        """Ends a server that an earlier lab still runs in this data directory."""
         process = self.process()
         if process is not None:
             _kill_tree(process)
@@ -223,7 +223,7 @@ class PostgresServer:
         if process is not None:
             process.send_signal(signal.SIGHUP)
 
-    # -- talking to it ----------------------------------------------------------------------
+    # -- talking to it -----------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[TupleRow]]:
@@ -277,7 +277,7 @@ class PostgresServer:
             return lines[-1] if lines else ""
         return ""
 
-    # -- files ------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------
 
     def prepare_directory(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -305,7 +305,7 @@ class PostgresServer:
         self.run_as.own(temporary)
         temporary.replace(self.directory / name)
 
-    # -- waiting ----------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT

@@ -24,7 +24,7 @@ class Snapshots:
     def __init__(self, directory: Path, topology: Topology, clock: Clock) -> None:
         self._directory, self._topology, self._clock = directory, topology, clock
 
-    # -- volumes; off the event loop -----------------------------------------------------------
+    # -- volumes; off the event loop ---------------------------------------------------------------
 
     def keep_volume(self, cluster: Cluster, data: Path) -> None:
         """Make the snapshot of an old writer out of its data directory, which is gone then."""
@@ -90,7 +90,7 @@ class Snapshots:
         """The data directory that it keeps."""
         return self._directory / snapshot.folder
 
-    # -- the API ---------------------------------------------------------------------------------
+    # -- the API -----------------------------------------------------------------------------------
 
     async def describe(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """DescribeDBClusterSnapshots: the emulator's records, and those with a volume."""

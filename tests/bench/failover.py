@@ -1,4 +1,4 @@
-"""`./inv bench failover`: how long clients wait when us-east-1 dies, at life's speed (clock 1)."""
+"""``./inv bench failover``: how long clients wait when us-east-1 dies, in real time (clock 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./inv bench picture`: draws the README's picture, both regions and what follows when one dies.
+"""``./inv bench picture``: draws the README's picture, both regions and what follows when one dies.
 
 Its seconds are the budget's, by the lab's stack file.
 """

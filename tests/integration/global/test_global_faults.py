@@ -73,7 +73,7 @@ def test_events_wait_for_a_lost_region_and_arrive_when_it_is_back(lab: Lab) -> N
 
 def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
     """Trap 27: the waiting queue's policy is lost, the event waits in the dead-letter queue, and
-    `events.redrive` brings it home once the policy is back."""
+    ``events.redrive`` brings it home once the policy is back."""
     sqs = lab.client("sqs", "us-east-1")
     url = sqs.get_queue_url(QueueName="queue-consume-us-east-1-lab")["QueueUrl"]
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]

@@ -28,7 +28,7 @@ HELD_RUNS = 2
 REAL_SECONDS = 180.0
 """For fifteen scheduled minutes."""
 BUDGET_MINUTES = 14
-"""840 s (RECOVERY.md 3)."""
+"""840 s (recovery.md 3)."""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
 
 
 def test_the_journal_is_whole_in_the_table_and_in_the_bucket(guarded: Lab) -> None:
-    """RECOVERY.md 3: each entry carries the hash of the one before, and its copy is the same."""
+    """recovery.md 3: each entry carries the hash of the one before, and its copy is the same."""
     west = Controller(guarded, WEST)
     entries = west.journal()
     assert broken(entries) == ""

@@ -182,7 +182,7 @@ def test_the_hash_goes_by_names_and_contents_alone(source: Path, tmp_path: Path)
 
 
 def test_npm_finds_the_node_that_was_chosen(commands: Commands, source: Path) -> None:
-    """npm starts `node` by name: its folder stands first on PATH, the rest behind it."""
+    """npm starts ``node`` by name: its folder stands first on PATH, the rest behind it."""
     bundle_function(source, source / "dist")
     assert all(path.startswith("/opt/node:") for path in commands.paths)
 

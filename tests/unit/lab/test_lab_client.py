@@ -24,7 +24,7 @@ STATUS = {
 
 
 class RecordedLab:
-    """A process that `lab.json` names, and an endpoint that answers as `answers` says."""
+    """A process that ``lab.json`` names, and an endpoint that answers as ``answers`` says."""
 
     def __init__(self, state_dir: Path, script: str = "echo up; exec sleep 60") -> None:
         self.state_dir = state_dir
@@ -96,7 +96,7 @@ def script(path: Path, text: str) -> None:
 
 
 def test_a_start_that_finds_the_lab_sets_its_clock(lab: RecordedLab) -> None:
-    """`lab.up --clock` holds for a lab that runs already; without it the clock stays."""
+    """``lab.up --clock`` holds for a lab that runs already; without it the clock stays."""
     assert client.start(lab.state_dir).pid == lab.process.pid
     assert [command for command, _ in lab.asked] == ["status", "status"]
     client.start(lab.state_dir, clock=20.0)

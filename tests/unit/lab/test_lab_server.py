@@ -1,4 +1,4 @@
-"""The lab's process at its edges: what hinders its start, its environment, its end; its control
+"""The lab's process at its edges: what prevents its start, its environment, its end; its control
 API; what its parts share."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def context(state_dir: Path) -> LabContext:
     return LabContext(state_dir, 1, endpoint, Clock(), Outages(state_dir), internal_token="secret")
 
 
-def test_what_hinders_the_start_is_one_line(
+def test_what_prevents_the_start_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A taken port and a state that another lab holds: exit code 1 and one line, no traceback."""
@@ -46,7 +46,7 @@ def test_what_hinders_the_start_is_one_line(
 
 
 def test_options_reach_the_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The state directory is absolute, the clock life's unless said; an end on request is 0."""
+    """The state directory is absolute, the clock real time by default; an end on request is 0."""
     given: list[tuple[Path, int, float]] = []
 
     async def run(*options: Any) -> None:

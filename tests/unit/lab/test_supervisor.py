@@ -133,9 +133,9 @@ def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on(
     assert {"b outage us-west-2", "b restore us-west-2", "b stop"} <= set(calls)
 
 
-def test_a_restore_waits_for_a_restart_that_still_tells_of_the_outage() -> None:
+def test_a_restore_waits_for_a_restart_that_still_passes_the_outage() -> None:
     """The part hears of the outage by its start and then of the restore, in this order: it would
-    stay lost in a region that is well again."""
+    stay lost in a region that is restored."""
     calls: list[str] = []
     stopping, go_on = asyncio.Event(), asyncio.Event()
 

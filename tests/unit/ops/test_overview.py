@@ -1,4 +1,4 @@
-"""What `./inv` alone says."""
+"""What ``./inv`` alone says."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_version_is_the_system_s_own(
 def test_completion_asks_the_command_that_is_here(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], shell: str
 ) -> None:
-    """Issue 22: by Tab, for `./inv`, without anything on PATH."""
+    """Issue 22: by Tab, for ``./inv``, without anything on PATH."""
     monkeypatch.chdir(ROOT)
     assert program.main(["--print-completion-script", shell]) == 0
     script = capfd.readouterr().out

@@ -121,7 +121,7 @@ class Held:
 def test_state_is_moved_between_the_lab_s_engines(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DESIGN, engines: to the engine that was named, from the other one."""
+    """architecture.md, Engines: to the engine that was named, from the other one."""
     moved: list[tuple[str, str]] = []
 
     def move(source: Held, target: Held, layers: list[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The pipelines' own logic, executed: shell around `./inv` on AWS with a stand-in for it, and the
+"""The pipelines' own logic, executed: shell around ``./inv`` on AWS with a stand-in for it, and the
 scripts that write comments and issues with a stand-in for GitHub."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Ran:
 
     code: int
     calls: list[str]
-    """What `./inv` was asked."""
+    """What ``./inv`` was asked."""
     outputs: str
     """What it wrote to GITHUB_OUTPUT."""
     said: str
@@ -51,7 +51,7 @@ class Ran:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Ran]:
-    """Runs a step's script as GitHub does, with an `./inv` that prints and ends as asked."""
+    """Runs a step's script as GitHub does, with an ``./inv`` that prints and ends as asked."""
     for name in (".github", ".venv"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     calls, outputs, bin_ = (tmp_path / name for name in ("calls", "outputs", "bin"))

@@ -65,7 +65,7 @@ def physical_names(resource: Registered) -> list[str]:
 
 
 def follows_the_form(name: str, region: str) -> bool:
-    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (NAMES)."""
+    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (names.md)."""
     plain = rf"[a-z0-9]+(-[a-z0-9]+)*-{region}-{SUFFIX}"
     forms = (
         plain,

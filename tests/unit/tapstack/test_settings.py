@@ -145,6 +145,6 @@ def test_secure_values_are_refused() -> None:
 
 
 def test_keys_are_written_as_pulumi_writes_them() -> None:
-    """NAMES: snake_case fields, camelCase keys."""
+    """names.md: snake_case fields, camelCase keys."""
     assert key_of("flow_log_retention_days") == "flowLogRetentionDays"
     assert key_of("domain") == "domain"

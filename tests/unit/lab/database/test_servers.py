@@ -107,7 +107,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def world(running):
-    """The global database as it is when all is well, us-east-1 writing."""
+    """The global database in its normal state, us-east-1 writing."""
     running.lost.clear()
     running.fleet.reconcile()
     if running.database.writer != running.east.arn:

@@ -114,7 +114,7 @@ def test_a_zone_without_soa_still_says_that_it_has_nothing():
 
 
 def test_a_record_that_cannot_be_read_is_a_server_failure():
-    """A client waits for silence to end; it is answered at once."""
+    """Silence would make a client wait; a failure is answered at once."""
     broken = Answer("NOERROR", (Resource(f"app.{ZONE}", "A", 60, "not an address"),), zone())
     reply = asked(QUESTION, broken)
     assert (reply.header.rcode, reply.rr) == (RCODE.SERVFAIL, [])

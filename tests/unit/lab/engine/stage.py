@@ -30,7 +30,7 @@ PROVIDER = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
 
 
 class MemoryPlugin:
-    """A plugin and its cloud. Calls are noted as (call, name, …); `faults` maps a call such as
+    """A plugin and its cloud. Calls are noted as (call, name, …); ``faults`` maps a call such as
     "create a" to the exception it raises, before or (InitializationError) after its effect."""
 
     def __init__(self, cloud: dict[str, Properties] | None = None) -> None:
@@ -163,7 +163,7 @@ class Stage:
         ends: bool = True,
         spared: Collection[str] = (),
     ) -> Summary:
-        """Deploy (or preview) what `program` registers; its failures raise the first of them."""
+        """Deploy (or preview) what ``program`` registers; its failures raise the first of them."""
         self.events = []
         project = Project("shop", self.folder, "lab", {})
         run = OperationRun(project, self.events.append, preview=preview, parallel=8, spared=spared)
@@ -256,7 +256,7 @@ class Act:
         return f"{answer.urn}::{answer.id or UNKNOWN}"
 
     def thing(self, name: str, provider: str, **fields: Any) -> Any:
-        """Register a resource: inputs by keyword, `options` = further fields of the request.
+        """Register a resource: inputs by keyword, ``options`` = further fields of the request.
 
         An input may be another thing's answer: its arn is taken, and the dependency recorded.
         """

@@ -45,7 +45,7 @@ class Refused(grpc.RpcError):
 
 
 class Stub:
-    """Answers calls from `answers`, or raises what is there; notes the requests."""
+    """Answers calls from ``answers``, or raises what is there; notes the requests."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = {"Handshake": provider_pb2.ProviderHandshakeResponse(), **answers}

@@ -96,8 +96,8 @@ def test_alarms_of_a_lost_region_neither_turn_nor_act(lost, turned):
 
 
 def test_composite_alarms_may_watch_composite_alarms():
-    """R6.2: in whatever order they are listed; one that can't be read is named, and hinders none
-    of the others."""
+    """R6.2: in whatever order they are listed; one that can't be read is named, and stops none of
+    the others."""
     watched = CloudWatch(
         [metric_alarm("a")],
         [
@@ -114,7 +114,7 @@ def test_composite_alarms_may_watch_composite_alarms():
     assert set(metrics._unreadable) == {"ring"}
 
 
-def test_an_alarm_deleted_in_the_middle_of_a_round_hinders_no_other():
+def test_an_alarm_deleted_in_the_middle_of_a_round_stops_no_other():
     """R6.2: a deployment deletes alarms while they are looked at."""
     watched = CloudWatch([metric_alarm("gone"), metric_alarm("a")])
     metrics = part({EAST: watched, WEST: CloudWatch()})
@@ -294,7 +294,7 @@ def test_a_queue_has_metrics_from_its_first_message_on_for_six_hours():
     assert len(seen()) == 2
 
 
-def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is_wrong(
+def test_a_round_that_fails_is_followed_by_the_next_and_the_health_names_what_is_wrong(
     monkeypatch,
 ):
     """R6.2: a queue deleted in the middle of a look must not end all alarms."""

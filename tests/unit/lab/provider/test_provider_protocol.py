@@ -401,7 +401,7 @@ def test_drift_is_seen_and_only_where_written(lab_endpoint: str) -> None:
 
 
 def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str) -> None:
-    """Trap 2: `ignoreChanges` holds in the update itself, not in the comparison alone."""
+    """Trap 2: ``ignoreChanges`` holds in the update itself, not in the comparison alone."""
     client = ProviderClient(lab_endpoint)
     inputs = {"name": "/ignored", "type": "String", "value": "one", "description": "one"}
     parameter = client.create("aws:ssm/parameter:Parameter", "ignored", inputs)
@@ -445,7 +445,7 @@ def test_the_caller_is_the_lab_s_account(lab_endpoint: str) -> None:
 
 
 def test_a_zone_is_found_by_its_id(lab_endpoint: str) -> None:
-    """`global:hostedZoneId` works in the lab, too: name without the last dot, name servers."""
+    """``global:hostedZoneId`` works in the lab, too: name without the last dot, name servers."""
     client = ProviderClient(lab_endpoint)
     zone = client.create("aws:route53/zone:Zone", "zone", {"name": "found.test"})
     found = client.invoke("aws:route53/getZone:getZone", {"zoneId": zone.id})

@@ -98,7 +98,7 @@ def test_the_handler_runs_with_everything_outside_in_place() -> None:
 
 @pytest.mark.usefixtures("_environment")
 def test_an_event_of_rds_is_stored_and_starts_no_run() -> None:
-    """RECOVERY.md 1.5: it counts in the next scheduled run."""
+    """recovery.md 1.5: it counts in the next scheduled run."""
     with (
         mock.patch("recovery.controller.run", side_effect=AssertionError),
         mock.patch("recovery.controller.RecordedEvents.store", return_value=Event("E", 1)),
@@ -203,7 +203,7 @@ def test_over_tls_the_name_on_the_certificate_is_asked_for() -> None:
 
 
 def test_two_of_the_name_servers_are_asked_by_address() -> None:
-    """RECOVERY.md 2: the zone's own servers; one that can't be resolved or asked is as none."""
+    """recovery.md 2: the zone's own servers; one that can't be resolved or asked is as none."""
     asked: list[tuple[str, int]] = []
 
     def ask(server: str, name: str, number: int, seconds: float, port: int) -> tuple[str, ...]:

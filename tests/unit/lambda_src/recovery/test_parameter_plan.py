@@ -49,7 +49,7 @@ def some(**values: str) -> dict[str, Setting]:
 def test_nothing_moves_unless_it_is_plain_who_writes(
     roles: Roles, own: dict[str, Setting], other: dict[str, Setting], why: str
 ) -> None:
-    """Issue 19.3, RECOVERY.md 5: a demoted writer's queue is dropped, an emptied path deletes
+    """Issue 19.3, recovery.md 5: a demoted writer's queue is dropped, an emptied path deletes
     nothing."""
     found = refusal(roles, own, other)
     assert found.startswith(why)

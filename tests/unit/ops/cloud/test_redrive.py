@@ -183,7 +183,7 @@ def test_the_queues_are_those_that_the_programs_make() -> None:
 def test_the_task_prints_a_table_or_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str
 ) -> None:
-    """NAMES: `events.redrive` asks the lab that runs, or the account."""
+    """names.md: ``events.redrive`` asks the lab that runs, or the account."""
     asked: list[str | None] = []
     space = Workspace(tmp_path, tmp_path)
     (tmp_path / "Pulumi.lab.yaml").write_text(LAB)

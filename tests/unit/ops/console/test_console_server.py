@@ -272,7 +272,7 @@ def test_a_console_of_a_stack_on_aws_asks_aws(space: Workspace) -> None:
 
 
 def test_the_task_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: console [--port 45670]."""
+    """names.md: console [--port 45670]."""
     asked_for: list[Any] = []
     monkeypatch.setattr(server, "run", lambda *given: asked_for.append(given))
     looking_front.console(Context())

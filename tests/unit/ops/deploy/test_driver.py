@@ -64,7 +64,7 @@ def test_endpoints_are_printed_after_a_whole_deployment(tmp_path: Path) -> None:
     assert "us-west-2         curl -H 'Host: two.elb' http://127.0.0.1:1/health" in driver.out
 
 
-def test_preview_tells_programs_which_upstreams_were_never_deployed(tmp_path: Path) -> None:
+def test_preview_names_to_programs_which_upstreams_were_never_deployed(tmp_path: Path) -> None:
     """N5: each layer hears of the undeployed ones among those that it reads."""
     engine = FakeEngine("network")
     driver = watched(tmp_path, engine)
@@ -160,7 +160,7 @@ def test_a_failure_names_what_is_done_and_what_to_run(
 
 
 def test_a_failure_of_one_layer_names_the_command_of_that_layer(tmp_path: Path) -> None:
-    """N7: whoever ran `up --layer data` isn't advised to deploy everything."""
+    """N7: whoever ran ``up --layer data`` isn't advised to deploy everything."""
     engine = FakeEngine("network")
     engine.fails["up", "data"] = EngineError("data: no")
     driver = watched(tmp_path, engine)

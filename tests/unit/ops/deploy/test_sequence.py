@@ -84,7 +84,7 @@ def test_every_layer_runs_once_in_order(reverse: bool) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_independent_layers_run_side_by_side(reverse: bool) -> None:
-    """DESIGN, sequencing: left and right meet at a barrier, which one after the other never
+    """architecture.md, Contracts: left and right meet at a barrier, which one after the other never
     would."""
     meeting = threading.Barrier(2, timeout=10)
     ran: list[str] = []

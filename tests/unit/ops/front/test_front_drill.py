@@ -1,4 +1,4 @@
-"""`./inv drill` and `drill.*`: each task passes on what it was given."""
+"""``./inv drill`` and ``drill.*``: each task passes on what it was given."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Both(World):
         return Place(environment_of(region), self.ports(region), parameters, self.rds[region])
 
     def traffic(self, one: Place, other: Place) -> Traffic:
-        """The switch decides, as long as the primary's load balancer is well."""
+        """The switch decides, as long as the primary's load balancer is healthy."""
         del one, other
         if "dns stuck" in self.truth.on:
             return Traffic(WEST, 60)

@@ -1,4 +1,4 @@
-"""`./inv failover`: a person promotes by the controller's own steps, over the simulator."""
+"""``./inv failover``: a person promotes by the controller's own steps, over the simulator."""
 
 from __future__ import annotations
 

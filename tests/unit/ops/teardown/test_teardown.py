@@ -60,7 +60,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
 
 
 def test_the_lab_never_asks(tmp_path: Path, left: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: nothing of the lab is worth a question; afterwards it is said that nothing is left."""
+    """names.md: nothing of the lab is worth a question; it ends by saying that nothing is left."""
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked"))
     engine = FakeEngine(*LAYERS)
     driver = lab(tmp_path, engine)

@@ -1,4 +1,4 @@
-"""The CLI's events as the operators' tools want them: what `pulumi up --event-log` was seen to
+"""The CLI's events as the operators' tools want them: what ``pulumi up --event-log`` was seen to
 send, reported and counted as the embedded engine does."""
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def counts(found: Summary) -> tuple[int, int, int, int, int]:
     return (found.created, found.updated, found.replaced, found.deleted, found.same)
 
 
-def test_a_deployment_tells_of_each_step_s_beginning_and_end() -> None:
+def test_a_deployment_reports_each_step_s_beginning_and_end() -> None:
     """Events rendered like the embedded engine's; what is unchanged has an end alone."""
     heard = Heard()
     for op in ("create", "update", "delete", "same"):
@@ -70,7 +70,7 @@ def test_a_deployment_tells_of_each_step_s_beginning_and_end() -> None:
     assert heard.counts == (1, 1, 0, 1, 1)
 
 
-def test_a_preview_tells_plans_alone() -> None:
+def test_a_preview_reports_plans_alone() -> None:
     """The CLI sends outputs in a preview as well, and the stack's twice."""
     heard = Heard(planned=True)
     heard.whole("create")
@@ -158,7 +158,7 @@ def test_a_diff_shows_neither_secrets_nor_made_up_values() -> None:
     }
 
 
-def test_a_refresh_tells_drift_and_what_is_gone() -> None:
+def test_a_refresh_reports_drift_and_what_is_gone() -> None:
     """The CLI says how a refresh ended with the operation of the step's outputs; what AWS alone
     decides (outputs) is no drift."""
     heard = Heard()

@@ -72,7 +72,7 @@ def nothing(_event: object) -> None:
 
 
 def test_the_embedded_engine_reads_anew_first_when_asked(workspace: Workspace) -> None:
-    """`--refresh`: an up takes drift into the state; a preview does so on a copy."""
+    """``--refresh``: an up takes drift into the state; a preview does so on a copy."""
     made = Embedded(workspace, "lab", {}, Options(refresh=True, parallel=5))
     made.up("network", nothing)
     made.preview("network", nothing, frozenset())
