@@ -24,6 +24,9 @@ INSTEAD = {
 }
 """What nothing says → what is said instead."""
 
+TRACES = re.compile(r"tell|told|goes on listing|life|hinder|well|\bill\b", re.IGNORECASE)
+"""What a text without any of them needn't be read for: most files, in a tenth of the time."""
+
 ROLE_OR_CODE = r"(?:(?<=:)`[^`]+`|``[^`]+``)"
 
 
@@ -35,6 +38,8 @@ def words_of(text: str) -> str:
 
 def unwanted(text: str) -> list[str]:
     """The words that are to be replaced, with their replacements."""
+    if not TRACES.search(text):
+        return []
     return [
         f"{found[0]!r}: {instead}"
         for words, instead in INSTEAD.items()
@@ -54,6 +59,8 @@ def docstrings(source: str) -> Iterator[tuple[int, str]]:
 
 def single_quoted(source: str) -> list[str]:
     """Code in docstrings that stands between single backticks, with its line."""
+    if not re.search(r"(?<!`)`(?!`)", source):
+        return []
     return [
         f"line {line}: {found}"
         for line, text in docstrings(source)

@@ -71,6 +71,7 @@ def test_lint_runs_every_checker_and_names_those_that_found_something(functions:
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
         f"{python} -m codespell_lib",
+        f"{python} -m pytest tests/unit/house/test_words.py tests/unit/house/test_named_paths.py",
         f"npm run --silent lint --prefix {functions}",
     ]
     checks.lint(Commands())
