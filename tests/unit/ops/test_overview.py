@@ -33,6 +33,11 @@ def test_a_group_names_tasks_that_exist_once_each() -> None:
     assert set(listed) <= named()
 
 
+def test_every_task_has_its_group() -> None:
+    """Issue 22: no task of this repository is left for ``Other``."""
+    assert named() - set(flat(overview.GROUPS)) == set()
+
+
 @pytest.mark.parametrize("group", overview.GROUPS, ids=lambda group: group.title)
 def test_an_example_is_a_command_of_its_group(group: overview.Group) -> None:
     """Issue 22: what is shown can be typed."""
