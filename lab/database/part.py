@@ -196,7 +196,7 @@ class DatabasePart(Part):
     # -- Runner, for RdsSemantics ------------------------------------------------------------------
 
     async def change(self, step: Callable[[], None]) -> None:
-        """Run ``step`` off the event loop while nothing else changes the fleet, then reconcile."""
+        """Runs ``step`` off the event loop, with no other change of the fleet, then reconciles."""
         fleet = self._fleet
         if fleet is None or self._network is None:
             raise RuntimeError("the database part isn't started")
@@ -217,11 +217,11 @@ class DatabasePart(Part):
             await self._streams.serve(list(fleet.topology.clusters))
 
     async def blocking(self, step: Callable[[], T]) -> T:
-        """Run ``step`` off the event loop."""
+        """Runs ``step`` off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
+        """Does it in the background; ``stop`` cancels it, after a change that it has begun."""
         task = asyncio.ensure_future(self._logged(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)

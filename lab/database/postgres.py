@@ -105,7 +105,7 @@ class PostgresServer:
         return self._choose_port()
 
     def initialise(self) -> None:
-        """Make an empty database cluster, with checksums, which pg_rewind needs."""
+        """Makes an empty database cluster, with checksums, which pg_rewind needs."""
         self.prepare_directory()
         password_file = self.directory / "initdb.password"
         password_file.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ class PostgresServer:
             password_file.unlink()
 
     def start(self) -> None:
-        """Start and wait until it accepts connections. A server that is up stays as it is.
+        """Starts and waits until it accepts connections. A server that is up stays as it is.
 
         Raises LabError with the last line of its log.
         """
@@ -171,7 +171,7 @@ class PostgresServer:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stop as ``pg_ctl stop -m fast`` does: sessions end, a checkpoint is written, and a
+        """Stops as ``pg_ctl stop -m fast`` does: sessions end, a checkpoint is written, and a
         connected standby has received all of it before the process ends."""
         process = self.process()
         if process is not None and self._guard is not None:
@@ -191,7 +191,7 @@ class PostgresServer:
         self._forget_guard()
 
     def destroy(self) -> None:
-        """End it and remove its files."""
+        """Ends it and removes its files."""
         self.kill()
         self.end_leftover()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -214,7 +214,7 @@ class PostgresServer:
             return None
 
     def apply(self) -> None:
-        """Write the settings and let a running server read them. ``max_connections`` counts at
+        """Writes the settings and lets a running server read them. ``max_connections`` counts at
         the next start."""
         if not self.exists:
             return
@@ -248,7 +248,7 @@ class PostgresServer:
             return row[0] if row else None
 
     def tool(self, program: str, *arguments: str) -> str:
-        """Run ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
+        """Runs ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
         return run(
             self._binaries / program,
             *arguments,

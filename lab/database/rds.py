@@ -46,7 +46,7 @@ class RdsSemantics:
         self._shown: Topology | None = None
 
     async def hook(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """Answer one call."""
+        """Answers one call."""
         handler = {
             "CreateDBCluster": self._create_cluster,
             "ModifyDBCluster": self._modify_cluster,
@@ -81,7 +81,7 @@ class RdsSemantics:
         return response
 
     def freeze(self, frozen: bool) -> None:
-        """Let Describe calls answer what is true now, until it ends."""
+        """Lets Describe calls answer what is true now, until it ends."""
         if not frozen:
             self._shown = None
         elif self._shown is None:

@@ -228,7 +228,7 @@ class RoleChanges:
             self._runner.later(self._lead(database))
 
     async def _lead(self, database: GlobalDatabase) -> None:
-        """Let the global writer endpoint lead to the writer."""
+        """Lets the global writer endpoint lead to the writer."""
         await self._lab.clock.sleep(ENDPOINT_SECONDS)
         while self._lab.faults.is_on(Fault.ENDPOINT_LATE):
             await asyncio.sleep(LOOK_SECONDS)

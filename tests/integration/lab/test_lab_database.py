@@ -117,7 +117,7 @@ def writing(world: World, source: str) -> Iterator[dict[int, float]]:
 
 
 def hang_up(descriptor: int) -> None:
-    """End a connection from this side: a cut network says nothing."""
+    """Ends a connection from this side: a cut network says nothing."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(socket.SHUT_RDWR)
 

@@ -24,6 +24,8 @@ ELSEWHERE: dict[str, str] = {
     "cfn-outputs/flat-outputs.json": "written by each deployment",
     "evidence/drills/ID.json": "one drill's document",
     "evidence/restore.json": "what a drill has still to give back",
+    "lab/provider/types/ecr.py": "what docs/extending.md adds",
+    "tests/unit/lab/provider/provider_cases/ecr.py": "its test",
     "lab.json": "the state of a layer, and the lab's own record",
     "new.json": "what the reader of the runbook saves",
     "Pulumi.ENV.yaml": "stands for each environment's file",
