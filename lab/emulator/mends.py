@@ -71,6 +71,6 @@ MENDS: dict[ModuleType, str] = {
 
 
 def install(mending: Mending) -> None:
-    """Put every mend in place, in the table's order."""
+    """Puts every mend in place, in the table's order."""
     for module in MENDS:
         module.install(mending)

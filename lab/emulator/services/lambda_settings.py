@@ -17,7 +17,7 @@ CONFIGURATIONS = (
 
 
 def install(mending: Mending) -> None:
-    """Mend Lambda's settings."""
+    """Mends Lambda's settings."""
     mend = mending.mend
     mend("lambda", CONFIGURATIONS, configurations)
     mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_role)

@@ -11,7 +11,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend Secrets Manager."""
+    """Mends Secrets Manager."""
 
     async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)

@@ -137,7 +137,7 @@ def test_a_check_turns_red_by_what_it_checks(proven: Lab, check: str, broken: An
 
 
 def test_a_lost_region_lowers_nothing(proven: Lab) -> None:
-    """RECOVERY.md 3: us-east-1's API is gone: what couldn't be asked is noted, the score stays."""
+    """recovery.md 3: us-east-1's API is gone: what couldn't be asked is noted, the score stays."""
     client.outage(proven.state_dir, EAST, "api")
     try:
         found = until(lambda: one if len((one := validated(proven)).notes) > 5 else None, 60)

@@ -114,7 +114,7 @@ def test_the_keyboard_reaches_the_regions_first(page: Page) -> None:
 
 def test_the_page_turns_when_a_region_is_lost(lab: Lab, page: Page) -> None:
     """Issue 21: ordered by its form; what the lab says and what is asked turn together, and the
-    timeline keeps it. (`./inv bench console` holds it against two seconds.)"""
+    timeline keeps it. (``./inv bench console`` holds it against two seconds.)"""
     assert page.order("outage", region=EAST).endswith("done")
     assert client.status(lab.state_dir).regions[EAST] == "down"
     page.wait(lambda: "has lost api" in page.text(EAST))

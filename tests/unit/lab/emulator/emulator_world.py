@@ -89,7 +89,7 @@ class World:
         self.run(install())
 
     def close(self) -> None:
-        """End the loop, with everything that runs on it."""
+        """Ends the loop, with everything that runs on it."""
 
         async def stop() -> None:
             self.emulator.asynchronous.stop()

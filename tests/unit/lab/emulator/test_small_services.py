@@ -96,7 +96,7 @@ def metric_alarm(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def test_alarms_read_back_what_was_given_and_nothing_else(world: World) -> None:
-    """Metric math returns data unless told otherwise; an alarm of a metric has dimensions, empty
+    """Metric math returns data by default; an alarm of a metric has dimensions, empty
     ones too; tags come with the creation only (PutMetricAlarm: ignored for an existing alarm)."""
     cloudwatch = world.aws("cloudwatch")
     queries = [
@@ -134,7 +134,7 @@ def test_a_composite_alarm_keeps_its_state_and_its_suppressor(world: World) -> N
     cloudwatch.put_metric_alarm(**metric_alarm("child"))
     composite = {"AlarmName": "composite", "AlarmRule": 'ALARM("child")'}
     cloudwatch.put_composite_alarm(**composite)
-    cloudwatch.set_alarm_state(AlarmName="composite", StateValue="ALARM", StateReason="told")
+    cloudwatch.set_alarm_state(AlarmName="composite", StateValue="ALARM", StateReason="by hand")
     suppressed = {
         "ActionsSuppressor": "child",
         "ActionsSuppressorWaitPeriod": 60,
@@ -143,7 +143,7 @@ def test_a_composite_alarm_keeps_its_state_and_its_suppressor(world: World) -> N
     cloudwatch.put_composite_alarm(**composite, **suppressed)
     found = cloudwatch.describe_alarms(AlarmNames=["composite"], AlarmTypes=["CompositeAlarm"])
     alarm = found["CompositeAlarms"][0]
-    assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "told")
+    assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "by hand")
     assert {name: alarm[name] for name in suppressed} == suppressed
 
 
@@ -351,7 +351,7 @@ def test_health_checks_that_route_53_refuses(
 
 
 def test_health_checks_are_kept_whole_and_updated_in_turn(world: World) -> None:
-    """Defaults are Route 53's; an update names the version that it changes; the status is told
+    """Defaults are Route 53's; an update names the version that it changes; the status is shown
     by the lab's checker."""
     route53 = world.aws("route53")
     tcp = route53.create_health_check(
@@ -530,7 +530,7 @@ def test_the_labs_own_mailbox_is_read_at_once(world: World) -> None:
     sns.delete_topic(TopicArn=topic)
 
 
-def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
+def test_a_changed_parameter_is_announced_on_the_default_bus(world: World) -> None:
     """Systems Manager's events: created, updated and deleted, in the parameter's own region."""
     events, sqs, ssm = (world.aws(name) for name in ("events", "sqs", "ssm"))
     url = sqs.create_queue(QueueName="changes")["QueueUrl"]

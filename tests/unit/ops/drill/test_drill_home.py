@@ -79,7 +79,7 @@ def ready_for(world: World, tmp_path: Path, lab: bool = True) -> Prepared:
 
 
 def proven(**changes: Any) -> Validation:
-    """What the validator stores where all is well."""
+    """What the validator stores where everything is healthy."""
     made = Validation(10, True, True, True, True, "16.8")
     return replace(made, **changes)
 
