@@ -42,10 +42,15 @@ class Fault(StrEnum):
     """Aurora's replication from region to region is so many seconds behind."""
     INSTANCE_LOSS = "instance-loss"
     """The writer's instance in a region is lost: its cluster fails over in the region."""
+    LOW_CONCURRENCY = "low-concurrency"
+    """In a region the account may run 10 functions at once, as new accounts may."""
 
 
 TIMED = frozenset({Fault.PROMOTION_DELAY, Fault.REPLICATION_LAG})
 """Those that need seconds."""
+
+REGIONAL = frozenset({Fault.INSTANCE_LOSS, Fault.LOW_CONCURRENCY})
+"""Those that need a region."""
 
 Value = float | str | bool
 """Seconds, a region, or True"""
@@ -125,7 +130,7 @@ def _value(fault: Fault, given: str | float | None) -> Value:
                 f"got {said}"
             )
         return seconds
-    if fault is Fault.INSTANCE_LOSS:
+    if fault in REGIONAL:
         if given not in REGIONS:
             raise LabInputError(
                 f"the fault {fault} takes a region, {' or '.join(REGIONS)}, or off; got {given!r}"

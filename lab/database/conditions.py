@@ -19,6 +19,10 @@ Amazon Aurora", Aurora user guide)."""
 ALONE_SECONDS = 600.0
 """Where there is no second one and the instance is made anew, at most."""
 
+REBOOT_SECONDS = 30.0
+"""Lab seconds for which an instance that reboots is shown so ("Rebooting an Amazon Aurora DB
+cluster", Aurora user guide: its status is ``rebooting``; the time depends on recovery)."""
+
 
 class Conditions:
     """Asked by the fleet and by the relays of its streams; off the event loop too."""

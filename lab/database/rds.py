@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
-from lab.database.conditions import AWAY_SECONDS
+from lab.database.conditions import AWAY_SECONDS, REBOOT_SECONDS
 from lab.database.fleet import Fleet
 from lab.database.notices import Notices
 from lab.database.rds_answers import amend
@@ -234,7 +234,13 @@ class RdsSemantics:
         name = request.parameters.get("DBInstanceIdentifier", "")
         cluster = self._topology.cluster_of_instance(request.region, name)
         if response.ok and cluster is not None:
-            await self._runner.change(lambda: self._fleet.restart(cluster))
+
+            def change() -> None:
+                cluster.rebooting[name] = self._lab.clock.now() + REBOOT_SECONDS
+                self._topology.save()
+                self._fleet.restart(cluster)
+
+            await self._runner.change(change)
         return response
 
     # -- global clusters ---------------------------------------------------------------------------

@@ -44,6 +44,8 @@ class Cluster:
     """Days that its automated backups are kept."""
     away_until: float = 0.0
     """Lab time until which a failover inside its region keeps it from answering."""
+    rebooting: dict[str, float] = field(default_factory=dict)
+    """instance identifier → lab time until which it reboots"""
     is_stale: bool = False
     """It was the writer when another cluster was promoted without it: its volume holds what the
     other never got, and is replaced."""

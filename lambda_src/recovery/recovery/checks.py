@@ -27,7 +27,9 @@ SYNCHRONISED_SECONDS = 900
 """A changed parameter is in the other region after the next full synchronisation or two."""
 DAY_SECONDS = 24 * 3600
 BACKUP_SECONDS = 30 * 3600
-"""The plan runs every 24 h and a backup with its copy may take the rest, as the alarm's hours."""
+"""A daily backup is a day old when the next one is due, and that one may begin an hour later, work
+and be copied: up to then the last one is the newest there is (docs/architecture.md). The hours are
+the alarm's."""
 
 
 class Result(StrEnum):
@@ -180,7 +182,8 @@ def somebody_listens(facts: Facts) -> Judgement:
 
 
 def backup_is_fresh(facts: Facts) -> Judgement:
-    """The region's vault has a backup of the last day; a younger environment has had no night."""
+    """The region's vault has last night's backup; an environment that is too young for one is
+    excused."""
     if isinstance(facts.backup, Missing):
         return _unanswered(facts, facts.backup)
     if isinstance(facts.own, Missing):
@@ -189,7 +192,8 @@ def backup_is_fresh(facts: Facts) -> Judgement:
     if facts.backup and age <= BACKUP_SECONDS:
         return _passed(f"the newest backup is {_hours(age)} h old")
     if facts.now - facts.own.created < BACKUP_SECONDS:
-        return Result.EXCUSED, "no backup yet: the environment is younger than a day"
+        hours = _hours(BACKUP_SECONDS)
+        return Result.EXCUSED, f"no backup yet: the environment is younger than {hours} h"
     found = f"the newest backup is {_hours(age)} h old" if facts.backup else "there is no backup"
     return Result.FAILED, f"{found} in the region's vault"
 

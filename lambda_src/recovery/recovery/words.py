@@ -143,6 +143,11 @@ def message(notice: Notice) -> str:
     )
 
 
+def repetition(topic: str) -> str:
+    """Returns what a message adds where another topic may have delivered it already."""
+    return f"This may be a repetition: {topic} didn't say whether it took the same message."
+
+
 def detail(notice: Notice, region: str, suffix: str) -> dict[str, Any]:
     """Returns the event's detail, by the published schema."""
     words = words_of(notice)

@@ -333,6 +333,22 @@ def test_a_runtime_that_the_lab_has_not_and_code_that_is_none(world: World) -> N
     assert not world.emulator.asynchronous._tasks
 
 
+def test_an_account_may_run_less_in_one_region(world: World) -> None:
+    """Lambda quotas: 1,000 functions at once by default, less in a new account; the fault
+    ``low-concurrency`` is of one region."""
+
+    def limit(region: str) -> int:
+        answer = world.aws("lambda", region).get_account_settings()
+        return int(answer["AccountLimit"]["ConcurrentExecutions"])
+
+    world.lab.faults.set("low-concurrency", WEST)
+    try:
+        assert (limit(EAST), limit(WEST)) == (1000, 10)
+    finally:
+        world.lab.faults.clear()
+    assert limit(WEST) == 1000
+
+
 def test_throttling_is_answered_as_lambda_answers_it() -> None:
     """TooManyRequestsException is the service's answer, not the function's error."""
     outcome = Outcome(error={"errorType": "TooManyRequestsException"}, throttled=True)

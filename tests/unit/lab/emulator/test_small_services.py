@@ -298,6 +298,27 @@ def test_a_queues_attributes_are_taken_away_by_empty_ones(world: World) -> None:
     assert "Policy" not in kept
 
 
+def test_a_replica_becomes_a_secret_of_its_own(world: World) -> None:
+    """Secrets Manager API, StopReplicationToReplica: it is written in its own region from then on,
+    and replicated over again on request."""
+    here, there = world.aws("secretsmanager"), world.aws("secretsmanager", WEST)
+    secret = here.create_secret(
+        Name="released", SecretString="1", AddReplicaRegions=[{"Region": WEST}]
+    )
+    refused("InvalidRequestException", there.put_secret_value, SecretId="released", SecretString="2")
+    refused("InvalidRequestException", here.stop_replication_to_replica, SecretId="released")
+    released = there.stop_replication_to_replica(SecretId="released")["ARN"]
+    assert released.split(":")[3] == WEST
+    there.put_secret_value(SecretId="released", SecretString="2")
+    assert here.get_secret_value(SecretId="released")["SecretString"] == "1"
+    assert there.get_secret_value(SecretId="released")["SecretString"] == "2"
+    here.replicate_secret_to_regions(
+        SecretId=secret["ARN"], AddReplicaRegions=[{"Region": WEST}],
+        ForceOverwriteReplicaSecret=True,
+    )  # fmt: skip
+    assert there.get_secret_value(SecretId=released)["SecretString"] == "1"
+
+
 def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> None:
     """Trap 30: replicas come with the creation, go region by region, and go first."""
     here = world.aws("secretsmanager")

@@ -6,11 +6,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.stub import ANY, Stubber
 
 from recovery import describe
@@ -320,6 +327,35 @@ def test_a_notice_goes_over_the_other_region_where_the_own_topic_is_lost() -> No
         topic.add_response("publish", {"MessageId": "m"}, {**PUBLISHED, "TopicArn": "arn:peer"})
         bus.add_response("put_events", {"FailedEntryCount": 0, "Entries": []}, {"Entries": [ANY]})
         port.send(NOTICE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "may_repeat"),
+    [
+        (ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, "Publish"), True),
+        (ClientError({"ResponseMetadata": {"HTTPStatusCode": 400}}, "Publish"), False),
+        (ReadTimeoutError(endpoint_url="sns"), True),
+        (EndpointConnectionError(endpoint_url="sns"), False),
+        (ConnectTimeoutError(endpoint_url="sns"), False),
+    ],
+)
+def test_a_message_that_may_have_arrived_says_so(fault: Exception, may_repeat: bool) -> None:
+    """Issue 19.4: nobody takes one notice for two; where the first topic refused or wasn't reached
+    there is nothing to say."""
+    sent: list[dict[str, str]] = []
+
+    def failing(**_: str) -> None:
+        raise fault
+
+    own = SimpleNamespace(publish=failing)
+    peer = SimpleNamespace(publish=lambda **given: sent.append(given))
+    topics = (Topic(own, "arn:topic"), Topic(peer, "arn:peer"))  # type: ignore[arg-type]
+    events = SimpleNamespace(put_events=lambda **_: {"FailedEntryCount": 0})
+    unused: Any = None
+    RegionalNotifier(topics, events, unused, "bus", "us-west-2", "lab").send(NOTICE)  # type: ignore[arg-type]
+    (message_,) = [one["Message"] for one in sent]
+    assert message_.startswith(message(NOTICE))
+    assert ("may be a repetition: arn:topic" in message_) is may_repeat
 
 
 def test_a_metric_that_is_not_taken_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:

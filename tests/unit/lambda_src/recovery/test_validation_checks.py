@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from validated import DAY, NOW, READY, REFUSED, SILENT, member
 
+import alarm_specs
 from recovery import checks
 from recovery.checks import CHECKS, Result, examine
 from recovery.facts import Crossing, Facts, Standing
@@ -173,7 +174,7 @@ def test_a_young_environment_is_excused_from_its_first_backup_and_says_so() -> N
     assert not_passed(facts) == {"backup": Result.EXCUSED}
     found = validation_of(examine(facts), facts, 7, None)
     assert found.ready
-    assert found.notes == ("backup: no backup yet: the environment is younger than a day",)
+    assert found.notes == ("backup: no backup yet: the environment is younger than 30 h",)
 
 
 def test_what_the_controller_asks_of_a_validation() -> None:
@@ -209,3 +210,4 @@ def test_limits_are_the_budgets_own() -> None:
     """N6: the package imports nothing of ours, so the numbers are compared here."""
     assert checks.OBJECT_SECONDS == budget.OBJECT_REPLICATION_SECONDS
     assert checks.EVENT_SECONDS == budget.EVENT_DELIVERY_ALARM_SECONDS
+    assert checks.BACKUP_SECONDS == alarm_specs.BACKUP_HOURS * 3600

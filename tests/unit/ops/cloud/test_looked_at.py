@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
+    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -195,6 +196,17 @@ def test_events_that_wait_and_those_that_nobody_delivers() -> None:
     assert str(queues.events(clients(table), WEST, "lab")) == "7 waiting, 1 dead letters"
     lost = queues.events(clients(table), EAST, "lab")
     assert str(lost) == "unknown (AWS.SimpleQueueService.NonExistentQueue)"
+
+
+def test_a_queue_s_address_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 21: who looks all the time pays for the depth alone; a refusal is asked again."""
+    made = Clients(parse("lab", LAB), "http://127.0.0.1:1")
+    answers = iter([refusal(), {"QueueUrl": "u"}])
+    fake = FakeClients({("sqs", WEST): {"get_queue_url": lambda **_: next(answers)}})
+    monkeypatch.setattr(made, "get", fake.get)
+    with pytest.raises(ClientError):
+        made.queue_url(WEST, "q")
+    assert [made.queue_url(WEST, "q") for _ in range(3)] == ["u"] * 3
 
 
 def test_the_switch_is_read_where_it_is_kept() -> None:

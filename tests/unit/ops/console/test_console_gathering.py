@@ -262,7 +262,10 @@ def test_a_source_calls_as_often_as_it_declares(tmp_path: Path, asked: Source) -
         with pytest.raises(OperatorError, match="no engine"):
             asked.ask(made, "")
     else:
-        asked.ask(made, EAST if asked.regional else "")
+        for _ in range(2):
+            # The queues' addresses are asked for the first time alone.
+            counted.calls = 0
+            asked.ask(made, EAST if asked.regional else "")
     assert counted.calls == asked.calls
 
 
@@ -294,6 +297,25 @@ def test_recovery_is_the_document_of_its_command(
     monkeypatch.setattr(standing, "as_document", lambda *given: given[:3])
     (recovery,) = [one for one in SOURCES if one.name == "recovery"]
     assert recovery.ask(made, "") == ("both", FILE, made.clients)
+
+
+def test_the_same_answer_again_is_no_change(tmp_path: Path) -> None:
+    """Issue 21: an open page costs what changes, not what is asked."""
+    answers = iter(["released", "released", "engaged", OperatorError("no"), OperatorError("no")])
+
+    def answer(_: str) -> str:
+        found = next(answers)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    asked = source("switch", answer)
+    made = gatherer(tmp_path, asked)
+    changes: list[str] = []
+    made.changed = lambda: changes.append(made.facts().readings["switch"].value)
+    for _ in range(5):
+        made.ask(asked, "")
+    assert changes == ["released", "engaged", None]
 
 
 def test_readings_of_a_stack_on_aws(tmp_path: Path) -> None:
