@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.deploy.driver import Driver, exit_code
-from ops.drill import findings, readiness, scenario
+from ops.drill import findings, incident, readiness, scenario
 from ops.drill.evidence import Page, folder, write
 from ops.drill.findings import Finding
 from ops.drill.inject import Injector
@@ -82,15 +82,17 @@ def run(
 
 
 def show_list(as_json: bool) -> None:
-    """Prints the scenarios with what each expects."""
+    """Prints the scenarios with what each expects, and the published incidents that are like it."""
     chosen = [scenario.load(name) for name in scenario.names()]
     if as_json:
         print_json([{"name": one.name, **_listed(one)} for one in chosen])
         return
-    rows = [(one.name, one.title, one.expectation, _places(one)) for one in chosen]
-    make_console().print(
-        rows_table(("scenario", "what happens", "what must happen", "where"), rows)
-    )
+    rows = [
+        (one.name, one.title, one.expectation, _places(one), ", ".join(incident.like(one.name)))
+        for one in chosen
+    ]
+    headings = ("scenario", "what happens", "what must happen", "where", "happened as")
+    make_console().print(rows_table(headings, rows))
 
 
 def participants(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -223,7 +225,12 @@ def summary(document: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(one: Scenario) -> dict[str, Any]:
-    return {"title": one.title, "expected": one.expectation, "on_aws": one.on_aws}
+    return {
+        "title": one.title,
+        "expected": one.expectation,
+        "on_aws": one.on_aws,
+        "incidents": incident.like(one.name),
+    }
 
 
 def _places(one: Scenario) -> str:
