@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.deploy.driver import Driver, exit_code
-from ops.drill import findings, incident, readiness, scenario
+from ops.drill import findings, incident, readiness, result, scenario
 from ops.drill.evidence import Page, folder, write
 from ops.drill.findings import Finding
 from ops.drill.inject import Injector
@@ -27,6 +27,7 @@ from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
 from ops.recovery import switchover
+from ops.recovery.items import Items
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
@@ -76,9 +77,11 @@ def run(
         give_back(driver, pause)
         if options.restore:
             return ExitCode.OK
-        ready = _ready(driver, chosen, options, pause)
+        ready = _prepared(driver, chosen, options, pause)
         play = Play(name, chosen, seed, people, options.approved_by, options.stay, options.rate)
-        return _finish(driver, options, page, noted, play, ready, world, pause)
+        with result.running(_items(ready), chosen, driver.errors.print):
+            readiness.wait(ready, chosen, driver.errors.print, pause)
+            return _finish(driver, options, page, noted, play, ready, world, pause)
 
 
 def show_list(as_json: bool) -> None:
@@ -132,10 +135,10 @@ def give_back(driver: Driver, pause: Callable[[float], None]) -> None:
         driver.errors.print("all of it is given back")
 
 
-def _ready(
+def _prepared(
     driver: Driver, chosen: Scenario, options: Options, pause: Callable[[float], None]
 ) -> Prepared:
-    """Deployed, whole and ready to be broken."""
+    """Deployed, and confirmed where a person has to."""
     if driver.lab_endpoint and not driver.outputs().get("global.fqdn"):
         results = driver.up(list(driver.graph))
         if exit_code(results) is not ExitCode.OK:
@@ -145,8 +148,11 @@ def _ready(
     injector.refuse(chosen)
     if not driver.lab_endpoint:
         _ask(driver, chosen, injector, options.confirm)
-    readiness.wait(ready, chosen, driver.errors.print, pause)
     return ready
+
+
+def _items(ready: Prepared) -> Items:
+    return Items(ready.system.clients, ready.system.suffix, ready.stack_file.stack)
 
 
 def _ask(driver: Driver, chosen: Scenario, injector: Injector, confirm: str) -> None:
@@ -191,6 +197,10 @@ def _finish(
     )
     document = played(play, ready, injector, path, console, noted, world, pause)
     target = write(document, path, page)
+    result.record(
+        _items(ready), ready.system.clients, ready.system.suffix, play.scenario, document,
+        driver.errors.print,
+    )  # fmt: skip
     if options.as_json:
         print_json(document)
     else:
