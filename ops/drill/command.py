@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ops.cloud import kms_signing
 from ops.deploy.driver import Driver, exit_code
 from ops.drill import findings, incident, readiness, result, scenario
 from ops.drill.evidence import Page, folder, write
@@ -28,6 +29,7 @@ from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
 from ops.recovery import switchover
 from ops.recovery.items import Items
+from ops.signing import Signer, own_signer
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
@@ -52,6 +54,7 @@ class Options:
     confirm: str = ""
     restore: bool = False
     rate: float = 1.0
+    kms_key: str = ""
 
 
 def run(
@@ -79,9 +82,10 @@ def run(
             return ExitCode.OK
         ready = _prepared(driver, chosen, options, pause)
         play = Play(name, chosen, seed, people, options.approved_by, options.stay, options.rate)
+        signer = _signer(ready, options)
         with result.running(_items(ready), chosen, driver.errors.print):
             readiness.wait(ready, chosen, driver.errors.print, pause)
-            return _finish(driver, options, page, noted, play, ready, world, pause)
+            return _finish(driver, options, page, noted, play, ready, world, pause, signer)
 
 
 def show_list(as_json: bool) -> None:
@@ -151,6 +155,16 @@ def _prepared(
     return ready
 
 
+def _signer(ready: Prepared, options: Options) -> Signer:
+    """Who will sign, known before anything is broken: this user, or a key of KMS, looked for in the
+    region that a loss leaves."""
+    if not options.kms_key:
+        return own_signer()
+    clients = ready.system.clients
+    region = kms_signing.region_of(options.kms_key, clients.regions[1])
+    return kms_signing.signer(clients.get("kms", region), options.kms_key)
+
+
 def _items(ready: Prepared) -> Items:
     return Items(ready.system.clients, ready.system.suffix, ready.stack_file.stack)
 
@@ -189,6 +203,7 @@ def _finish(
     ready: Prepared,
     world: WorldOf,
     pause: Callable[[float], None],
+    signer: Signer,
 ) -> ExitCode:
     console = driver.errors if options.as_json else driver.console
     path = folder(driver.workspace.directory) / f"{play.name}.jsonl"
@@ -196,7 +211,7 @@ def _finish(
         _injector(ready, options), planned=lambda region: switchover.run(world(), region)
     )
     document = played(play, ready, injector, path, console, noted, world, pause)
-    target = write(document, path, page)
+    target = write(document, path, page, signer)
     result.record(
         _items(ready), ready.system.clients, ready.system.suffix, play.scenario, document,
         driver.errors.print,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from recovery_tables import Measured, Table
 from rich.console import Console
 from watched_driver import Watched, stack_file, watched
 
+from ops import signing
 from ops.deploy.sequence import LayerResult, Outcome
 from ops.drill import command, decisions, play, reading
 from ops.drill.command import Options
@@ -419,6 +421,24 @@ def test_the_result_is_written_where_the_system_reads_it(
     assert [(region, name) for region, name, *_ in world["clients"].put] == [
         (WEST, "DrillTrafficRto"), (WEST, "DrillWriteRto"),
     ]  # fmt: skip
+
+
+def test_a_key_of_kms_signs_where_it_is_asked_for(
+    driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 20.5: known before anything is broken, in the region that a loss leaves."""
+    asked: list[Any] = []
+
+    def signer(client: Any, key: str) -> Any:
+        asked.append((client, key, world["waited"]))
+        return signing.own_signer()
+
+    monkeypatch.setattr(command.kms_signing, "signer", signer)
+    monkeypatch.setattr(world["clients"], "get", lambda *given: given)
+    monkeypatch.setattr(command.result, "running", lambda *_: nullcontext())
+    monkeypatch.setattr(command.result, "record", lambda *_: None)
+    assert run(driver, kms_key="alias/evidence") == 0
+    assert asked == [(("kms", WEST), "alias/evidence", 0)]
 
 
 def test_a_failed_drill_is_a_difference_and_says_why(
