@@ -14,7 +14,8 @@ from recovery.mode import effective_mode
 from recovery.model import Mode, State
 
 LONGEST_SECONDS = 900.0
-"""The system's seconds until a fresh deployment's controllers and validation are there."""
+"""Real seconds until a fresh deployment's controllers and validation are there, at any clock:
+functions run in real time."""
 PAUSE_SECONDS = 1.0
 
 
@@ -48,7 +49,7 @@ def wait(
 ) -> None:
     """Waits for readiness 1. Raises ``OperatorError`` with what is still missing: on AWS at once,
     in the lab after some minutes."""
-    end = ready.now() + LONGEST_SECONDS
+    end = ready.now() + LONGEST_SECONDS * ready.clock
     reported: list[str] = []
     with announced("both regions, the controllers and the validation to be ready"):
         while missing := lacking(ready, chosen):

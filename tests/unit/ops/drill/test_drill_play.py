@@ -326,7 +326,7 @@ def test_a_reading_is_repeated_until_nothing_lacks() -> None:
     answers = [[Reading(WEST, What.ROW, True)], [Found(WEST, What.ROW, "id-1"),
                Reading(WEST, What.ROW, True)]]  # fmt: skip
     paused: list[float] = []
-    drill: Any = SimpleNamespace(load=load_, pause=paused.append)
+    drill: Any = SimpleNamespace(load=load_, pause=paused.append, clock=1.0)
     found = play._Drill._settled(drill, lambda: answers.pop(0), [written(1)], What.ROW, 20.0)  # type: ignore[arg-type, return-value]
     assert len(found) == 2
     assert paused == [1.0]
