@@ -53,7 +53,8 @@ type call struct {
 	number int
 }
 
-// answer: known is false for a write that got none; record is empty for a read that found nothing.
+// answer: known is false for a write that got none, and for a read that found the record without
+// saying its id; record is empty for a read that found nothing.
 type answer struct {
 	known  bool
 	record string
@@ -88,6 +89,8 @@ var register = porcupine.Model{
 			return true, before
 		case asked.write && before == absent:
 			return true, got.record
+		case !asked.write && !got.known:
+			return before != absent, before
 		case before == someone && got.record != absent:
 			return true, got.record
 		default:
@@ -194,7 +197,7 @@ func operations(lines []line, of epoch) []porcupine.Operation {
 		case one.Kind == "write" && one.Outcome == "unknown":
 			add(call{true, one.Number}, answer{}, one.Began, math.Inf(1))
 		case one.Kind == "read-back" && one.Region == of.writer && one.Outcome == "ok":
-			add(call{false, one.Number}, answer{true, one.Record}, one.Began, one.Ended)
+			add(call{false, one.Number}, answer{one.Record != absent, one.Record}, one.Began, one.Ended)
 		case one.Kind == "read-back" && one.Region == of.writer && one.Outcome == "absent":
 			add(call{false, one.Number}, answer{true, absent}, one.Began, one.Ended)
 		}
