@@ -36,6 +36,7 @@ WRITERS = {
     ("pull-request.yml", "comment"): "pull-requests",
     ("drift.yml", "drift"): "issues",
     ("drill.yml", "drill"): "issues",
+    ("drill-stack.yml", "drill"): "issues",
 }
 """The jobs that may write to the repository's pages, and to which."""
 
