@@ -44,7 +44,8 @@ MENDS: dict[ModuleType, str] = {
     rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
     s3_files: "keys renamed or lost at a restart; objects answered with 200 on a full disk",
     s3: "replication configurations cut down; versioning's order not held",
-    secretsmanager: "replicas at creation ignored and never removed alone",
+    secretsmanager: "replicas at creation ignored and never removed alone; labels beside the "
+    "current one dropped",
     route53: "health checks' regions, children and inversion; status; reserved zones",
     events: "bus policies replaced by Principal *; buses and rules deleted while in use",
     events_put: "entries taken that AWS refuses",

@@ -100,4 +100,15 @@ def policy(
     table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
 
 
-TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy)
+@command(
+    role="deploy (all that the programs need) or read (previews, drift, everything that looks)",
+    to="Folder for one file a policy, for aws iam create-policy",
+)
+def iam(_c: Context, stack: str = "lab", role: str = "deploy", to: str = "") -> None:
+    """Print least-privilege policies for the deploying or the reading role."""
+    from ops.permissions import show
+
+    show.show(stack, role, to)
+
+
+TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy, iam)

@@ -238,6 +238,14 @@ _INVOKES: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
         "id": "example",
         **arguments,
     },
+    "aws:secretsmanager/getSecretVersions:getSecretVersions": lambda arguments, region: {
+        **arguments,
+        "id": arguments["secretId"],
+        "versions": [
+            {"versionId": "older", "versionStages": ["DEPLOYED"], "createdTime": ""},
+            {"versionId": "present", "versionStages": ["AWSCURRENT"], "createdTime": ""},
+        ],
+    },
     "aws:route53/getZone:getZone": lambda arguments, region: {
         "zoneId": arguments.get("zoneId", "Z0123456789ABCDEFGHIJ"),
         "id": arguments.get("zoneId", "Z0123456789ABCDEFGHIJ"),

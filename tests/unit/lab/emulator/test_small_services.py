@@ -318,6 +318,30 @@ def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> 
     )
 
 
+def test_a_version_keeps_the_labels_that_it_was_given(world: World) -> None:
+    """Trap 42: a label beside the current one moves to the version that asks for it, in the replica
+    as well; of two rotations' versions AWS keeps those that have a label."""
+    here, there = world.aws("secretsmanager"), world.aws("secretsmanager", WEST)
+    name = {"SecretId": "labelled"}
+    here.create_secret(Name="labelled", SecretString="0", AddReplicaRegions=[{"Region": WEST}])
+    first = here.put_secret_value(
+        **name, SecretString="1", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    assert sorted(first["VersionStages"]) == ["AWSCURRENT", "DEPLOYED"]
+    for text in ("2", "3"):
+        here.put_secret_value(**name, SecretString=text)
+    for client in (here, there):
+        kept = client.get_secret_value(**name, VersionId=first["VersionId"])
+        assert (kept["SecretString"], kept["VersionStages"]) == ("1", ["DEPLOYED"])
+    again = here.put_secret_value(
+        **name, SecretString="4", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    stages = here.describe_secret(**name)["VersionIdsToStages"]
+    assert [version for version, labels in stages.items() if "DEPLOYED" in labels] == [
+        again["VersionId"]
+    ]
+
+
 def http_check(**changed: Any) -> dict[str, Any]:
     """A health check's configuration."""
     return {"Type": "HTTPS", "FullyQualifiedDomainName": "a.b", "ResourcePath": "/"} | changed
