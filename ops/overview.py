@@ -28,7 +28,7 @@ GROUPS = (
         "destroy", "outputs",
     )),
     Group("Look", "./inv console", (
-        "status", "console", "alarms", "inventory", "drift", "cost", "policy", "doctor",
+        "status", "console", "alarms", "inventory", "drift", "cost", "policy", "doctor", "restores",
     )),
     Group("Recover", "./inv failover --stack prod", (
         "failover", "failback", "recovery.status", "recovery.freeze", "recovery.thaw",

@@ -111,4 +111,13 @@ def iam(_c: Context, stack: str = "lab", role: str = "deploy", to: str = "") -> 
     show.show(stack, role, to)
 
 
-TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy, iam)
+@command(keep="Write a signed record of each test that ended into evidence/restores")
+def restores(_c: Context, stack: str = "lab", json: bool = False, keep: bool = False) -> None:
+    """Show what the monthly restore tests came to; exit code 5 if one failed or is overdue."""
+    from ops import session
+    from ops.cloud import restores as tests
+
+    tests.show(*session.looking_at(stack), json, keep)
+
+
+TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy, iam, restores)

@@ -20,7 +20,7 @@ from watched_driver import Watched, watched
 
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
-from ops.cloud import inventory, redrive
+from ops.cloud import inventory, redrive, restores
 from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
@@ -214,7 +214,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
-        (table, "show"), (report, "show"), (permissions, "show"), (rotation, "show"),
+        (table, "show"), (report, "show"), (permissions, "show"),
+        (rotation, "show"), (restores, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),

@@ -159,6 +159,9 @@ _COMPUTED: dict[str, _Make] = {
     "aws:backup/vault:Vault": lambda n, r, i, s: {
         "arn": f"arn:aws:backup:{r}:{ACCOUNT}:backup-vault:{n}"
     },
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": lambda n, r, i, s: {
+        "arn": f"arn:aws:backup:{r}:{ACCOUNT}:restore-testing-plan:{i['name']}-{s[:12]}"
+    },
     "aws:backup/plan:Plan": lambda n, r, i, s: {
         "arn": f"arn:aws:backup:{r}:{ACCOUNT}:backup-plan:{s[:12]}",
         "id": s[:12],
