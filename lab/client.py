@@ -166,6 +166,17 @@ def injected(state_dir: Path) -> dict[str, int]:
     return _post(state_dir, "errors")["answered"]
 
 
+def limit(state_dir: Path, principal: str, policies: Iterable[Any] = ()) -> None:
+    """Lets who signs with an access key do what the policies allow, or everything again
+    (:mod:`lab.emulator.permissions`)."""
+    _post(state_dir, "access", principal=principal, policies=list(policies))
+
+
+def access(state_dir: Path) -> dict[str, Any]:
+    """The actions ``called`` by access key, and those ``refused`` since :func:`limit`."""
+    return _post(state_dir, "access")
+
+
 def _command(state_dir: Path, command: str, **given: Any) -> Status:
     return _status(_post(state_dir, command, **given))
 

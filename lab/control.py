@@ -95,6 +95,11 @@ class Control:
                     code = _field(command, given, "code")
                     self.emulator.injection.arm(operations, code, int(given.get("times", 1)))
                 return 200, self.emulator.injection.as_dict()
+            case "access":
+                if given:
+                    principal = _field(command, given, "principal")
+                    self.emulator.permissions.limit(principal, given.get("policies") or [])
+                return 200, self.emulator.permissions.as_dict()
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()

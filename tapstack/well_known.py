@@ -27,6 +27,13 @@ TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - the header's name
 READINESS_TOKEN = "readiness-token"  # noqa: S105 - a purpose
 """Purpose of the secret with that token, in each region under the primary's name."""
 
+DEPLOYED_LABEL = "DEPLOYED"
+"""Staging label of the secret's version that the state holds. A version without a label may be
+deleted by AWS: the next deployment would then write a new password over the current one."""
+
+ALTERNATE_SUFFIX = "_b"
+"""Ends the name of the application's second database user: rotations go from one to the other."""
+
 FAILOVER_SWITCH_PATH = "/failover-switch"
 """What Route 53 asks of the standby: 200 while the switch is engaged, else 404."""
 

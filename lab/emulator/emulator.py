@@ -18,6 +18,7 @@ from lab.emulator.mails import Mails
 from lab.emulator.mappings import Mappings
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
+from lab.emulator.permissions import Permissions
 from lab.emulator.regions import Regions
 from lab.emulator.saving import Saver
 from lab.emulator.target_health import TargetHealth
@@ -41,6 +42,7 @@ class Emulator:
         self.target_health = TargetHealth(lab, self.load_balancers)
         self.identity = Identity(lab)
         self.regions = Regions(lab)
+        self.permissions = Permissions(lab)
         self.injection = Injection()
         self.faulty = Faulty(lab)
         self.hooks = Hooks(lab)

@@ -201,6 +201,7 @@ def test_the_deployment_calls_the_migration_when_the_bundle_changes() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", triggers.pop("bundle"))
     assert triggers == {
         "secret": DATA["primary"]["application_secret_arn"],
+        "version": "present",
         "database": DATA["global_writer_endpoint"],
     }
     assert deployment.reaches(call, function)

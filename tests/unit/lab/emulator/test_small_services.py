@@ -305,7 +305,9 @@ def test_a_replica_becomes_a_secret_of_its_own(world: World) -> None:
     secret = here.create_secret(
         Name="released", SecretString="1", AddReplicaRegions=[{"Region": WEST}]
     )
-    refused("InvalidRequestException", there.put_secret_value, SecretId="released", SecretString="2")
+    refused(
+        "InvalidRequestException", there.put_secret_value, SecretId="released", SecretString="2"
+    )
     refused("InvalidRequestException", here.stop_replication_to_replica, SecretId="released")
     released = there.stop_replication_to_replica(SecretId="released")["ARN"]
     assert released.split(":")[3] == WEST
@@ -341,6 +343,30 @@ def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> 
         SecretId="no such secret",
         RemoveReplicaRegions=[WEST],
     )
+
+
+def test_a_version_keeps_the_labels_that_it_was_given(world: World) -> None:
+    """Trap 42: a label beside the current one moves to the version that asks for it, in the replica
+    as well; of two rotations' versions AWS keeps those that have a label."""
+    here, there = world.aws("secretsmanager"), world.aws("secretsmanager", WEST)
+    name = {"SecretId": "labelled"}
+    here.create_secret(Name="labelled", SecretString="0", AddReplicaRegions=[{"Region": WEST}])
+    first = here.put_secret_value(
+        **name, SecretString="1", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    assert sorted(first["VersionStages"]) == ["AWSCURRENT", "DEPLOYED"]
+    for text in ("2", "3"):
+        here.put_secret_value(**name, SecretString=text)
+    for client in (here, there):
+        kept = client.get_secret_value(**name, VersionId=first["VersionId"])
+        assert (kept["SecretString"], kept["VersionStages"]) == ("1", ["DEPLOYED"])
+    again = here.put_secret_value(
+        **name, SecretString="4", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    stages = here.describe_secret(**name)["VersionIdsToStages"]
+    assert [version for version, labels in stages.items() if "DEPLOYED" in labels] == [
+        again["VersionId"]
+    ]
 
 
 def http_check(**changed: Any) -> dict[str, Any]:

@@ -475,6 +475,21 @@ def test_random_passwords_are_new_secrets_of_the_alphabet_asked_for(lab_endpoint
         client.invoke(token, none)
 
 
+def test_a_secret_s_versions_are_listed_without_their_values(lab_endpoint: str) -> None:
+    """Trap 42: which version is current, for who must not read it."""
+    client = ProviderClient(lab_endpoint)
+    secret = client.create("aws:secretsmanager/secret:Secret", "listed", {"name": "listed"})
+    value = {"secretId": secret.id, "secretString": "word"}
+    made = client.create("aws:secretsmanager/secretVersion:SecretVersion", "listed", value)
+    token = "aws:secretsmanager/getSecretVersions:getSecretVersions"
+    found = client.invoke(token, {"secretId": secret.id})
+    current = [
+        one["versionId"] for one in found["versions"] if "AWSCURRENT" in one["versionStages"]
+    ]
+    assert current == [made.id.partition("|")[2]]
+    assert "word" not in str(found)
+
+
 def _start(parent: list[str] | None = None) -> subprocess.Popen[str]:
     environment = {**os.environ, "WARM_STANDBY_PYTHON": sys.executable}
     return subprocess.Popen(
