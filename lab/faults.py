@@ -84,7 +84,7 @@ class Faults:
         return self._on[fault][1] if fault in self._on else 0.0
 
     def set(self, name: str, value: str | float | None = None) -> None:
-        """Turn a fault on, or off with ``off``. Raises LabInputError, and nothing is changed."""
+        """Turns a fault on, or off with ``off``. Raises LabInputError, and nothing is changed."""
         fault, on = parse(name, value)
         if on is False:
             if fault not in self._on:
@@ -94,7 +94,7 @@ class Faults:
         self._write({**self._on, fault: (on, self._now())})
 
     def clear(self) -> bool:
-        """Turn all of them off; returns whether one was on."""
+        """Turns all of them off; returns whether one was on."""
         if not self._on:
             return False
         self._write({})

@@ -63,13 +63,13 @@ class Conditions:
         return self._lab.faults.is_on(Fault.FENCE_TIMEOUT)
 
     def keep_volume(self, cluster: Cluster, data: Path) -> None:
-        """Make the snapshot of an old writer's volume, unless that fails."""
+        """Makes the snapshot of an old writer's volume, unless that fails."""
         if not self._lab.faults.is_on(Fault.SNAPSHOT_FAILS):
             self._snapshots.keep_volume(cluster, data)
 
     def lose_instances(self) -> None:
-        """Follow the fault ``instance-loss``: its region's writers are away from its beginning, for
-        as long as Aurora takes, or until it is turned off."""
+        """Follows the fault ``instance-loss``: its region's writers are away from its beginning,
+        for as long as Aurora takes, or until it is turned off."""
         faults = self._lab.faults
         before, self._loss = self._loss, str(faults.value(Fault.INSTANCE_LOSS) or "")
         if before == self._loss:

@@ -8,7 +8,7 @@ from lab.database.topology import AVAILABLE, Cluster, Topology
 
 
 def amend(topology: Topology, region: str, result: dict[str, Any], now: float = 0.0) -> None:
-    """Show roles, endpoints, ports and states as the topology has them at lab time ``now``."""
+    """Shows roles, endpoints, ports and states as the topology has them at lab time ``now``."""
     for key, amend_item in (
         ("DBCluster", _amend_cluster),
         ("DBInstance", _amend_instance),

@@ -46,7 +46,7 @@ class Schedules:
         """region and function → when a schedule has called it, by ``time.monotonic``"""
 
     async def run(self) -> None:
-        """Watch the schedules for ever."""
+        """Watches the schedules for ever."""
         self.lab.observe(self._heard)
         while True:
             try:

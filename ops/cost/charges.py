@@ -38,6 +38,14 @@ class Context:
     book: PriceBook
     min_capacity: float
     """Least ACU of a serverless instance: the floor of its price."""
+    resources: tuple[Declared, ...] = ()
+    """All that is declared, where one resource's price needs another's inputs."""
+
+    def beside(self, resource: Declared, type_: str) -> Declared:
+        """The resource of a type in the same region."""
+        return next(
+            one for one in self.resources if one.type == type_ and one.region == resource.region
+        )
 
     def hours(self, key: str, count: float = 1) -> float:
         """The monthly price of something billed by the hour."""
@@ -64,9 +72,10 @@ def charges(resources: Iterable[Declared], book: PriceBook, min_capacity: float)
 
     Raises :class:`OperatorError` for a type or a database class without a price.
     """
-    context = Context(book, min_capacity)
+    known = tuple(resources)
+    context = Context(book, min_capacity, known)
     found: list[Charge] = []
-    for resource in resources:
+    for resource in known:
         if resource.type in FREE:
             continue
         if resource.type not in PRICED:
@@ -192,15 +201,30 @@ def _replication(resource: Declared, context: Context) -> Iterator[Charge]:
         yield _used(resource, context, "S3", "replication time control", key, gb)
 
 
-def _vault(resource: Declared, context: Context) -> Iterator[Charge]:
-    assumption = context.book.assumption
-    gb = assumption["database_gb"] * assumption["backup_copies"]
-    yield _used(resource, context, "Backup", "recovery points", "aurora.backup-gb", gb)
+DAYS_A_MONTH = 30
 
 
-def _plan(resource: Declared, context: Context) -> Iterator[Charge]:
-    gb = context.book.assumption["database_gb_changed"]
-    yield _used(resource, context, "Backup", "to the other region", "region-transfer.gb", gb)
+def _backups(resource: Declared, context: Context) -> Iterator[Charge]:
+    """A daily snapshot and its copies, each of the whole database (Aurora user guide,
+    "Understanding Amazon Aurora backup storage usage"). Snapshots within the cluster's own
+    retention cost nothing; copies always do, and cross whole as well."""
+    gb = context.book.assumption["database_gb"]
+    free = context.beside(resource, "aws:rds/cluster:Cluster").inputs["backupRetentionPeriod"]
+    for rule in context.beside(resource, "aws:backup/plan:Plan").inputs["rules"]:
+        kept = max(rule["lifecycle"]["deleteAfter"] - free, 0)
+        key = "aurora.backup-gb"
+        yield _used(resource, context, "Backup", "snapshots", key, gb * kept)
+        for copy in rule["copyActions"]:
+            days = copy["lifecycle"]["deleteAfter"]
+            yield _used(resource, context, "Backup", "copies", key, gb * days)
+        # Of the copies one leaves the region; another account's vault is in it.
+        crossing = gb * DAYS_A_MONTH
+        key = "region-transfer.gb"
+        yield _used(resource, context, "Backup", "to the other region", key, crossing)
+
+
+def _restore_test(resource: Declared, context: Context) -> Iterator[Charge]:
+    yield _used(resource, context, "Backup", "restore tests", "backup.restore-test", 1)
 
 
 def _key(resource: Declared, context: Context) -> Iterator[Charge]:
@@ -294,8 +318,8 @@ def _bus(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 PRICED: dict[str, Pricer] = {
-    "aws:backup/plan:Plan": _plan,
-    "aws:backup/vault:Vault": _vault,
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": _restore_test,
+    "aws:backup/selection:Selection": _backups,
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": _composite_alarm,
     "aws:cloudwatch/dashboard:Dashboard": _dashboard,
     "aws:cloudwatch/eventBus:EventBus": _bus,
@@ -319,7 +343,9 @@ PRICED: dict[str, Pricer] = {
 FREE = frozenset(
     {
         # No charge at all: settings of something priced above, or of the account.
-        "aws:backup/selection:Selection",
+        "aws:backup/plan:Plan",
+        "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+        "aws:backup/vault:Vault",
         "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",

@@ -22,7 +22,7 @@ quotas")."""
 
 
 def install(mending: Mending) -> None:
-    """Mend Lambda's settings."""
+    """Mends Lambda's settings."""
     mend = mending.mend
 
     async def account(request: ApiRequest, call_next: CallNext) -> ApiResponse:

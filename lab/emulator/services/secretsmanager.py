@@ -11,7 +11,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend Secrets Manager."""
+    """Mends Secrets Manager."""
 
     async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
@@ -32,6 +32,7 @@ def install(mending: Mending) -> None:
 
     mend = mending.mend
     mend("secretsmanager", "CreateSecret", create)
+    mend("secretsmanager", "PutSecretValue", put_value)
     mend("secretsmanager", "DeleteSecret", delete)
     mend("secretsmanager", "PutResourcePolicy", put_policy)
     mend("secretsmanager", "RemoveRegionsFromReplication", remove_regions)
@@ -47,6 +48,27 @@ async def put_policy(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             "MalformedPolicyDocumentException", "This resource policy contains invalid Json."
         ) from None
     return await call_next(request)
+
+
+async def put_value(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """A version that becomes the current one gets its other labels too, each taken from the version
+    that had it; the emulator drops them."""
+    response = await call_next(request)
+    stages = request.parameters.get("VersionStages") or []
+    more = [stage for stage in stages if stage not in ("AWSCURRENT", "AWSPENDING")]
+    if response.ok and "AWSCURRENT" in stages and more:
+        from ministack.services import secretsmanager
+
+        with scope(request):
+            secret = _secret(request.parameters["SecretId"])
+            for version, kept in (secret or {}).get("Versions", {}).items():
+                labels = [label for label in kept["Stages"] if label not in more]
+                if version == response.result["VersionId"]:
+                    labels += more
+                    response.result["VersionStages"] = list(labels)
+                kept["Stages"] = labels
+            secretsmanager._sync_replicas(secret)
+    return response
 
 
 async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:

@@ -2,7 +2,7 @@
 
 A check fails by what was answered. A question to the other region that nobody answered is
 ``NOT_ASKED``: it never lowers the mode of the region that may have to take over, since the loss
-itself would disarm it (RECOVERY.md 3). Where this region writes, the other one is the standby, and
+itself would disarm it (recovery.md 3). Where this region writes, the other one is the standby, and
 a standby that doesn't answer isn't ready.
 """
 
@@ -118,7 +118,7 @@ def events_cross(facts: Facts) -> Judgement:
 
 
 def versions_are_equal(facts: Facts) -> Judgement:
-    """AWS refuses to fail over between unequal engine versions (RECOVERY.md 1.3)."""
+    """AWS refuses to fail over between unequal engine versions (recovery.md 1.3)."""
     return _alike(facts, lambda member: member.version, "engine versions")
 
 
@@ -140,7 +140,7 @@ def quotas_are_alike(facts: Facts) -> Judgement:
 
 
 def standby_has_an_instance(facts: Facts) -> Judgement:
-    """AWS refuses a target without an instance (RECOVERY.md 1.3)."""
+    """AWS refuses a target without an instance (recovery.md 1.3)."""
     member = facts.other if facts.writes_here else facts.own
     if isinstance(member, Missing):
         return _unanswered(facts, member, theirs=facts.writes_here)
@@ -212,7 +212,7 @@ def somebody_guards(facts: Facts) -> Judgement:
 
 
 def nothing_is_frozen(facts: Facts) -> Judgement:
-    """A freeze sets the readiness to 0 (RECOVERY.md 3)."""
+    """A freeze sets the readiness to 0 (recovery.md 3)."""
     by = facts.standing.frozen_by
     return (Result.FAILED, f"recovery is frozen by {by}") if by else _passed("not frozen")
 

@@ -64,7 +64,7 @@ WORDS: dict[str, Words] = {
     ),
     "promoted": Words(
         "The database writes here, the switch holds traffic here, the epoch has grown.",
-        "Tell the customers' contacts; look for the lost tail once the other region is back.",
+        "Notify the customers' contacts; look for the lost tail once the other region is back.",
         "./inv recovery.reconcile",
     ),
     "promoting": Words(

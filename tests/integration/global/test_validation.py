@@ -16,7 +16,8 @@ from broken_readiness import (
     pass_minutes,
     validated,
 )
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST
 
@@ -96,7 +97,7 @@ def test_a_check_turns_red_by_what_it_checks_and_by_nothing_else(proven: Lab, ch
 
 
 def test_a_lost_region_lowers_nothing(proven: Lab) -> None:
-    """RECOVERY.md 3: us-east-1's API is gone: what couldn't be asked is noted, the score stays."""
+    """recovery.md 3: us-east-1's API is gone: what couldn't be asked is noted, the score stays."""
     client.outage(proven.state_dir, EAST, "api")
     try:
         found = until(

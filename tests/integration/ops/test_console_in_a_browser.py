@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 from browser import Console, Page, chromium, missing
-from deployed_lab import REPOSITORY, Lab, a_deployed_lab
+from deployed_lab import REPOSITORY, Lab
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST
 
 from lab import client
@@ -130,7 +131,7 @@ def test_a_drill_s_evidence_is_one_click_away(lab: Lab, page: Page) -> None:
 
 def test_the_page_turns_when_a_region_is_lost(lab: Lab, page: Page) -> None:
     """Issue 21: ordered by its form; what the lab says and what is asked turn together, and the
-    timeline keeps it. (`./inv bench console` holds it against two seconds.)"""
+    timeline keeps it. (``./inv bench console`` holds it against two seconds.)"""
     assert page.order("outage", region=EAST).endswith("done")
     assert client.status(lab.state_dir).regions[EAST] == "down"
     page.wait(lambda: "has lost api" in page.text(EAST))

@@ -1,4 +1,4 @@
-"""What RDS is told, what it answers and what it finds after a restart, on pretended servers."""
+"""What RDS is asked, what it answers and what it finds after a restart, on simulated servers."""
 
 import asyncio
 from types import SimpleNamespace

@@ -74,7 +74,7 @@ def test_who_only_looks_does_not_hang_on_a_lost_region() -> None:
     assert (acting.connect_timeout, acting.read_timeout) == (IMPATIENT_SECONDS, PROBE_SECONDS)
 
 
-# -- /ready ---------------------------------------------------------------------------------------
+# -- /ready ----------------------------------------------------------------------------------------
 
 TOKEN = {("secretsmanager", ""): {"get_secret_value": {"SecretString": "open"}}}
 NO_TOKEN = {("secretsmanager", ""): {"get_secret_value": refusal("ResourceNotFoundException")}}
@@ -142,7 +142,7 @@ def test_bodies_that_are_no_objects_are_empty() -> None:
         assert web.get("b", "/x", endpoint) == web.Answer(200, {})
 
 
-# -- alarms, queues, switch -----------------------------------------------------------------------
+# -- alarms, queues, switch ------------------------------------------------------------------------
 
 
 def alarm(name: str, state: str, minute: int, **more: Any) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def test_the_switch_is_read_where_it_is_kept() -> None:
     assert switch.switch(gone, "lab") == "unknown (ParameterNotFound)"
 
 
-# -- DNS ------------------------------------------------------------------------------------------
+# -- DNS -------------------------------------------------------------------------------------------
 
 BALANCERS = {EAST: "east.elb", WEST: "west.elb"}
 

@@ -47,7 +47,7 @@ from ops.errors import ExitCode, OperatorError
     ],
 )  # fmt: skip
 def test_an_order_s_words(name: str, given: dict[str, str], wanted: Any) -> None:
-    """Issue 21: the lab's commands, and `./inv` with what was written as one word each."""
+    """Issue 21: the lab's commands, and ``./inv`` with what was written as one word each."""
     assert order(LAB, name, given) == wanted
 
 

@@ -126,7 +126,7 @@ def test_an_old_answer_counts_as_none() -> None:
 def test_the_headline_says_whether_writes_succeed(
     changed: dict[str, Any], text: str, tone: Tone
 ) -> None:
-    """Issue 21: as `./inv status` says it, where clients are sent."""
+    """Issue 21: as ``./inv status`` says it, where clients are sent."""
     shown = page(**changed)
     assert (shown.headline.text, shown.headline.tone) == (text, tone)
 

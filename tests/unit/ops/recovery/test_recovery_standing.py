@@ -1,4 +1,4 @@
-"""`./inv recovery.status`: the document of docs/names.md, of the controller that guards."""
+"""``./inv recovery.status``: the document of docs/names.md, of the controller that guards."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def shown(
 
 
 def test_the_guarding_controller_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """NAMES: every field, of the region whose controller is armed."""
+    """names.md: every field, of the region whose controller is armed."""
     west = Table(ARMED)
     west.journal = [
         {"number": number, "kind": "decision", "body": json.dumps({"stage": "watching"})}
@@ -71,7 +71,7 @@ def test_why_the_mode_is_less_is_said(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_signals_have_three_values(capsys: pytest.CaptureFixture[str]) -> None:
-    """RECOVERY.md 2: alive, dead, unknown; a blind run saw nothing."""
+    """recovery.md 2: alive, dead, unknown; a blind run saw nothing."""
     dead = Seen(MINUTE, Value.DEAD, Ready.NO_ANSWER, Witness.SECONDARY, Value.DEAD, Value.UNKNOWN)
     suspect = replace(
         ARMED, history=(dead,), unknown=(Streak("describe_global", 2),), stage=Stage.SUSPECT
