@@ -68,8 +68,9 @@ def test_a_new_environment_is_ready_within_six_minutes_without_a_hand(
     assert found.began * 60 - moment <= FIRST_MINUTES * 60
     assert found.permissions_proven
     assert found.subscription_confirmed
-    assert [note.partition(":")[0] for note in found.notes] == ["backup"]
-    assert "younger than 30 h" in found.notes[0]
+    # Between 05:00 UTC and the test there may be a backup already, and nothing to excuse.
+    excused = ("backup: no backup yet: the environment is younger than 30 h",)
+    assert found.notes in ((), excused)
     west = Controller(lab, WEST)
     west.wait("validated", lambda state: state.validation is not None, REAL_SECONDS)
 
