@@ -12,7 +12,7 @@ from tapstack.regions import Region
 
 CERTIFICATE_AUTHORITIES = "/var/runtime/ca-cert.pem"
 """Where the Node.js runtimes keep Amazon's authorities, RDS's among them; nodejs20 and newer load
-them only when told ("Building Lambda functions with Node.js", Loading certificates)."""
+them only on request ("Building Lambda functions with Node.js", Loading certificates)."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from tapstack.well_known import DATABASE_PORT
 ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
 DATABASE_NAME = "app"
 LOG_RETENTION_DAYS = 90
+LIFECYCLE = "open-source-rds-extended-support-disabled"
+"""No RDS Extended Support (Aurora user guide, "Amazon RDS Extended Support with Amazon Aurora")."""
 
 SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
 """Upgrades of a global database take over an hour (tf-aws #45398)."""
@@ -26,6 +28,11 @@ second ``up`` that reverts either one detaches or promotes a cluster (tf-aws #43
 
 UPGRADED_BY_THE_GLOBAL_CLUSTER = ["engine_version"]
 """An upgrade is the global cluster's; its members follow (pulumi-aws, rds.GlobalCluster)."""
+
+
+CHOSEN_AT_CREATION = ["engine_lifecycle_support"]
+"""Another choice would replace the cluster (pulumi-aws): for one that exists it is made by
+``modify-db-cluster``, or never."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class RegionalCluster(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     """Leads to this cluster's writer; of a secondary, to the writer it would get by promotion."""
     instances: list[aws.rds.ClusterInstance]
+    subnet_group: pulumi.Output[str]
+    """Name of the database subnets' group, for what is restored beside."""
 
     def __init__(
         self, name: str, args: RegionalClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -80,6 +89,7 @@ class RegionalCluster(pulumi.ComponentResource):
             subnet_ids=args.network.database_subnet_ids,
             opts=here,
         )
+        self.subnet_group = subnets.name
         parameters = aws.rds.ClusterParameterGroup(
             f"aurora-parameters-{region.name}",
             # The major version is in the name: the group of the next one is made beside it.
@@ -112,6 +122,9 @@ class RegionalCluster(pulumi.ComponentResource):
             global_cluster_identifier=args.global_cluster_id,
             engine=ENGINE,
             engine_version=settings.engine_version,
+            # Said, not left to the default, which is Extended Support and bills by the vCPU-hour
+            # once a major's standard support is over: then AWS upgrades the cluster instead.
+            engine_lifecycle_support=LIFECYCLE,
             database_name=DATABASE_NAME if master else None,
             master_username=master.username if master else None,
             master_password=master.password if master else None,
@@ -140,7 +153,11 @@ class RegionalCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[logs, *args.after],
-                ignore_changes=[*SWAPPED_BY_A_FAILOVER, *UPGRADED_BY_THE_GLOBAL_CLUSTER],
+                ignore_changes=[
+                    *SWAPPED_BY_A_FAILOVER,
+                    *UPGRADED_BY_THE_GLOBAL_CLUSTER,
+                    *CHOSEN_AT_CREATION,
+                ],
                 custom_timeouts=SLOW,
             ),
         )

@@ -78,13 +78,17 @@ def drill(
     exits.end_with(drills.run(driver, options, page.page, world, before))
 
 
-@command("history")
-def history_(_c: Context, json: bool = False) -> None:
+@command("history", markdown="Print the README's table: of each scenario the newest that passed")
+def history_(_c: Context, json: bool = False, markdown: bool = False) -> None:
     """List the recorded drills with what has become worse; exit code 5 if anything did."""
     from ops import exits, workspace
-    from ops.report import history
+    from ops.report import figures, history
 
-    exits.end_with(history.show(workspace.find().directory, json))
+    directory = workspace.find().directory
+    if markdown:
+        figures.show(directory)
+    else:
+        exits.end_with(history.show(directory, json))
 
 
 @command("compare", one=DRILLS, other=DRILLS)

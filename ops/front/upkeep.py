@@ -69,6 +69,16 @@ def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
     redrive.show(*session.clients_for(stack), json)
 
 
+@command("rotate", user="application, master or both")
+def secrets_rotate(_c: Context, stack: str = "lab", user: str = "both", json: bool = False) -> None:
+    """Give the database's users new passwords, in both regions, without a refused login."""
+    from ops import session
+    from ops.secrets import rotation
+
+    rotation.show(session.acting_on(stack), user, json)
+
+
 TASKS = (init, setup)
 STATE = Collection("state", state_move)
 EVENTS = Collection("events", events_redrive)
+SECRETS = Collection("secrets", secrets_rotate)

@@ -15,6 +15,9 @@ NAMED_OTHERWISE = {
     "aws:route53/record:Record",
     "aws:route53/zone:Zone",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    # Letters, digits and underscores only; a selection is named within its plan.
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan",
+    "aws:backup/restoreTestingSelection:RestoreTestingSelection",
     # AWS names it "default".
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
 }

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 
 from lab import client
 from ops.cloud.clients import Clients

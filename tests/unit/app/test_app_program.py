@@ -141,7 +141,7 @@ def test_bad_configuration_ends_in_one_line(config: dict[str, Any], message: str
 
 @both_regions
 def test_the_environment_is_what_the_application_reads(region: str) -> None:
-    """NAMES, between layers and code: everything to start here without the other region."""
+    """names.md, between layers and code: everything to start here without the other region."""
     variables = api(program("app"), region).inputs["environment"]["variables"]
     data = DATA[ROLE_OF[region]]
     other = next(name for name in REGIONS if name != region)
@@ -201,6 +201,7 @@ def test_the_deployment_calls_the_migration_when_the_bundle_changes() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", triggers.pop("bundle"))
     assert triggers == {
         "secret": DATA["primary"]["application_secret_arn"],
+        "version": "present",
         "database": DATA["global_writer_endpoint"],
     }
     assert deployment.reaches(call, function)

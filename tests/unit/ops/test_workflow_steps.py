@@ -1,4 +1,4 @@
-"""The pipelines' own logic, executed: shell around `./inv` on AWS with a stand-in for it, and the
+"""The pipelines' own logic, executed: shell around ``./inv`` on AWS with a stand-in for it, and the
 scripts that write comments and issues with a stand-in for GitHub."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Ran:
 
     code: int
     calls: list[str]
-    """What `./inv` was asked."""
+    """What ``./inv`` was asked."""
     outputs: str
     """What it wrote to GITHUB_OUTPUT."""
     said: str
@@ -51,7 +51,7 @@ class Ran:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Ran]:
-    """Runs a step's script as GitHub does, with an `./inv` that prints and ends as told."""
+    """Runs a step's script as GitHub does, with an ``./inv`` that prints and ends as asked."""
     for name in (".github", ".venv"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     calls, outputs, bin_ = (tmp_path / name for name in ("calls", "outputs", "bin"))
@@ -137,7 +137,7 @@ def test_a_preview_that_fails_is_reported_and_fails(run: Callable[..., Ran]) -> 
 
 @pytest.mark.parametrize("code", [0, 1, 5])
 def test_the_drift_run_ends_as_drift_ends(run: Callable[..., Ran], code: int) -> None:
-    """5 is drift, anything else but 0 couldn't tell; each fails the night's run."""
+    """5 is drift, anything else but 0 found nothing out; each fails the night's run."""
     ran = run(named("drift.yml", "drift", "Look for drift"), "{}", code, STACK="dev")
     assert ran.code == code
     assert ran.calls == ["drift --stack dev --json"]

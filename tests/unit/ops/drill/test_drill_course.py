@@ -42,7 +42,7 @@ class Time:
 
 
 class Played:
-    """One course over a world that does what it is told."""
+    """One course over a world that does what it is asked."""
 
     def __init__(self, scenario: Scenario | None = None, figures: Figures = DONE) -> None:
         self.time, self.acted, self.seen, self.shown = Time(), [], [], []

@@ -60,7 +60,7 @@ def test_what_is_not_of_the_published_form_is_not_signed(tmp_path: Path) -> None
 
 
 def test_what_a_drill_leaves_can_be_read(tmp_path: Path) -> None:
-    """NAMES: ID.{json,html,sig,jsonl} in one folder, the history as it was."""
+    """names.md: ID.{json,html,sig,jsonl} in one folder, the history as it was."""
     target = kept(tmp_path)
     assert {path.suffix for path in target.parent.iterdir()} == set(drills.SUFFIXES)
     (one,) = drills.recorded(tmp_path)

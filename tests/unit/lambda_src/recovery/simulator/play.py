@@ -15,7 +15,7 @@ from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 SETTLED = Settings(WEST, EAST, Switch.ENGAGED)
 """us-west-2's controller, allowed to promote."""
 BUDGET_SECONDS = 900
-"""840 s and one lost run (RECOVERY.md 3)."""
+"""840 s and one lost run (recovery.md 3)."""
 RUN_SECONDS = 10
 WARM_UP_MINUTES = 12
 """Healthy minutes before the disaster's minute 0."""
