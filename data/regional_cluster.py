@@ -19,8 +19,9 @@ LOG_RETENTION_DAYS = 90
 LIFECYCLE = "open-source-rds-extended-support-disabled"
 """No RDS Extended Support (Aurora user guide, "Amazon RDS Extended Support with Amazon Aurora")."""
 
-SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
-"""Upgrades of a global database take over an hour (tf-aws #45398)."""
+SLOW = pulumi.CustomTimeouts(create="120m", update="180m", delete="120m")
+"""Upgrades of a global database take over an hour (tf-aws #45398); nothing is shorter than the
+provider's own limits (cluster 120 min, instance 90), or we would give up before it does."""
 
 SWAPPED_BY_A_FAILOVER = ["replication_source_identifier", "global_cluster_identifier"]
 """A role swap changes these behind Pulumi's back: the demoted cluster reports a source, and a

@@ -173,9 +173,15 @@ test("a failing migration commits nothing, ends its connection and fails", async
 test("a migration trusts the certificate authority that the environment names", async () => {
   const directory = mkdtempSync(join(tmpdir(), "ca-"));
   writeFileSync(join(directory, "ca.pem"), "PEM");
-  const { options } = await run(fakeClient(), { NODE_EXTRA_CA_CERTS: join(directory, "ca.pem") });
+  const file = join(directory, "ca.pem");
+  for (const variables of [
+    { DATABASE_CERTIFICATE_AUTHORITIES: file },
+    { NODE_EXTRA_CA_CERTS: file, DATABASE_CERTIFICATE_AUTHORITIES: "/not/here" },
+  ]) {
+    const { options } = await run(fakeClient(), variables);
+    assert.equal(options.ssl.ca, "PEM");
+  }
   rmSync(directory, { recursive: true });
-  assert.equal(options.ssl.ca, "PEM");
 });
 
 test("a migration by the real driver fails when nothing listens", async () => {

@@ -44,6 +44,7 @@ NAMED_BY_OTHERS = {
     # The inputs of these that look like a name are references to a resource named elsewhere.
     "aws:s3/", "aws:rds/clusterInstance", "aws:route53/record", "aws:route53/zone",
     "aws:cloudwatch/eventTarget", "aws:cloudwatch/eventBusPolicy",
+    "aws:backup/restoreTestingSelection",
 }  # fmt: skip
 
 
@@ -73,6 +74,8 @@ def follows_the_form(name: str, region: str) -> bool:
         rf"/aws/lambda/{plain}",
         rf"/aws/rds/cluster/{plain}/postgresql",
         rf"/warm-standby/{region}/{SUFFIX}/(local|shared)/[a-z0-9-]+",
+        # AWS Backup takes letters, digits and underscores.
+        rf"restore_testing_{region}_{SUFFIX}".replace("-", "_"),
     )
     return any(re.fullmatch(form, name) for form in forms)
 
