@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud import account, inventory
 from ops.cloud.clients import Clients
-from ops.doctor import offers
+from ops.doctor import offers, parameters
 from ops.doctor.finding import Finding, advice, missing, ok
 from ops.errors import OperatorError
 from tapstack.naming import physical_name
@@ -88,6 +88,11 @@ def examine(clients: Clients, settings: Settings) -> Iterator[Finding]:
     for quota in QUOTAS:
         yield from _asked(quota.name, lambda q=quota: _quota(clients, settings, q, deployed))
     yield from _asked("AWS Backup", lambda: _backup(clients))
+    for region in clients.regions:
+        yield from _asked(
+            f"database parameters of {region}",
+            lambda r=region: parameters.examine(clients, settings, r),
+        )
     for region in clients.regions:
         for purpose in BUCKETS:
             name = physical_name("bucket", purpose, region, settings.suffix)

@@ -207,7 +207,8 @@ def test_applications_get_the_global_writer_endpoint(data: Deployment) -> None:
 @every_region
 def test_global_database_rules(data: Deployment, region: str) -> None:
     """Trap 8b: no automatic minor upgrades, at least one instance a region, the same backup
-    retention in the secondary (whose default is one day), no rds.global_db_rpo."""
+    retention in the secondary (whose default is one day), no rds.global_db_rpo. Trap 53: who
+    connects and who reads is logged."""
     instances = data.created(INSTANCE, region)
     assert len(instances) == 1
     assert not any(instance.inputs["autoMinorVersionUpgrade"] for instance in instances)
@@ -218,9 +219,13 @@ def test_global_database_rules(data: Deployment, region: str) -> None:
         # The database's own heartbeat is a job of pg_cron (RECOVERY.md 2).
         {
             "name": "shared_preload_libraries",
-            "value": "pg_stat_statements,pg_cron",
+            "value": "pg_stat_statements,pg_cron,pgaudit",
             "applyMethod": "pending-reboot",
         },
+        {"name": "log_connections", "value": "1", "applyMethod": "immediate"},
+        {"name": "log_disconnections", "value": "1", "applyMethod": "immediate"},
+        {"name": "pgaudit.log", "value": "ddl,role", "applyMethod": "pending-reboot"},
+        {"name": "pgaudit.role", "value": "rds_pgaudit", "applyMethod": "pending-reboot"},
     ]
 
 

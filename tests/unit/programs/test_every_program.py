@@ -132,13 +132,17 @@ def test_everything_has_a_name(layer: str) -> None:
             assert physical_names(resource), resource.name
 
 
-RETENTIONS = {"network": 365, "data": 90, "app": 30, "global": 30}
+RETENTIONS = {"network": 365, "data": 2192, "app": 30, "global": 30}
 
 
 def test_every_log_group_expires_and_is_encrypted() -> None:
     """HIPAA cw-loggroup-retention-period-check, cloudwatch-log-group-encrypted: AWS's own default
-    keeps logs for ever, under no key of ours; the databases' group is one of them."""
-    config = {"network:flowLogRetentionDays": 365, "app:logRetentionDays": 30}
+    keeps logs for ever, under no key of ours; the databases' group is one of them. Trap 53: how
+    long is configuration in each layer."""
+    config = {
+        "network:flowLogRetentionDays": 365, "app:logRetentionDays": 30,
+        "data:logRetentionDays": 2192,
+    }  # fmt: skip
     for layer in PROGRAMS:
         groups = run_program(layer, config=config).created("aws:cloudwatch/logGroup:LogGroup")
         assert bool(groups) is (layer in RETENTIONS)

@@ -284,9 +284,10 @@ def account(**changes: Any) -> Clients:
     table: dict[tuple[str, str], dict[str, Any]] = {
         ("sts", ""): {"get_caller_identity": changes.get("identity", {"Account": ACCOUNT})},
         ("rds", ""): {
+            "describe_db_clusters": refusal("DBClusterNotFoundFault"),
             "describe_orderable_db_instance_options": {
                 "OrderableDBInstanceOptions": changes.get("classes", [OFFERED])
-            }
+            },
         },
         ("s3", ""): {"head_bucket": changes.get("bucket", refusal("404"))},
         ("backup", "us-east-1"): {
