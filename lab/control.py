@@ -42,7 +42,7 @@ class Control:
         lab.observe(self.recent.happened)
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Answer a command to the lab; pass everything else on."""
+        """Answers a command to the lab; passes everything else on."""
         call = exchange.call
         if not call.path.startswith(PREFIX):
             return await proceed(exchange)
@@ -105,7 +105,7 @@ class Control:
         return 200, self.status()
 
     async def follow(self) -> None:
-        """Notify the parts, for ever, of what flaps, and keep the time that the lab has reached."""
+        """Notifies the parts of what flaps, for ever, and keeps the time that was reached."""
         due = 0.0
         while True:
             if time.monotonic() >= due:

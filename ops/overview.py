@@ -32,7 +32,7 @@ GROUPS = (
     )),
     Group("Recover", "./inv failover --stack prod", (
         "failover", "failback", "recovery.status", "recovery.freeze", "recovery.thaw",
-        "recovery.hold", "recovery.acknowledge", "events.redrive",
+        "recovery.hold", "recovery.acknowledge", "recovery.reconcile", "events.redrive",
     )),
     Group("Keep", "./inv secrets.rotate --stack prod", (
         "secrets.rotate", "objects.replicate",

@@ -28,7 +28,7 @@ FAMILIES = ("r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "x2g")
 instance classes for Aurora"; "Getting started with Aurora global databases")."""
 
 SIZES = ("large", *(f"{factor}xlarge" for factor in ("", 2, 4, 8, 12, 16, 24, 32, 48)))
-"""Of all families together; `doctor` asks AWS whether the one named can be ordered."""
+"""Of all families together; ``doctor`` asks AWS whether the one named can be ordered."""
 
 
 def _instance_class(value: str) -> str | None:

@@ -9,7 +9,7 @@ PROJECT = "warm-standby"
 domain."""
 
 SUFFIX_TAG = "EnvironmentSuffix"
-"""The tag, and the dimension of our own metrics, that tells environments of an account apart."""
+"""The tag, and the dimension of our own metrics, that distinguishes environments of an account."""
 
 METRIC_NAMESPACE = "WarmStandby"
 """Our own metrics, with the dimension :data:`SUFFIX_TAG`."""

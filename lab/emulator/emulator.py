@@ -52,7 +52,7 @@ class Emulator:
         lab.aws = Caller(own_way, lab.account_id)
 
     async def start(self) -> None:
-        """Load what was saved, and be ready to serve."""
+        """Loads what was saved; ready to serve afterwards."""
         await self._lifespan.startup()
         self.install_mends()
         await self.functions.start()
@@ -60,7 +60,7 @@ class Emulator:
         self.target_health.start()
 
     def install_mends(self) -> None:
-        """Put every mend in place."""
+        """Puts every mend in place."""
         mends.install(
             Mending(
                 lab=self.lab,
@@ -74,7 +74,7 @@ class Emulator:
         )
 
     async def stop(self) -> None:
-        """Stop what runs, and save everything."""
+        """Stops what runs, and saves everything."""
         self.target_health.stop()
         self.asynchronous.stop()
         self.mappings.stop()

@@ -24,7 +24,7 @@ class Identity:
         self.lab = lab
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Pass the request on with its identity."""
+        """Passes the request on with its identity."""
         call = exchange.call
         exchange.principal, exchange.region, name = _credentials(call)
         exchange.service = SIGNING_NAMES.get(name, name)

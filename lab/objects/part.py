@@ -34,7 +34,7 @@ class ObjectsPart(Part):
         """Bucket → its configuration, None without one; asked once, forgotten on a change."""
 
     async def start(self) -> None:
-        """Watch, and go on with what a former process had not replicated."""
+        """Watches, and goes on with what a former process had not replicated."""
         self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
         self.lab.on_api("s3control", OPERATIONS, self.batch.answer)
         self.lab.add_source(self.pending)
@@ -43,7 +43,7 @@ class ObjectsPart(Part):
                 self.replicator.object_written(bucket, key, version_id, configuration)
 
     async def stop(self) -> None:
-        """Stop; what is pending is found again by its status."""
+        """Stops; what is pending is found again by its status."""
         self.lab.remove_hook(self._changed)
         self.lab.remove_hook(self.batch.answer)
         self.lab.remove_source(self.pending)

@@ -40,6 +40,7 @@ class Clients:
         self._session = _lab_session() if lab_endpoint else Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
+        self._queues: dict[tuple[str, str], str] = {}
         self.regions = (
             stack_file.settings.primary_region,
             stack_file.settings.standby_region,
@@ -52,6 +53,15 @@ class Clients:
             if key not in self._made:
                 self._made[key] = self._make(service, region)
             return self._made[key]
+
+    def queue_url(self, region: str, name: str) -> str:
+        """The URL of a queue, asked for once: it is the same as long as the name is. Raises what
+        boto3 raises."""
+        key = (region, name)
+        if key not in self._queues:
+            found = self.get("sqs", region).get_queue_url(QueueName=name)
+            self._queues[key] = found["QueueUrl"]
+        return self._queues[key]
 
     def _make(self, service: str, region: str) -> Any:
         attempts = 1 if self._impatient else 5

@@ -55,6 +55,14 @@ class Context:
 REQUEST_HANDLER = "index.handler"
 """The entry point of the function that serves requests (``lambda_src/api``)."""
 RECOVERY_HANDLERS = "recovery."
+VALIDATOR_HANDLER = "recovery.validator.handler"
+VALIDATOR_CALLS = {
+    "secrets": ("secret.million-calls", 6),
+    "keys": ("kms.million-requests", 10),
+    "alarms and metric": ("cloudwatch.million-requests", 2),
+    "marker object and its replica": ("s3.million-puts", 2),
+}
+"""What one run of the readiness validator asks of services that bill each call."""
 
 Pricer = Callable[[Declared, Context], Iterator[Charge]]
 
@@ -298,6 +306,10 @@ def _function(resource: Declared, context: Context) -> Iterator[Charge]:
     (architecture,) = resource.inputs["architectures"]
     key = f"lambda.{architecture}-gb-second"
     yield _used(resource, context, "Lambda", f"{whose}duration", key, gb_seconds)
+    if handler == VALIDATOR_HANDLER:
+        runs = assumption["validation_millions"]
+        for what, (price, calls) in VALIDATOR_CALLS.items():
+            yield _used(resource, context, "Readiness", f"{what} asked", price, runs * calls)
 
 
 def _bus(resource: Declared, context: Context) -> Iterator[Charge]:

@@ -12,7 +12,7 @@ from lab.emulator.worker import Outcome
 
 
 def install(mending: Mending) -> None:
-    """Take the place of the emulator's executors; they are called from its threads."""
+    """Takes the place of the emulator's executors; they are called from its threads."""
     from ministack.services import lambda_svc
 
     settle_transitions()
@@ -40,7 +40,7 @@ def install(mending: Mending) -> None:
 
 
 def settle_transitions() -> None:
-    """End what a thread of a killed lab would have ended: no function stays Pending."""
+    """Ends what a thread of a killed lab would have ended: no function stays Pending."""
     from ministack.services import lambda_svc
 
     for record in list(lambda_svc._functions._data.values()):

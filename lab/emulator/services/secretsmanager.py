@@ -11,7 +11,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend Secrets Manager."""
+    """Mends Secrets Manager."""
 
     async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
@@ -36,6 +36,7 @@ def install(mending: Mending) -> None:
     mend("secretsmanager", "DeleteSecret", delete)
     mend("secretsmanager", "PutResourcePolicy", put_policy)
     mend("secretsmanager", "RemoveRegionsFromReplication", remove_regions)
+    mend("secretsmanager", "StopReplicationToReplica", stop_replication)
 
 
 async def put_policy(request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -104,6 +105,22 @@ async def remove_regions(request: ApiRequest, _: CallNext) -> ApiResponse:
     return ApiResponse(
         {"ARN": secret["ARN"], "ReplicationStatus": secret.get("ReplicationStatus", [])}
     )
+
+
+async def stop_replication(request: ApiRequest, _: CallNext) -> ApiResponse:
+    """In the replica's region: it becomes a secret of its own (API reference,
+    StopReplicationToReplica), which the emulator can't make it."""
+    from ministack.services import secretsmanager
+
+    with scope(request):
+        secret = _secret(request.parameters["SecretId"])
+        if secret is None or not secretsmanager._is_replica(secret):
+            raise ApiRefusal(
+                "InvalidRequestException", "You can't perform this operation: it is no replica."
+            )
+        secretsmanager._unlink_from_primary(secret)
+        del secret["_PrimarySecretArn"], secret["_PrimaryRegion"]
+    return ApiResponse({"ARN": secret["ARN"]})
 
 
 def _secret(identifier: str) -> dict[str, Any] | None:

@@ -23,12 +23,12 @@ function audit(answer, headers) {
 }
 
 function failure(error, requestId) {
-  const told =
+  const known =
     error instanceof HttpError
       ? error
       : new HttpError(500, "internal", "The request failed; its requestId is in the log.");
-  const body = { error: { code: told.code, message: told.message, requestId }, ...told.more };
-  return { status: told.status, headers: told.headers, body };
+  const body = { error: { code: known.code, message: known.message, requestId }, ...known.more };
+  return { status: known.status, headers: known.headers, body };
 }
 
 /**

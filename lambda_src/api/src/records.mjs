@@ -9,7 +9,7 @@ import { HttpError, UnavailableError } from "./errors.mjs";
 import { readPage } from "./feed.mjs";
 import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
 
-/** Detail type of the event that tells of a new record. */
+/** Detail type of the event that reports a new record. */
 export const RECORD_CREATED = "record.created";
 
 /**

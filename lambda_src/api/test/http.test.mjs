@@ -131,13 +131,13 @@ test("a handler's fault without stack or cause is still one log line", async () 
   assert.equal(lines.length, 1);
 });
 
-test("what is told of an error is its name, code, driver's reason, place and cause", () => {
+test("what is logged of an error is its name, code, driver's reason, place and cause", () => {
   const bare = new Error("private");
   bare.stack = undefined;
   assert.deepEqual(describeError(bare), { error: "Error", code: undefined });
-  const told = describeError(new UnavailableError("x", "m", new Error("Connection terminated unexpectedly")));
-  assert.equal(told.cause.reason, "Connection terminated unexpectedly");
-  assert.match(told.at, /http\.test/);
+  const logged = describeError(new UnavailableError("x", "m", new Error("Connection terminated unexpectedly")));
+  assert.equal(logged.cause.reason, "Connection terminated unexpectedly");
+  assert.match(logged.at, /http\.test/);
 });
 
 test("absent variables have defaults, so that /health works in any environment", () => {

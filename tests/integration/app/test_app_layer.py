@@ -97,7 +97,7 @@ def test_the_load_balancer_is_as_declared(deployed: Lab, role: str, region: str)
 
 @both_regions
 def test_the_target_is_checked_and_healthy(deployed: Lab, role: str, region: str) -> None:
-    """Traps 13, 18: a lambda target group has its checks off unless told otherwise."""
+    """Traps 13, 18: a lambda target group has its checks off by default."""
     client = deployed.client("elbv2", region)
     arn = balancer(deployed, role, region)["LoadBalancerArn"]
     (group,) = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]

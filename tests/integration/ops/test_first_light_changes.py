@@ -41,7 +41,7 @@ def refused(lab: Lab) -> list[str]:
 
 
 def test_a_layer_before_its_upstream_is_one_line(lab: Lab) -> None:
-    """N7: `up --layer data` before network says why, and what to run; nothing is touched."""
+    """N7: ``up --layer data`` before network says why, and what to run; nothing is touched."""
     refused = lab.inv("up", "--layer", "data")
     assert refused.returncode == 2
     # On a busy machine a line before it says what the command waits for.

@@ -64,7 +64,7 @@ def statements(resource: Registered, key: str = "policy") -> dict[str, dict[str,
     }
 
 
-# --- Aurora Global Database ---------------------------------------------------------------------
+# -- Aurora Global Database ------------------------------------------------------------------------
 
 
 def test_delete_order_follows_from_the_dependencies(data: Deployment) -> None:
@@ -216,7 +216,7 @@ def test_global_database_rules(data: Deployment, region: str) -> None:
     group = data.one("aws:rds/clusterParameterGroup:ClusterParameterGroup", region=region)
     assert group.inputs["parameters"] == [
         {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"},
-        # The database's own heartbeat is a job of pg_cron (RECOVERY.md 2).
+        # The database's own heartbeat is a job of pg_cron (recovery.md 2).
         {
             "name": "shared_preload_libraries",
             "value": "pg_stat_statements,pg_cron,pgaudit",
@@ -341,7 +341,7 @@ def test_the_cluster_endpoint_outlasts_a_role_swap(data: Deployment, region: str
     assert data.exports[role]["reader_endpoint"] == outputs["readerEndpoint"]
 
 
-# --- Keys and secrets ---------------------------------------------------------------------------
+# -- Keys and secrets ------------------------------------------------------------------------------
 
 
 @every_region
@@ -455,7 +455,7 @@ def test_no_component_registers_a_password(data: Deployment) -> None:
     )
 
 
-# --- Buckets ------------------------------------------------------------------------------------
+# -- Buckets ---------------------------------------------------------------------------------------
 
 
 @every_region
@@ -648,12 +648,12 @@ def test_lifecycle_rules_are_equal_on_both_sides(data: Deployment) -> None:
     assert rule["transitions"][0]["storageClass"] == "INTELLIGENT_TIERING"
 
 
-# --- Parameters and backup ----------------------------------------------------------------------
+# -- Parameters and backup -------------------------------------------------------------------------
 
 
 @every_region
 def test_each_region_has_what_an_application_needs_to_start(data: Deployment, region: str) -> None:
-    """NAMES: role, bucket and bus are local; the database's address is shared."""
+    """names.md: role, bucket and bus are local; the database's address is shared."""
     found = {
         p.inputs["name"].removeprefix(f"/warm-standby/{region}/{SUFFIX}/"): p.inputs["value"]
         for p in data.created(PARAMETER, region)
@@ -816,7 +816,7 @@ def test_what_was_never_replicated_has_a_role_that_sends_it(data: Deployment, re
     }  # fmt: skip
 
 
-# --- Configuration ------------------------------------------------------------------------------
+# -- Configuration ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def statement(document: str) -> dict[str, Any]:
 
 @both_regions
 def test_each_region_has_the_bus_that_the_application_knows(region: str) -> None:
-    """R5.1: the name that `app` gave its functions, so nothing runs in circles."""
+    """R5.1: the name that ``app`` gave its functions, so nothing runs in circles."""
     bus = program("global").one("aws:cloudwatch/eventBus:EventBus", region=region)
     variables = program("app").one(
         "aws:lambda/function:Function", f"function-api-{region}"
@@ -191,7 +191,7 @@ def test_only_its_rule_writes_to_the_queue_and_only_its_function_reads_it(region
 
 @both_regions
 def test_the_functions_role_reads_the_queue_that_is_made_later(region: str) -> None:
-    """R9.3, trap 57: `app` is deployed before `global`, and both take the name from one place."""
+    """R9.3, trap 57: ``app`` is deployed before ``global``, and both use one place's name."""
     waiting = program("global").one(QUEUE, f"waiting-consume-{region}")
     policy = program("app").one("aws:iam/policy:Policy", f"role-api-{region}").inputs["policy"]
     (own,) = [one for one in json.loads(policy)["Statement"] if one["Sid"] == "Events"]

@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "lab: parts",
         (
+            "lab/backup",
             "lab/database",
             "lab/dns",
             "lab/metrics",

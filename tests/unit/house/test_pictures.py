@@ -15,7 +15,7 @@ PICTURES = ROOT / "docs" / "pictures"
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_readme_s_picture_has_the_budget_s_seconds(theme: str) -> None:
-    """Issue 22: `./inv bench picture` draws it anew when the budget changes."""
+    """Issue 22: ``./inv bench picture`` draws it anew when the budget changes."""
     budget = stack_file.load(Workspace(ROOT, ROOT), "lab").settings.budget
     drawn = (PICTURES / f"regions-{theme}.svg").read_text()
     wanted = [budget.traffic[0].seconds, budget.traffic_rto, budget.write_rto]

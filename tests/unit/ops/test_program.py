@@ -32,7 +32,7 @@ from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
 from ops.recovery import asking, orders, standing
-from ops.report import compare, verify
+from ops.report import compare, figures, verify
 from ops.report import history as drill_history
 from ops.secrets import rotation
 
@@ -224,7 +224,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
-        (drills, "run"), (drill_history, "show"), (compare, "show"), (verify, "show"),
+        (drills, "run"), (drill_history, "show"), (figures, "show"),
+        (compare, "show"), (verify, "show"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

@@ -50,7 +50,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_a_lab_stack_starts_its_lab(space: Workspace, started: list[dict[str, Any]]) -> None:
-    """N1: nothing has to be started first; programs are told where the lab is."""
+    """N1: nothing has to be started first; programs get the lab's address."""
     driver = session.driver_for("lab")
     assert started == [{"state_dir": space.lab_state, "port": 1, "clock": None}]
     assert driver.lab_endpoint == "http://127.0.0.1:1"
@@ -108,7 +108,7 @@ def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> N
 def test_a_stack_on_aws_starts_no_lab(
     space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lab is for lab stacks; programs elsewhere are told of none."""
+    """The lab is for lab stacks; programs elsewhere get no address of one."""
     given: list[dict[str, str]] = []
     monkeypatch.setattr(
         choice, "engine_for", lambda *arguments: given.append(arguments[3]) or FakeEngine()
@@ -129,7 +129,7 @@ class Held:
 def test_state_is_moved_between_the_lab_s_engines(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DESIGN, engines: to the engine that was named, from the other one."""
+    """architecture.md, Engines: to the engine that was named, from the other one."""
     moved: list[tuple[str, str]] = []
 
     def move(source: Held, target: Held, layers: list[str]) -> dict[str, int]:

@@ -66,7 +66,7 @@ def physical_names(resource: Registered) -> list[str]:
 
 
 def follows_the_form(name: str, region: str) -> bool:
-    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (NAMES)."""
+    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (names.md)."""
     plain = rf"[a-z0-9]+(-[a-z0-9]+)*-{region}-{SUFFIX}"
     forms = (
         plain,
@@ -153,7 +153,7 @@ def test_every_log_group_expires_and_is_encrypted() -> None:
 
 @every_program
 def test_no_two_resources_of_a_type_share_a_physical_name(layer: str) -> None:
-    """R9.1: names tell things apart, IAM's (one namespace for all regions) as well."""
+    """R9.1: names distinguish things, IAM's (one namespace for all regions) as well."""
     seen: dict[tuple[str, str], str] = {}
     for resource in program(layer).created():
         for name in physical_names(resource):

@@ -45,7 +45,7 @@ def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_drift_asks_the_stacks_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: drift."""
+    """names.md: drift."""
     asked: list[Any] = []
     monkeypatch.setattr(session, "driver_for", lambda *given: given)
     monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
