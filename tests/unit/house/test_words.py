@@ -90,8 +90,7 @@ def test_section_comments_look_alike() -> None:
         for file in repository_files()
         if file.suffix == ".py"
         for line in (ROOT / file).read_text().splitlines()
-        if re.match(r"\s*#.*[-=*#]{4}$", line)
-        and not re.fullmatch(r" *# -- \S.* -{3,}", line)
+        if re.match(r"\s*#.*[-=*#]{4}$", line) and not re.fullmatch(r" *# -- \S.* -{3,}", line)
     ]
     assert rules == []
 
