@@ -31,8 +31,8 @@ from recovery.recorded_events import Validations
 from recovery.stored import StateTable
 
 FAST = 100.0
-"""The clock while lab minutes pass: one takes 0.6 s, and a busy machine that is two seconds late has
-let no more than three go by: markers of runs 11 minutes apart are no row any more."""
+"""The clock while lab minutes pass: one takes 0.6 s, and a machine that is two seconds late lets no
+more than three go by. Markers of runs that are 11 minutes apart are no row any more."""
 GUARD_CLOCK = 20.0
 """The clock while a run of the controller is waited for: its minute is three seconds."""
 SETTLED_SECONDS = 90.0
