@@ -12,7 +12,7 @@ from tapstack.contracts import RegionalNetwork
 from tapstack.naming import log_group_of
 from tapstack.regions import Region
 
-RUNTIME = "nodejs22.x"
+RUNTIME = "nodejs24.x"
 
 
 @dataclass(frozen=True)

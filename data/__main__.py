@@ -4,6 +4,7 @@ import pulumi
 
 from access_log_bucket import AccessLogBucket, AccessLogBucketArgs
 from backup_plan import BackupPlan, BackupPlanArgs
+from batch_replication import BatchReplicationRole, BatchReplicationRoleArgs
 from bucket_replication import (
     BucketReplication,
     BucketReplicationArgs,
@@ -107,6 +108,7 @@ access_logs = regions.map(
         f"access-logs-{region.name}", AccessLogBucketArgs(region, account), region.options()
     )
 )
+lists = {region.name: logs for region, logs in regions.zip(access_logs)}
 sides = Pair.of(
     BucketSide(
         region,
@@ -146,6 +148,13 @@ for source, destination in directions:
             destination=destination,
             role=writers[destination.region.name],
             wait_for=[policies[destination.region.name]],
+        ),
+        source.region.options(),
+    )
+    BatchReplicationRole(
+        f"batch-replication-{source.region.name}",
+        BatchReplicationRoleArgs(
+            source.region, source.bucket.bucket, lists[source.region.name].bucket
         ),
         source.region.options(),
     )

@@ -15,12 +15,22 @@ from tapstack.well_known import DATABASE_PORT
 
 ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
 DATABASE_NAME = "app"
-LOG_RETENTION_DAYS = 90
+AUDIT = (
+    {"name": "log_connections", "value": "1", "apply_method": "immediate"},
+    {"name": "log_disconnections", "value": "1", "apply_method": "immediate"},
+    # Changes of roles, rights and schema by anyone; single tables by what the role may do.
+    {"name": "pgaudit.log", "value": "ddl,role", "apply_method": "pending-reboot"},
+    {"name": "pgaudit.role", "value": "rds_pgaudit", "apply_method": "pending-reboot"},
+)
+"""Who connected, and who read or changed a record (HIPAA §164.312(b); Aurora user guide, "Using
+pgAudit to log database activity"). The migration grants the role. Statements are logged without
+their parameters, which hold patients' data."""
 LIFECYCLE = "open-source-rds-extended-support-disabled"
 """No RDS Extended Support (Aurora user guide, "Amazon RDS Extended Support with Amazon Aurora")."""
 
-SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
-"""Upgrades of a global database take over an hour (tf-aws #45398)."""
+SLOW = pulumi.CustomTimeouts(create="120m", update="180m", delete="120m")
+"""Upgrades of a global database take over an hour (tf-aws #45398); nothing is shorter than the
+provider's own limits (cluster 120 min, instance 90), or we would give up before it does."""
 
 SWAPPED_BY_A_FAILOVER = ["replication_source_identifier", "global_cluster_identifier"]
 """A role swap changes these behind Pulumi's back: the demoted cluster reports a source, and a
@@ -101,9 +111,10 @@ class RegionalCluster(pulumi.ComponentResource):
                 # The database's own heartbeat is a job of pg_cron; the first is Aurora's default.
                 {
                     "name": "shared_preload_libraries",
-                    "value": "pg_stat_statements,pg_cron",
+                    "value": "pg_stat_statements,pg_cron,pgaudit",
                     "apply_method": "pending-reboot",
                 },
+                *AUDIT,
             ],
             opts=here,
         )
@@ -111,7 +122,7 @@ class RegionalCluster(pulumi.ComponentResource):
         logs = aws.cloudwatch.LogGroup(
             f"log-group-postgresql-{region.name}",
             name=f"/aws/rds/cluster/{identifier}/postgresql",
-            retention_in_days=LOG_RETENTION_DAYS,
+            retention_in_days=settings.log_retention_days,
             kms_key_id=args.key.arn,
             opts=here,
         )

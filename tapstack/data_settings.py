@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tapstack.errors import SettingsError
 from tapstack.fields import between, matching, one_of, setting
+from tapstack.network_settings import LOG_RETENTION_DAYS
 
 SERVERLESS = "db.serverless"
 ADVISED_PRIMARY_CAPACITY = 8.0
@@ -128,6 +129,11 @@ class DataSettings:
         help="Seconds between enhanced monitoring samples; 0 turns it off",
     )
     performance_insights: bool = setting(False, help="Performance Insights on every instance")
+    log_retention_days: int = setting(
+        90,
+        check=one_of(*LOG_RETENTION_DAYS),
+        help="Days that the databases' logs, with who read which record, are kept",
+    )
     deletion_protection: bool = setting(
         False, help="Deletion protection of the clusters; true blocks destroy-all"
     )

@@ -61,6 +61,12 @@ CONTENT_BUCKET = "content"
 ATTACHMENTS_PREFIX = "attachments/"
 """Where the application puts files in the content bucket, and nowhere else."""
 
+BATCH_REPLICATION = "batch-replication"
+"""Purpose of the role of S3 Batch Replication's jobs."""
+
+BATCH_PREFIX = "batch-replication/"
+"""Where such a job's lists and reports go, in the bucket of access logs."""
+
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""
 

@@ -194,3 +194,19 @@ def pending() -> list[tuple[str, str, str, str]]:
         for key, record in bucket["objects"].items()
         if record.get("preserved_headers", {}).get(STATUS) == "PENDING"
     ]
+
+
+def current_versions(account: str, bucket: str) -> list[tuple[str, str, str]]:
+    """(key, version id, replication status) of a bucket's objects; an empty status is none."""
+    from ministack.services import s3
+
+    with account_scope(account):
+        objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
+        return [
+            (
+                key,
+                str(record.get("version_id") or "null"),
+                str(record.get("preserved_headers", {}).get(STATUS, "")),
+            )
+            for key, record in sorted(objects.items())
+        ]

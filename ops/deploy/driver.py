@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.deploy import outputs, sequence
+from ops.deploy import outputs, sequence, transient
 from ops.deploy.sequence import Graph, LayerResult, Outcome
 from ops.deploy.view import View, error_lines, results_table
 from ops.engines.engine import Engine, OnEvent
@@ -38,6 +38,8 @@ Work = Callable[[str, OnEvent], Summary]
 NEVER = "isn't deployed"
 RECOVERED = frozenset({"data", "app", "global"})
 """Layers whose deployment may look to a recovery controller like a dead database."""
+ZONED = frozenset({"network", "data"})
+"""Layers that put things into zones: subnets, and the database's instances."""
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
 
@@ -56,6 +58,8 @@ class Driver:
     """What a layer's destruction needs done outside Pulumi first."""
     permit: Callable[[], None] = lambda: None
     """Raises when what is deployed mustn't be touched from here."""
+    ready: Callable[[], None] = lambda: None
+    """Raises where what the layers with zones and the database need isn't offered."""
     announced: Callable[[Report], AbstractContextManager[None]] = lambda _report: nullcontext()
     """Announces a deployment to the recovery controllers while it runs."""
     graph: Graph = field(default_factory=sequence.contract_graph)
@@ -107,8 +111,10 @@ class Driver:
         """Deploys the layers, upstream first; the upstreams left out must be deployed."""
         self.permit()
         self._check_upstreams(layers)
+        if not ZONED.isdisjoint(layers):
+            self.ready()
         with self._alone("deploy-all"), self._announced(layers):
-            results = self._run("deploy", layers, self.engine.up)
+            results = self._run("deploy", layers, self._patiently(self.engine.up))
             found = self.write_outputs()
         self._explain(results, "deploy-all", layers)
         if all(result.outcome is Outcome.DONE for result in results):
@@ -145,7 +151,7 @@ class Driver:
         self.permit()
         self._check_consumers(layers)
         with self._alone("destroy-all"):
-            results = self._run("destroy", layers, work, reverse=True)
+            results = self._run("destroy", layers, self._patiently(work), reverse=True)
             self.write_outputs()
         self._explain(results, "destroy-all", layers)
         return results
@@ -215,6 +221,9 @@ class Driver:
                     text = line.removeprefix(f"{result.layer}: ")
                     self.errors.print(f"{result.layer}: {text}")
         return results
+
+    def _patiently(self, work: Work) -> Work:
+        return transient.patiently(work, self._interrupted.wait, self.errors.print)
 
     def _interrupt(self, times: int) -> None:
         if times >= LEAVE_AT:

@@ -6,6 +6,7 @@
  * salt. At its end the application's user logs in: what fails here, fails before a service does.
  * Only this function may read the master's secret.
  */
+import { auditAccess } from "./audit.mjs";
 import { tlsOptions } from "./database_tls.mjs";
 import { scheduleHeartbeat } from "./heartbeat_job.mjs";
 import { scramVerifier } from "./scram.mjs";
@@ -82,8 +83,9 @@ async function grant(client, username, database) {
  * @param {{master?: string, application?: string}} [services.stages] staging labels of a rotation
  * @param {import("./log.mjs").Logger} services.logger
  * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
- * @returns {Promise<{applied: number[], version: number, heartbeat: string}>} steps applied now, the
- *   last of all, and the schedule of the database's own heartbeat, `absent` without pg_cron
+ * @returns {Promise<{applied: number[], version: number, heartbeat: string, audited: string}>} steps
+ *   applied now, the last of all, the schedule of the database's own heartbeat (`absent` without
+ *   pg_cron), and what pgaudit logs
  */
 export async function migrate(environment, { readSecret, logger, stages = {}, createClient = createDriverClient }) {
   const [master, application] = await Promise.all([
@@ -123,12 +125,13 @@ export async function migrate(environment, { readSecret, logger, stages = {}, cr
     await client.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
     const applied = await applySteps(client);
     await makeUser(client, application, environment.databaseName);
+    const audited = await auditAccess(client);
     await client.query("COMMIT");
     const heartbeat = await scheduleHeartbeat(connect, client, environment.databaseName);
     // Whoever makes this the current version may rely on it: the user has logged in.
     await (await connect(environment.databaseName, application)).end();
-    logger.info("schema migrated", { applied, heartbeat });
-    return { applied, version: STEPS.at(-1).version, heartbeat };
+    logger.info("schema migrated", { applied, heartbeat, audited });
+    return { applied, version: STEPS.at(-1).version, heartbeat, audited };
   } finally {
     // Ending the connection rolls back whatever was not committed.
     await client.end();

@@ -222,3 +222,18 @@ test("every status has the reason that HTTP gives it, and every status in the so
   assert.ok(used.length >= 10);
   assert.deepEqual(used.filter((status) => !(status in REASONS)), []);
 });
+
+test("trap 53: the log says who got which records, by ids of ours, and nothing of the patient", async () => {
+  const lines = [];
+  const logger = createLogger({ level: "info", fields: {}, write: (line) => lines.push(JSON.parse(line)) });
+  const records = ["5f0c2b1e-0000-4000-8000-000000000001"];
+  const GET = async () => ({ status: 200, body: { patientId: "patient-7" }, records });
+  const handle = createHttpHandler({ routes: [route("/records/{id}", { GET })], logger });
+  const headers = { "x-amzn-oidc-identity": "clinician-3", "x-forwarded-for": "9.9.9.9, 10.0.0.7" };
+  await handle(albEvent("GET", `/records/${records[0]}`, { headers }), CONTEXT, Date.now() + 1000);
+  await handle(albEvent("GET", `/records/${records[0]}`), CONTEXT, Date.now() + 1000);
+  const [named, nameless] = lines;
+  assert.deepEqual([named.records, named.actor, named.client], [records, "clinician-3", "10.0.0.7"]);
+  assert.deepEqual([nameless.actor, nameless.client], ["unauthenticated", "unknown"]);
+  assert.doesNotMatch(JSON.stringify(lines), /patient-7/);
+});

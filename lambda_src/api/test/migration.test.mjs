@@ -11,7 +11,7 @@ import { scramVerifier } from "../src/scram.mjs";
 import { fakeApplication } from "./support.mjs";
 
 /** A client of a database that has these schema versions and knows these users. */
-function fakeClient({ versions = [], users = [], fail, cron } = {}) {
+function fakeClient({ versions = [], users = [], fail, cron, audit } = {}) {
   const statements = [];
   const client = Object.assign(new EventEmitter(), {
     ended: 0,
@@ -26,6 +26,9 @@ function fakeClient({ versions = [], users = [], fail, cron } = {}) {
       statements.push(text);
       if (fail?.test(text)) {
         throw new Error("refused");
+      }
+      if (text.includes("pgaudit.role")) {
+        return { rows: audit ? [{ role: audit }] : [] };
       }
       if (text.includes("pg_available_extensions")) {
         return { rows: cron ? [cron] : [] };
@@ -58,7 +61,7 @@ async function run(client, variables, { username = 'api"user', event } = {}) {
 test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
-  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent" });
+  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent", audited: "absent" });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
   assert.equal(options.ssl.rejectUnauthorized, true);
@@ -66,6 +69,7 @@ test("R9.3: a migration of an empty database makes schema, user and those grants
   assert.equal(statements[0], "BEGIN");
   assert.match(statements[1], /pg_advisory_xact_lock/);
   assert.equal(statements.at(-2), "COMMIT");
+  assert.ok(!statements.some((text) => text.includes("EXTENSION IF NOT EXISTS pgaudit")));
   assert.match(statements.at(-1), /pg_available_extensions/);
   assert.ok(STEPS.every((step) => step.statements.every((statement) => statements.includes(statement))));
   assert.ok(statements.includes('CREATE ROLE "api""user" LOGIN'));
@@ -118,10 +122,23 @@ test("trap 42: a rotation names the versions, and the user who may still log in 
   }
 });
 
+test("trap 53: where pgaudit is loaded, whoever reads or changes a record is logged, in the migration's transaction", async () => {
+  const fresh = fakeClient({ audit: "rds_pgaudit" });
+  assert.equal((await run(fresh)).result.audited, "records");
+  const made = ["CREATE EXTENSION IF NOT EXISTS pgaudit", "CREATE ROLE rds_pgaudit", "GRANT SELECT, UPDATE, DELETE ON public.records TO rds_pgaudit"];
+  const at = made.map((text) => fresh.statements.indexOf(text));
+  assert.ok(at.every((place) => place > 0 && place < fresh.statements.indexOf("COMMIT")), String(at));
+  const again = fakeClient({ audit: "rds_pgaudit", users: ["rds_pgaudit"] });
+  await run(again);
+  assert.ok(!again.statements.includes("CREATE ROLE rds_pgaudit"));
+  const unset = await run(fakeClient({ audit: "none" }));
+  assert.match(unset.result.audited, /pgaudit.role isn't set/);
+});
+
 test("a repeated migration applies nothing and makes no user", async () => {
   const client = fakeClient({ versions: [1, 2], users: ['api"user'] });
   const { result } = await run(client);
-  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent" });
+  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent", audited: "absent" });
   assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|SCHEMA|TABLE public)|ALTER TABLE/.test(text)));
 });
 
@@ -173,9 +190,15 @@ test("a failing migration commits nothing, ends its connection and fails", async
 test("a migration trusts the certificate authority that the environment names", async () => {
   const directory = mkdtempSync(join(tmpdir(), "ca-"));
   writeFileSync(join(directory, "ca.pem"), "PEM");
-  const { options } = await run(fakeClient(), { NODE_EXTRA_CA_CERTS: join(directory, "ca.pem") });
+  const file = join(directory, "ca.pem");
+  for (const variables of [
+    { DATABASE_CERTIFICATE_AUTHORITIES: file },
+    { NODE_EXTRA_CA_CERTS: file, DATABASE_CERTIFICATE_AUTHORITIES: "/not/here" },
+  ]) {
+    const { options } = await run(fakeClient(), variables);
+    assert.equal(options.ssl.ca, "PEM");
+  }
   rmSync(directory, { recursive: true });
-  assert.equal(options.ssl.ca, "PEM");
 });
 
 test("a migration by the real driver fails when nothing listens", async () => {

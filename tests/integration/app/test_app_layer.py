@@ -32,7 +32,7 @@ def test_the_function_is_as_declared(deployed: Lab, role: str, region: str) -> N
     client = deployed.client("lambda", region)
     found = client.get_function_configuration(FunctionName=function_name(deployed, role))
     outputs = deployed.outputs
-    assert found["Runtime"] == "nodejs22.x"
+    assert found["Runtime"] == "nodejs24.x"
     assert found["Architectures"] == ["arm64"]
     assert (found["Handler"], found["MemorySize"], found["Timeout"]) == ("index.handler", 512, 15)
     assert found["TracingConfig"]["Mode"] == "Active"

@@ -82,6 +82,26 @@ def test_delete_order_follows_from_the_dependencies(data: Deployment) -> None:
         assert later.urn in earlier.dependencies, f"{earlier.name} doesn't wait for {later.name}"
 
 
+PROVIDER_MINUTES = {
+    # terraform-provider-aws, internal/service/rds: each resource's own time limits.
+    "aws:rds/cluster:Cluster": {"create": 120, "update": 120, "delete": 120},
+    "aws:rds/clusterInstance:ClusterInstance": {"create": 90, "update": 90, "delete": 90},
+    "aws:rds/globalCluster:GlobalCluster": {"create": 30, "update": 90, "delete": 30},
+}
+
+
+@pytest.mark.parametrize("type_", PROVIDER_MINUTES)
+def test_no_time_limit_is_shorter_than_the_provider_s(data: Deployment, type_: str) -> None:
+    """Traps 6, 48: we would give up on what AWS still makes, and orphan it; upgrades take over an
+    hour."""
+    for resource in data.created(type_):
+        for operation, least in PROVIDER_MINUTES[type_].items():
+            given = resource.custom_timeouts[operation]
+            assert given.endswith("m"), given
+            assert int(given[:-1]) >= least, f"{resource.name} {operation}"
+        assert int(resource.custom_timeouts["update"][:-1]) >= 120
+
+
 @every_region
 def test_a_role_swap_changes_nothing(data: Deployment, region: str) -> None:
     """Trap 2: what AWS changes when roles swap is ignored by both clusters, and the version, which
@@ -172,7 +192,7 @@ def test_the_version_is_the_same_everywhere(varied: Deployment) -> None:
 def test_slow_operations_have_time(data: Deployment) -> None:
     """Trap 6: an upgrade of a global database takes over an hour."""
     for resource in (data.one(GLOBAL), *data.created(CLUSTER), *data.created(INSTANCE)):
-        assert resource.custom_timeouts == {"create": "60m", "update": "180m", "delete": "90m"}
+        assert resource.custom_timeouts == {"create": "120m", "update": "180m", "delete": "120m"}
 
 
 def test_applications_get_the_global_writer_endpoint(data: Deployment) -> None:
@@ -187,7 +207,8 @@ def test_applications_get_the_global_writer_endpoint(data: Deployment) -> None:
 @every_region
 def test_global_database_rules(data: Deployment, region: str) -> None:
     """Trap 8b: no automatic minor upgrades, at least one instance a region, the same backup
-    retention in the secondary (whose default is one day), no rds.global_db_rpo."""
+    retention in the secondary (whose default is one day), no rds.global_db_rpo. Trap 53: who
+    connects and who reads is logged."""
     instances = data.created(INSTANCE, region)
     assert len(instances) == 1
     assert not any(instance.inputs["autoMinorVersionUpgrade"] for instance in instances)
@@ -198,9 +219,13 @@ def test_global_database_rules(data: Deployment, region: str) -> None:
         # The database's own heartbeat is a job of pg_cron (recovery.md 2).
         {
             "name": "shared_preload_libraries",
-            "value": "pg_stat_statements,pg_cron",
+            "value": "pg_stat_statements,pg_cron,pgaudit",
             "applyMethod": "pending-reboot",
         },
+        {"name": "log_connections", "value": "1", "applyMethod": "immediate"},
+        {"name": "log_disconnections", "value": "1", "applyMethod": "immediate"},
+        {"name": "pgaudit.log", "value": "ddl,role", "applyMethod": "pending-reboot"},
+        {"name": "pgaudit.role", "value": "rds_pgaudit", "applyMethod": "pending-reboot"},
     ]
 
 
@@ -766,6 +791,29 @@ def test_extended_support_is_declined_and_stays_as_it_is(data: Deployment, regio
         wanted = "open-source-rds-extended-support-disabled"
         assert resource.inputs["engineLifecycleSupport"] == wanted
         assert "engineLifecycleSupport" in resource.ignore_changes
+
+
+@every_region
+def test_what_was_never_replicated_has_a_role_that_sends_it(data: Deployment, region: str) -> None:
+    """Trap 56: for objects of before and for those that S3 gave up on; it starts replications of
+    this bucket and writes lists, and may read no object of it."""
+    role = data.one("aws:iam/role:Role", f"role-batch-replication-{region}")
+    (trusted,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    assert trusted["Principal"] == {"Service": "batchoperations.s3.amazonaws.com"}
+    policy = data.one("aws:iam/policy:Policy", f"policy-batch-replication-{region}")
+    allowed = {
+        entry["Sid"]: (set(entry["Action"]), entry["Resource"])
+        for entry in json.loads(policy.inputs["policy"])["Statement"]
+    }
+    content = f"arn:aws:s3:::bucket-content-{region}-{SUFFIX}"
+    lists = f"arn:aws:s3:::bucket-access-logs-{region}-{SUFFIX}/batch-replication/*"
+    assert allowed == {
+        "Start": ({"s3:InitiateReplication"}, [f"{content}/*"]),
+        "List": (
+            {"s3:GetReplicationConfiguration", "s3:PutInventoryConfiguration"}, [content]
+        ),
+        "Lists": ({"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}, [lists]),
+    }  # fmt: skip
 
 
 # -- Configuration ---------------------------------------------------------------------------------

@@ -74,11 +74,15 @@ def test_forwarding_takes_what_was_born_here(region: str) -> None:
 
 @both_regions
 def test_only_the_peers_forwarding_may_put_events_from_elsewhere(region: str) -> None:
-    """R5.2: one statement, one principal, one action, this bus."""
+    """R5.2, trap 69: one statement, one action, this bus; the account and its rule, not a role that
+    IAM may not know everywhere yet."""
     policy = program("global").one("aws:cloudwatch/eventBusPolicy:EventBusPolicy", region=region)
     only = statement(policy.inputs["policy"])
-    role = f"role-forward-events-{PEER[region]}-{SUFFIX}"
-    assert only["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{role}"}
+    deployed = program("global").one(RULE, f"forward-{PEER[region]}")
+    rule = f"rule/{deployed.inputs['eventBusName']}/{deployed.inputs['name']}"
+    assert only["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    source = f"arn:aws:events:{PEER[region]}:{ACCOUNT}:{rule}"
+    assert only["Condition"] == {"ArnEquals": {"aws:SourceArn": source}}
     assert only["Action"] == "events:PutEvents"
     assert only["Resource"] == bus_arn(region)
 

@@ -20,7 +20,7 @@ from watched_driver import Watched, watched
 
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
-from ops.cloud import inventory, redrive, restores
+from ops.cloud import batch_replication, inventory, redrive, restores
 from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
@@ -78,7 +78,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         (
             "--list=x",
             "unknown name 'x' after --list: there are drill, lab, recovery, state, events, "
-            "secrets, pins",
+            "secrets, objects, pins",
         ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
@@ -215,7 +215,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
         (table, "show"), (report, "show"), (permissions, "show"),
-        (rotation, "show"), (restores, "show"),
+        (rotation, "show"), (restores, "show"), (batch_replication, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),

@@ -15,6 +15,7 @@ from lab import client
 from lab.errors import LabError
 from ops import lab, session
 from ops.engines import choice
+from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.recovery import holding
 from ops.teardown import destroy
@@ -79,10 +80,17 @@ def test_only_stacks_on_aws_have_an_account_to_check(
         session.account, "check", lambda clients, settings: checked.append(settings.stack_name)
     )
     monkeypatch.setattr(choice, "engine_for", lambda *given: FakeEngine())
-    session.driver_for("lab").permit()
+    monkeypatch.setattr(session.offers, "check", lambda clients, settings: checked.append("offers"))
+    lab = session.driver_for("lab")
+    lab.permit()
+    lab.ready()
     assert checked == []
-    session.driver_for("dev").permit()
-    assert checked == ["dev"]
+    dev = session.driver_for("dev")
+    dev.permit()
+    dev.ready()
+    assert checked == ["dev", "offers"]
+    session.driver_for("dev", options=Options(spared_region="us-east-1")).ready()
+    assert checked == ["dev", "offers"]
 
 
 def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> None:

@@ -30,6 +30,11 @@ from ops.workspace import Workspace
 
 DEV = "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1, network:natGateways: 3}"
 SETTINGS = parse("dev", DEV).settings
+OFFERED = {
+    "AvailabilityZones": [
+        {"Name": f"{region}{letter}"} for region in ("us-east-1", "us-west-2") for letter in "abcd"
+    ]
+}
 ACCOUNT = "111122223333"
 
 
@@ -255,7 +260,12 @@ def account(**changes: Any) -> Clients:
 
     def zones(region: str) -> Any:
         names = [f"{region}{letter}" for letter in "abcd"]
-        return {"AvailabilityZones": [{"ZoneName": n, "State": "available"} for n in names]}
+        return {
+            "AvailabilityZones": [
+                {"ZoneName": name, "ZoneId": f"id-{name[-1]}", "State": "available"}
+                for name in names
+            ]
+        }
 
     def vpcs(Filters: Any = None) -> Any:  # noqa: N803 - AWS's name
         mine = changes.get("deployed", [])
@@ -274,9 +284,10 @@ def account(**changes: Any) -> Clients:
     table: dict[tuple[str, str], dict[str, Any]] = {
         ("sts", ""): {"get_caller_identity": changes.get("identity", {"Account": ACCOUNT})},
         ("rds", ""): {
+            "describe_db_clusters": refusal("DBClusterNotFoundFault"),
             "describe_orderable_db_instance_options": {
-                "OrderableDBInstanceOptions": changes.get("classes", [{}])
-            }
+                "OrderableDBInstanceOptions": changes.get("classes", [OFFERED])
+            },
         },
         ("s3", ""): {"head_bucket": changes.get("bucket", refusal("404"))},
         ("backup", "us-east-1"): {
