@@ -48,7 +48,7 @@ class Place:
 def policies(role: Role, table: Table, grants: Iterable[Grant], place: Place) -> list[Statement]:
     """The role's policies, each within AWS's size, in an order that doesn't change."""
     deploys = role == "deploy"
-    wanted = [*grants, table.reading, *([table.deploying] if deploys else [])]
+    wanted = [*grants, *table.reading, *(table.deploying if deploys else ())]
     statements = [
         *_reaching(table, wanted, place, deploys=deploys),
         *_by_region("Anywhere", _all(wanted, "read_any", "write_any", deploys), place),
