@@ -266,7 +266,7 @@ def test_a_replica_that_is_late_is_named(replica: Any, said: str) -> None:
 
 
 def test_a_region_without_an_item_is_no_obstacle() -> None:
-    """A lost standby hinders no rotation: its item is settled later."""
+    """A lost standby stops no rotation: its item is settled later."""
     aws = Aws()
     aws.tables[WEST].fault = lost()
     assert rotation.rotate(world(aws), "application")
