@@ -51,7 +51,7 @@ class BackupApi:
         }[request.operation]
         return ApiResponse(handler(request))
 
-    # -- vaults --------------------------------------------------------------------------------
+    # Vaults
 
     async def _vault(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """A vault knows how many recovery points it has, and isn't deleted while it has any."""
@@ -72,7 +72,7 @@ class BackupApi:
     def _points(self, request: ApiRequest, vault: str) -> list[Point]:
         return self._kept.in_vault(account_of(request), request.region, vault)
 
-    # -- jobs ----------------------------------------------------------------------------------
+    # Jobs
 
     def _start_backup(self, request: ApiRequest) -> dict[str, Any]:
         given, account, now = request.parameters, account_of(request), self._now()
@@ -171,7 +171,7 @@ class BackupApi:
             raise _absent("job", request.parameters[key])
         return job
 
-    # -- recovery points -----------------------------------------------------------------------
+    # Recovery points
 
     def _points_of_vault(self, request: ApiRequest) -> dict[str, Any]:
         given = request.parameters

@@ -116,7 +116,7 @@ def _keep(space: Workspace, file: StackFile, tested: Tested) -> Path:
     text = json.dumps({"stack": file.stack, **asdict(tested)}, indent=1) + "\n"
     path = folder / f"{tested.job}.json"
     try:
-        signature = signing.sign(signing.own_key(), {path.name: text.encode()})
+        signature = signing.sign(signing.own_signer(), {path.name: text.encode()})
         private_directory(folder)
         write_atomically(path, text)
         write_atomically(path.with_suffix(".sig"), signature.as_json())

@@ -21,7 +21,7 @@ from ops.drill.judge import Verdict
 from ops.drill.readiness import LONGEST_SECONDS
 from ops.drill.scenario import Scenario
 from ops.errors import OperatorError
-from ops.recovery.items import Change, Items, minute_of
+from ops.recovery.items import Item, Items, minute_of
 from recovery import commands
 from recovery.metrics import put
 
@@ -32,7 +32,7 @@ METRICS = {
     "DrillWriteRto": "write_rto_seconds",
 }
 """Metric → the figure of the document, in seconds; at another clock than 1 there is none."""
-UNWRITTEN = "the drill's result isn't written into the recovery items"
+UNWRITTEN = "the drill isn't written into the recovery items"
 
 Report = Callable[[str], None]
 Document = Mapping[str, Any]
@@ -51,16 +51,19 @@ def minutes_of(scenario: Scenario) -> int:
 @contextmanager
 def running(items: Items, scenario: Scenario, report: Report) -> Iterator[None]:
     """Marks both items while the body runs, whatever is drilled: on AWS each drill asks for full
-    readiness. A mark that a kill leaves ends by itself.
-
-    Raises ``OperatorError`` where the mark can't be written: nothing is broken yet.
+    readiness, and that says what a mark that couldn't be written keeps it from. A mark that a kill
+    leaves ends by itself.
     """
-    minute = minute_of(items.read())
-    items.change(lambda state: commands.drill_begins(state, minute, minutes_of(scenario)))
+
+    def begin() -> tuple[Item, Item]:
+        minute = minute_of(items.read())
+        return items.change(lambda one: commands.drill_begins(one, minute, minutes_of(scenario)))
+
+    _tried(begin, report)
     try:
         yield
     finally:
-        _tried(items, commands.drill_ends, report)
+        _tried(lambda: items.change(commands.drill_ends), report)
 
 
 def record(
@@ -80,7 +83,7 @@ def record(
     _put(clients, suffix, (armed or [items.regions[1]])[0], document, report)
     if proves(scenario):
         minute, passed = minute_of(found), document["verdict"] == Verdict.PASSED
-        _tried(items, lambda state: commands.drilled(state, minute, passed), report)
+        _tried(lambda: items.change(lambda one: commands.drilled(one, minute, passed)), report)
 
 
 def _put(clients: Clients, suffix: str, region: str, document: Document, report: Report) -> None:
@@ -93,9 +96,9 @@ def _put(clients: Clients, suffix: str, region: str, document: Document, report:
             report(f"{name} isn't written in {region}: {reason(error)}")
 
 
-def _tried(items: Items, change: Change, report: Report) -> None:
+def _tried(order: Callable[[], tuple[Item, Item]], report: Report) -> None:
     try:
-        written = items.change(change)
+        written = order()
     except OperatorError as fault:
         report(f"{UNWRITTEN}: {fault}")
         return

@@ -19,6 +19,8 @@ LONGEST_FIRST = (
     "test_global_faults",
     "test_recovery",
     "test_failback",
+    "test_validation",
+    "test_drill",
     "test_lab_unkind",
     "test_console_in_a_browser",
     "test_kept_and_seen",

@@ -37,7 +37,7 @@ SAMPLE = ("standby", "quotas", "permissions", "alarms", "witness", "subscription
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, float]]:
-    """A lab, and the lab time at which its deployment ended; nobody has touched it since."""
+    """A lab as a deployment left it, and the lab time at which it goes on; nobody touches it."""
     with a_deployed_lab(tmp_path_factory.mktemp("proven")) as lab:
         moment = now(lab)
         client.set_clock(lab.state_dir, CLOCK)

@@ -142,8 +142,8 @@ def test_bad_configuration_ends_in_one_line(config: dict[str, Any], message: str
 
 @both_regions
 def test_the_environment_is_what_the_application_reads(region: str) -> None:
-    """names.md, between layers and code: everything to start here without the other region. Trap
-    63: no NODE_EXTRA_CA_CERTS, whose authorities Node.js would load at every cold start."""
+    """names.md, between layers and code: everything to start here without the other region.
+    Trap 63: no NODE_EXTRA_CA_CERTS, whose authorities Node.js would load at every cold start."""
     variables = api(program("app"), region).inputs["environment"]["variables"]
     data = DATA[ROLE_OF[region]]
     other = next(name for name in REGIONS if name != region)

@@ -114,8 +114,8 @@ PARTS_OF_OTHERS = {
     "aws:s3/bucketPublicAccessBlock:", "aws:s3/bucketReplicationConfig:",
     "aws:s3/bucketServerSideEncryptionConfiguration:", "aws:s3/bucketVersioning:",
     "aws:secretsmanager/secretVersion:", "aws:sns/topicPolicy:", "aws:sqs/queuePolicy:",
-    "aws:backup/restoreTestingSelection:",
-    "aws:lambda/eventSourceMapping:", "aws:sqs/redriveAllowPolicy:",
+    "aws:backup/restoreTestingSelection:", "aws:lambda/eventSourceMapping:",
+    "aws:sqs/redriveAllowPolicy:",
     "aws:vpc/securityGroupEgressRule:", "aws:vpc/securityGroupIngressRule:",
     # Named by the domain, and by alarmName.
     "aws:route53/zone:", "aws:cloudwatch/compositeAlarm:",

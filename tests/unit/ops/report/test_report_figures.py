@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from drill_histories import document, keyed, lines_of, recovered_course
 
+from ops import signing
 from ops.drill import evidence
 from ops.errors import OperatorError
 from ops.report import figures, page
@@ -21,7 +22,7 @@ def kept(folder: Path, **changes: Any) -> None:
     drills.mkdir(parents=True, exist_ok=True)
     history = drills / f"{name}.jsonl"
     history.write_bytes(lines_of(recovered_course()))
-    evidence.write(made, history, page.page)
+    evidence.write(made, history, page.page, signing.own_signer())
 
 
 def test_the_table_is_of_the_newest_that_passed(
