@@ -135,6 +135,38 @@ def test_roles_are_handed_and_filled_as_the_programs_do() -> None:
     assert services == ["elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"]
 
 
+def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
+    """Trap 54: who makes roles and writes their policies could otherwise give itself everything."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    place = replace(PLACE, boundary=boundary)
+    found = [
+        statement
+        for document in policies("deploy", table(), table().of(TYPES), place)
+        for statement in document["Statement"]
+    ]
+    made = [one for one in found if "iam:CreateRole" in one["Action"]]
+    attached = [one for one in found if "iam:AttachRolePolicy" in one["Action"]]
+    for (statement,) in (made, attached):
+        wanted = {"iam:PermissionsBoundary": boundary}
+        assert statement["Condition"]["StringEquals"] == wanted
+    actions = {action for statement in found for action in statement["Action"]}
+    assert "iam:DeleteRolePermissionsBoundary" not in actions
+    (plain,) = [one for one in statements("deploy") if "iam:CreateRole" in one["Action"]]
+    assert "Condition" not in plain
+
+
+def test_every_role_has_the_boundary_that_is_configured() -> None:
+    """Trap 54: all of them, or the deploying role couldn't make them."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    for layer in LAYERS:
+        bounded = run_program(layer, config={"TapStack:permissionsBoundary": boundary})
+        roles = bounded.created("aws:iam/role:Role")
+        assert roles, layer
+        assert {role.inputs.get("permissionsBoundary") for role in roles} == {boundary}
+    for role in program("data").created("aws:iam/role:Role"):
+        assert "permissionsBoundary" not in role.inputs
+
+
 def test_the_hidden_actions_are_there() -> None:
     """Trap 54: what a deployment needs and nobody thinks of."""
     actions = {action for statement in statements("deploy") for action in statement["Action"]}
