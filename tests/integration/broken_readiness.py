@@ -45,8 +45,8 @@ Break = Callable[[Lab], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Broken:
-    """How a check is turned red. ``minutes`` pass in the lab before each look: what crosses counts as
-    late after a while, in a row of runs less than 11 minutes apart."""
+    """How a check is turned red. ``minutes`` pass in the lab before each look: what crosses counts
+    as late after a while, in a row of runs less than 11 minutes apart."""
 
     by: Break
     minutes: int = 0
