@@ -15,6 +15,8 @@ NAMED_OTHERWISE = {
     "aws:route53/record:Record",
     "aws:route53/zone:Zone",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    # Its name is a function's, which has a house name.
+    "aws:lambda/alias:Alias",
     # AWS names it "default".
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
 }

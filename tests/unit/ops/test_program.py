@@ -30,7 +30,7 @@ from ops.front import recovery as recovery_front
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
-from ops.recovery import asking, orders, standing
+from ops.recovery import asking, orders, rollback, standing
 from ops.report import compare, verify
 from ops.report import history as drill_history
 
@@ -75,7 +75,8 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
         (
             "--list=x",
-            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, pins",
+            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, app, "
+            "pins",
         ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
@@ -220,6 +221,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
+        (rollback, "show"),
         (drills, "run"), (drill_history, "show"), (compare, "show"), (verify, "show"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)

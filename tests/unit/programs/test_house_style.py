@@ -164,4 +164,4 @@ def test_the_application_reads_the_variables_that_it_is_given() -> None:
         for key in node.keys
         if isinstance(key, ast.Constant)
     }
-    assert read - {"AWS_REGION"} == given
+    assert read - {"AWS_REGION", "AWS_LAMBDA_FUNCTION_VERSION"} == given
