@@ -27,6 +27,7 @@ from tapstack.pair import Pair
 from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 from tapstack.well_known import DATABASE_PORT
+from writer import writing_region
 
 settings = Settings.of_program()
 for warning in settings.warnings():
@@ -62,6 +63,7 @@ database = GlobalDatabase(
         secrets=secrets,
         settings=settings.data,
         account_id=account,
+        writing_region=writing_region(regions),
     ),
     regions.primary.options(),
 )

@@ -32,6 +32,8 @@ class GlobalDatabaseArgs:
     secrets: DatabaseSecrets
     settings: DataSettings
     account_id: pulumi.Input[str]
+    writing_region: pulumi.Output[str]
+    """The name of the region whose member is made as the writer."""
 
 
 class GlobalDatabase(pulumi.ComponentResource):
@@ -63,12 +65,12 @@ class GlobalDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, custom_timeouts=SLOW),
         )
 
+        master = MasterUser(args.secrets.master_username, args.secrets.master_password)
+
         def member(
             region: Region,
             network: RegionalNetwork,
             key: aws.kms.Key,
-            *,
-            master: MasterUser | None = None,
             after: Sequence[pulumi.Resource] = (),
         ) -> RegionalCluster:
             return RegionalCluster(
@@ -84,17 +86,14 @@ class GlobalDatabase(pulumi.ComponentResource):
                     account_id=args.account_id,
                     global_cluster_id=self.global_cluster.id,
                     master=master,
-                    primary_region=regions.primary.name,
+                    writing_region=args.writing_region,
                     after=after,
                 ),
                 region.options(),
             )
 
         places = regions.zip(args.networks, args.keys)
-        primary = member(
-            *places.primary,
-            master=MasterUser(args.secrets.master_username, args.secrets.master_password),
-        )
-        secondary = member(*places.secondary, after=primary.instances)
+        primary = member(*places.primary)
+        secondary = member(*places.secondary, primary.instances)
         self.clusters = Pair(primary, secondary)
         self.register_outputs({"global_cluster_id": self.global_cluster.id})
