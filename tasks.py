@@ -196,5 +196,7 @@ def outputs(_c: Context, stack: str = "lab", engine: str | None = None, json: bo
 namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy, outputs,
     *looking.TASKS, *upkeep.TASKS, *quality.TASKS, *recovery.TASKS,
-    drill.DRILL, lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, upkeep.APP, quality.PINS,
+    drill.DRILL, lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, upkeep.SECRETS,
+    upkeep.OBJECTS, upkeep.APP,
+    quality.PINS,
 )  # fmt: skip

@@ -7,6 +7,7 @@ import pulumi
 
 from bundle import bundle_function
 from bundle_hash import bundle_hash
+from current_secret import current_version
 from function_environment import Database
 from migration import Migration, MigrationArgs
 from regional_service import RegionalService, RegionalServiceArgs
@@ -53,6 +54,7 @@ migration = Migration(
         data=data.primary,
         database=database,
         master_secret_arn=data.master_secret_arn,
+        secret_version=current_version(regions, data.both),
         code=code,
         code_hash=code_hash,
     ),

@@ -1,4 +1,4 @@
-"""The hash of a bundle: what tells a deployment that the code changed."""
+"""The hash of a bundle: a deployment sees by it that the code changed."""
 
 import hashlib
 from collections.abc import Iterable

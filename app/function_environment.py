@@ -11,8 +11,9 @@ from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.regions import Region
 
 CERTIFICATE_AUTHORITIES = "/var/runtime/ca-cert.pem"
-"""Where the Node.js runtimes keep Amazon's authorities, RDS's among them; nodejs20 and newer load
-them only when told ("Building Lambda functions with Node.js", Loading certificates)."""
+"""Where the Node.js runtimes keep Amazon's authorities, RDS's among them ("Building Lambda
+functions with Node.js", Loading certificates). The application reads the file when it first
+connects to the database; as ``NODE_EXTRA_CA_CERTS`` Node.js would load it at every cold start."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def common(region: Region, database: Database, data: RegionalData) -> dict[str, 
         "REGION_ROLE": region.role,
         "ENVIRONMENT_SUFFIX": region.suffix,
         "LOG_LEVEL": "info",
-        "NODE_EXTRA_CA_CERTS": CERTIFICATE_AUTHORITIES,
+        "DATABASE_CERTIFICATE_AUTHORITIES": CERTIFICATE_AUTHORITIES,
         "DATABASE_WRITER_ENDPOINT": database.writer_endpoint,
         "DATABASE_CLUSTER_ENDPOINT": data.cluster_endpoint,
         "DATABASE_READER_ENDPOINT": data.reader_endpoint,

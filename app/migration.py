@@ -30,14 +30,16 @@ class MigrationArgs:
     data: RegionalData
     database: Database
     master_secret_arn: pulumi.Input[str]
+    secret_version: pulumi.Input[str]
+    """The application's secret's current version."""
     code: pulumi.Input[pulumi.Archive]
     code_hash: str
 
 
 class Migration(pulumi.ComponentResource):
-    """A function of the same bundle, called by the deployment whenever the bundle changes, and
-    when secret or database were made anew. A new *value* of the same secret is a person's act,
-    who calls it too (docs/runbook.md).
+    """A function of the same bundle, called by the deployment whenever the bundle, the secret, its
+    current version or the database is another one. A rotation calls it as well
+    (``./inv secrets.rotate``).
 
     Its role is the only one that may read the master's secret. ``done`` is what the services
     depend on: the schema comes before the code that needs it.
@@ -88,10 +90,11 @@ class Migration(pulumi.ComponentResource):
             f"run-{name}",
             function_name=migrate.function.name,
             input=json.dumps({}),
-            # A new secret has a new ARN and another password; a new database has no schema.
+            # A new secret, or a new version of it, has another password; a new database no schema.
             triggers={
                 "bundle": args.code_hash,
                 "secret": args.data.application_secret_arn,
+                "version": args.secret_version,
                 "database": args.database.writer_endpoint,
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[migrate]),

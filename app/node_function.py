@@ -14,7 +14,7 @@ from tapstack.naming import log_group_of
 from tapstack.regions import Region
 from tapstack.well_known import LIVE
 
-RUNTIME = "nodejs22.x"
+RUNTIME = "nodejs24.x"
 
 
 @dataclass(frozen=True)

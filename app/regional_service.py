@@ -170,7 +170,8 @@ def _permissions(
         allow("Bus", ["events:PutEvents", "events:DescribeEventBus"], [bus_arn]),
         allow(
             "Attachments",
-            ["s3:PutObject"],
+            # Read: whether it is replicated, for who asked for two regions (HeadObject).
+            ["s3:GetObject", "s3:PutObject"],
             [pulumi.Output.concat(args.data.bucket_arn, f"/{ATTACHMENTS_PREFIX}*")],
         ),
         allow("Events", statements.RECEIVE_ACTIONS, [events_arn]),

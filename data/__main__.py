@@ -4,6 +4,7 @@ import pulumi
 
 from access_log_bucket import AccessLogBucket, AccessLogBucketArgs
 from backup_plan import BackupPlan, BackupPlanArgs
+from batch_replication import BatchReplicationRole, BatchReplicationRoleArgs
 from bucket_replication import (
     BucketReplication,
     BucketReplicationArgs,
@@ -21,6 +22,7 @@ from readiness_token import ReadinessToken, ReadinessTokenArgs
 from regional_cluster import DATABASE_NAME
 from replicated_bucket import ReplicatedBucket, ReplicatedBucketArgs
 from replicated_secret import replica_arn
+from restore_testing import RestoreTesting, RestoreTestingArgs
 from tapstack.contracts import DataOutputs, NetworkOutputs, RegionalData, export, read
 from tapstack.events import event_bus_name
 from tapstack.pair import Pair
@@ -37,7 +39,18 @@ network = read(NetworkOutputs, consumer="data")
 account = account_id(settings, regions)
 
 keys = Pair.of(
-    RegionalKey(f"key-{region.name}", RegionalKeyArgs(region, peer, account), region.options()).key
+    RegionalKey(
+        f"key-{region.name}",
+        RegionalKeyArgs(
+            region,
+            peer,
+            account,
+            settings.data.vault_copy_account
+            if settings.data.vault_copy_region == region.name
+            else "",
+        ),
+        region.options(),
+    ).key
     for region, peer in regions.zip(regions.swapped())
 )
 secrets = DatabaseSecrets(
@@ -67,17 +80,37 @@ database = GlobalDatabase(
     ),
     regions.primary.options(),
 )
-BackupPlan(
+backup = BackupPlan(
     "backup",
-    BackupPlanArgs(regions=regions, keys=keys, cluster_arn=database.clusters.primary.cluster.arn),
+    BackupPlanArgs(
+        regions=regions,
+        keys=keys,
+        cluster_arns=database.clusters.map(lambda cluster: cluster.cluster.arn),
+        writer=regions.primary.name,
+        settings=settings.data,
+    ),
     regions.primary.options(),
 )
+if settings.data.restore_testing:
+    RestoreTesting(
+        "restore-testing",
+        RestoreTestingArgs(
+            region=regions.secondary,
+            backup=backup,
+            vault=backup.vaults.secondary,
+            network=network.secondary,
+            subnet_group=database.clusters.secondary.subnet_group,
+            window_days=settings.data.copy_retention_days,
+        ),
+        regions.secondary.options(),
+    )
 
 access_logs = regions.map(
     lambda region: AccessLogBucket(
         f"access-logs-{region.name}", AccessLogBucketArgs(region, account), region.options()
     )
 )
+lists = {region.name: logs for region, logs in regions.zip(access_logs)}
 sides = Pair.of(
     BucketSide(
         region,
@@ -117,6 +150,13 @@ for source, destination in directions:
             destination=destination,
             role=writers[destination.region.name],
             wait_for=[policies[destination.region.name]],
+        ),
+        source.region.options(),
+    )
+    BatchReplicationRole(
+        f"batch-replication-{source.region.name}",
+        BatchReplicationRoleArgs(
+            source.region, source.bucket.bucket, lists[source.region.name].bucket
         ),
         source.region.options(),
     )

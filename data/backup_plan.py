@@ -1,95 +1,128 @@
-"""AWS Backup: a vault in each region, and a daily snapshot copied to the other.
+"""AWS Backup: a vault and a plan in each region; the writer's takes a daily snapshot and copies it.
 
 A copy is a snapshot, without point-in-time recovery; that stays with the cluster's own backups.
 Whether AWS Backup may take Aurora at all is a setting of the account, which no stack owns:
 ``./inv doctor`` asks for it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from tapstack.data_settings import DataSettings
 from tapstack.pair import Pair
 from tapstack.policies import trust
 from tapstack.regions import Region
 
-RETENTION_DAYS = 35
-"""AWS Config's backup-plan-min-frequency-and-min-retention-check asks for 35."""
 DAILY = "cron(0 5 * * ? *)"
 """05:00 UTC, after the cluster's own backup window."""
+
+MANAGED = "arn:aws:iam::aws:policy/service-role/"
+POLICIES = {
+    "backup": "AWSBackupServiceRolePolicyForBackup",
+    "restore": "AWSBackupServiceRolePolicyForRestores",
+}
+"""Purpose of a role → AWS's own policy for it: who makes backups can't restore, and the other way
+round."""
 
 
 @dataclass(frozen=True)
 class BackupPlanArgs:
-    """Both regions with their keys, and the clusters to back up."""
+    """Both regions with their keys and clusters, and what is kept how long."""
 
     regions: Pair[Region]
     keys: Pair[aws.kms.Key]
-    cluster_arn: pulumi.Input[str]
-    """The primary's: selecting both members would make every copy twice."""
+    cluster_arns: Pair[pulumi.Input[str]]
+    writer: str
+    """The region whose cluster is backed up: selecting both would make every copy twice."""
+    settings: DataSettings
 
 
 class BackupPlan(pulumi.ComponentResource):
-    """One plan in the primary region; the secondary's vault receives the copies."""
+    """The plan of the region that only reads selects nothing: with the other writer its selection
+    is one change of configuration, and neither region needs the other one for it."""
+
+    vaults: Pair[aws.backup.Vault]
+    restoring: aws.iam.Role
+    """Restores what lies in either vault: monthly as a test, or for a person."""
+    restoring_may: aws.iam.RolePolicyAttachment
 
     def __init__(
         self, name: str, args: BackupPlanArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        primary = args.regions.primary
         super().__init__("warmstandby:data:BackupPlan", name, None, opts)
-        here = pulumi.ResourceOptions(parent=self)
+        primary = args.regions.primary
 
-        def vault(region: Region, key: aws.kms.Key) -> aws.backup.Vault:
-            return aws.backup.Vault(
+        def within(region: Region, **more: Any) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions(parent=self, provider=region.provider, **more)
+
+        def role(purpose: str) -> tuple[aws.iam.Role, aws.iam.RolePolicyAttachment]:
+            made = aws.iam.Role(
+                f"role-{purpose}",
+                name=primary.physical_name("role", purpose),
+                assume_role_policy=trust("backup.amazonaws.com"),
+                opts=within(primary),
+            )
+            attachment = aws.iam.RolePolicyAttachment(
+                f"attachment-{purpose}",
+                role=made.name,
+                policy_arn=f"{MANAGED}{POLICIES[purpose]}",
+                opts=within(primary),
+            )
+            return made, attachment
+
+        self.vaults = Pair.of(
+            aws.backup.Vault(
                 f"backup-vault-{region.name}",
                 name=region.physical_name("backup-vault"),
                 kms_key_arn=key.arn,
                 # A vault with recovery points can't be deleted otherwise.
                 force_destroy=True,
-                opts=pulumi.ResourceOptions(parent=self, provider=region.provider),
+                opts=within(region),
             )
-
-        vaults = Pair.of(vault(region, key) for region, key in args.regions.zip(args.keys))
-        plan = aws.backup.Plan(
-            "backup-plan",
-            name=primary.physical_name("backup-plan"),
-            rules=[
-                {
-                    "rule_name": "daily",
-                    "target_vault_name": vaults.primary.name,
-                    "schedule": DAILY,
-                    "start_window": 60,
-                    "completion_window": 360,
-                    "lifecycle": {"delete_after": RETENTION_DAYS},
-                    "copy_actions": [
-                        {
-                            "destination_vault_arn": vaults.secondary.arn,
-                            "lifecycle": {"delete_after": RETENTION_DAYS},
-                        }
-                    ],
-                }
-            ],
-            opts=here,
+            for region, key in args.regions.zip(args.keys)
         )
-        role = aws.iam.Role(
-            "role-backup",
-            name=primary.physical_name("role", "backup"),
-            assume_role_policy=trust("backup.amazonaws.com"),
-            opts=here,
-        )
-        attachment = aws.iam.RolePolicyAttachment(
-            "attachment-backup",
-            role=role.name,
-            policy_arn="arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
-            opts=here,
-        )
-        aws.backup.Selection(
-            "backup-selection",
-            name=primary.physical_name("backup-selection"),
-            plan_id=plan.id,
-            iam_role_arn=role.arn,
-            resources=[args.cluster_arn],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[attachment]),
-        )
+        backing_up, may = role("backup")
+        self.restoring, self.restoring_may = role("restore")
+        for region, own, other, cluster_arn in args.regions.zip(
+            self.vaults, self.vaults.swapped(), args.cluster_arns
+        ):
+            plan = aws.backup.Plan(
+                f"backup-plan-{region.name}",
+                name=region.physical_name("backup-plan"),
+                rules=[
+                    {
+                        "rule_name": "daily",
+                        "target_vault_name": own.name,
+                        "schedule": DAILY,
+                        "start_window": 60,
+                        "completion_window": 360,
+                        "lifecycle": {"delete_after": args.settings.snapshot_retention_days},
+                        "copy_actions": list(_copies(region, other.arn, args.settings)),
+                    }
+                ],
+                opts=within(region),
+            )
+            if region.name == args.writer:
+                aws.backup.Selection(
+                    f"backup-selection-{region.name}",
+                    name=region.physical_name("backup-selection"),
+                    plan_id=plan.id,
+                    iam_role_arn=backing_up.arn,
+                    resources=[cluster_arn],
+                    opts=within(region, depends_on=[may]),
+                )
         self.register_outputs({})
+
+
+def _copies(
+    region: Region, other_vault: pulumi.Output[str], settings: DataSettings
+) -> Iterator[dict[str, Any]]:
+    """To the other region, and to another account's vault of this region where there is one."""
+    kept = {"delete_after": settings.copy_retention_days}
+    yield {"destination_vault_arn": other_vault, "lifecycle": kept}
+    if settings.vault_copy_region == region.name:
+        yield {"destination_vault_arn": settings.vault_copy_arn, "lifecycle": kept}

@@ -9,8 +9,10 @@ import pulumi_aws as aws
 from database_secrets import DatabaseSecrets
 from maintenance_windows import windows_of
 from regional_cluster import (
+    CHOSEN_AT_CREATION,
     DATABASE_NAME,
     ENGINE,
+    LIFECYCLE,
     SLOW,
     MasterUser,
     RegionalCluster,
@@ -58,11 +60,14 @@ class GlobalDatabase(pulumi.ComponentResource):
             engine=ENGINE.value,
             engine_version=settings.engine_version,
             database_name=DATABASE_NAME,
+            engine_lifecycle_support=LIFECYCLE,
             storage_encrypted=True,
             deletion_protection=settings.deletion_protection,
             # Removes a member that a role swap left behind, so that a destroy can finish.
             force_destroy=True,
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=SLOW),
+            opts=pulumi.ResourceOptions(
+                parent=self, custom_timeouts=SLOW, ignore_changes=CHOSEN_AT_CREATION
+            ),
         )
 
         master = MasterUser(args.secrets.master_username, args.secrets.master_password)

@@ -22,6 +22,8 @@ class RegionalKeyArgs:
     peer: Region
     """Where secrets' replicas and copies of backups under this key are asked for."""
     account_id: pulumi.Input[str]
+    copy_account: str = ""
+    """Another account that takes copies of this region's backups; empty: none."""
 
 
 class RegionalKey(pulumi.ComponentResource):
@@ -47,6 +49,7 @@ class RegionalKey(pulumi.ComponentResource):
                 _used_through_services((region.name, args.peer.name), args.account_id),
                 _used_for_alarms(args.account_id),
                 *_used_for_events(region, args.account_id),
+                *_read_for_copies(region, args.copy_account),
                 logs_service_encrypts(
                     region.name,
                     [
@@ -113,6 +116,29 @@ def _used_for_alarms(account_id: pulumi.Input[str]) -> dict[str, Any]:
         "Resource": "*",
         "Condition": {"StringEquals": {"aws:SourceAccount": account_id}},
     }
+
+
+def _read_for_copies(region: Region, account_id: str) -> list[dict[str, Any]]:
+    """Lets the other account's AWS Backup read what it copies (AWS Backup developer guide,
+    "Encryption for backups and copies": a key of the customer's is shared with it)."""
+    if not account_id:
+        return []
+    return [
+        {
+            "Sid": "ReadForCopies",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            "Action": ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:ReEncryptFrom"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:ViaService": [
+                        f"{service}.{region.name}.amazonaws.com" for service in ("backup", "rds")
+                    ]
+                }
+            },
+        }
+    ]
 
 
 def _used_for_events(region: Region, account_id: pulumi.Input[str]) -> list[dict[str, Any]]:

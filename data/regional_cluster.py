@@ -15,10 +15,22 @@ from tapstack.well_known import DATABASE_PORT
 
 ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
 DATABASE_NAME = "app"
-LOG_RETENTION_DAYS = 90
+AUDIT = (
+    {"name": "log_connections", "value": "1", "apply_method": "immediate"},
+    {"name": "log_disconnections", "value": "1", "apply_method": "immediate"},
+    # Changes of roles, rights and schema by anyone; single tables by what the role may do.
+    {"name": "pgaudit.log", "value": "ddl,role", "apply_method": "pending-reboot"},
+    {"name": "pgaudit.role", "value": "rds_pgaudit", "apply_method": "pending-reboot"},
+)
+"""Who connected, and who read or changed a record (HIPAA §164.312(b); Aurora user guide, "Using
+pgAudit to log database activity"). The migration grants the role. Statements are logged without
+their parameters, which hold patients' data."""
+LIFECYCLE = "open-source-rds-extended-support-disabled"
+"""No RDS Extended Support (Aurora user guide, "Amazon RDS Extended Support with Amazon Aurora")."""
 
-SLOW = pulumi.CustomTimeouts(create="60m", update="180m", delete="90m")
-"""Upgrades of a global database take over an hour (tf-aws #45398)."""
+SLOW = pulumi.CustomTimeouts(create="120m", update="180m", delete="120m")
+"""Upgrades of a global database take over an hour (tf-aws #45398); nothing is shorter than the
+provider's own limits (cluster 120 min, instance 90), or we would give up before it does."""
 
 SWAPPED_BY_A_FAILOVER = ["replication_source_identifier", "global_cluster_identifier"]
 """A role swap changes these behind Pulumi's back: the demoted cluster reports a source, and a
@@ -30,6 +42,11 @@ change of them would replace it (trap 43)."""
 
 UPGRADED_BY_THE_GLOBAL_CLUSTER = ["engine_version"]
 """An upgrade is the global cluster's; its members follow (pulumi-aws, rds.GlobalCluster)."""
+
+
+CHOSEN_AT_CREATION = ["engine_lifecycle_support"]
+"""Another choice would replace the cluster (pulumi-aws): for one that exists it is made by
+``modify-db-cluster``, or never."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,8 @@ class RegionalCluster(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     """Leads to this cluster's writer; of a secondary, to the writer it would get by promotion."""
     instances: list[aws.rds.ClusterInstance]
+    subnet_group: pulumi.Output[str]
+    """Name of the database subnets' group, for what is restored beside."""
 
     def __init__(
         self, name: str, args: RegionalClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -83,6 +102,7 @@ class RegionalCluster(pulumi.ComponentResource):
             subnet_ids=args.network.database_subnet_ids,
             opts=here,
         )
+        self.subnet_group = subnets.name
         parameters = aws.rds.ClusterParameterGroup(
             f"aurora-parameters-{region.name}",
             # The major version is in the name: the group of the next one is made beside it.
@@ -94,9 +114,10 @@ class RegionalCluster(pulumi.ComponentResource):
                 # The database's own heartbeat is a job of pg_cron; the first is Aurora's default.
                 {
                     "name": "shared_preload_libraries",
-                    "value": "pg_stat_statements,pg_cron",
+                    "value": "pg_stat_statements,pg_cron,pgaudit",
                     "apply_method": "pending-reboot",
                 },
+                *AUDIT,
             ],
             opts=here,
         )
@@ -104,7 +125,7 @@ class RegionalCluster(pulumi.ComponentResource):
         logs = aws.cloudwatch.LogGroup(
             f"log-group-postgresql-{region.name}",
             name=f"/aws/rds/cluster/{identifier}/postgresql",
-            retention_in_days=LOG_RETENTION_DAYS,
+            retention_in_days=settings.log_retention_days,
             kms_key_id=args.key.arn,
             opts=here,
         )
@@ -121,6 +142,9 @@ class RegionalCluster(pulumi.ComponentResource):
             global_cluster_identifier=args.global_cluster_id,
             engine=ENGINE,
             engine_version=settings.engine_version,
+            # Said, not left to the default, which is Extended Support and bills by the vCPU-hour
+            # once a major's standard support is over: then AWS upgrades the cluster instead.
+            engine_lifecycle_support=LIFECYCLE,
             database_name=if_writer(DATABASE_NAME),
             master_username=if_writer(master.username),
             master_password=if_writer(master.password),
@@ -155,6 +179,7 @@ class RegionalCluster(pulumi.ComponentResource):
                     *SWAPPED_BY_A_FAILOVER,
                     *DECIDED_WHEN_IT_IS_MADE,
                     *UPGRADED_BY_THE_GLOBAL_CLUSTER,
+                    *CHOSEN_AT_CREATION,
                 ],
                 custom_timeouts=SLOW,
             ),

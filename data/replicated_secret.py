@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from tapstack.pair import Pair
 from tapstack.regions import Region, asked
+from tapstack.well_known import DEPLOYED_LABEL
 
 PASSWORD_LENGTH = 40
 
@@ -57,10 +58,14 @@ def replicated_secret(
         f"secret-version-{args.purpose}",
         secret_id=secret.id,
         secret_string=pulumi.Output.secret(args.value_of(password)),
+        # The label stays when rotations take the current one away: without any AWS may delete the
+        # version, a refresh drops it, and a new password is written as the current one (tf-aws
+        # #37302).
+        version_stages=["AWSCURRENT", DEPLOYED_LABEL],
         # Another password in every run; the first one stays (pulumi-aws reads it back).
         opts=pulumi.ResourceOptions(
             parent=parent,
-            ignore_changes=["secret_string"],
+            ignore_changes=["secret_string", "version_stages"],
             additional_secret_outputs=["secret_string"],
         ),
     )

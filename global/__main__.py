@@ -21,7 +21,11 @@ account = account_id(settings, regions)
 zone = HostedZone(
     f"zone-{regions.primary.name}",
     HostedZoneArgs(
-        regions.primary, asked(regions), settings.domain, settings.global_.hosted_zone_id
+        regions.primary,
+        asked(regions),
+        settings.domain,
+        settings.global_.hosted_zone_id,
+        accelerated_recovery=settings.environment == "prod",
     ),
     regions.primary.options(),
 )

@@ -160,7 +160,7 @@ def database(cluster_identifier: pulumi.Input[str], most_connections: int) -> li
             statistic="Maximum",
             comparison=ABOVE,
             threshold=CPU_PERCENT,
-            missing=UNKNOWN,  # A silent database isn't busy, and isn't well either.
+            missing=UNKNOWN,  # A silent database isn't busy, and isn't healthy either.
             periods=5,
         ),
         AlarmSpec(
@@ -207,7 +207,7 @@ def replication_lag(cluster_identifier: pulumi.Input[str], *, is_primary: bool) 
             statistic="Maximum",
             comparison=ABOVE,
             threshold=milliseconds,
-            missing=QUIET,  # Silence is the other alarm's, so that one fault isn't told twice.
+            missing=QUIET,  # Silence is the other alarm's, so that one fault isn't reported twice.
         ),
     ]
 

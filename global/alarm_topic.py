@@ -9,7 +9,7 @@ from tapstack.policies import document
 from tapstack.regions import Region
 
 PUBLISHER = "cloudwatch.amazonaws.com"
-"""Only alarms tell of something here; the key's policy allows it as well (trap 29).
+"""Only alarms publish here; the key's policy allows it as well (trap 29).
 
 EventBridge has no statement: no rule publishes here, and a condition on the account, without which
 any account's rules could, is one that EventBridge can't meet in a topic's policy (EventBridge user
@@ -19,7 +19,7 @@ guide, "Amazon SNS permissions").
 
 @dataclass(frozen=True)
 class AlarmTopicArgs:
-    """Where, under which key, and whom to tell."""
+    """Where, under which key, and whom to notify."""
 
     region: Region
     account_id: pulumi.Input[str]

@@ -1,4 +1,4 @@
-"""Who may put events on a bus from elsewhere: the other region's forwarding, nobody else."""
+"""Who may put events on a bus from elsewhere: the other region's forwarding rule, nobody else."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,24 @@ import pulumi_aws as aws
 
 from tapstack.policies import document
 
+ACCOUNT = "arn:aws:iam::{0}:root"
+
 
 @dataclass(frozen=True)
 class BusPolicyArgs:
-    """The bus, and the role that the other region forwards with."""
+    """The bus, whose account, and the rule by which the other region forwards."""
 
     bus: aws.cloudwatch.EventBus
-    sender_role_arn: pulumi.Input[str]
+    account_id: pulumi.Input[str]
+    sender_rule_arn: pulumi.Input[str]
 
 
 class BusPolicy(pulumi.ComponentResource):
     """The resource policy (R5.2); it must stand before the other region's target (trap 26).
 
-    The application publishes by its own role's policy and needs no statement here.
+    The account is named and its rule is the condition, as AWS writes it: a policy that names a role
+    made a second ago is refused while IAM doesn't know it everywhere (tf-aws #41617). The
+    application publishes by its own role's policy and needs no statement here.
     """
 
     def __init__(
@@ -33,9 +38,10 @@ class BusPolicy(pulumi.ComponentResource):
                 {
                     "Sid": "ForwardedByThePeerRegion",
                     "Effect": "Allow",
-                    "Principal": {"AWS": args.sender_role_arn},
+                    "Principal": {"AWS": pulumi.Output.format(ACCOUNT, args.account_id)},
                     "Action": "events:PutEvents",
                     "Resource": args.bus.arn,
+                    "Condition": {"ArnEquals": {"aws:SourceArn": args.sender_rule_arn}},
                 }
             ),
             opts=pulumi.ResourceOptions(parent=self),

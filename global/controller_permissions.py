@@ -48,7 +48,7 @@ def own_metrics() -> Statement:
 
 def _questions(args: ControllerPermissionsArgs) -> list[Statement]:
     return [
-        # Without resource: RDS checks these for the whole account (RECOVERY.md 1.8).
+        # Without resource: RDS checks these for the whole account (recovery.md 1.8).
         allow("Clusters", ["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"], ["*"]),
         allow("Probe", ["lambda:InvokeFunction"], [args.app.probe_function_arn]),
         allow(
@@ -99,7 +99,7 @@ def _promotion(args: ControllerPermissionsArgs) -> list[Statement]:
     copied = _rds(peer, account, "cluster-snapshot", "lost-tail-*")
     grant = allow("GrantSnapshotKey", ["kms:CreateGrant"], [peer_data.key_arn])
     return [
-        # On the global cluster and on both members (RECOVERY.md 1.8).
+        # On the global cluster and on both members (recovery.md 1.8).
         allow(
             "Promote",
             ["rds:FailoverGlobalCluster"],

@@ -22,7 +22,7 @@ class EventBusArgs:
 
 
 class EventBus(pulumi.ComponentResource):
-    """The bus that the application publishes to, by a name that `app` knew before."""
+    """The bus that the application publishes to, by a name that ``app`` knew before."""
 
     def __init__(
         self, name: str, args: EventBusArgs, opts: pulumi.ResourceOptions | None = None

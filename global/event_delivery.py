@@ -7,7 +7,7 @@ RETRY_ATTEMPTS = 185
 """As long and as often as EventBridge allows: a shorter window loses more (trap 27)."""
 
 DEAD_LETTER_SECONDS = 14 * 24 * 3600
-"""As long as SQS keeps a message: time to mend and run `./inv events.redrive`."""
+"""As long as SQS keeps a message: time to mend and run ``./inv events.redrive``."""
 
 
 def as_long_as_allowed() -> aws.cloudwatch.EventTargetRetryPolicyArgs:

@@ -11,8 +11,18 @@ from event_delivery import DEAD_LETTER_SECONDS, as_long_as_allowed
 from event_patterns import born_in
 from forwarding_role import ForwardingRole
 from rule_queue import RuleQueue, RuleQueueArgs
+from tapstack.events import event_bus_name
 from tapstack.regions import Region
 from tapstack.well_known import FORWARD_DEAD_LETTERS
+
+FORWARD = "forward"
+"""Purpose of the rule, which the other bus's policy names before it exists."""
+
+
+def forwarding_rule_arn(region: Region, account_id: pulumi.Input[str]) -> pulumi.Output[str]:
+    """The ARN of a region's rule on its custom bus, known by its name."""
+    bus, rule = event_bus_name(region.name, region.suffix), region.physical_name("rule", FORWARD)
+    return pulumi.Output.concat(f"arn:aws:events:{region.name}:", account_id, f":rule/{bus}/{rule}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class EventForwarding(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.rule = aws.cloudwatch.EventRule(
             name,
-            name=args.region.physical_name("rule", "forward"),
+            name=args.region.physical_name("rule", FORWARD),
             description="Application events born here, to the other region's bus",
             event_bus_name=args.bus.name,
             event_pattern=json.dumps(born_in(args.region.name)),

@@ -7,7 +7,7 @@ import pulumi
 from bus_policy import BusPolicy, BusPolicyArgs
 from event_bus import EventBus, EventBusArgs
 from event_consumer import EventConsumer, EventConsumerArgs
-from event_forwarding import EventForwarding, EventForwardingArgs
+from event_forwarding import EventForwarding, EventForwardingArgs, forwarding_rule_arn
 from forwarding_role import ForwardingRole, ForwardingRoleArgs
 from heartbeat import Heartbeat, HeartbeatArgs
 from tapstack.contracts import RegionalApp, RegionalData
@@ -64,9 +64,11 @@ class EventNetwork(pulumi.ComponentResource):
         )
         policies = Pair.of(
             BusPolicy(
-                f"bus-policy-{region.name}", BusPolicyArgs(bus.bus, sender.arn), inside(region)
+                f"bus-policy-{region.name}",
+                BusPolicyArgs(bus.bus, args.account_id, forwarding_rule_arn(peer, args.account_id)),
+                inside(region),
             )
-            for region, bus, sender in args.regions.zip(buses, roles.swapped())
+            for region, bus, peer in args.regions.zip(buses, args.regions.swapped())
         )
         keys = args.data.map(lambda data: data.key_arn)
         peers = buses.zip(policies).swapped()

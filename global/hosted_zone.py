@@ -20,13 +20,17 @@ class HostedZoneArgs:
     domain: str
     hosted_zone_id: str
     """An existing zone's id, or empty."""
+    accelerated_recovery: bool
+    """Whether a new zone has it."""
 
 
 class HostedZone(pulumi.ComponentResource):
     """``zone_id`` and ``name_servers`` of the zone, made here or not.
 
-    A new zone has accelerated recovery: Route 53 promises record changes from us-west-2 within an
-    hour while us-east-1 is down. It's no failover path, which needs no change at all (trap 10).
+    A new zone of production has accelerated recovery: Route 53 promises record changes from
+    us-west-2 within an hour while us-east-1 is down. It's no failover path, which needs no change
+    at all (trap 10). Elsewhere it is off: an account changes it for one zone at a time and locks
+    that zone meanwhile (tf-aws #45452, #45613), so environments made side by side would collide.
     """
 
     zone_id: pulumi.Output[str]
@@ -48,7 +52,7 @@ class HostedZone(pulumi.ComponentResource):
                 name,
                 name=args.domain,
                 comment=f"{args.region.suffix}: warm standby",
-                enable_accelerated_recovery=True,
+                enable_accelerated_recovery=args.accelerated_recovery,
                 # What others put into the zone doesn't keep an environment alive (R9.3).
                 force_destroy=True,
                 opts=pulumi.ResourceOptions(parent=self),

@@ -20,7 +20,7 @@ from watched_region import WatchedRegion, alarms_of
 
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """What is watched in each region, and who is told."""
+    """What is watched in each region, and who is notified."""
 
     regions: Pair[Region]
     account_id: pulumi.Input[str]

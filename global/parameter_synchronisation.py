@@ -103,7 +103,7 @@ def _statements(args: ParameterSynchronisationArgs) -> list[Statement]:
     state = allow("Seen", ["dynamodb:GetItem", "dynamodb:PutItem"], [args.table.arn])
     keys = {"dynamodb:LeadingKeys": ["synchronised"]}
     return [
-        # Without resource: RDS checks these for the whole account (RECOVERY.md 1.8).
+        # Without resource: RDS checks these for the whole account (recovery.md 1.8).
         allow("Clusters", ["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"], ["*"]),
         allow(
             "Read",

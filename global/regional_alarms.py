@@ -21,7 +21,7 @@ class RegionalAlarmsArgs:
 
 
 class RegionalAlarms(pulumi.ComponentResource):
-    """Each alarm tells when it rises, when it ends, and when it has no data.
+    """Each alarm notifies when it rises, when it ends, and when it has no data.
 
     ``alarms`` holds them by purpose.
     """

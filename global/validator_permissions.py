@@ -47,7 +47,7 @@ def _questions(args: ValidatorPermissionsArgs) -> list[Statement]:
         pulumi.Output.concat(f"arn:aws:rds:{own.name}:", account, ":db:*") for own in args.regions
     ]
     return [
-        # Without resource: RDS checks these for the whole account (RECOVERY.md 1.8).
+        # Without resource: RDS checks these for the whole account (recovery.md 1.8).
         allow("Clusters", ["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"], ["*"]),
         allow("Instances", ["rds:DescribeDBInstances"], instances),
         allow("Probe", ["lambda:InvokeFunction"], [args.app.probe_function_arn]),

@@ -28,7 +28,7 @@ class ApiRequest:
     """The HTTP request; a hook that changes parameters for the emulator sets another one."""
 
     def rewrite(self) -> None:
-        """Let the emulator get the changed ``parameters``; only for JSON services."""
+        """Lets the emulator get the changed ``parameters``; only for JSON services."""
         if self.call is not None:
             self.call = self.call.with_body(json.dumps(self.parameters).encode())
 

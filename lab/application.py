@@ -25,6 +25,8 @@ def way(control: Control, emulator: Emulator) -> tuple[Step, ...]:
         emulator.identity.answer,
         # Nobody has signed it: refused.
         guard.want_signature,
+        # Who may do no more than given policies allow.
+        emulator.permissions.answer,
         # A region that is lost refuses.
         emulator.regions.answer,
         # Errors that were asked for.

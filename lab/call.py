@@ -107,7 +107,7 @@ async def read_call(scope: dict[str, Any], receive: Any, largest: int = 0) -> Ca
 
 
 async def send_answer(send: Any, answer: Answer, *, head: bool = False) -> None:
-    """Send a response over ASGI."""
+    """Sends a response over ASGI."""
     headers = [
         (name.lower().encode("latin-1"), _bytes(value))
         for name, value in answer.headers
@@ -135,7 +135,7 @@ def is_loopback(host: str) -> bool:
 
 
 def drop(call: Call) -> None:
-    """Cut the connection without an answer, as a dead region does."""
+    """Cuts the connection without an answer, as a dead region does."""
     if call.writer is not None:
         call.writer.transport.abort()
 

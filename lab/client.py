@@ -63,7 +63,7 @@ class Status:
 
 
 def start(state_dir: Path, port: int | None = None, clock: float | None = None) -> Status:
-    """Start the lab, or find it running; returns when every part was started.
+    """Starts the lab, or finds it running; returns when every part was started.
 
     Without ``port`` a running lab is taken wherever it is, and a new one gets the default port;
     0 takes any free one. ``clock`` also sets a running lab's clock. Raises LabError when the port
@@ -91,7 +91,7 @@ def start(state_dir: Path, port: int | None = None, clock: float | None = None) 
 
 
 def stop(state_dir: Path) -> bool:
-    """Stop the lab, which saves its state; returns whether one was running."""
+    """Stops the lab, which saves its state; returns whether one was running."""
     state_dir = state_dir.absolute()
     record = _record(state_dir)
     if record is None:
@@ -126,28 +126,28 @@ def requests(state_dir: Path) -> dict[str, Any]:
 def outage(
     state_dir: Path, region: str, part: str | None = None, mode: str | None = None
 ) -> Status:
-    """Take ``part`` (api, compute, database, peering or replication; None: all) from ``region``;
+    """Takes ``part`` (api, compute, database, peering or replication; None: all) from ``region``;
     it is then down, or whatever ``mode`` says (down, slow, hang or flap)."""
     return _command(state_dir, "outage", region=region, part=part, mode=mode)
 
 
 def restore(state_dir: Path, region: str) -> Status:
-    """Give ``region`` back what it has lost."""
+    """Gives ``region`` back what it has lost."""
     return _command(state_dir, "restore", region=region)
 
 
 def fault(state_dir: Path, name: str, value: str | None = None) -> Status:
-    """Turn a fault of :mod:`lab.faults` on, or off with ``off``."""
+    """Turns a fault of :mod:`lab.faults` on, or off with ``off``."""
     return _command(state_dir, "fault", name=name, value=value)
 
 
 def set_clock(state_dir: Path, factor: float) -> Status:
-    """Let ``factor`` lab seconds pass in one real second."""
+    """Lets ``factor`` lab seconds pass in one real second."""
     return _command(state_dir, "clock", factor=factor)
 
 
 def set_round_trip(state_dir: Path, milliseconds: float) -> Status:
-    """Let the way to the other region and back take so many lab milliseconds."""
+    """Lets the way to the other region and back take so many lab milliseconds."""
     return _command(state_dir, "rtt", milliseconds=milliseconds)
 
 
@@ -164,6 +164,17 @@ def inject(state_dir: Path, operations: Iterable[str], code: str, times: int = 1
 def injected(state_dir: Path) -> dict[str, int]:
     """How often each operation has failed since :func:`inject`."""
     return _post(state_dir, "errors")["answered"]
+
+
+def limit(state_dir: Path, principal: str, policies: Iterable[Any] = ()) -> None:
+    """Lets who signs with an access key do what the policies allow, or everything again
+    (:mod:`lab.emulator.permissions`)."""
+    _post(state_dir, "access", principal=principal, policies=list(policies))
+
+
+def access(state_dir: Path) -> dict[str, Any]:
+    """The actions ``called`` by access key, and those ``refused`` since :func:`limit`."""
+    return _post(state_dir, "access")
 
 
 def _command(state_dir: Path, command: str, **given: Any) -> Status:

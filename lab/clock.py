@@ -58,11 +58,11 @@ class Clock:
         return lab_seconds / self._factor
 
     async def sleep(self, lab_seconds: float) -> None:
-        """Wait until ``lab_seconds`` of lab time have passed."""
+        """Waits until ``lab_seconds`` of lab time have passed."""
         await self.sleep_until(self.now() + lab_seconds)
 
     async def sleep_until(self, lab_time: float) -> None:
-        """Wait until lab time reaches ``lab_time`` (seconds since the epoch)."""
+        """Waits until lab time reaches ``lab_time`` (seconds since the epoch)."""
         while (left := lab_time - self.now()) > 0:
             await asyncio.sleep(min(self.real_seconds(left), LONGEST_SLICE))
 
@@ -76,8 +76,8 @@ def kept(state_dir: Path) -> float:
 
 
 def keep(state_dir: Path, clock: Clock, real_seconds: float = 0.0) -> None:
-    """Write down the lab time that will be reached within ``real_seconds``, as far as it runs ahead
-    of real time by then: after a kill lab time doesn't go back."""
+    """Writes down the lab time that will be reached within ``real_seconds``, as far as it runs
+    ahead of real time by then: after a kill lab time doesn't go back."""
     ahead = max(0.0, real_seconds * (clock.factor - 1))
     write_atomically(state_dir / NAME, json.dumps({"reached": clock.now() + ahead}))
 

@@ -88,7 +88,7 @@ class LabContext:
             return self._clients[service, region]
 
     def on_api(self, service: str, operations: Collection[str], hook: ApiHook) -> None:
-        """Observe or intercept calls of an AWS API: ``await hook(request, call_next)``. An empty
+        """Observes or intercepts calls of an AWS API: ``await hook(request, call_next)``. An empty
         ``operations`` means all of the service. Hooks registered later run outermost. Calls made
         through ``client`` pass no hooks. Registering the same hook for the same calls again changes
         nothing."""
@@ -97,21 +97,21 @@ class LabContext:
             self.hooks.append(entry)
 
     def remove_hook(self, hook: ApiHook) -> None:
-        """Take a hook out again (in ``Part.stop``)."""
+        """Takes a hook out again (in ``Part.stop``)."""
         self.hooks[:] = [entry for entry in self.hooks if entry[2] != hook]
 
     def function_environment(self, provider: FunctionEnvironment) -> None:
-        """Register environment variables for functions' workers; asked at each worker's start."""
+        """Registers environment variables for functions' workers; asked at each worker's start."""
         if provider not in self.function_environments:
             self.function_environments.append(provider)
 
     def observe(self, observer: Observer) -> None:
-        """Call ``observer`` with every event, on the event loop; it must not block."""
+        """Calls ``observer`` with every event, on the event loop; it must not block."""
         if observer not in self.observers:
             self.observers.append(observer)
 
     def emit(self, event: Event) -> None:
-        """Notify the observers of one event."""
+        """Notifies the observers of one event."""
         for observer in self.observers:
             try:
                 observer(event)
@@ -119,12 +119,12 @@ class LabContext:
                 logger.exception("an observer of %s failed", type(event).__name__)
 
     def add_source(self, source: Source) -> None:
-        """Register what can be sampled. Called off the event loop too; must be thread-safe."""
+        """Registers what can be sampled. Called off the event loop too; must be thread-safe."""
         if source not in self.sources:
             self.sources.append(source)
 
     def remove_source(self, source: Source) -> None:
-        """Take a source out again (in ``Part.stop``)."""
+        """Takes a source out again (in ``Part.stop``)."""
         self.sources[:] = [entry for entry in self.sources if entry != source]
 
     @property
@@ -135,7 +135,7 @@ class LabContext:
     async def hold(
         self, region: str, kind: OutageKind, client: asyncio.StreamWriter | None = None
     ) -> None:
-        """Return when ``kind`` doesn't hang in ``region`` any more, or ``client`` has gone."""
+        """Returns when ``kind`` doesn't hang in ``region`` any more, or ``client`` has gone."""
         while self.outages.mode(region, kind) is Mode.HANG:
             if client is not None and client.is_closing():
                 return

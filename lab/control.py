@@ -42,7 +42,7 @@ class Control:
         lab.observe(self.recent.happened)
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Answer a command to the lab; pass everything else on."""
+        """Answers a command to the lab; passes everything else on."""
         call = exchange.call
         if not call.path.startswith(PREFIX):
             return await proceed(exchange)
@@ -95,12 +95,17 @@ class Control:
                     code = _field(command, given, "code")
                     self.emulator.injection.arm(operations, code, int(given.get("times", 1)))
                 return 200, self.emulator.injection.as_dict()
+            case "access":
+                if given:
+                    principal = _field(command, given, "principal")
+                    self.emulator.permissions.limit(principal, given.get("policies") or [])
+                return 200, self.emulator.permissions.as_dict()
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}
         return 200, self.status()
 
     async def follow(self) -> None:
-        """Notify the parts, for ever, of what flaps, and keep the time that the lab has reached."""
+        """Notifies the parts of what flaps, for ever, and keeps the time that was reached."""
         due = 0.0
         while True:
             if time.monotonic() >= due:

@@ -7,6 +7,7 @@ A part emits events through ``LabContext.emit`` and registers what can be sample
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 
@@ -94,8 +95,37 @@ class LoggedMetric:
     values: tuple[float, ...]
 
 
+class BackupState(StrEnum):
+    """Of a job of AWS Backup."""
+
+    CREATED = "CREATED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True)
+class BackupTurn:
+    """A backup or copy job has a new state."""
+
+    region: str
+    vault: str
+    """Its name; of a copy the one that is read."""
+    kind: str
+    """``backup`` or ``copy``"""
+    state: BackupState
+
+
 Event = (
-    LoadBalancerRequest | Invocation | EventDelivery | Replication | HealthCheckProbe | LoggedMetric
+    LoadBalancerRequest
+    | Invocation
+    | EventDelivery
+    | Replication
+    | HealthCheckProbe
+    | LoggedMetric
+    | BackupTurn
 )
 
 

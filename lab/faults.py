@@ -42,10 +42,15 @@ class Fault(StrEnum):
     """Aurora's replication from region to region is so many seconds behind."""
     INSTANCE_LOSS = "instance-loss"
     """The writer's instance in a region is lost: its cluster fails over in the region."""
+    LOW_CONCURRENCY = "low-concurrency"
+    """In a region the account may run 10 functions at once, as new accounts may."""
 
 
 TIMED = frozenset({Fault.PROMOTION_DELAY, Fault.REPLICATION_LAG})
 """Those that need seconds."""
+
+REGIONAL = frozenset({Fault.INSTANCE_LOSS, Fault.LOW_CONCURRENCY})
+"""Those that need a region."""
 
 Value = float | str | bool
 """Seconds, a region, or True"""
@@ -79,7 +84,7 @@ class Faults:
         return self._on[fault][1] if fault in self._on else 0.0
 
     def set(self, name: str, value: str | float | None = None) -> None:
-        """Turn a fault on, or off with ``off``. Raises LabInputError, and nothing is changed."""
+        """Turns a fault on, or off with ``off``. Raises LabInputError, and nothing is changed."""
         fault, on = parse(name, value)
         if on is False:
             if fault not in self._on:
@@ -89,7 +94,7 @@ class Faults:
         self._write({**self._on, fault: (on, self._now())})
 
     def clear(self) -> bool:
-        """Turn all of them off; returns whether one was on."""
+        """Turns all of them off; returns whether one was on."""
         if not self._on:
             return False
         self._write({})
@@ -125,7 +130,7 @@ def _value(fault: Fault, given: str | float | None) -> Value:
                 f"got {said}"
             )
         return seconds
-    if fault is Fault.INSTANCE_LOSS:
+    if fault in REGIONAL:
         if given not in REGIONS:
             raise LabInputError(
                 f"the fault {fault} takes a region, {' or '.join(REGIONS)}, or off; got {given!r}"

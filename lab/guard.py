@@ -18,7 +18,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
 
 async def refuse_pages(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """Pass on what no web page has sent, by a name of this machine."""
+    """Passes on what no web page has sent, by a name of this machine."""
     headers = exchange.call.headers
     if "origin" in headers:
         return _refusal("AccessDenied", "The lab takes no requests from web pages")
@@ -32,7 +32,7 @@ async def refuse_pages(exchange: Exchange, proceed: Proceed) -> Answer | None:
 
 
 async def want_signature(exchange: Exchange, proceed: Proceed) -> Answer | None:
-    """Pass on signed calls of AWS's APIs. The answer allows no other site to read it."""
+    """Passes on signed calls of AWS's APIs. The answer allows no other site to read it."""
     path = exchange.call.path
     # The emulator's own routes, reset and configuration among them.
     if path.startswith("/_") or path == "/health":

@@ -102,7 +102,7 @@ class Outages:
     def begin(
         self, region: str, kinds: Iterable[OutageKind], mode: Mode = Mode.DOWN
     ) -> frozenset[OutageKind]:
-        """Take those of ``kinds`` that the region still has; returns what it has lost then.
+        """Takes those of ``kinds`` that the region still has; returns what it has lost then.
 
         Raises LabInputError, and nothing is taken, when it has none of them any more, and when no
         region would be left to recover with.
@@ -126,7 +126,7 @@ class Outages:
         return frozenset(losses)
 
     def end(self, region: str) -> None:
-        """Give ``region`` everything back."""
+        """Gives ``region`` everything back."""
         check_region(region)
         self._write({name: losses for name, losses in self._lost.items() if name != region})
 

@@ -19,9 +19,11 @@ class Health:
 
 
 class Part(ABC):
-    """A part of the lab. One instance for the process's life; all methods run on its one event
-    loop, so blocking work (boto3, subprocesses, files of size) belongs into ``asyncio.to_thread``.
-    They are called one at a time; only the lab's own end may ``stop`` in the midst of another.
+    """A part of the lab, one instance a process.
+
+    All methods run on the process's event loop, so blocking work (boto3, subprocesses, large files)
+    belongs in ``asyncio.to_thread``. They are called one at a time; only ``stop``, when the lab
+    itself ends, may be called while another one runs.
 
     ``start`` registers hooks (``lab.on_api``, …) and starts tasks; it must bring back what the
     state directory and the emulator already hold, for the lab may have been stopped in between.
@@ -39,11 +41,11 @@ class Part(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Start; raise what prevents it."""
+        """Starts the part; raises where it can't."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Stop; safe to call twice, and after a failed start."""
+        """Stops the part; safe to call twice, and after a failed start."""
 
     @abstractmethod
     async def health(self) -> Health:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.backup.part import BackupPart
 from lab.database.part import DatabasePart
 from lab.dns.part import DnsPart
 from lab.events.part import EventsPart
@@ -9,4 +10,6 @@ from lab.metrics.part import MetricsPart
 from lab.objects.part import ObjectsPart
 from lab.part import Part
 
-PARTS: tuple[type[Part], ...] = (EventsPart, ObjectsPart, DatabasePart, DnsPart, MetricsPart)
+PARTS: tuple[type[Part], ...] = (
+    EventsPart, ObjectsPart, DatabasePart, BackupPart, DnsPart, MetricsPart,
+)  # fmt: skip

@@ -41,7 +41,7 @@ logger = logging.getLogger("lab")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the lab until a signal stops it; exit code 1 with one line when it can't start."""
+    """Runs the lab until a signal stops it; exit code 1 with one line when it can't start."""
     parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True, help="0 takes any free port")
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def run(state_dir: Path, port: int, clock: float) -> None:
-    """Hold the state directory and the port, start the emulator and the parts, serve, stop."""
+    """Holds the state directory and the port, starts the emulator and the parts, serves, stops."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _hold(state_dir), _listen(port) as listener:
         port = listener.getsockname()[1]
@@ -109,7 +109,7 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Take as many descriptors as the system allows, within reason: shells give 1,024."""
+    """Takes as many descriptors as the system allows, within reason: shells give 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

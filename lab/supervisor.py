@@ -55,14 +55,14 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start all parts, then watch them. A part that doesn't start is tried again."""
+        """Starts all parts, then watches them. A part that doesn't start is tried again."""
         for watched in self.watched.values():
             await self._start(watched)
         self.ready = True
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stop watching, then all parts in reverse order."""
+        """Stops watching, then stops all parts in reverse order."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -70,16 +70,16 @@ class Supervisor:
             await self._stop(watched)
 
     async def outage(self, region: str) -> None:
-        """Notify every part of what ``region`` has lost now."""
+        """Notifies every part of what ``region`` has lost now."""
         kinds = self.lab.outages.lost(region)
         await self._notify(lambda part: part.outage(region, kinds))
 
     async def restore(self, region: str) -> None:
-        """Notify every part that ``region`` has everything again."""
+        """Notifies every part that ``region`` has everything again."""
         await self._notify(lambda part: part.restore(region))
 
     async def faults(self) -> None:
-        """Notify every part that faults were turned on or off."""
+        """Notifies every part that faults were turned on or off."""
         await self._notify(lambda part: part.faults())
 
     async def _notify(self, call: Callable[[Part], Awaitable[None]]) -> None:

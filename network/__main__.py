@@ -51,7 +51,9 @@ subnets = Pair.of(
 s3_gateways = Pair.of(
     S3Gateway(
         f"s3-gateway-{region.name}",
-        S3GatewayArgs(region=region, vpc=vpc.vpc, route_tables=own.private_tables),
+        S3GatewayArgs(
+            region=region, account_id=account, vpc=vpc.vpc, route_tables=own.private_tables
+        ),
         region.options(),
     )
     for region, vpc, own in regions.zip(vpcs, subnets)
@@ -79,6 +81,7 @@ for region, vpc, own, group in regions.zip(vpcs, subnets, groups):
             f"interface-endpoints-{region.name}",
             InterfaceEndpointsArgs(
                 region=region,
+                account_id=account,
                 vpc=vpc.vpc,
                 subnets=own.private[: settings.network.endpoint_zones],
                 security_group=group.endpoints,

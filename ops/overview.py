@@ -28,11 +28,14 @@ GROUPS = (
         "destroy", "outputs",
     )),
     Group("Look", "./inv console", (
-        "status", "console", "alarms", "inventory", "drift", "cost", "policy", "doctor",
+        "status", "console", "alarms", "inventory", "drift", "cost", "policy", "doctor", "restores",
     )),
     Group("Recover", "./inv failover --stack prod", (
         "failover", "failback", "recovery.status", "recovery.freeze", "recovery.thaw",
-        "recovery.hold", "recovery.acknowledge", "events.redrive",
+        "recovery.hold", "recovery.acknowledge", "recovery.reconcile", "events.redrive",
+    )),
+    Group("Keep", "./inv secrets.rotate --stack prod", (
+        "secrets.rotate", "objects.replicate",
     )),
     Group("Drill", "./inv drill --scenario region-loss", (
         "drill", "drill.history", "drill.compare", "drill.verify",
@@ -42,7 +45,7 @@ GROUPS = (
         "lab.mails", "lab.aws", "lab.env", "lab.types",
     )),
     Group("Begin on AWS", "./inv init dev --suffix dev1 --domain example.org", (
-        "init", "setup", "state.move",
+        "init", "setup", "iam", "state.move",
     )),
     Group("Change this repository", "./inv test --quick", (
         "test", "lint", "bench", "pins.check", "pins.write", "pins.audit",

@@ -14,6 +14,7 @@ from ops.cloud import account
 from ops.cloud.clients import Clients
 from ops.deploy.driver import Driver
 from ops.deploy.membership import missing_members
+from ops.doctor import offers
 from ops.engines import choice, state
 from ops.engines.engine import Options
 from ops.errors import OperatorError, bad_input
@@ -58,6 +59,9 @@ def driver_for(
         lab_endpoint=endpoint,
         before_destroy=destroy.preparations(clients, file.settings),
         permit=lambda: None if endpoint else account.check(clients, file.settings),
+        ready=lambda: (
+            None if endpoint or options.spared_region else offers.check(clients, file.settings)
+        ),
         announced=lambda report: _held(file, endpoint, report),
         missing_members=lambda: missing_members(
             Clients(file, endpoint, impatient=True), file.settings

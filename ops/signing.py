@@ -1,8 +1,9 @@
-"""Signatures of evidence: Ed25519 over the digests of its files.
+"""Signatures of evidence: over the digests of its files, by Ed25519 or ECDSA.
 
 A drill's ``ID.sig`` is JSON: ``algorithm``, ``public_key`` (PEM), ``files`` (name → SHA-256,
 hexadecimal) and ``signature`` (base64, over ``files`` as canonical JSON). Whoever holds the public
-key as trusted can judge the files on any machine. The private key is outside the repository, 0600.
+key as trusted can judge the files on any machine. The private key is outside the repository, 0600,
+or never leaves KMS (:mod:`ops.cloud.kms_signing`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import platformdirs
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -32,7 +36,8 @@ from pulumi_protocol.files import private_directory, write_atomically
 
 KEY_VARIABLE = "WARM_STANDBY_SIGNING_KEY"
 """Where the private key is, instead of the user's configuration folder."""
-ALGORITHM = "Ed25519"
+ED25519, ECDSA_P256 = "Ed25519", "ECDSA-P256-SHA256"
+"""Algorithms of a signature; KMS has keys for both."""
 
 
 class SignatureError(ValueError):
@@ -40,9 +45,19 @@ class SignatureError(ValueError):
 
 
 @dataclass(frozen=True)
+class Signer:
+    """Who signs: the public key (PEM), the algorithm, and bytes → their raw signature."""
+
+    public_key: str
+    algorithm: str
+    sign: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
 class Signature:
     """Who signed which files."""
 
+    algorithm: str
     public_key: str
     """PEM."""
     files: Mapping[str, str]
@@ -57,7 +72,7 @@ class Signature:
 
     def as_json(self) -> str:
         """The file's text."""
-        return json.dumps({"algorithm": ALGORITHM, **vars(self)}, indent=2) + "\n"
+        return json.dumps(vars(self), indent=2) + "\n"
 
 
 def key_path() -> Path:
@@ -94,6 +109,12 @@ def own_key() -> Ed25519PrivateKey:
     return key
 
 
+def own_signer() -> Signer:
+    """The private key of this user as a signer. Raises as :func:`own_key`."""
+    key = own_key()
+    return Signer(public_pem(key), ED25519, key.sign)
+
+
 def public_pem(key: Ed25519PrivateKey) -> str:
     """The public half as PEM."""
     spki = PublicFormat.SubjectPublicKeyInfo
@@ -106,11 +127,11 @@ def fingerprint(public: str) -> str:
     return " ".join(digest[i : i + 4] for i in range(0, 32, 4))
 
 
-def sign(key: Ed25519PrivateKey, files: Mapping[str, bytes]) -> Signature:
+def sign(signer: Signer, files: Mapping[str, bytes]) -> Signature:
     """Signs files by their contents."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    raw = key.sign(_canonical(digests))
-    return Signature(public_pem(key), digests, base64.b64encode(raw).decode())
+    raw = base64.b64encode(signer.sign(_canonical(digests))).decode()
+    return Signature(signer.algorithm, signer.public_key, digests, raw)
 
 
 def read(path: Path) -> Signature:
@@ -118,7 +139,9 @@ def read(path: Path) -> Signature:
     try:
         given = json.loads(path.read_text("utf-8"))
         files = {str(name): str(digest) for name, digest in given["files"].items()}
-        found = Signature(str(given["public_key"]), files, str(given["signature"]))
+        texts = (str(given[key]) for key in ("algorithm", "public_key", "signature"))
+        algorithm, public, raw = texts
+        found = Signature(algorithm, public, files, raw)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise SignatureError(f"{path.name} holds no signature: {error}") from None
     _check(found, path.name)
@@ -135,14 +158,22 @@ def trusted(path: Path) -> str:
 
 
 def _check(signature: Signature, name: str) -> None:
+    content = _canonical(signature.files)
     try:
+        raw = base64.b64decode(signature.signature, validate=True)
         key = load_pem_public_key(signature.public_key.encode())
-        assert isinstance(key, Ed25519PublicKey)  # noqa: S101 - another kind fits no signature
-        key.verify(
-            base64.b64decode(signature.signature, validate=True), _canonical(signature.files)
-        )
-    except (InvalidSignature, ValueError, AssertionError):
+        if signature.algorithm == ED25519 and isinstance(key, Ed25519PublicKey):
+            key.verify(raw, content)
+        elif signature.algorithm == ECDSA_P256 and _is_p256(key):
+            key.verify(raw, content, ECDSA(SHA256()))
+        else:
+            raise ValueError(signature.algorithm)
+    except (InvalidSignature, ValueError):
         raise SignatureError(f"{name}: the signature doesn't fit what it names") from None
+
+
+def _is_p256(key: object) -> TypeGuard[EllipticCurvePublicKey]:
+    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
 
 
 def _canonical(files: Mapping[str, str]) -> bytes:

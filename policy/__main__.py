@@ -3,8 +3,9 @@
     cd data && pulumi preview -s dev --policy-pack ../policy
 
 A deployment shows one layer, so rules that look at several layers at once are left to
-`./inv policy`. What a rule's documented exception covers is no violation. In a preview a rule that
-reads a value which isn't known yet can't be judged, and Pulumi says so; the deployment judges it.
+``./inv policy``. What a rule's documented exception covers is no violation. In a preview a rule
+that reads a value which isn't known yet can't be judged, and Pulumi says so; the deployment judges
+it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 RTO and RPO are promised as 15 minutes each. This module adds up what the configuration allows in
 the worst case, piece by piece, and refuses a configuration whose sum is larger (N6). It is pure;
-the settings call it, so a bare `pulumi up` is refused as well.
+the settings call it, so a bare ``pulumi up`` is refused as well.
 
 Traffic and writes recover apart: traffic by Route 53 alone, writes by a promotion of the standby,
 which the recovery controller decides on (lambda_src/recovery). It waits for no DNS change: clients

@@ -37,7 +37,7 @@ NOT_THE_APPLICATIONS = 25
 readiness checks, people."""
 
 ALARM_SHARE = 0.8
-"""Of the limit: where `connections near the maximum` begins."""
+"""Of the limit: where ``connections near the maximum`` begins."""
 
 
 def memory_gib(instance_class: str) -> float:
@@ -70,7 +70,7 @@ def _of_capacity(acu: float) -> int:
 
 
 def alarm_threshold(data: DataSettings) -> int:
-    """Connections above which an alarm tells that the maximum is near (R6.2)."""
+    """Returns the number of connections above which an alarm warns of the maximum (R6.2)."""
     return math.floor(max_connections(data) * ALARM_SHARE)
 
 

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from tapstack.errors import SettingsError
-from tapstack.fields import between, one_of, setting
+from tapstack.fields import between, matching, one_of, setting
+from tapstack.network_settings import LOG_RETENTION_DAYS
 
 SERVERLESS = "db.serverless"
 ADVISED_PRIMARY_CAPACITY = 8.0
@@ -27,7 +28,7 @@ FAMILIES = ("r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "x2g")
 instance classes for Aurora"; "Getting started with Aurora global databases")."""
 
 SIZES = ("large", *(f"{factor}xlarge" for factor in ("", 2, 4, 8, 12, 16, 24, 32, 48)))
-"""Of all families together; `doctor` asks AWS whether the one named can be ordered."""
+"""Of all families together; ``doctor`` asks AWS whether the one named can be ordered."""
 
 
 def _instance_class(value: str) -> str | None:
@@ -95,6 +96,25 @@ class DataSettings:
         check=_backup_window,
         help="Daily backup window of the primary, UTC; the secondary's is six hours later",
     )
+    snapshot_retention_days: int = setting(
+        35,
+        check=between(7, 3650),
+        help="Days that AWS Backup keeps the writer's daily snapshots; HIPAA's rule asks for 35",
+    )
+    copy_retention_days: int = setting(
+        35, check=between(7, 3650), help="Days that their copies in the other region are kept"
+    )
+    vault_copy_arn: str = setting(
+        "",
+        check=matching(
+            r"arn:aws:backup:us-(east-1|west-2):\d{12}:backup-vault:[A-Za-z0-9_-]+",
+            "the ARN of a backup vault in us-east-1 or us-west-2",
+        ),
+        help="A locked vault of another account, in the region that writes, for one more copy",
+    )
+    restore_testing: bool = setting(
+        True, help="Restore the newest copy once a month, as a test, and delete it again"
+    )
     bidirectional_replication: bool = setting(
         True, help="Replicate objects from us-west-2 to us-east-1 as well"
     )
@@ -109,6 +129,11 @@ class DataSettings:
         help="Seconds between enhanced monitoring samples; 0 turns it off",
     )
     performance_insights: bool = setting(False, help="Performance Insights on every instance")
+    log_retention_days: int = setting(
+        90,
+        check=one_of(*LOG_RETENTION_DAYS),
+        help="Days that the databases' logs, with who read which record, are kept",
+    )
     deletion_protection: bool = setting(
         False, help="Deletion protection of the clusters; true blocks destroy-all"
     )
@@ -136,6 +161,16 @@ class DataSettings:
                 f"of Aurora PostgreSQL {self.engine_version}: use "
                 f"{major}.{FIRST_FULL_CAPACITY[major]} or newer"
             )
+
+    @property
+    def vault_copy_region(self) -> str:
+        """The region of the other account's vault; empty without one."""
+        return self.vault_copy_arn.split(":")[3] if self.vault_copy_arn else ""
+
+    @property
+    def vault_copy_account(self) -> str:
+        """Whose it is; empty without one."""
+        return self.vault_copy_arn.split(":")[4] if self.vault_copy_arn else ""
 
     @property
     def serverless(self) -> bool:

@@ -1,6 +1,6 @@
 """Application events: what is published, and the deterministic names of what carries them.
 
-`app` publishes to a bus that `global` makes later, so both take its name from here and nothing
+``app`` publishes to a bus that ``global`` makes later, so both take its name from here and nothing
 runs in circles.
 """
 
@@ -45,6 +45,8 @@ def event_bus_arn(region: str, suffix: str, account_id: str) -> str:
 
 
 def consume_queue_arn(region: str, suffix: str, account_id: str) -> str:
-    """The queue in which one region's events wait: `global` makes it, `app` lets its function read
-    it."""
+    """Returns the ARN of the queue in which one region's events wait.
+
+    ``global`` makes the queue, ``app`` lets its function read it.
+    """
     return f"arn:aws:sqs:{region}:{account_id}:{physical_name('queue', CONSUME, region, suffix)}"

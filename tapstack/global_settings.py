@@ -25,7 +25,7 @@ def _domain(value: str) -> str | None:
 
 @dataclass(frozen=True)
 class GlobalSettings:
-    """DNS, its health checks, and who is told."""
+    """DNS, its health checks, and who is notified."""
 
     domain: str = setting(
         "", check=_domain, help="Domain of the hosted zone; absent: warm-standby-<suffix>.net"
@@ -44,7 +44,7 @@ class GlobalSettings:
     alarm_email: str = setting(
         "",
         check=matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"),
-        help="Who is told of alarms; they must confirm AWS's mail",
+        help="Who is notified of alarms; they must confirm AWS's mail",
     )
     pager_endpoint: str = setting(
         "",

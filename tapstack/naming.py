@@ -44,6 +44,7 @@ RULES: Final[dict[str, NameRule]] = {
     "key": NameRule(250, r"[A-Za-z0-9/_-]"),
     "policy": NameRule(128, r"[A-Za-z0-9_+=,.@-]"),
     "queue": NameRule(80, r"[A-Za-z0-9_-]"),
+    "restore-testing": NameRule(50),
     "role": NameRule(64, r"[A-Za-z0-9_+=,.@-]"),
     "rule": NameRule(64, _WORDY),
     "schedule": NameRule(64, _WORDY),
@@ -78,6 +79,15 @@ def physical_name(service: str, purpose: str, region: str, suffix: str) -> str:
     if not re.fullmatch(f"(?:{rule.characters})+", name):
         raise SettingsError(f"{name} has characters that {service} names can't have")
     return name
+
+
+def restore_testing_name(region: str, suffix: str) -> str:
+    """A restore testing plan's name, for which AWS takes letters, digits and underscores only.
+
+    >>> restore_testing_name("us-west-2", "dev-1")
+    'restore_testing_us_west_2_dev_1'
+    """
+    return physical_name("restore-testing", "", region, suffix).replace("-", "_")
 
 
 Scope = Literal["local", "shared"]

@@ -31,7 +31,7 @@ class StackSettings:
         check=matching(
             r"[a-z0-9]+(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens between them"
         ),
-        help="Ends every physical name and tells environments of one account apart",
+        help="Ends every physical name and distinguishes environments of one account",
     )
     environment: str = setting(
         "", check=one_of("lab", "dev", "prod"), help="The Environment tag: lab, dev or prod"

@@ -9,7 +9,7 @@ PROJECT = "warm-standby"
 domain."""
 
 SUFFIX_TAG = "EnvironmentSuffix"
-"""The tag, and the dimension of our own metrics, that tells environments of an account apart."""
+"""The tag, and the dimension of our own metrics, that distinguishes environments of an account."""
 
 METRIC_NAMESPACE = "WarmStandby"
 """Our own metrics, with the dimension :data:`SUFFIX_TAG`."""
@@ -26,6 +26,13 @@ TOKEN_HEADER = "x-readiness-token"  # noqa: S105 - the header's name
 
 READINESS_TOKEN = "readiness-token"  # noqa: S105 - a purpose
 """Purpose of the secret with that token, in each region under the primary's name."""
+
+DEPLOYED_LABEL = "DEPLOYED"
+"""Staging label of the secret's version that the state holds. A version without a label may be
+deleted by AWS: the next deployment would then write a new password over the current one."""
+
+ALTERNATE_SUFFIX = "_b"
+"""Ends the name of the application's second database user: rotations go from one to the other."""
 
 FAILOVER_SWITCH_PATH = "/failover-switch"
 """What Route 53 asks of the standby: 200 while the switch is engaged, else 404."""
@@ -56,6 +63,12 @@ CONTENT_BUCKET = "content"
 
 ATTACHMENTS_PREFIX = "attachments/"
 """Where the application puts files in the content bucket, and nowhere else."""
+
+BATCH_REPLICATION = "batch-replication"
+"""Purpose of the role of S3 Batch Replication's jobs."""
+
+BATCH_PREFIX = "batch-replication/"
+"""Where such a job's lists and reports go, in the bucket of access logs."""
 
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""

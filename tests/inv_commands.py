@@ -1,4 +1,4 @@
-"""The `./inv` commands in shell scripts and in documentation, held against the real tasks."""
+"""The ``./inv`` commands in shell scripts and in documentation, held against the real tasks."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Parsed:
 
 
 def parse(tokens: list[str]) -> Parsed | None:
-    """What follows `./inv`, by invoke's own parser over the real tasks; None when no task is named
-    (``--list``). Raises :class:`ParseError` or ValueError for what `./inv` would refuse."""
+    """What follows ``./inv``, by invoke's own parser over the real tasks; None when no task is
+    named (``--list``). Raises :class:`ParseError` or ValueError for what ``./inv`` would refuse."""
     # A number stands for every placeholder, so that flags of every kind take it.
     words = ["1" if PLACEHOLDER.fullmatch(token) else token for token in tokens]
     core = Program(namespace=tasks.namespace).initial_context
@@ -51,7 +51,7 @@ def _contexts() -> list[ParserContext]:
 
 
 def fault(tokens: list[str]) -> str | None:
-    """Why `./inv` would refuse these words; None: it wouldn't."""
+    """Why ``./inv`` would refuse these words; None: it wouldn't."""
     try:
         parse(tokens)
     except (ParseError, ValueError) as error:
@@ -60,7 +60,7 @@ def fault(tokens: list[str]) -> str | None:
 
 
 def in_shell(script: str) -> list[list[str]]:
-    """Every `./inv` of a shell script: the words after it, up to the command's end."""
+    """Every ``./inv`` of a shell script: the words after it, up to the command's end."""
     lines = script.replace("\\\n", " ").splitlines()
     return [
         _words(rest)
@@ -71,7 +71,7 @@ def in_shell(script: str) -> list[list[str]]:
 
 
 def in_markdown(text: str) -> list[list[str]]:
-    """Every `./inv` command in the code of a page; what a page writes in prose is none."""
+    """Every ``./inv`` command in the code of a page; what a page writes in prose is none."""
     fences = re.findall(r"^ *```[^\n]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]

@@ -1,4 +1,4 @@
-"""The pipelines of `.github/workflows`, as the tests look at them."""
+"""The pipelines of ``.github/workflows``, as the tests look at them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDER = REPOSITORY / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.y*ml"))
 SHELL = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
-"""How GitHub runs a step whose shell is `bash`, but for the script's file."""
+"""How GitHub runs a step whose shell is ``bash``, but for the script's file."""
 
 NOT_EXECUTED = {
     "lint": "the pipeline that runs the tests runs it beside them",
@@ -50,7 +50,7 @@ class Step:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The `./inv` commands of its script."""
+        """The ``./inv`` commands of its script."""
         return in_shell(self.script)
 
     @property

@@ -10,7 +10,7 @@ from lab.outage import REGIONS
 
 
 async def adopt(aws: AwsCaller, topology: Topology) -> None:
-    """Drop clusters that were deleted and take up unknown ones (their master user gets a password
+    """Drops clusters that were deleted and takes up unknown ones (their master user gets a password
     with the next ModifyDBCluster); a role change that was interrupted is over."""
     seen: set[str] = set()
     for region in REGIONS:

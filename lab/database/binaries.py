@@ -34,7 +34,7 @@ class RunAs:
     name: str = ""
 
     def own(self, path: Path) -> None:
-        """Give ``path`` to this user; nothing when it is the present one."""
+        """Gives ``path`` to this user; nothing when it is the present one."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
@@ -171,7 +171,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
 def run(
     program: Path, *arguments: str, run_as: RunAs, cwd: Path, environment: dict[str, str]
 ) -> str:
-    """Run one of PostgreSQL's programs to its end as ``run_as`` and return its stdout.
+    """Runs one of PostgreSQL's programs to its end as ``run_as`` and returns its stdout.
 
     Raises LabError with the program's last line of stderr.
     """

@@ -19,6 +19,10 @@ Amazon Aurora", Aurora user guide)."""
 ALONE_SECONDS = 600.0
 """Where there is no second one and the instance is made anew, at most."""
 
+REBOOT_SECONDS = 30.0
+"""Lab seconds for which an instance that reboots is shown so ("Rebooting an Amazon Aurora DB
+cluster", Aurora user guide: its status is ``rebooting``; the time depends on recovery)."""
+
 
 class Conditions:
     """Asked by the fleet and by the relays of its streams; off the event loop too."""
@@ -59,13 +63,13 @@ class Conditions:
         return self._lab.faults.is_on(Fault.FENCE_TIMEOUT)
 
     def keep_volume(self, cluster: Cluster, data: Path) -> None:
-        """Make the snapshot of an old writer's volume, unless that fails."""
+        """Makes the snapshot of an old writer's volume, unless that fails."""
         if not self._lab.faults.is_on(Fault.SNAPSHOT_FAILS):
             self._snapshots.keep_volume(cluster, data)
 
     def lose_instances(self) -> None:
-        """Follow the fault ``instance-loss``: its region's writers are away from its beginning, for
-        as long as Aurora takes, or until it is turned off."""
+        """Follows the fault ``instance-loss``: its region's writers are away from its beginning,
+        for as long as Aurora takes, or until it is turned off."""
         faults = self._lab.faults
         before, self._loss = self._loss, str(faults.value(Fault.INSTANCE_LOSS) or "")
         if before == self._loss:

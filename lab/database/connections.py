@@ -19,7 +19,7 @@ class Connections:
     async def take(
         self, serve: Serve, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Serve one, to its end."""
+        """Serves one, to its end."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs callbacks as tasks
         self._open.add(task)
@@ -33,7 +33,7 @@ class Connections:
             writer.transport.abort()
 
     async def stop(self) -> None:
-        """End them all."""
+        """Ends them all."""
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)

@@ -96,7 +96,7 @@ class DeployedNetwork:
             return known
 
     async def reread(self) -> None:
-        """Ask the emulator whatever is known."""
+        """Asks the emulator whatever is known."""
         async with self._lock:
             self._snapshot = await self._take(self._changes)
 

@@ -67,7 +67,7 @@ class Fleet:
         )
 
     def reconcile(self) -> None:
-        """Take the steps that are needed and possible; what fails is in ``problems`` and is tried
+        """Takes the steps that are needed and possible; what fails is in ``problems`` and is tried
         again the next time."""
         clusters = list(self.topology.clusters.values())
         # Writers first: the others follow them.
@@ -96,7 +96,7 @@ class Fleet:
                 self.fence(cluster)
 
     def switch_over(self, writer: Cluster, target: Cluster) -> None:
-        """Swap roles without losing a row. Raises LabError and changes nothing when the target
+        """Swaps roles without losing a row. Raises LabError and changes nothing when the target
         can't be brought level; the caller records the new roles in the topology."""
         replication.switch_over(
             self.server(writer),
@@ -106,7 +106,7 @@ class Fleet:
         )
 
     def fence(self, cluster: Cluster) -> None:
-        """Kill a writer that must not write any more. As its topology role is reader from now on,
+        """Kills a writer that must not write any more. As its topology role is reader from now on,
         it starts again only by rejoining."""
         self.server(cluster).kill()
         self._expected.discard(cluster.arn)
@@ -118,24 +118,24 @@ class Fleet:
                 replication.drop_slot(self.server(writer), cluster.slot)
 
     def set_master_password(self, cluster: Cluster) -> None:
-        """Give the master user the password whose verifier the topology holds."""
+        """Gives the master user the password whose verifier the topology holds."""
         if self.server(cluster).alive and cluster.provisioned:
             create_master(self.server(cluster), cluster)
 
     def restart(self, cluster: Cluster) -> None:
-        """Stop a cluster's server in order; the next ``reconcile`` starts it."""
+        """Stops a cluster's server in order; the next ``reconcile`` starts it."""
         self._expected.discard(cluster.arn)
         self.server(cluster).stop()
 
     def remove(self, cluster: Cluster) -> None:
-        """End a deleted cluster's server and remove its data."""
+        """Ends a deleted cluster's server and removes its data."""
         self.server(cluster).destroy()
         for known in (self._servers, self.problems, self.restarts, self.rejoined):
             known.pop(cluster.arn, None)
         self._expected.discard(cluster.arn)
 
     def stop(self) -> None:
-        """Stop all servers: readers first, so that a writer hands over all its WAL to nobody twice
+        """Stops all servers: readers first, so that a writer hands over all its WAL to nobody twice
         and none is taken for crashed."""
         clusters = self.topology.clusters.values()
         for cluster in sorted(clusters, key=lambda c: self.topology.writer_of(c) is None):
@@ -143,14 +143,14 @@ class Fleet:
             self.server(cluster).stop()
 
     def sweep(self) -> None:
-        """Remove directories that belong to no cluster."""
+        """Removes directories that belong to no cluster."""
         folders = {cluster.folder for cluster in self.topology.clusters.values()}
         for path in self.directory.iterdir():
             if path.is_dir() and path.name not in folders:
                 PostgresServer(path, self._password).end_leftover()
                 shutil.rmtree(path, ignore_errors=True)
 
-    # -- one cluster ------------------------------------------------------------------------
+    # -- one cluster -------------------------------------------------------------------------------
 
     def _bring(self, cluster: Cluster) -> None:
         writer = self.topology.writer_of(cluster)
@@ -245,7 +245,7 @@ class Fleet:
     def _renew(
         self, cluster: Cluster, server: PostgresServer, primary: PostgresServer, port: int | None
     ) -> None:
-        """Bring an old writer back on a new volume, as Aurora does after an unplanned failover
+        """Brings an old writer back on a new volume, as Aurora does after an unplanned failover
         (Aurora user guide, "Performing managed failovers for Aurora global databases")."""
         server.stop()
         self._lab.notify(cluster, "RDS-EVENT-0240")

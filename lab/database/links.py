@@ -19,7 +19,7 @@ class Links:
         self._open: dict[frozenset[str], asyncio.Event] = {}
 
     def set(self, one: str, other: str, is_open: bool) -> None:
-        """Open or cut a link."""
+        """Opens or cuts a link."""
         event = self._event(one, other)
         if is_open:
             event.set()
@@ -27,7 +27,7 @@ class Links:
             event.clear()
 
     async def passes(self, source: str, region: str) -> None:
-        """Return when bytes between a client in ``source`` and the database of ``region`` have
+        """Returns when bytes between a client in ``source`` and the database of ``region`` have
         passed."""
         if delay := self.delay(source, region):
             await asyncio.sleep(delay)

@@ -15,7 +15,7 @@ RDS_ROLES = ("rds_superuser", "rds_replication", "rds_iam", "rds_password")
 
 
 def create_master(server: PostgresServer, cluster: Cluster) -> None:
-    """Make the master user, or give it the password whose verifier the topology holds: no
+    """Makes the master user, or gives it the password whose verifier the topology holds: no
     superuser, but one that may make users and databases."""
     if not cluster.master_username:
         return
@@ -40,7 +40,7 @@ def create_master(server: PostgresServer, cluster: Cluster) -> None:
 
 
 def create_database(server: PostgresServer, cluster: Cluster) -> None:
-    """Make the first database, owned by the master user."""
+    """Makes the first database, owned by the master user."""
     owner = sql.Identifier(cluster.master_username or replication.ADMIN)
     with server.connect() as connection:
         if cluster.database_name and cluster.database_name != "postgres":

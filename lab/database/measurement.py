@@ -78,7 +78,7 @@ class Sampler:
         self.facts: list[DatabaseFacts] = []
 
     def sample(self) -> None:
-        """Ask every server that is up."""
+        """Asks every server that is up."""
         topology = self._fleet.topology
         facts: list[DatabaseFacts] = []
         clusters = [c for c in list(topology.clusters.values()) if c.instances]
@@ -109,7 +109,7 @@ class Sampler:
         self.facts = facts
 
     def close(self) -> None:
-        """Close its connections."""
+        """Closes its connections."""
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()

@@ -102,7 +102,7 @@ class Network:
         self._remembered = self._remember()
 
     async def start(self) -> None:
-        """Open the resolver; endpoints follow by ``serve``."""
+        """Opens the resolver; endpoints follow by ``serve``."""
         self._resolver = await asyncio.start_server(
             self._answer, HOST, 0, limit=LONGEST_QUESTION, backlog=512
         )
@@ -110,7 +110,7 @@ class Network:
         self._write_map()
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Closes everything."""
         for proxy, _ in self._proxies.values():
             await proxy.stop()
         self._proxies.clear()
@@ -123,7 +123,7 @@ class Network:
         self._named = frozenset()
 
     async def serve(self, hosts: frozenset[str]) -> None:
-        """Listen for these endpoints, and for no others."""
+        """Listens for these endpoints, and for no others."""
         if hosts == self._named:
             return
         self._tls = self._context(hosts)

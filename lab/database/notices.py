@@ -169,7 +169,7 @@ class Notices:
         except (BotoCoreError, ClientError) as error:
             logger.warning("%s was not notified of %s: %s", topic, record["EventID"], error)
 
-    # -- the API -----------------------------------------------------------------------------
+    # -- the API -----------------------------------------------------------------------------------
 
     async def create(self, request: ApiRequest, _call_next: CallNext) -> ApiResponse:
         """CreateEventSubscription."""

@@ -75,7 +75,7 @@ class DatabasePart(Part):
         # hold all of the event loop's pool, and the database would not come back for them.
         self._threads = ThreadPoolExecutor(4, "database")
 
-    # -- Part -------------------------------------------------------------------------------
+    # -- Part --------------------------------------------------------------------------------------
 
     def preflight(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,16 +187,16 @@ class DatabasePart(Part):
         """``database_network``: the map that ``lab.database.network.address`` reads."""
         return {"database_network": str(self.lab.state_dir / MAP_NAME)}
 
-    # -- for metrics ------------------------------------------------------------------------
+    # -- for metrics -------------------------------------------------------------------------------
 
     def facts(self) -> list[DatabaseFacts]:
         """One entry for each cluster with instances, as of the last half second. Thread-safe."""
         return list(self._sampler.facts) if self._sampler is not None else []
 
-    # -- Runner, for RdsSemantics -----------------------------------------------------------
+    # -- Runner, for RdsSemantics ------------------------------------------------------------------
 
     async def change(self, step: Callable[[], None]) -> None:
-        """Run ``step`` off the event loop while nothing else changes the fleet, then reconcile."""
+        """Runs ``step`` off the event loop, with no other change of the fleet, then reconciles."""
         fleet = self._fleet
         if fleet is None or self._network is None:
             raise RuntimeError("the database part isn't started")
@@ -217,11 +217,11 @@ class DatabasePart(Part):
             await self._streams.serve(list(fleet.topology.clusters))
 
     async def blocking(self, step: Callable[[], T]) -> T:
-        """Run ``step`` off the event loop."""
+        """Runs ``step`` off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, step)
 
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
+        """Does it in the background; ``stop`` cancels it, after a change that it has begun."""
         task = asyncio.ensure_future(self._logged(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
@@ -232,7 +232,7 @@ class DatabasePart(Part):
         except Exception:
             logger.exception("work in the background failed")
 
-    # -- loops ------------------------------------------------------------------------------
+    # -- loops -------------------------------------------------------------------------------------
 
     async def _every(self, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -267,7 +267,7 @@ class DatabasePart(Part):
                 if cluster.instances and await ways.preloads(cluster, PG_CRON):
                     await self.blocking(partial(jobs.run, cluster))
 
-    # -- for the fleet and its streams --------------------------------------------------------
+    # -- for the fleet and its streams -------------------------------------------------------------
 
     def _notify(self, cluster: Cluster, event: str) -> None:
         """From the fleet, off the event loop."""

@@ -79,7 +79,7 @@ class PostgresServer:
         self.log_path = self.directory / "postgresql.log"
         self._binaries = binaries_of(self.engine_version)
 
-    # -- its life ---------------------------------------------------------------------------
+    # -- its life ----------------------------------------------------------------------------------
 
     @property
     def exists(self) -> bool:
@@ -105,7 +105,7 @@ class PostgresServer:
         return self._choose_port()
 
     def initialise(self) -> None:
-        """Make an empty database cluster, with checksums, which pg_rewind needs."""
+        """Makes an empty database cluster, with checksums, which pg_rewind needs."""
         self.prepare_directory()
         password_file = self.directory / "initdb.password"
         password_file.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ class PostgresServer:
             password_file.unlink()
 
     def start(self) -> None:
-        """Start and wait until it accepts connections. A server that is up stays as it is.
+        """Starts and waits until it accepts connections. A server that is up stays as it is.
 
         Raises LabError with the last line of its log.
         """
@@ -171,7 +171,7 @@ class PostgresServer:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stop as ``pg_ctl stop -m fast`` does: sessions end, a checkpoint is written, and a
+        """Stops as ``pg_ctl stop -m fast`` does: sessions end, a checkpoint is written, and a
         connected standby has received all of it before the process ends."""
         process = self.process()
         if process is not None and self._guard is not None:
@@ -191,13 +191,13 @@ class PostgresServer:
         self._forget_guard()
 
     def destroy(self) -> None:
-        """End it and remove its files."""
+        """Ends it and removes its files."""
         self.kill()
         self.end_leftover()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def end_leftover(self) -> None:
-        """End a server that an earlier lab left behind in this data directory."""
+        """Ends a server that an earlier lab still runs in this data directory."""
         process = self.process()
         if process is not None:
             _kill_tree(process)
@@ -214,7 +214,7 @@ class PostgresServer:
             return None
 
     def apply(self) -> None:
-        """Write the settings and let a running server read them. ``max_connections`` counts at
+        """Writes the settings and lets a running server read them. ``max_connections`` counts at
         the next start."""
         if not self.exists:
             return
@@ -223,7 +223,7 @@ class PostgresServer:
         if process is not None:
             process.send_signal(signal.SIGHUP)
 
-    # -- talking to it ----------------------------------------------------------------------
+    # -- talking to it -----------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[TupleRow]]:
@@ -248,7 +248,7 @@ class PostgresServer:
             return row[0] if row else None
 
     def tool(self, program: str, *arguments: str) -> str:
-        """Run ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
+        """Runs ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
         return run(
             self._binaries / program,
             *arguments,
@@ -277,7 +277,7 @@ class PostgresServer:
             return lines[-1] if lines else ""
         return ""
 
-    # -- files ------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------
 
     def prepare_directory(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -305,7 +305,7 @@ class PostgresServer:
         self.run_as.own(temporary)
         temporary.replace(self.directory / name)
 
-    # -- waiting ----------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT

@@ -64,7 +64,7 @@ class Proxy:
         self._connections = Connections()
 
     async def start(self, port: int = 0) -> int:
-        """Listen; on ``port`` if it is free, else on any other. Returns the port."""
+        """Listens; on ``port`` if it is free, else on any other. Returns the port."""
         try:
             self._server = await asyncio.start_server(self._accept, HOST, port, backlog=512)
         except OSError:
@@ -72,7 +72,7 @@ class Proxy:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Close the listener and all its connections."""
+        """Closes the listener and all its connections."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -116,7 +116,7 @@ class Proxy:
     async def _greet(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way
     ) -> bytes | None:
-        """Negotiate TLS; the startup packet for the server, or None when it ends here."""
+        """Negotiates TLS; the startup packet for the server, or None when it ends here."""
         encrypted = False
         while True:
             header = await reader.readexactly(8)

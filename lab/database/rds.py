@@ -1,7 +1,7 @@
-"""RDS's part of it: what the API accepts changes the topology and the servers, and what it answers
-comes from there.
+"""The hook on RDS's API: calls change the topology and the servers, and answers are read from
+them.
 
-One hook for the whole of RDS. The emulator keeps everything that has no bearing on servers; what
+The emulator keeps everything that has no bearing on servers; what
 AWS refuses of clusters and instances its mend refuses (``lab.emulator.services.rds_refusals``).
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
-from lab.database.conditions import AWAY_SECONDS
+from lab.database.conditions import AWAY_SECONDS, REBOOT_SECONDS
 from lab.database.fleet import Fleet
 from lab.database.notices import Notices
 from lab.database.rds_answers import amend
@@ -46,7 +46,7 @@ class RdsSemantics:
         self._shown: Topology | None = None
 
     async def hook(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """Answer one call."""
+        """Answers one call."""
         handler = {
             "CreateDBCluster": self._create_cluster,
             "ModifyDBCluster": self._modify_cluster,
@@ -81,13 +81,13 @@ class RdsSemantics:
         return response
 
     def freeze(self, frozen: bool) -> None:
-        """Let Describe calls answer what is true now, until it ends."""
+        """Lets Describe calls answer what is true now, until it ends."""
         if not frozen:
             self._shown = None
         elif self._shown is None:
             self._shown = copy.deepcopy(self._topology)
 
-    # -- clusters ---------------------------------------------------------------------------
+    # -- clusters ----------------------------------------------------------------------------------
 
     async def _create_cluster(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         identifier = request.parameters.get("GlobalClusterIdentifier", "")
@@ -182,7 +182,7 @@ class RdsSemantics:
         await self._runner.change(lambda: None)
         await self._notices.emit(cluster, "RDS-EVENT-0071")
 
-    # -- instances --------------------------------------------------------------------------
+    # -- instances ---------------------------------------------------------------------------------
 
     async def _create_instance(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         given = request.parameters
@@ -234,10 +234,16 @@ class RdsSemantics:
         name = request.parameters.get("DBInstanceIdentifier", "")
         cluster = self._topology.cluster_of_instance(request.region, name)
         if response.ok and cluster is not None:
-            await self._runner.change(lambda: self._fleet.restart(cluster))
+
+            def change() -> None:
+                cluster.rebooting[name] = self._lab.clock.now() + REBOOT_SECONDS
+                self._topology.save()
+                self._fleet.restart(cluster)
+
+            await self._runner.change(change)
         return response
 
-    # -- global clusters --------------------------------------------------------------------
+    # -- global clusters ---------------------------------------------------------------------------
 
     async def _create_global(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
@@ -296,7 +302,7 @@ class RdsSemantics:
             await self._runner.change(change)
         return response
 
-    # -- finding ----------------------------------------------------------------------------
+    # -- finding -----------------------------------------------------------------------------------
 
     def _cluster_of(self, response: ApiResponse, key: str) -> Cluster | None:
         if not response.ok:

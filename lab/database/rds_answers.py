@@ -8,7 +8,7 @@ from lab.database.topology import AVAILABLE, Cluster, Topology
 
 
 def amend(topology: Topology, region: str, result: dict[str, Any], now: float = 0.0) -> None:
-    """Show roles, endpoints, ports and states as the topology has them at lab time ``now``."""
+    """Shows roles, endpoints, ports and states as the topology has them at lab time ``now``."""
     for key, amend_item in (
         ("DBCluster", _amend_cluster),
         ("DBInstance", _amend_instance),
@@ -22,6 +22,11 @@ def amend(topology: Topology, region: str, result: dict[str, Any], now: float = 
         cluster = topology.clusters.get((item or {}).get("DBClusterArn", ""))
         if item and cluster and cluster.away_until > now:
             item["Status"] = "failing-over"
+    for item in [result.get("DBInstance"), *(result.get("DBInstances") or ())]:
+        name = (item or {}).get("DBInstanceIdentifier", "")
+        cluster = topology.cluster_of_instance(region, name)
+        if item and cluster and cluster.rebooting.get(name, 0.0) > now:
+            item["DBInstanceStatus"] = "rebooting"
 
 
 def _amend_cluster(topology: Topology, _region: str, item: dict[str, Any]) -> None:

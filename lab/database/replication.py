@@ -31,7 +31,7 @@ def parse_lsn(text: str) -> int:
 def create_standby(
     primary: PostgresServer, standby: PostgresServer, slot: str, port: int | None = None
 ) -> None:
-    """Copy ``primary`` into ``standby`` (which keeps nothing it had) and let it follow, at
+    """Copies ``primary`` into ``standby`` (which keeps nothing it had) and lets it follow, at
     ``port`` if that isn't the primary's own."""
     standby.stop()
     if standby.data.exists():
@@ -55,7 +55,7 @@ def create_standby(
 def follow(
     standby: PostgresServer, primary: PostgresServer, slot: str, port: int | None = None
 ) -> None:
-    """Start ``standby``, or let it read anew, as a follower of ``primary`` through ``slot``, at
+    """Starts ``standby``, or lets it read anew, as a follower of ``primary`` through ``slot``, at
     ``port`` if that isn't the primary's own."""
     ensure_slot(primary, slot)
     standby.settings.upstream = Upstream(port or primary.port, slot)
@@ -75,13 +75,13 @@ def follow(
 
 
 def ensure_slot(primary: PostgresServer, slot: str) -> None:
-    """Make the physical replication slot if it isn't there; its WAL is kept from this moment."""
+    """Makes the physical replication slot if it isn't there; its WAL is kept from this moment."""
     with primary.connect() as connection, contextlib.suppress(psycopg.errors.DuplicateObject):
         connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", (slot,))
 
 
 def drop_slot(primary: PostgresServer, slot: str) -> None:
-    """Forget a standby that has left, so that WAL isn't kept for it."""
+    """Forgets a standby that has left, so that WAL isn't kept for it."""
     with primary.connect() as connection:
         for (pid,) in connection.execute(
             "SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s AND active", (slot,)
@@ -95,7 +95,7 @@ def drop_slot(primary: PostgresServer, slot: str) -> None:
 
 
 def promote(standby: PostgresServer) -> None:
-    """Make a standby the primary: all WAL it has received is replayed first. A server that is a
+    """Makes a standby the primary: all WAL it has received is replayed first. A server that is a
     primary stays one. Raises LabError when it doesn't end."""
     with standby.connect() as connection:
         row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
@@ -113,7 +113,7 @@ def promote(standby: PostgresServer) -> None:
 def switch_over(
     writer: PostgresServer, standby: PostgresServer, slot: str, port: int | None = None
 ) -> None:
-    """Swap roles without losing a row: ``writer`` stops and hands all its WAL to ``standby``,
+    """Swaps roles without losing a row: ``writer`` stops and hands all its WAL to ``standby``,
     which is promoted; the old writer follows it through a slot named ``slot``, at ``port`` if
     that isn't the new writer's own.
 
@@ -140,7 +140,7 @@ def switch_over(
 def rejoin(
     old: PostgresServer, writer: PostgresServer, slot: str, port: int | None = None
 ) -> Rejoined:
-    """Bring a server that was a primary back as ``writer``'s standby.
+    """Brings a server that was a primary back as ``writer``'s standby.
 
     pg_rewind takes back what ``writer`` never received; where that is impossible (no data, WAL
     gone) the server is copied anew. Says which of the two it was.

@@ -88,7 +88,7 @@ class RoleChanges:
         self._runner.later(work(database, writer, target, request.region))
         return ApiResponse({"GlobalCluster": described})
 
-    # -- what is refused ---------------------------------------------------------------------
+    # -- what is refused ---------------------------------------------------------------------------
 
     def _named(self, request: ApiRequest) -> tuple[GlobalDatabase, Cluster, Cluster]:
         """The global database, its writer and the target, which is given by its ARN."""
@@ -162,7 +162,7 @@ class RoleChanges:
             f"{writer.arn} is not available.",
         )
 
-    # -- what is done --------------------------------------------------------------------------
+    # -- what is done ------------------------------------------------------------------------------
 
     async def _switch_over(
         self, database: GlobalDatabase, writer: Cluster, target: Cluster, region: str
@@ -228,7 +228,7 @@ class RoleChanges:
             self._runner.later(self._lead(database))
 
     async def _lead(self, database: GlobalDatabase) -> None:
-        """Let the global writer endpoint lead to the writer."""
+        """Lets the global writer endpoint lead to the writer."""
         await self._lab.clock.sleep(ENDPOINT_SECONDS)
         while self._lab.faults.is_on(Fault.ENDPOINT_LATE):
             await asyncio.sleep(LOOK_SECONDS)

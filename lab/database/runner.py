@@ -12,13 +12,13 @@ class Runner(Protocol):
     """Changes the fleet, one step at a time."""
 
     async def change(self, step: Change) -> None:
-        """Run ``step`` off the event loop while nothing else changes the fleet, then reconcile."""
+        """Runs ``step`` off the event loop, with no other change of the fleet, then reconciles."""
         ...
 
     async def blocking(self, step: Callable[[], Any]) -> Any:
-        """Run ``step`` off the event loop."""
+        """Runs ``step`` off the event loop."""
         ...
 
     def later(self, work: Awaitable[None]) -> None:
-        """Do it in the background; ``stop`` cancels it, after a change that it has begun."""
+        """Does it in the background; ``stop`` cancels it, after a change that it has begun."""
         ...

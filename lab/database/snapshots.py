@@ -24,10 +24,10 @@ class Snapshots:
     def __init__(self, directory: Path, topology: Topology, clock: Clock) -> None:
         self._directory, self._topology, self._clock = directory, topology, clock
 
-    # -- volumes; off the event loop -----------------------------------------------------------
+    # -- volumes; off the event loop ---------------------------------------------------------------
 
     def keep_volume(self, cluster: Cluster, data: Path) -> None:
-        """Make the snapshot of an old writer out of its data directory, which is gone then."""
+        """Makes the snapshot of an old writer out of its data directory, which is gone then."""
         now = self._clock.now()
         at = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d-%H-%M-%S")
         name = f"{PREFIX}{cluster.identifier}-{at}"
@@ -51,7 +51,7 @@ class Snapshots:
         self._topology.save()
 
     def sweep(self) -> None:
-        """Remove what has expired, and folders that belong to no snapshot."""
+        """Removes what has expired, and folders that belong to no snapshot."""
         now = self._clock.now()
         kept = [s for s in self._topology.snapshots if not s.expires or s.expires > now]
         if len(kept) < len(self._topology.snapshots):
@@ -90,7 +90,7 @@ class Snapshots:
         """The data directory that it keeps."""
         return self._directory / snapshot.folder
 
-    # -- the API ---------------------------------------------------------------------------------
+    # -- the API -----------------------------------------------------------------------------------
 
     async def describe(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """DescribeDBClusterSnapshots: the emulator's records, and those with a volume."""

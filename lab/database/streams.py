@@ -43,7 +43,7 @@ class Streams:
         return self._ports.get(arn)
 
     async def serve(self, arns: Iterable[str]) -> None:
-        """Have a relay for each of these clusters, and for no other."""
+        """Has a relay for each of these clusters, and for no other."""
         wanted = set(arns)
         for gone in self._servers.keys() - wanted:
             self._servers.pop(gone).close()
@@ -54,7 +54,7 @@ class Streams:
             self._ports[arn] = int(server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Close all of it."""
+        """Closes all of it."""
         await self.serve(())
         await self._connections.stop()
 
@@ -137,8 +137,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _until_streaming(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what the server says until it begins to stream: a standby that connects doesn't wait
-    for its lag at each question and answer."""
+    """Passes on what the server says until it begins to stream: a standby that connects doesn't
+    wait for its lag at each question and answer."""
     while True:
         header = await reader.readexactly(5)
         (length,) = struct.unpack("!I", header[1:])

@@ -44,6 +44,8 @@ class Cluster:
     """Days that its automated backups are kept."""
     away_until: float = 0.0
     """Lab time until which a failover inside its region keeps it from answering."""
+    rebooting: dict[str, float] = field(default_factory=dict)
+    """instance identifier → lab time until which it reboots"""
     is_stale: bool = False
     """It was the writer when another cluster was promoted without it: its volume holds what the
     other never got, and is replaced."""
@@ -152,7 +154,7 @@ class Topology:
         return topology
 
     def save(self) -> None:
-        """Write it, readable by its owner alone, replaced whole."""
+        """Writes it, readable by its owner alone, replaced whole."""
         stored = {
             "clusters": [asdict(cluster) for cluster in self.clusters.values()],
             "globals": [asdict(database) for database in self.globals.values()],
@@ -164,7 +166,7 @@ class Topology:
         write_atomically(self.path, json.dumps(stored, indent=1))
 
     def add_cluster(self, region: str, made: dict[str, Any]) -> Cluster:
-        """Take up a cluster as RDS describes it."""
+        """Takes up a cluster as RDS describes it."""
         arn = made["DBClusterArn"]
         cluster = Cluster(
             arn=arn,
@@ -181,7 +183,7 @@ class Topology:
         return cluster
 
     def add_global(self, made: dict[str, Any]) -> GlobalDatabase:
-        """Take up a global cluster as RDS describes it, with those members that are known."""
+        """Takes up a global cluster as RDS describes it, with those members that are known."""
         account_id = made["GlobalClusterArn"].split(":")[4]
         database = GlobalDatabase(made["GlobalClusterIdentifier"], account_id)
         for member in made.get("GlobalClusterMembers") or ():

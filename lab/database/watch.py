@@ -64,17 +64,17 @@ class Watch:
         ]
 
     def start(self) -> None:
-        """Note changes from now on."""
+        """Notes changes from now on."""
         for service, operations, watcher in self._watchers:
             self._lab.on_api(service, operations, watcher)
 
     def stop(self) -> None:
-        """Note no more."""
+        """Notes no more."""
         for _, _, watcher in self._watchers:
             self._lab.remove_hook(watcher)
 
     async def reread(self) -> None:
-        """Keep what is deployed read; in the middle of a deployment only the one that asks does."""
+        """Keeps what is deployed read; during a deployment only the one that asks reads."""
         now = time.monotonic()
         if not any(c.instances for c in list(self._topology.clusters.values())):
             return

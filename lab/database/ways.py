@@ -39,7 +39,7 @@ class Ways:
         self._parameters.clear()
 
     def set_links(self) -> None:
-        """Open and cut the links as outages have them now."""
+        """Opens and cuts the links as outages have them now."""
         outages = self._lab.outages
         for one, other in combinations(REGIONS, 2):
             mode = outages.between(one, other, OutageKind.PEERING)

@@ -36,13 +36,13 @@ class Asynchronous:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, function: Function, settings: Mapping[str, Any], event: Any) -> None:
-        """Accept an event; ``settings`` is the function's event-invoke configuration."""
+        """Accepts an event; ``settings`` is the function's event-invoke configuration."""
         task = asyncio.create_task(self._run(function, settings, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Give up what is in flight."""
+        """Gives up what is in flight."""
         for task in self._tasks:
             task.cancel()
 
@@ -148,7 +148,7 @@ class Asynchronous:
 
 
 def send(lab: LabContext, target: str, body: str, attributes: Mapping[str, str]) -> None:
-    """Deliver a message to an SQS queue, SNS topic or Lambda function by ARN (blocking)."""
+    """Delivers a message to an SQS queue, SNS topic or Lambda function by ARN (blocking)."""
     _, _, service, region, account, name = target.split(":", 5)
     typed = {
         key: {"DataType": "String", "StringValue": value}

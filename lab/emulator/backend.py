@@ -60,7 +60,7 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """Start it; raises what ends it during its start."""
+        """Starts it; raises what ends it during its start."""
         from ministack.app import app
 
         self._task = asyncio.create_task(
@@ -69,7 +69,7 @@ class Lifespan:
         await self._exchange("startup")
 
     async def shutdown(self) -> None:
-        """Stop it, if it was started."""
+        """Stops it, if it was started."""
         if self._task is not None:
             await self._exchange("shutdown")
 

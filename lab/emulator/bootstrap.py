@@ -87,7 +87,7 @@ def load():
 
 
 def main():
-    """Load, then serve events until standard input ends."""
+    """Loads, then serves events until standard input ends."""
     handler_log = logging.StreamHandler(sys.stdout)
     handler_log.setFormatter(LogFormatter())
     logging.getLogger().addHandler(handler_log)

@@ -18,6 +18,7 @@ from lab.emulator.mails import Mails
 from lab.emulator.mappings import Mappings
 from lab.emulator.memory import Memory
 from lab.emulator.mending import Mending
+from lab.emulator.permissions import Permissions
 from lab.emulator.regions import Regions
 from lab.emulator.saving import Saver
 from lab.emulator.target_health import TargetHealth
@@ -41,6 +42,7 @@ class Emulator:
         self.target_health = TargetHealth(lab, self.load_balancers)
         self.identity = Identity(lab)
         self.regions = Regions(lab)
+        self.permissions = Permissions(lab)
         self.injection = Injection()
         self.faulty = Faulty(lab)
         self.hooks = Hooks(lab)
@@ -50,7 +52,7 @@ class Emulator:
         lab.aws = Caller(own_way, lab.account_id)
 
     async def start(self) -> None:
-        """Load what was saved, and be ready to serve."""
+        """Loads what was saved; ready to serve afterwards."""
         await self._lifespan.startup()
         self.install_mends()
         await self.functions.start()
@@ -58,7 +60,7 @@ class Emulator:
         self.target_health.start()
 
     def install_mends(self) -> None:
-        """Put every mend in place."""
+        """Puts every mend in place."""
         mends.install(
             Mending(
                 lab=self.lab,
@@ -72,7 +74,7 @@ class Emulator:
         )
 
     async def stop(self) -> None:
-        """Stop what runs, and save everything."""
+        """Stops what runs, and saves everything."""
         self.target_health.stop()
         self.asynchronous.stop()
         self.mappings.stop()

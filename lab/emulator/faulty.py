@@ -20,7 +20,7 @@ class Faulty:
         self.lab = lab
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Answer what a fault refuses; pass everything else on."""
+        """Answers what a fault refuses; passes everything else on."""
         operation = exchange.operation
         if operation is not None and not exchange.internal:
             faults = self.lab.faults

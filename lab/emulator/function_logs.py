@@ -27,7 +27,7 @@ def stream_name(version: str) -> str:
 def write(
     config: Mapping[str, Any], request_id: str, stream: str, outcome: Outcome, at: float
 ) -> None:
-    """Write one invocation's START, log lines, END and REPORT, at a lab time in seconds."""
+    """Writes one invocation's START, log lines, END and REPORT, at a lab time in seconds."""
     from ministack.core.responses import request_scope
     from ministack.services import cloudwatch_logs
 

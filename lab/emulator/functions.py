@@ -99,7 +99,7 @@ class _Pool:
         return len(self.workers) + self.starting
 
     def give(self, worker: Worker) -> None:
-        """Hand a free worker to who waits longest."""
+        """Hands a free worker to who waits longest."""
         if self.closed or not worker.alive:
             worker.kill()
             if worker in self.workers:
@@ -113,7 +113,7 @@ class _Pool:
         self.idle.append(worker)
 
     def close(self) -> None:
-        """End all workers; those that wait are cancelled."""
+        """Ends all workers; those that wait are cancelled."""
         self.closed = True
         for worker in self.workers:
             worker.kill()
@@ -136,13 +136,13 @@ class Functions:
         self._background: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """End what a killed lab left running, and keep house from now on."""
+        """Ends what a killed lab left running, and keeps house from now on."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _end_orphans(self.directory)
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
-        """End all workers."""
+        """Ends all workers."""
         if self._sweeper:
             self._sweeper.cancel()
         for _, pool in self._pools.values():
@@ -150,14 +150,14 @@ class Functions:
         self._pools.clear()
 
     def stop_region(self, region: str) -> None:
-        """End a region's workers."""
+        """Ends a region's workers."""
         for key, (_, pool) in list(self._pools.items()):
             if pool.function.region == region:
                 pool.close()
                 del self._pools[key]
 
     async def invoke(self, function: Function, event: Any, request_id: str = "") -> Outcome:
-        """Run a function once; never raises for what the function does."""
+        """Runs a function once; never raises for what the function does."""
         await self.lab.hold(function.region, OutageKind.COMPUTE)
         mode = self.lab.outages.mode(function.region, OutageKind.COMPUTE)
         if mode is Mode.SLOW:

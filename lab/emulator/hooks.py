@@ -59,12 +59,12 @@ class Hooks:
         self.mends: list[tuple[str, frozenset[str], ApiHook]] = []
 
     def mend(self, service: str, operations: str, hook: ApiHook) -> None:
-        """Put ``hook`` in front of the emulator for the operations named (space-separated; none:
+        """Puts ``hook`` in front of the emulator for the operations named (space-separated; none:
         all)."""
         self.mends.append((service, frozenset(operations.split()), hook))
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Run the hooks around the rest of the way."""
+        """Runs the hooks around the rest of the way."""
         operation = exchange.operation
         hooks = self._hooks_of(exchange)
         if operation is None or not hooks:

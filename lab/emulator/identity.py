@@ -13,6 +13,7 @@ from lab.emulator.protocol.operations import SIGNING_NAMES, Operation, read_oper
 
 logger = logging.getLogger("lab")
 
+S3_CONTROL = "/v20180820/"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/([^/]+)/([^/]+)/")
 
 
@@ -23,10 +24,13 @@ class Identity:
         self.lab = lab
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Pass the request on with its identity."""
+        """Passes the request on with its identity."""
         call = exchange.call
         exchange.principal, exchange.region, name = _credentials(call)
         exchange.service = SIGNING_NAMES.get(name, name)
+        if exchange.service == "s3" and call.raw_path.startswith(S3_CONTROL):
+            # S3's control API signs as S3 does; no bucket can have such a name.
+            exchange.service = "s3control"
         exchange.operation = _operation(exchange.service, call)
         exchange.internal = hmac.compare_digest(
             call.headers.get(INTERNAL_HEADER, "").encode(), self.lab.internal_token.encode()

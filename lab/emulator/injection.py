@@ -46,7 +46,7 @@ class Injection:
         return {"operations": sorted(self._operations), "answered": dict(self._answered)}
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Answer an armed error; pass everything else on."""
+        """Answers an armed error; passes everything else on."""
         operation = exchange.operation
         if not self._operations or operation is None or exchange.internal:
             return await proceed(exchange)

@@ -63,13 +63,13 @@ class LoadBalancers:
         return None
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Answer a request for a load balancer; pass on what is for an AWS API."""
+        """Answers a request for a load balancer; passes on what is for an AWS API."""
         if balancer := self.find(exchange.call):
             return await self.serve(balancer, exchange.call)
         return await proceed(exchange)
 
     async def serve(self, balancer: LoadBalancer, call: Call) -> Answer | None:
-        """Answer a request as the load balancer; None drops the connection."""
+        """Answers a request as the load balancer; None drops the connection."""
         if self.lab.outages.has_lost(balancer.region, OutageKind.COMPUTE):
             return await self._lost(balancer, call)
         listener = self._listener(balancer, call)
@@ -162,7 +162,7 @@ class LoadBalancers:
     async def invoke_target(
         self, target_group: str, target: str, event: dict[str, Any]
     ) -> Answer | None:
-        """Call a Lambda target; None when it gives no valid answer (the client sees 502)."""
+        """Calls a Lambda target; None when it gives no valid answer (the client sees 502)."""
         function = deployed_function(target)
         if function is None or not may_invoke(function, target_group):
             return None

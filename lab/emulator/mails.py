@@ -54,7 +54,7 @@ class Mails:
         return read
 
     def confirm(self) -> int:
-        """Follow the links of all that wait; returns how many there were."""
+        """Follows the links of all that wait; returns how many there were."""
         from ministack.services import sns
 
         waiting = [
@@ -68,7 +68,7 @@ class Mails:
         return len(waiting)
 
     def follow(self, module: Any) -> None:
-        """Let what the emulator's SNS sends to mail addresses arrive here."""
+        """Lets what the emulator's SNS sends to mail addresses arrive here."""
         fanout: Callable[..., Any] = getattr(module._fanout, "emulated", module._fanout)
 
         def delivered(

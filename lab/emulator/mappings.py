@@ -46,11 +46,11 @@ class Mappings:
         self._batches: dict[str, set[asyncio.Task[None]]] = {}
 
     def start(self) -> None:
-        """Poll, from now on."""
+        """Polls, from now on."""
         self._poller = asyncio.create_task(self._poll())
 
     def stop(self) -> None:
-        """Stop polling; batches in flight stay in their queues."""
+        """Stops polling; batches in flight stay in their queues."""
         if self._poller:
             self._poller.cancel()
         for batches in self._batches.values():
@@ -71,7 +71,7 @@ class Mappings:
             await asyncio.sleep(POLL_SECONDS)
 
     def _begin(self, account: str, region: str, identifier: str, mapping: dict[str, Any]) -> bool:
-        """Begin with one batch of what can be received; whether there was one."""
+        """Begins with one batch of what can be received; whether there was one."""
         from ministack.core.responses import request_scope
         from ministack.services import sqs
 

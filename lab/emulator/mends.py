@@ -8,6 +8,7 @@ from lab.emulator.mending import Mending
 from lab.emulator.services import (
     backup,
     cloudwatch,
+    dynamodb,
     ec2,
     ec2_dependencies,
     ec2_endpoints,
@@ -25,6 +26,7 @@ from lab.emulator.services import (
     lambda_versions,
     logs,
     rds,
+    restore_testing,
     route53,
     s3,
     s3_files,
@@ -45,16 +47,19 @@ MENDS: dict[ModuleType, str] = {
     rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
     s3_files: "keys renamed or lost at a restart; objects answered with 200 on a full disk",
     s3: "replication configurations cut down; versioning's order not held",
-    secretsmanager: "replicas at creation ignored and never removed alone",
+    secretsmanager: "replicas at creation ignored, never removed alone, never released; labels "
+    "beside the current one dropped",
     route53: "health checks' regions, children and inversion; status; reserved zones",
     events: "bus policies replaced by Principal *; buses and rules deleted while in use",
     events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
     lab_time: "the machine's time, whatever the lab's clock says",
+    dynamodb: "tables outside us-east-1 take no new partition key after a restart",
     iam: "every simulated call allowed",
     kms: "multi-Region keys are plain ones, without replicas",
     logs: "resource policies unknown; a group's key dropped",
     backup: "access policies and locks of vaults, settings of the region unknown",
+    restore_testing: "restore testing of backups unknown",
     sqs: "attributes can't be taken away; visibility on the machine's clock, nothing expires",
     sns: "tags at creation dropped; e-mail subscriptions confirmed at once",
     ssm: "changes of parameters raise no event",
@@ -72,6 +77,6 @@ MENDS: dict[ModuleType, str] = {
 
 
 def install(mending: Mending) -> None:
-    """Put every mend in place, in the table's order."""
+    """Puts every mend in place, in the table's order."""
     for module in MENDS:
         module.install(mending)

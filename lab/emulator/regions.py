@@ -25,7 +25,7 @@ class Regions:
         self.lab = lab
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Pass the request on unless it needs a region that is lost."""
+        """Passes the request on unless it needs a region that is lost."""
         modes = {} if exchange.internal else self._modes(exchange)
         hanging = next((region for region, mode in modes.items() if mode is Mode.HANG), "")
         if lost := next((region for region, mode in modes.items() if mode is Mode.DOWN), ""):

@@ -55,7 +55,7 @@ class Saver:
         """module → why its last save failed"""
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """Pass the request on, and save what it changes: of the control plane before it is
+        """Passes the request on, and saves what it changes: of the control plane before it is
         answered, otherwise within a second."""
         operation = exchange.operation
         if operation is not None and is_reading(operation.name):
@@ -75,7 +75,7 @@ class Saver:
         return answer
 
     async def saved(self, module: str) -> None:
-        """Return when a save of ``module`` (an emulator's module or a store of ``extra``), begun
+        """Returns when a save of ``module`` (an emulator's module or a store of ``extra``), begun
         from now on, has ended. Raises NotSaved."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(module, []).append(done)
@@ -84,13 +84,13 @@ class Saver:
         await done
 
     def soon(self) -> None:
-        """Save everything that changed, within a second."""
+        """Saves everything that changed, within a second."""
         if self._later is None:
             loop = asyncio.get_running_loop()
             self._later = loop.call_later(DEBOUNCE_SECONDS, self._changed)
 
     def everything(self) -> None:
-        """Save everything that changed, now."""
+        """Saves everything that changed, now."""
         if self._later:
             self._later.cancel()
             self._later = None
@@ -125,7 +125,7 @@ class Saver:
                     done.set_exception(NotSaved(self._failed[module]))
 
     def _try(self, module: str) -> bool:
-        """Save one store if it has changed; whether what is on disk is what is held."""
+        """Saves one store if it has changed; whether what is on disk is what is held."""
         try:
             self._save(module)
         except Exception as error:

@@ -46,11 +46,11 @@ class TargetHealth:
         self._follower: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Check what is registered, from now on."""
+        """Checks what is registered, from now on."""
         self._follower = asyncio.create_task(self._follow())
 
     def stop(self) -> None:
-        """Check no more."""
+        """Checks no more."""
         for task in (self._follower, *self._checks.values()):
             if task:
                 task.cancel()

@@ -65,7 +65,7 @@ class Worker:
         return not self._killed and self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start the process and load the handler; raises WorkerDied with Lambda's error."""
+        """Starts the process and loads the handler; raises WorkerDied with Lambda's error."""
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             cwd=self._code,
@@ -85,7 +85,7 @@ class Worker:
             raise WorkerDied(_error(message), self._log)
 
     async def invoke(self, event: Any, context: dict[str, Any], timeout: float) -> Outcome:
-        """Run the handler; ``timeout`` in seconds, after which the process is killed."""
+        """Runs the handler; ``timeout`` in seconds, after which the process is killed."""
         assert self._process is not None  # noqa: S101 - started
         assert self._process.stdin is not None  # noqa: S101 - a pipe
         self._log = []
@@ -114,7 +114,7 @@ class Worker:
         return Outcome(None, _error(message), self._log, _since(began))
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Ends the process at once."""
         if self.alive and self._process:
             self._killed = True
             with suppress(ProcessLookupError):

@@ -46,7 +46,7 @@ class Deployment:
         self._stack: ResourceState | None = None
 
     def begin(self) -> None:
-        """Before the program asks for anything: looks for what a killed run has left behind."""
+        """Looks for what a killed run has created, before the program asks for anything."""
         settle(self._run, self._journal, self._providers.source)
 
     def register(self, registration: Registration) -> ResourceState | None:

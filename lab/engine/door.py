@@ -66,7 +66,7 @@ class Door:
         )
 
     def invoke(self, request: Any) -> Any:
-        """Invoke; the answer says ``unknown`` where what it depends on isn't made yet."""
+        """Invokes; the answer says ``unknown`` where what it depends on isn't made yet."""
         arguments = from_struct(request.args)
         if request.tok == _GET_RESOURCE:
             state = self._deployment.registered(str(arguments.get("urn", "")))

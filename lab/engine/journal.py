@@ -127,10 +127,10 @@ class Journal:
             self._version += 1
 
     def adopt(self, begun: ResourceState, found: ResourceState | None) -> None:
-        """What a creation of unknown end has left behind: nothing (None), or a resource.
+        """Records how a creation that was interrupted has ended: ``found``, or nothing (None).
 
-        It becomes a known one as if the creation's end had been recorded: what it was to replace
-        waits for its deletion.
+        A resource becomes known as if the creation's end had been recorded: the one that it
+        replaces waits for its deletion.
         """
         with self._changed:
             del self._pending[PendingOperation("creating", begun).key]

@@ -26,7 +26,7 @@ Start = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 
 
 def start_of(command: Sequence[str], environment: Mapping[str, str]) -> Start:
-    """Returns what tells apart processes that one can't stand in for the other."""
+    """Returns what distinguishes processes that can't stand in for each other."""
     return tuple(command), tuple(sorted(environment.items()))
 
 

@@ -168,7 +168,7 @@ class Engine(engine_pb2_grpc.EngineServicer):
         return engine_pb2.GetRootResourceResponse(urn=self._root)
 
     def SetRootResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Remember the stack's URN."""
+        """Remembers the stack's URN."""
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 

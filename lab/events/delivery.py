@@ -78,7 +78,7 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def accept(self, delivery: Delivery) -> None:
-        """Deliver it, from now on."""
+        """Delivers it, from now on."""
         delivery.born = delivery.born or self.lab.clock.now()
         self.waiting[delivery.identifier] = delivery
         task = asyncio.create_task(self._deliver(delivery))
@@ -86,7 +86,7 @@ class Courier:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Stop trying; what waits stays in ``waiting``."""
+        """Stops trying; what waits stays in ``waiting``."""
         for task in self._tasks:
             task.cancel()
 
@@ -125,7 +125,7 @@ class Courier:
             await asyncio.sleep(0.1)
 
     async def _pause(self, delivery: Delivery, pause: float) -> None:
-        """Wait, but at most until the target's region comes back: AWS's pauses are jittered, so a
+        """Waits, but at most until the target's region comes back: AWS's pauses are jittered, so a
         region that is up again is soon found to be."""
         region = _region_of(delivery)
         was_down = self._down(region)

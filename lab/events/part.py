@@ -34,7 +34,7 @@ class EventsPart(Part):
         self._original: Any = None
 
     async def start(self) -> None:
-        """Take over the dispatch, and go on with what a former process had accepted."""
+        """Takes over the dispatch, and goes on with what a former process had accepted."""
         from ministack.services import eventbridge, scheduler
 
         loop = asyncio.get_running_loop()
@@ -62,7 +62,7 @@ class EventsPart(Part):
         ]
 
     async def stop(self) -> None:
-        """Stop; what wasn't delivered waits on disk."""
+        """Stops; what wasn't delivered waits on disk."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -46,7 +46,7 @@ class Schedules:
         """region and function → when a schedule has called it, by ``time.monotonic``"""
 
     async def run(self) -> None:
-        """Watch the schedules for ever."""
+        """Watches the schedules for ever."""
         self.lab.observe(self._heard)
         while True:
             try:
@@ -65,7 +65,7 @@ class Schedules:
                 # The countdown begins when the schedule is made, changed or enabled.
                 self._last[timed.key] = (timed.expression, now)
                 continue
-            if not _due(timed.expression, last, now):
+            if not due(timed.expression, last, now):
                 continue
             at = _occurrence(timed.expression, last, now)
             self._last[timed.key] = (timed.expression, at)
@@ -97,7 +97,9 @@ class Schedules:
             self._called.pop((event.region, event.function_name), None)
 
 
-def _due(expression: str, last: float, now: float) -> bool:
+def due(expression: str, last: float, now: float) -> bool:
+    """Whether a rate, a moment or a cron expression has an occurrence in (last, now]; one that
+    can't be read never has."""
     from ministack.services import eventbridge, scheduler
 
     if (seconds := eventbridge._parse_rate_seconds(expression)) is not None:

@@ -7,6 +7,7 @@ documentation.
 from collections.abc import Iterable
 
 from lab.facts import (
+    BackupTurn,
     DatabaseFacts,
     Event,
     EventDelivery,
@@ -34,6 +35,8 @@ def data_of(fact: Event | Sample) -> list[Datum]:
         case LoggedMetric():
             key = (fact.region, fact.namespace, fact.name, dict(fact.dimensions))
             return [(*key, value) for value in fact.values]
+        case BackupTurn():
+            return _backup(fact)
         case DatabaseFacts():
             return _cluster(fact)
         case PendingReplication():
@@ -81,6 +84,14 @@ def _delivery(fact: EventDelivery) -> list[Datum]:
         "dead-lettered": ("InvocationsSentToDlq",),
     }
     return [(fact.region, "AWS/Events", name, dimensions, 1.0) for name in names[fact.outcome]]
+
+
+def _backup(turn: BackupTurn) -> list[Datum]:
+    """Jobs by their state (AWS Backup developer guide, "AWS Backup metrics with CloudWatch"): one
+    that didn't begin in time, or was stopped, has names of its own among backups alone."""
+    kinds = {"backup": "NumberOfBackupJobs", "copy": "NumberOfCopyJobs"}
+    name = f"{kinds[turn.kind]}{turn.state.capitalize()}"
+    return [(turn.region, "AWS/Backup", name, {"BackupVaultName": turn.vault}, 1.0)]
 
 
 def _health_check(verdict: HealthCheckVerdict) -> list[Datum]:

@@ -10,6 +10,7 @@ from lab.context import LabContext
 from lab.emulator.buckets import owner_of
 from lab.facts import PendingReplication
 from lab.objects import store
+from lab.objects.batch import OPERATIONS, Batch
 from lab.objects.replicator import Replicator
 from lab.outage import REGIONS
 from lab.part import Health, Part
@@ -28,20 +29,23 @@ class ObjectsPart(Part):
     def __init__(self, lab: LabContext) -> None:
         super().__init__(lab)
         self.replicator = Replicator(lab)
+        self.batch = Batch(lab, self._send)
         self._configurations: dict[str, Mapping[str, Any] | None] = {}
         """Bucket → its configuration, None without one; asked once, forgotten on a change."""
 
     async def start(self) -> None:
-        """Watch, and go on with what a former process had not replicated."""
+        """Watches, and goes on with what a former process had not replicated."""
         self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
+        self.lab.on_api("s3control", OPERATIONS, self.batch.answer)
         self.lab.add_source(self.pending)
         for _, bucket, key, version_id in store.pending():
             if configuration := await self._configuration(bucket):
                 self.replicator.object_written(bucket, key, version_id, configuration)
 
     async def stop(self) -> None:
-        """Stop; what is pending is found again by its status."""
+        """Stops; what is pending is found again by its status."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_hook(self.batch.answer)
         self.lab.remove_source(self.pending)
         self.replicator.stop()
         self.replicator = Replicator(self.lab)
@@ -55,6 +59,11 @@ class ObjectsPart(Part):
     def pending(self) -> list[PendingReplication]:
         """Each deployed rule's backlog, for its metrics."""
         return self.replicator.pending()
+
+    def _send(self, bucket: str, key: str, version_id: str) -> None:
+        """Replicates an object that is there already, by the bucket's configuration."""
+        if configuration := self._configurations.get(bucket):
+            self.replicator.object_written(bucket, key, version_id, configuration)
 
     async def _changed(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)

@@ -79,7 +79,7 @@ class Replicator:
         self._lanes: dict[tuple[str, str, str], asyncio.Lock] = {}
 
     def stop(self) -> None:
-        """Stop; what is pending keeps its status and is found again."""
+        """Stops; what is pending keeps its status and is found again."""
         for task in self._running:
             task.cancel()
 

@@ -94,7 +94,7 @@ def write_replica(
     headers: Mapping[str, str],
     storage_class: str,
 ) -> None:
-    """Put a version into the destination: the same id, time and metadata; ``headers`` are those
+    """Puts a version into the destination: the same id, time and metadata; ``headers`` are those
     of the replica's encryption. A newer version that is there already stays the current one."""
     from ministack.services import s3
 
@@ -125,7 +125,7 @@ def write_replica(
 
 
 def write_delete_marker(account: str, bucket: str, key: str, marker_id: str) -> None:
-    """Put a delete marker into the destination."""
+    """Puts a delete marker into the destination."""
     from ministack.core.responses import now_iso
     from ministack.services import s3
 
@@ -153,7 +153,7 @@ def write_delete_marker(account: str, bucket: str, key: str, marker_id: str) -> 
 def copy_tags(
     account: str, bucket: str, key: str, version_id: str, tags: Mapping[str, str]
 ) -> bool:
-    """Set the tags of a version that is there already; whether it is."""
+    """Sets the tags of a version that is there already; whether it is."""
     from ministack.services import s3
 
     with account_scope(account):
@@ -194,3 +194,19 @@ def pending() -> list[tuple[str, str, str, str]]:
         for key, record in bucket["objects"].items()
         if record.get("preserved_headers", {}).get(STATUS) == "PENDING"
     ]
+
+
+def current_versions(account: str, bucket: str) -> list[tuple[str, str, str]]:
+    """(key, version id, replication status) of a bucket's objects; an empty status is none."""
+    from ministack.services import s3
+
+    with account_scope(account):
+        objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
+        return [
+            (
+                key,
+                str(record.get("version_id") or "null"),
+                str(record.get("preserved_headers", {}).get(STATUS, "")),
+            )
+            for key, record in sorted(objects.items())
+        ]

@@ -39,7 +39,7 @@ class Op:
     one_by_one: bool = False
     """AWS takes one attribute a call."""
     put: bool = False
-    """What isn't sent is thereby removed."""
+    """The call replaces everything: AWS removes each setting that isn't sent."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 AWS gives the ids of many resources itself, so that nothing in the inputs is a key. What a creation
 left is the one resource that is as its inputs asked: it has all their tags and differs in no input
-that the creating call took. Where two are so, nothing tells them apart, and neither is taken.
+that the creating call took. Where two are so, nothing distinguishes them, and neither is taken.
 """
 
 from __future__ import annotations

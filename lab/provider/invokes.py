@@ -74,6 +74,27 @@ def get_parameters_by_path(aws: Aws, args: Arguments) -> Answer:
     }
 
 
+def get_secret_versions(aws: Aws, args: Arguments) -> Answer:
+    """Answers ``aws.secretsmanager.get_secret_versions``: ids and labels, no values."""
+    asked = {"SecretId": args["secretId"], "IncludeDeprecated": bool(args.get("includeDeprecated"))}
+    found = aws.call("secretsmanager", "ListSecretVersionIds", asked)
+    return {
+        **args,
+        "id": args["secretId"],
+        "arn": found["ARN"],
+        "name": found["Name"],
+        "versions": [
+            {
+                "versionId": one["VersionId"],
+                "versionStages": one.get("VersionStages", []),
+                "createdTime": str(one.get("CreatedDate", "")),
+                "lastAccessedDate": "",
+            }
+            for one in found["Versions"]
+        ],
+    }
+
+
 def get_zone(aws: Aws, args: Arguments) -> Answer:
     """Answers ``aws.route53.get_zone``: the hosted zone of an id."""
     found = aws.call("route53", "GetHostedZone", {"Id": args["zoneId"]})
@@ -98,6 +119,7 @@ def get_zone(aws: Aws, args: Arguments) -> Answer:
 FUNCTIONS: dict[str, Callable[[Aws, Arguments], Answer]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
     "aws:secretsmanager/getRandomPassword:getRandomPassword": get_random_password,
+    "aws:secretsmanager/getSecretVersions:getSecretVersions": get_secret_versions,
     "aws:route53/getZone:getZone": get_zone,
     "aws:ssm/getParametersByPath:getParametersByPath": get_parameters_by_path,
 }

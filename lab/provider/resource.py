@@ -20,7 +20,7 @@ from pulumi_protocol.values import plain_without_nulls
 class ResourceType(Declaration):
     """One resource type: its declaration, and its calls."""
 
-    # -- parameters -------------------------------------------------------------------------
+    # -- parameters --------------------------------------------------------------------------------
 
     def values(self, aws: Aws, ident: str | None, props: Mapping[str, Any]) -> Properties:
         """Returns what templates may name."""
@@ -75,7 +75,7 @@ class ResourceType(Declaration):
         parameters = self.parameters(aws, call, ident, props, only, state)
         return aws.call(self.service, call.name, parameters)
 
-    # -- create -----------------------------------------------------------------------------
+    # -- create ------------------------------------------------------------------------------------
 
     def create(self, aws: Aws, props: Properties) -> str:
         """Makes the creating call; returns the id."""
@@ -129,7 +129,7 @@ class ResourceType(Declaration):
             f"{self.pulumi_type} {ident} becoming {'/'.join(wanted)}", self.wait_seconds, probe
         )
 
-    # -- read -------------------------------------------------------------------------------
+    # -- read --------------------------------------------------------------------------------------
 
     def describe(self, aws: Aws, ident: str, props: Mapping[str, Any]) -> Properties | None:
         """Returns what AWS says of it, or None when it isn't there."""
@@ -211,7 +211,7 @@ class ResourceType(Declaration):
         )
         return tags.tags_from_aws(shapes.get(answer, path) or [])
 
-    # -- update -----------------------------------------------------------------------------
+    # -- update ------------------------------------------------------------------------------------
 
     def update(
         self,
@@ -266,7 +266,7 @@ class ResourceType(Declaration):
             parameters |= tags.adding(self.service, tagging.tag, added)
             aws.call(self.service, tagging.tag.name, parameters)
 
-    # -- delete -----------------------------------------------------------------------------
+    # -- delete ------------------------------------------------------------------------------------
 
     def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         """Makes the deleting call."""

@@ -65,7 +65,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self) -> None:
         self.aws: Aws | None = None
 
-    # -- the provider itself ----------------------------------------------------------------
+    # -- the provider itself -----------------------------------------------------------------------
 
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
         return provider_pb2.ProviderHandshakeResponse(
@@ -108,7 +108,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             acceptSecrets=True, supportsPreview=True, acceptResources=False, acceptOutputs=False
         )
 
-    # -- resources --------------------------------------------------------------------------
+    # -- resources ---------------------------------------------------------------------------------
 
     @_reports("checking")
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -202,7 +202,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         getattr(response, "return").CopyFrom(to_struct(answer))
         return response
 
-    # -- helpers ----------------------------------------------------------------------------
+    # -- helpers -----------------------------------------------------------------------------------
 
     def _aws(self) -> Aws:
         if self.aws is None:

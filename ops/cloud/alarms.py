@@ -1,4 +1,4 @@
-"""The environment's alarms that aren't well, asked in each region itself."""
+"""The environment's alarms that aren't in state OK, asked in each region itself."""
 
 from __future__ import annotations
 

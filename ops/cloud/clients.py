@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -39,6 +40,7 @@ class Clients:
         self._session = _lab_session() if lab_endpoint else Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
+        self._queues: dict[tuple[str, str], str] = {}
         self.regions = (
             stack_file.settings.primary_region,
             stack_file.settings.standby_region,
@@ -52,6 +54,15 @@ class Clients:
                 self._made[key] = self._make(service, region)
             return self._made[key]
 
+    def queue_url(self, region: str, name: str) -> str:
+        """The URL of a queue, asked for once: it is the same as long as the name is. Raises what
+        boto3 raises."""
+        key = (region, name)
+        if key not in self._queues:
+            found = self.get("sqs", region).get_queue_url(QueueName=name)
+            self._queues[key] = found["QueueUrl"]
+        return self._queues[key]
+
     def _make(self, service: str, region: str) -> Any:
         attempts = 1 if self._impatient else 5
         settings: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": attempts}}
@@ -64,7 +75,7 @@ class Clients:
             return self._session.client(service, region_name=region, config=Config(**settings))
         # No proxy stands between this machine and itself, whatever the environment says.
         config = Config(proxies={}, s3={"addressing_style": "path"}, **settings)
-        return self._session.client(
+        client = self._session.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,
@@ -72,6 +83,10 @@ class Clients:
             aws_secret_access_key=_LAB_KEY,
             config=config,
         )
+        if service == "s3control":
+            # It puts the account in front of every host, and the lab's is an address.
+            client.meta.events.register("before-sign.s3control.*", _without_account)
+        return client
 
 
 def _lab_session() -> Session:
@@ -84,3 +99,7 @@ def _lab_session() -> Session:
         "ca_bundle": nothing,
     }
     return Session(botocore_session=botocore.session.Session(session_vars=variables))
+
+
+def _without_account(request: Any, **_: Any) -> None:
+    request.url = re.sub(r"^(https?://)\d{12}\.", r"\1", request.url)

@@ -88,7 +88,7 @@ def _tagged(clients: Clients, suffix: str, region: str) -> Iterator[Found]:
         for entry in page["ResourceTagMappingList"]:
             arn = entry["ResourceARN"]
             tags = _tags(entry.get("Tags", []))
-            # The API goes on listing things for a while after they are gone; what AWS itself
+            # The API still lists things for a while after they are gone; what AWS itself
             # calls deleted has no tags left.
             if belongs(tags, suffix) and not _waits_for_deletion(clients, arn, region):
                 yield _of_arn(arn, region)

@@ -36,7 +36,7 @@ def events(clients: Clients, region: str, suffix: str) -> Events:
 
     def depth(purpose: str) -> int:
         name = physical_name("queue", purpose, region, suffix)
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        url = clients.queue_url(region, name)
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTED))["Attributes"]
         return sum(int(found.get(attribute, 0)) for attribute in COUNTED)
 

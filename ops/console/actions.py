@@ -60,6 +60,8 @@ Order = LabCommand | Invocation
 
 REGION = Field("region", "Region", REGIONS)
 CONFIRM = Field("confirm", "Type the stack's name")
+AFTER_LOSS, PLANNED = "after a loss", "planned"
+HOW = Field("how", "How", (AFTER_LOSS, PLANNED))
 REASON = Field("reason", "Reason, where checks are to be overridden", needed=False)
 
 ACTIONS = (
@@ -77,8 +79,9 @@ ACTIONS = (
     Action("drill", "Run a drill", "In a process of its own.", (
         Field("scenario", "Scenario", needed=False, hint="empty: the usual one"),
     )),
-    Action("failover", "Fail over", "Promotes the standby database; all checks of the command "
-           "hold, unless a reason overrides them.", (REASON,), lab_only=False, confirmed=True),
+    Action("failover", "Fail over", "After a loss: promotes the standby database. Planned: moves "
+           "the writer without loss while both regions live. All checks of the command hold; a "
+           "reason overrides those of a promotion.", (HOW, REASON), lab_only=False, confirmed=True),
     Action("failback", "Fail back", "Returns writer and traffic without loss; all checks of the "
            "command hold.", lab_only=False, confirmed=True),
 )  # fmt: skip
@@ -114,11 +117,18 @@ def order(stack: Stack, name: str, given: Mapping[str, str]) -> Order:
             scenario = (f"--scenario={fields['scenario']}",) if fields["scenario"] else ()
             return Invocation(("drill", "--stack", stack.name, *scenario))
         case "failover":
-            reason = fields["reason"]
-            forced = ("--force", f"--reason={reason}") if reason else ()
-            return Invocation(("failover", "--stack", stack.name, "--yes", *forced))
+            return Invocation(("failover", "--stack", stack.name, "--yes", *_failover(fields)))
         case _:
             return Invocation(("failback", "--stack", stack.name, "--yes"))
+
+
+def _failover(fields: Mapping[str, str]) -> tuple[str, ...]:
+    reason = fields["reason"]
+    if fields["how"] == PLANNED:
+        if reason:
+            raise bad_input("nothing was touched: a planned failover can't be forced by a reason")
+        return ("--planned",)
+    return ("--force", f"--reason={reason}") if reason else ()
 
 
 def _value(field: Field, given: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ OWN_WORDS = (OperatorError, UnavailableError)
 
 @dataclass
 class Gatherer:
-    """The answers of one stack; ``changed`` is called from the threads after each."""
+    """The answers of one stack; ``changed`` is called from the threads after each new one."""
 
     world: World
     stack: Stack
@@ -106,7 +106,9 @@ class Gatherer:
             self._remember(source.name, region, reading)
         if source.name == "lab" and before is not None and _differ(before.value, reading.value):
             self.wake()
-        self.changed()
+        # The same answer again changes nothing; that it grows old is looked for in any case.
+        if before is None or _said(before) != _said(reading):
+            self.changed()
 
     def _regions(self, source: Source) -> tuple[str, ...]:
         return self.stack.regions if source.regional else ("",)
@@ -149,6 +151,11 @@ class Gatherer:
             if self._sent not in (None, reading.value.region):
                 self._moved = Moved(str(self._sent), reading.at)
             self._sent = reading.value.region
+
+
+def _said(reading: Reading) -> tuple[Any, str]:
+    """A reading without its moment."""
+    return (reading.value, reading.unknown)
 
 
 def _key(source: Source, region: str) -> str:

@@ -26,6 +26,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("ops.console"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -43,7 +43,7 @@ from pulumi_protocol.files import write_atomically
 DEFAULT_PORT = 45670
 HIGHEST_PORT = 65535
 LIMITS = Limits(idle_seconds=60.0, connections=64)
-COALESCE_SECONDS = 0.1
+COALESCE_SECONDS = 0.25
 """Answers that come together are shown together."""
 TICK_SECONDS = 2.0
 """Longest time without a look: what isn't answered any more turns unknown."""

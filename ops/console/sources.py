@@ -165,7 +165,7 @@ SOURCES = (
     Source("recovery", _recovery, 5, 20, calls=3, dollars=0.25),
     Source("probes", _probes, 5, 30, regional=True, calls=1),
     Source("events", lambda world, region: queues.events(world.clients, region, world.suffix),
-           10, 90, regional=True, calls=8, dollars=0.4),
+           10, 90, regional=True, calls=4, dollars=0.4),
     Source("minutes", _minutes, 15, 60, regional=True, calls=1, units=6, dollars=10.0),
     Source("parameters", lambda world, _: parameters.parameters(world.clients, world.suffix),
            30, 60, calls=2),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ops.cloud.switch import ENGAGED
 from ops.console import view_recovery, view_regions
-from ops.console.facts import Facts, Layer
+from ops.console.facts import NOT_YET, Facts, Layer
 from ops.console.model import Cell, Link, Page, Problem, Section, Table, Tone
 from ops.console.standing import standing, writes
 from ops.deploy.standing import Standing, next_step
@@ -74,7 +74,11 @@ def _problem(facts: Facts) -> Problem | None:
             "set AWS_PROFILE or run aws sso login where the console was started, then start "
             f"./inv console{stack.flags} again",
         )
-    layers = facts.value("layers")
+    layers, unread = facts.value("layers"), facts.why("layers")
+    if layers is None and unread != NOT_YET:
+        what, _, then = unread.partition(": ")
+        then = then or f"look with ./inv doctor{stack.flags}"
+        return Problem(f"what is deployed isn't known ({what})", then)
     if layers and not any(layer.deployed for layer in layers):
         return Problem(
             f"nothing is deployed on stack {stack.name}", f"run ./inv deploy-all{stack.flags}"

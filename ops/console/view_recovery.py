@@ -73,12 +73,12 @@ def _state(found: Mapping[str, Any]) -> Section:
 
 def _readiness(found: Mapping[str, Any]) -> Cell:
     ready = bool(found["score"])
-    reasons = "; ".join(found["reasons"])
-    unproven = not ready and found["reasons"] == ["no validation of a day"]
-    if unproven:
-        return Cell("Readiness", "unknown", Tone.UNKNOWN, reasons, kept=True)
+    if not ready and found["reasons"] == ["no validation of a day"]:
+        return Cell("Readiness", "unknown", Tone.UNKNOWN, "no validation of a day", kept=True)
     text, tone = ("ready", Tone.GOOD) if ready else ("not ready", Tone.BAD)
-    return Cell("Readiness", text, tone, reasons, kept=True)
+    # What was excused or couldn't be asked lowers nothing, and is said.
+    said = "; ".join((*found["reasons"], *found["notes"]))
+    return Cell("Readiness", text, tone, said, kept=True)
 
 
 def _orders(found: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -38,6 +38,14 @@ class Context:
     book: PriceBook
     min_capacity: float
     """Least ACU of a serverless instance: the floor of its price."""
+    resources: tuple[Declared, ...] = ()
+    """All that is declared, where one resource's price needs another's inputs."""
+
+    def beside(self, resource: Declared, type_: str) -> Declared:
+        """The resource of a type in the same region."""
+        return next(
+            one for one in self.resources if one.type == type_ and one.region == resource.region
+        )
 
     def hours(self, key: str, count: float = 1) -> float:
         """The monthly price of something billed by the hour."""
@@ -47,6 +55,14 @@ class Context:
 REQUEST_HANDLER = "index.handler"
 """The entry point of the function that serves requests (``lambda_src/api``)."""
 RECOVERY_HANDLERS = "recovery."
+VALIDATOR_HANDLER = "recovery.validator.handler"
+VALIDATOR_CALLS = {
+    "secrets": ("secret.million-calls", 6),
+    "keys": ("kms.million-requests", 10),
+    "alarms and metric": ("cloudwatch.million-requests", 2),
+    "marker object and its replica": ("s3.million-puts", 2),
+}
+"""What one run of the readiness validator asks of services that bill each call."""
 
 Pricer = Callable[[Declared, Context], Iterator[Charge]]
 
@@ -56,9 +72,10 @@ def charges(resources: Iterable[Declared], book: PriceBook, min_capacity: float)
 
     Raises :class:`OperatorError` for a type or a database class without a price.
     """
-    context = Context(book, min_capacity)
+    known = tuple(resources)
+    context = Context(book, min_capacity, known)
     found: list[Charge] = []
-    for resource in resources:
+    for resource in known:
         if resource.type in FREE:
             continue
         if resource.type not in PRICED:
@@ -184,15 +201,30 @@ def _replication(resource: Declared, context: Context) -> Iterator[Charge]:
         yield _used(resource, context, "S3", "replication time control", key, gb)
 
 
-def _vault(resource: Declared, context: Context) -> Iterator[Charge]:
-    assumption = context.book.assumption
-    gb = assumption["database_gb"] * assumption["backup_copies"]
-    yield _used(resource, context, "Backup", "recovery points", "aurora.backup-gb", gb)
+DAYS_A_MONTH = 30
 
 
-def _plan(resource: Declared, context: Context) -> Iterator[Charge]:
-    gb = context.book.assumption["database_gb_changed"]
-    yield _used(resource, context, "Backup", "to the other region", "region-transfer.gb", gb)
+def _backups(resource: Declared, context: Context) -> Iterator[Charge]:
+    """A daily snapshot and its copies, each of the whole database (Aurora user guide,
+    "Understanding Amazon Aurora backup storage usage"). Snapshots within the cluster's own
+    retention cost nothing; copies always do, and cross whole as well."""
+    gb = context.book.assumption["database_gb"]
+    free = context.beside(resource, "aws:rds/cluster:Cluster").inputs["backupRetentionPeriod"]
+    for rule in context.beside(resource, "aws:backup/plan:Plan").inputs["rules"]:
+        kept = max(rule["lifecycle"]["deleteAfter"] - free, 0)
+        key = "aurora.backup-gb"
+        yield _used(resource, context, "Backup", "snapshots", key, gb * kept)
+        for copy in rule["copyActions"]:
+            days = copy["lifecycle"]["deleteAfter"]
+            yield _used(resource, context, "Backup", "copies", key, gb * days)
+        # Of the copies one leaves the region; another account's vault is in it.
+        crossing = gb * DAYS_A_MONTH
+        key = "region-transfer.gb"
+        yield _used(resource, context, "Backup", "to the other region", key, crossing)
+
+
+def _restore_test(resource: Declared, context: Context) -> Iterator[Charge]:
+    yield _used(resource, context, "Backup", "restore tests", "backup.restore-test", 1)
 
 
 def _key(resource: Declared, context: Context) -> Iterator[Charge]:
@@ -274,6 +306,10 @@ def _function(resource: Declared, context: Context) -> Iterator[Charge]:
     (architecture,) = resource.inputs["architectures"]
     key = f"lambda.{architecture}-gb-second"
     yield _used(resource, context, "Lambda", f"{whose}duration", key, gb_seconds)
+    if handler == VALIDATOR_HANDLER:
+        runs = assumption["validation_millions"]
+        for what, (price, calls) in VALIDATOR_CALLS.items():
+            yield _used(resource, context, "Readiness", f"{what} asked", price, runs * calls)
 
 
 def _bus(resource: Declared, context: Context) -> Iterator[Charge]:
@@ -282,8 +318,8 @@ def _bus(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 PRICED: dict[str, Pricer] = {
-    "aws:backup/plan:Plan": _plan,
-    "aws:backup/vault:Vault": _vault,
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": _restore_test,
+    "aws:backup/selection:Selection": _backups,
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": _composite_alarm,
     "aws:cloudwatch/dashboard:Dashboard": _dashboard,
     "aws:cloudwatch/eventBus:EventBus": _bus,
@@ -307,7 +343,9 @@ PRICED: dict[str, Pricer] = {
 FREE = frozenset(
     {
         # No charge at all: settings of something priced above, or of the account.
-        "aws:backup/selection:Selection",
+        "aws:backup/plan:Plan",
+        "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+        "aws:backup/vault:Vault",
         "aws:cloudwatch/eventBusPolicy:EventBusPolicy",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",

@@ -129,7 +129,7 @@ def cost_report(stack_file: StackFile, compare: str | None) -> tuple[RenderableT
 
 DOCUMENTED = (
     "natGateways=0+vpcEndpoints=true,natGateways=3,instanceClass=db.r5.large,"
-    "instanceClass=db.serverless,instanceClass=db.serverless+minCapacity=0.5"
+    "instanceClass=db.serverless,instanceClass=db.serverless+minCapacity=0.5,copyRetentionDays=7"
 )
 """What docs/cost.md sets side by side: ways to save, and the client's references."""
 

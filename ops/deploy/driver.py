@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.deploy import gate, outputs, sequence
+from ops.deploy import gate, outputs, sequence, transient
 from ops.deploy.sequence import Graph, LayerResult, Outcome
 from ops.deploy.view import View, error_lines, results_table
 from ops.engines.engine import Engine, OnEvent
@@ -40,6 +40,8 @@ DATA = "data"
 """The layer of the database."""
 RECOVERED = frozenset({DATA, "app", "global"})
 """Layers whose deployment may look to a recovery controller like a dead database."""
+ZONED = frozenset({"network", "data"})
+"""Layers that put things into zones: subnets, and the database's instances."""
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
 
@@ -58,6 +60,8 @@ class Driver:
     """What a layer's destruction needs done outside Pulumi first."""
     permit: Callable[[], None] = lambda: None
     """Raises when what is deployed mustn't be touched from here."""
+    ready: Callable[[], None] = lambda: None
+    """Raises where what the layers with zones and the database need isn't offered."""
     announced: Callable[[Report], AbstractContextManager[None]] = lambda _report: nullcontext()
     """Announces a deployment to the recovery controllers while it runs."""
     missing_members: Callable[[], Sequence[str]] = tuple
@@ -111,8 +115,10 @@ class Driver:
         """Deploys the layers, upstream first; the upstreams left out must be deployed."""
         self.permit()
         self._check_upstreams(layers)
+        if not ZONED.isdisjoint(layers):
+            self.ready()
         with self._alone("deploy-all"), self._announced(layers):
-            results = self._run("deploy", layers, self._up)
+            results = self._run("deploy", layers, self._patiently(self._up))
             found = self.write_outputs()
         self._explain(results, "deploy-all", layers)
         if all(result.outcome is Outcome.DONE for result in results):
@@ -150,7 +156,7 @@ class Driver:
         self.permit()
         self._check_consumers(layers)
         with self._alone("destroy-all"):
-            results = self._run("destroy", layers, work, reverse=True)
+            results = self._run("destroy", layers, self._patiently(work), reverse=True)
             self.write_outputs()
         self._explain(results, "destroy-all", layers)
         return results
@@ -249,6 +255,9 @@ class Driver:
                 f"run ./inv up --layer {DATA}{self.flags}",
                 ExitCode.DIFFERENCE,
             )
+
+    def _patiently(self, work: Work) -> Work:
+        return transient.patiently(work, self._interrupted.wait, self.errors.print)
 
     def _interrupt(self, times: int) -> None:
         if times >= LEAVE_AT:

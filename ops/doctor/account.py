@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.cloud import account, inventory
 from ops.cloud.clients import Clients
+from ops.doctor import offers, parameters
 from ops.doctor.finding import Finding, advice, missing, ok
 from ops.errors import OperatorError
 from tapstack.naming import physical_name
@@ -81,13 +81,19 @@ def examine(clients: Clients, settings: Settings) -> Iterator[Finding]:
             f"set TapStack:accountId to '{found}', and no other can be deployed to by mistake",
         )
     for region in clients.regions:
-        yield from _asked(f"zones of {region}", lambda r=region: _zones(clients, settings, r))
+        yield from _asked(
+            f"zones of {region}", lambda r=region: offers.judge(offers.ask(clients, settings, r))
+        )
     deployed = _deployed(clients, settings)
     for quota in QUOTAS:
         yield from _asked(quota.name, lambda q=quota: _quota(clients, settings, q, deployed))
     yield from _asked("AWS Backup", lambda: _backup(clients))
     for region in clients.regions:
-        yield from _asked(f"classes in {region}", lambda r=region: _class(clients, settings, r))
+        yield from _asked(
+            f"database parameters of {region}",
+            lambda r=region: parameters.examine(clients, settings, r),
+        )
+    for region in clients.regions:
         for purpose in BUCKETS:
             name = physical_name("bucket", purpose, region, settings.suffix)
             yield from _asked(name, lambda n=name, r=region: _bucket(clients, n, r))
@@ -110,23 +116,6 @@ def _deployed(clients: Clients, settings: Settings) -> bool:
         return bool(clients.get("ec2", region).describe_vpcs(Filters=filters)["Vpcs"])
     except (ClientError, BotoCoreError):
         return False
-
-
-def _zones(clients: Clients, settings: Settings, region: str) -> Iterator[Finding]:
-    primary = region == clients.regions[0]
-    wanted = settings.stack.primary_zones if primary else settings.stack.standby_zones
-    answer = clients.get("ec2", region).describe_availability_zones()
-    open_ = {x["ZoneName"] for x in answer["AvailabilityZones"] if x["State"] == "available"}
-    lacking = [zone for zone in wanted if zone not in open_]
-    key = "TapStack:primaryZones" if primary else "TapStack:standbyZones"
-    if lacking:
-        yield missing(
-            f"zones of {region}",
-            f"{', '.join(lacking)} aren't the account's",
-            f"choose three of {', '.join(sorted(open_))} for {key}",
-        )
-    else:
-        yield ok(f"zones of {region}", ", ".join(wanted))
 
 
 def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -> Iterator[Finding]:
@@ -175,21 +164,6 @@ def limit(clients: Clients, region: str, quota: Quota) -> int:
             raise
         answer = quotas.get_aws_default_service_quota(**asked)
     return int(answer["Quota"]["Value"])
-
-
-def _class(clients: Clients, settings: Settings, region: str) -> Iterator[Finding]:
-    name, version = settings.data.instance_class, settings.data.engine_version
-    answer: dict[str, Any] = clients.get("rds", region).describe_orderable_db_instance_options(
-        Engine="aurora-postgresql", EngineVersion=version, DBInstanceClass=name
-    )
-    if answer["OrderableDBInstanceOptions"]:
-        yield ok(f"classes in {region}", f"{name} with Aurora PostgreSQL {version}")
-    else:
-        yield missing(
-            f"classes in {region}",
-            f"{name} with Aurora PostgreSQL {version} can't be ordered",
-            "choose another data:instanceClass or data:engineVersion",
-        )
 
 
 def _backup(clients: Clients) -> Iterator[Finding]:

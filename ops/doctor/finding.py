@@ -7,13 +7,13 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     OK = "ok"
     ADVICE = "advice"
-    """Works, and will hurt some day."""
+    """Works today; its remedy avoids a fault later."""
     MISSING = "missing"
-    """Nothing can be deployed before this is mended."""
+    """Nothing can be deployed until this is there."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Finding:
 
 
 def ok(what: str, detail: str) -> Finding:
-    """Nothing to do."""
+    """Returns what needs no remedy."""
     return Finding(what, State.OK, detail)
 
 
 def advice(what: str, detail: str, remedy: str) -> Finding:
-    """It works; the remedy is worth its while."""
+    """Returns what works today, with what makes it better."""
     return Finding(what, State.ADVICE, detail, remedy)
 
 
 def missing(what: str, detail: str, remedy: str) -> Finding:
-    """It won't work before the remedy."""
+    """Returns what keeps a deployment from working until its remedy is done."""
     return Finding(what, State.MISSING, detail, remedy)

@@ -122,7 +122,7 @@ class Asking:
         self, due: Due, answer: Answer, region: str, at: float, began: float, ended: float
     ) -> Operation:
         outcome = outcome_of(due.kind, answer.status)
-        stored = answer.body if due.kind is Kind.WRITE and outcome is Outcome.OK else {}
+        stored = answer.body if due.kind is not Kind.READ and outcome is Outcome.OK else {}
         attachment = stored.get("attachment") or {}
         return Operation(
             due.kind, due.population, due.number, due.attempt, at, began, ended, outcome,

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ops.cloud import kms_signing
 from ops.deploy.driver import Driver, exit_code
-from ops.drill import findings, readiness, scenario
+from ops.drill import findings, incident, readiness, result, scenario
 from ops.drill.evidence import Page, folder, write
 from ops.drill.findings import Finding
 from ops.drill.inject import Injector
@@ -27,6 +28,8 @@ from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
 from ops.recovery import switchover
+from ops.recovery.items import Items
+from ops.signing import Signer, own_signer
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
@@ -51,6 +54,7 @@ class Options:
     confirm: str = ""
     restore: bool = False
     rate: float = 1.0
+    kms_key: str = ""
 
 
 def run(
@@ -76,21 +80,26 @@ def run(
         give_back(driver, pause)
         if options.restore:
             return ExitCode.OK
-        ready = _ready(driver, chosen, options, pause)
+        ready = _prepared(driver, chosen, options, pause)
         play = Play(name, chosen, seed, people, options.approved_by, options.stay, options.rate)
-        return _finish(driver, options, page, noted, play, ready, world, pause)
+        signer = _signer(ready, options)
+        with result.running(_items(ready), chosen, driver.errors.print):
+            readiness.wait(ready, chosen, driver.errors.print, pause)
+            return _finish(driver, options, page, noted, play, ready, world, pause, signer)
 
 
 def show_list(as_json: bool) -> None:
-    """Prints the scenarios with what each expects."""
+    """Prints the scenarios with what each expects, and the published incidents that are like it."""
     chosen = [scenario.load(name) for name in scenario.names()]
     if as_json:
         print_json([{"name": one.name, **_listed(one)} for one in chosen])
         return
-    rows = [(one.name, one.title, one.expectation, _places(one)) for one in chosen]
-    make_console().print(
-        rows_table(("scenario", "what happens", "what must happen", "where"), rows)
-    )
+    rows = [
+        (one.name, one.title, one.expectation, _places(one), ", ".join(incident.like(one.name)))
+        for one in chosen
+    ]
+    headings = ("scenario", "what happens", "what must happen", "where", "happened as")
+    make_console().print(rows_table(headings, rows))
 
 
 def participants(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -130,10 +139,10 @@ def give_back(driver: Driver, pause: Callable[[float], None]) -> None:
         driver.errors.print("all of it is given back")
 
 
-def _ready(
+def _prepared(
     driver: Driver, chosen: Scenario, options: Options, pause: Callable[[float], None]
 ) -> Prepared:
-    """Deployed, whole and ready to be broken."""
+    """Deployed, and confirmed where a person has to."""
     if driver.lab_endpoint and not driver.outputs().get("global.fqdn"):
         results = driver.up(list(driver.graph))
         if exit_code(results) is not ExitCode.OK:
@@ -143,8 +152,21 @@ def _ready(
     injector.refuse(chosen)
     if not driver.lab_endpoint:
         _ask(driver, chosen, injector, options.confirm)
-    readiness.wait(ready, chosen, driver.errors.print, pause)
     return ready
+
+
+def _signer(ready: Prepared, options: Options) -> Signer:
+    """Who will sign, known before anything is broken: this user, or a key of KMS, looked for in the
+    region that a loss leaves."""
+    if not options.kms_key:
+        return own_signer()
+    clients = ready.system.clients
+    region = kms_signing.region_of(options.kms_key, clients.regions[1])
+    return kms_signing.signer(clients.get("kms", region), options.kms_key)
+
+
+def _items(ready: Prepared) -> Items:
+    return Items(ready.system.clients, ready.system.suffix, ready.stack_file.stack)
 
 
 def _ask(driver: Driver, chosen: Scenario, injector: Injector, confirm: str) -> None:
@@ -181,6 +203,7 @@ def _finish(
     ready: Prepared,
     world: WorldOf,
     pause: Callable[[float], None],
+    signer: Signer,
 ) -> ExitCode:
     console = driver.errors if options.as_json else driver.console
     path = folder(driver.workspace.directory) / f"{play.name}.jsonl"
@@ -188,7 +211,11 @@ def _finish(
         _injector(ready, options), planned=lambda region: switchover.run(world(), region)
     )
     document = played(play, ready, injector, path, console, noted, world, pause)
-    target = write(document, path, page)
+    target = write(document, path, page, signer)
+    result.record(
+        _items(ready), ready.system.clients, ready.system.suffix, play.scenario, document,
+        driver.errors.print,
+    )  # fmt: skip
     if options.as_json:
         print_json(document)
     else:
@@ -223,7 +250,12 @@ def summary(document: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(one: Scenario) -> dict[str, Any]:
-    return {"title": one.title, "expected": one.expectation, "on_aws": one.on_aws}
+    return {
+        "title": one.title,
+        "expected": one.expectation,
+        "on_aws": one.on_aws,
+        "incidents": incident.like(one.name),
+    }
 
 
 def _places(one: Scenario) -> str:

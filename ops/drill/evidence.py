@@ -21,7 +21,7 @@ def folder(directory: Path) -> Path:
     return directory / "evidence" / "drills"
 
 
-def write(document: Mapping[str, Any], history: Path, page: Page) -> Path:
+def write(document: Mapping[str, Any], history: Path, page: Page, signer: signing.Signer) -> Path:
     """Writes and signs everything beside the history; returns the page's path.
 
     The signature comes last: without it nothing counts. Raises ``OperatorError`` where the document
@@ -32,8 +32,7 @@ def write(document: Mapping[str, Any], history: Path, page: Page) -> Path:
         raise OperatorError(
             f"the drill's document {found}: nothing was signed; the history is {history}"
         )
-    key = signing.own_key()
-    html = page(document, signing.fingerprint(signing.public_pem(key)))
+    html = page(document, signing.fingerprint(signer.public_key))
     files = {
         f"{document['id']}.json": text.encode(),
         f"{document['id']}.html": html.encode(),
@@ -45,7 +44,7 @@ def write(document: Mapping[str, Any], history: Path, page: Page) -> Path:
         for name, content in files.items():
             if name != history.name:
                 write_atomically(history.with_name(name), content)
-        signature = signing.sign(key, files)
+        signature = signing.sign(signer, files)
         write_atomically(history.with_name(f"{document['id']}.sig"), signature.as_json())
     except OSError as error:
         raise OperatorError(

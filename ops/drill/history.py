@@ -55,7 +55,7 @@ class Operation:
 
     ``number`` is the record's, -1 where there is none; ``status`` 0 where nothing answered.
     ``record``, ``event``, ``object`` and ``digest`` (SHA-256 of the attachment, hexadecimal) are
-    what a write was answered; ``region`` is who answered.
+    what a write or a read-back was answered; ``region`` is who answered.
     """
 
     kind: Kind

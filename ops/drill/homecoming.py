@@ -13,8 +13,8 @@ from recovery import commands
 from recovery.model import Tail
 
 WHOLE_SECONDS = 1200.0
-"""The system's seconds until a region that came back serves and follows again, and for each step of
-the way home."""
+"""Real seconds until a region that came back serves and follows again, and for each step of the way
+home."""
 PAUSE_SECONDS = 2.0
 
 
@@ -41,7 +41,7 @@ class Homecoming:
     def wait_until_whole(self) -> None:
         """Waits until both applications answer and the databases follow. Raises ``OperatorError``
         with what is missing."""
-        end = self._now() + WHOLE_SECONDS
+        end = self._now() + WHOLE_SECONDS * self._ready.clock
         while left := self._missing():
             if self._now() > end:
                 raise OperatorError(
@@ -96,7 +96,7 @@ class Homecoming:
 
     def _insist(self, step: Callable[[], None]) -> None:
         """A step is refused until the lost region has caught up: again, for some minutes."""
-        end = self._now() + WHOLE_SECONDS
+        end = self._now() + WHOLE_SECONDS * self._ready.clock
         while True:
             try:
                 step()

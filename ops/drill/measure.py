@@ -63,7 +63,9 @@ class Latency:
 
 def figures(history: History, loss_at: float) -> Figures:
     """All figures of a drill whose loss was at ``loss_at``."""
-    populations = sorted({one.population for one in history.operations})
+    # A record is read back by no population: its operation names the region that was asked.
+    clients = (one for one in history.operations if one.kind is not Kind.READ_BACK)
+    populations = sorted({one.population for one in clients})
     reads = _of(history.operations, Kind.READ)
     writes = _of(history.operations, Kind.WRITE)
     before = [one.region for one in reads if one.ok and one.ended < loss_at]

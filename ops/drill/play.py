@@ -17,7 +17,7 @@ from lab.errors import LabError
 from ops.drill import decisions, document, findings, measure, reading
 from ops.drill.asking import Asking
 from ops.drill.checker import DataVerdict, check
-from ops.drill.course import STEADY_REAL_SECONDS, Course
+from ops.drill.course import Course, steady_seconds
 from ops.drill.display import Display
 from ops.drill.findings import Finding
 from ops.drill.history import Entry, Operation, Recorder, Seen, What
@@ -37,7 +37,10 @@ from ops.recovery.place import World
 PHASE_SECONDS = 60.0
 """The loss begins anywhere in the controller's and the checkers' minute."""
 SETTLE_SECONDS = 240.0
-"""The system's seconds for which a region may still lack an event at the end."""
+"""Real seconds for which a region may still lack an event at the end, at any clock: functions run
+in real time."""
+ROWS_SECONDS = 20.0
+"""The same for a row."""
 CLOCK_ERROR_SECONDS = 1.0
 """Real seconds between an acknowledgement, the client's reading of its clock and the loss."""
 
@@ -229,7 +232,7 @@ class _Drill:
                 ),
                 operations,
                 What.ROW,
-                20.0,
+                ROWS_SECONDS,
             )
             entries += reading.objects(
                 self.system.clients.get("s3", region), self.ready.bucket(region), region, operations
@@ -254,8 +257,8 @@ class _Drill:
         what: What,
         seconds: float,
     ) -> list[Entry]:
-        """A reading that lacks nothing, or the last one within some of the system's seconds."""
-        end = self.load.drill_time() + seconds
+        """A reading that lacks nothing, or the last one within some real seconds."""
+        end = self.load.drill_time() + seconds * self.clock
         while True:
             entries = read()
             if not reading.missing(entries, operations, what) or self.load.drill_time() > end:
@@ -327,7 +330,7 @@ class _Drill:
     def _steady(self, at: float) -> bool:
         """Whether all was served just before a moment, of which the last answers may be due."""
         operations = list(self.recorder.history.operations)
-        return measure.steady(operations, at, STEADY_REAL_SECONDS * self.clock)
+        return measure.steady(operations, at, steady_seconds(self.clock))
 
     def _drill_time(self) -> float:
         """The load's own, which is made after its clients."""

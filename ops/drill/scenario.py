@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from lab.faults import Fault
 from lab.outage import REGIONS, Mode, OutageKind
+from ops.drill.tables import made
 from ops.errors import bad_input, nearest
 
 DIRECTORY = Path(__file__).parent / "scenarios"
@@ -168,17 +169,17 @@ def parse(name: str, text: str) -> Scenario:
     steps = tuple(_step(name, step) for step in given.pop("step", []))
     if not steps:
         raise bad_input(f"scenario {name} has no [[step]]: nothing would happen")
-    expect = _made(name, Expected, given.pop("expect", {}), _EXPECTED)
+    expect = made(f"scenario {name}", Expected, given.pop("expect", {}), _EXPECTED)
     hazards = tuple(given.pop("hazards", []))
     plain = {"name": name, "steps": steps, "expect": expect, "hazards": hazards}
-    return _made(name, Scenario, {**given, **plain}, {})
+    return made(f"scenario {name}", Scenario, {**given, **plain}, {})
 
 
 _EXPECTED: Mapping[str, type[StrEnum]] = {"traffic": Traffic, "writes": Writes, "lost": Lost}
 
 
 def _step(name: str, given: Mapping[str, Any]) -> Step:
-    step = _made(name, Step, given, {"action": Action})
+    step = made(f"scenario {name}", Step, given, {"action": Action})
     chosen: tuple[tuple[str, str, list[str]], ...] = (
         ("region", step.region, list(REGIONS)),
         ("part", step.part, ["", *OutageKind]),
@@ -189,17 +190,3 @@ def _step(name: str, given: Mapping[str, Any]) -> Step:
         if value not in known:
             raise bad_input(f"scenario {name}: {key} {value!r} is none of {', '.join(known)}")
     return step
-
-
-def _made(name: str, kind: Any, given: Mapping[str, Any], enums: Mapping[str, Any]) -> Any:
-    """A dataclass of what is given; keys and enumerations are checked."""
-    known = {field.name: field for field in fields(kind)}
-    for key, value in given.items():
-        if key not in known:
-            raise bad_input(f"scenario {name}: unknown key {key!r}{nearest(key, known)}")
-        if key in enums and value not in list(enums[key]):
-            raise bad_input(f"scenario {name}: {key} {value!r} is none of {', '.join(enums[key])}")
-    missing = [key for key, field in known.items() if field.default is MISSING and key not in given]
-    if missing:
-        raise bad_input(f"scenario {name}: {', '.join(missing)} isn't given")
-    return kind(**{key: enums[key](v) if key in enums else v for key, v in given.items()})

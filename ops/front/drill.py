@@ -23,6 +23,7 @@ DRILLS = "A drill's id, the beginning of it, or a file of it"
     template="Experiment of AWS FIS that takes the region",
     confirm="The stack's name: goes on without asking; the lab never asks",
     rate="Requests in a second by this factor, on a machine that is slow or fast",
+    kms_key="Key of KMS (ARN, alias/NAME or id) that signs the evidence; this user's own otherwise",
     restore="Give back what an interrupted drill left broken, and do no more",
 )
 def drill(
@@ -36,6 +37,7 @@ def drill(
     stay: bool = False,
     template: str = "",
     confirm: str = "",
+    kms_key: str = "",
     restore: bool = False,
     rate: float = 1.0,
     stack: str = "lab",
@@ -68,6 +70,7 @@ def drill(
         confirm,
         restore,
         rate,
+        kms_key,
     )
     driver = session.driver_for(stack, engine)
     before = kept.newest(driver.workspace.directory, stack)
@@ -75,13 +78,17 @@ def drill(
     exits.end_with(drills.run(driver, options, page.page, world, before))
 
 
-@command("history")
-def history_(_c: Context, json: bool = False) -> None:
+@command("history", markdown="Print the README's table: of each scenario the newest that passed")
+def history_(_c: Context, json: bool = False, markdown: bool = False) -> None:
     """List the recorded drills with what has become worse; exit code 5 if anything did."""
     from ops import exits, workspace
-    from ops.report import history
+    from ops.report import figures, history
 
-    exits.end_with(history.show(workspace.find().directory, json))
+    directory = workspace.find().directory
+    if markdown:
+        figures.show(directory)
+    else:
+        exits.end_with(history.show(directory, json))
 
 
 @command("compare", one=DRILLS, other=DRILLS)

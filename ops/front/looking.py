@@ -100,4 +100,24 @@ def policy(
     table.show(session.driver_for(stack, engine), as_json=json, markdown=markdown)
 
 
-TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy)
+@command(
+    role="deploy (all that the programs need) or read (previews, drift, everything that looks)",
+    to="Folder for one file a policy, for aws iam create-policy",
+)
+def iam(_c: Context, stack: str = "lab", role: str = "deploy", to: str = "") -> None:
+    """Print least-privilege policies for the deploying or the reading role."""
+    from ops.permissions import show
+
+    show.show(stack, role, to)
+
+
+@command(keep="Write a signed record of each test that ended into evidence/restores")
+def restores(_c: Context, stack: str = "lab", json: bool = False, keep: bool = False) -> None:
+    """Show what the monthly restore tests came to; exit code 5 if one failed or is overdue."""
+    from ops import session
+    from ops.cloud import restores as tests
+
+    tests.show(*session.looking_at(stack), json, keep)
+
+
+TASKS = (inventory, status, console, alarms, doctor, drift, cost, policy, iam, restores)

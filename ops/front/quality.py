@@ -10,7 +10,7 @@ from ops.front.command import command
 
 @command()
 def lint(c: Context) -> None:
-    """Check style and types of all code."""
+    """Check style, types, spelling and words of all code and pages."""
     from ops.quality import checks
 
     checks.lint(c)

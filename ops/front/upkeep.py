@@ -84,7 +84,34 @@ def app_rollback(
     rollback.show(session.acting_on(stack), region, undo=undo, as_json=json)
 
 
+@command("rotate", user="application, master or both")
+def secrets_rotate(_c: Context, stack: str = "lab", user: str = "both", json: bool = False) -> None:
+    """Give the database's users new passwords, in both regions, without a refused login."""
+    from ops import session
+    from ops.secrets import rotation
+
+    rotation.show(session.acting_on(stack), user, json)
+
+
+@command(
+    "replicate",
+    region="Only from this region's bucket",
+    failed="Only what S3 gave up on, not what was there before replication",
+)
+def objects_replicate(
+    _c: Context, stack: str = "lab", region: str = "", failed: bool = False, json: bool = False
+) -> None:
+    """Replicate the objects that S3 hasn't: those of before, and those that failed."""
+    from ops import session
+    from ops.cloud import batch_replication
+
+    _, file, clients = session.looking_at(stack)
+    batch_replication.show(file, clients, region, failed=failed, as_json=json)
+
+
 TASKS = (init, setup)
 APP = Collection("app", app_rollback)
 STATE = Collection("state", state_move)
 EVENTS = Collection("events", events_redrive)
+SECRETS = Collection("secrets", secrets_rotate)
+OBJECTS = Collection("objects", objects_replicate)

@@ -107,8 +107,8 @@ def is_secondary(cluster: Resource) -> bool:
 
 
 REPLICATED = (
-    "the primary cluster is selected by its ARN and its backups are copied to us-west-2; the "
-    "secondary holds the same data, and selecting it too would make a second copy"
+    "the writer's cluster is selected by its ARN and its backups are copied to the other region; "
+    "the reader holds the same data, and selecting it too would make a second copy"
 )
 
 RULES = (

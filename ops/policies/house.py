@@ -17,6 +17,9 @@ NAMED_OTHERWISE = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     # Its name is a function's, which has a house name.
     "aws:lambda/alias:Alias",
+    # Letters, digits and underscores only; a selection is named within its plan.
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan",
+    "aws:backup/restoreTestingSelection:RestoreTestingSelection",
     # AWS names it "default".
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
 }

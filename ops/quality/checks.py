@@ -31,6 +31,9 @@ LAB_PERCENT = 95
 """Least coverage of ``lab``, lines and branches, by its unit tests alone (R9.5 counts integration
 tests as well; measuring them doubles the time of every deployment)."""
 
+PROSE = ("tests/unit/house/test_words.py", "tests/unit/house/test_named_paths.py")
+"""The tests that read prose: its words, and whether what it names exists."""
+
 SECOND_TRIES = 20
 """At most so many failed tests are run again; more of them aren't a busy machine's doing."""
 
@@ -78,6 +81,7 @@ def lint(c: Context) -> None:
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
         f"{python} -m codespell_lib",
+        f"{python} -m pytest {' '.join(PROSE)}",
         f"{npm} run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
     ]
     failed = [command for command in commands if _run(c, command) != 0]

@@ -58,6 +58,6 @@ def _tried(order: Callable[[], None], report: Report) -> bool:
         order()
     except OperatorError as fault:
         if fault.code is not ExitCode.BAD_INPUT:
-            report(f"the recovery controllers aren't told of this deployment: {fault}")
+            report(f"the recovery controllers don't know of this deployment: {fault}")
         return False
     return True

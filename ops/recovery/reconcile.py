@@ -1,4 +1,4 @@
-"""``./inv recovery.reconcile``: what the old writer acknowledged and never replicated (RECOVERY.md
+"""``./inv recovery.reconcile``: what the old writer acknowledged and never replicated (recovery.md
 5)."""
 
 from __future__ import annotations

@@ -60,6 +60,7 @@ def as_document(
         "readiness": {
             "score": int(fresh and kept is not None and kept.ready),
             "reasons": list(kept.reasons) if fresh and kept else ["no validation of a day"],
+            "notes": list(kept.notes) if fresh and kept else [],
         },
         "last_decision": state.reason,
         "journal": _latest(items, item.region),

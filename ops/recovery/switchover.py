@@ -176,7 +176,7 @@ class Switchover:
     # What is done
 
     def change(self) -> None:
-        """Marks both items, and calls in the *current primary's* region (RECOVERY.md 1.1)."""
+        """Marks both items, and calls in the *current primary's* region (recovery.md 1.1)."""
         minute = minute_of(self.world.items.read())
         self._order(
             lambda state: commands.fail_back(commands.announce(state, minute, HOLD_MINUTES, HOLD)),

@@ -31,7 +31,8 @@ def page(document: Mapping[str, Any], fingerprint: str) -> str:
     figures, by_second = document["figures"], document["by_second"]
     loss_at = figures["loss_at"]
     rows = [*by_second["read"], *by_second["write"]]
-    end = max([0.0, *(row[0] - loss_at + by_second["width"] for row in rows)])
+    seen = [one["at"] - loss_at for one in document["timeline"]]
+    end = max([0.0, *seen, *(row[0] - loss_at + by_second["width"] for row in rows)])
     start = min([0.0, *(row[0] - loss_at for row in rows)])
     return _template().render(
         d=document,

@@ -19,7 +19,7 @@ from ops.waiting import announced
 from tapstack.settings import Settings
 
 LISTED_SECONDS = 120
-"""The tagging API goes on listing what is gone for a while; so long nothing is said of it."""
+"""Seconds for which the tagging API still lists what is gone: until then a rest is no finding."""
 POLL_SECONDS = 10
 
 

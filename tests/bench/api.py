@@ -1,4 +1,4 @@
-"""`./inv bench api`: the application's speed, in process, cold, and through the load balancer."""
+"""``./inv bench api``: the application's speed, in process, cold, and through the load balancer."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGE, TESTS = REPOSITORY / "lambda_src" / "recovery", REPOSITORY / "tests" / "unit" / "recovery"
+PACKAGE = REPOSITORY / "lambda_src" / "recovery"
+TESTS = REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"
 sys.path[:0] = [str(PACKAGE), str(TESTS)]
 
 from simulator.faults import DISASTERS, FAULTS, NOTHING  # noqa: E402

@@ -1,4 +1,4 @@
-"""`./inv bench console`: how soon the page turns, and what an open page costs in CPU time."""
+"""``./inv bench console``: how soon the page turns, and what an open page costs in CPU time."""
 
 from __future__ import annotations
 

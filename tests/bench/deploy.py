@@ -1,4 +1,4 @@
-"""`./inv bench deploy`: seconds of deploying, deploying unchanged, and destroying; memory.
+"""``./inv bench deploy``: seconds of deploying, deploying unchanged, and destroying; memory.
 
 Where Pulumi's CLI is on PATH, the same is done by it, on a lab of its own, and the times compared.
 """

@@ -1,4 +1,4 @@
-"""`./inv bench failover`: how long clients wait when us-east-1 dies, at life's speed (clock 1)."""
+"""``./inv bench failover``: how long clients wait when us-east-1 dies, in real time (clock 1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HELD_SECONDS = 150
 
 
 def main() -> None:
-    """Kill, measure; restore with the switch engaged, watch; release, watch traffic come home."""
+    """Kills us-east-1 and measures; restores it with the switch engaged, then releases that."""
     found = Measurements("failover")
     with deployed_lab() as lab, writing(front_door_of(lab), clients=1):
         # The traffic keeps the front door's cached answer in use, as that of any busy client.

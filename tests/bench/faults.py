@@ -1,4 +1,4 @@
-"""`./inv bench faults [--minutes N]`: one fault at one moment, then the same command again.
+"""``./inv bench faults [--minutes N]``: one fault at one moment, then the same command again.
 
 Each round is a lab of its own: the four layers up one after the other, then down again, and in each
 of these eight slots one fault at a random step. It goes on where it stopped: what was played is

@@ -1,4 +1,4 @@
-"""`./inv bench kills`: twenty SIGKILLs of the driver, ten of deploy-all and ten of destroy-all."""
+"""``./inv bench kills``: twenty SIGKILLs of the driver, ten a command (deploy-all, destroy-all)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./inv bench outages`: fifty outages at random moments under load, the lab's clock at 20."""
+"""``./inv bench outages``: fifty outages at random moments under load, the lab's clock at 20."""
 
 from __future__ import annotations
 

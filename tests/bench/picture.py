@@ -1,38 +1,20 @@
-"""`./inv bench picture`: draws the README's picture, both regions and what follows when one dies.
+"""``./inv bench picture``: draws the README's picture, both regions and what follows when one dies.
 
 Its seconds are the budget's, by the lab's stack file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 
 from deployed_lab import REPOSITORY
 
 from ops import stack_file, workspace
+from ops.quality.themes import THEMES, Theme
 from tapstack.budget import Budget
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 WIDTH, HEIGHT = 680, 400
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of one picture."""
-
-    ground: str
-    text: str
-    faint: str
-    box: str
-    dead: str
-    alive: str
-
-
-THEMES = {
-    "light": Theme("#ffffff", "#1a1d23", "#565d6b", "#f4f5f7", "#b3151f", "#14693a"),
-    "dark": Theme("#0d1117", "#e8eaee", "#a4abb8", "#1b1f26", "#ff8d91", "#62d394"),
-}
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from types import ModuleType
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "lambda_src" / "recovery" / "recovery"
-TESTS = REPOSITORY / "tests" / "unit" / "recovery"
+TESTS = REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"
 MODULES = (
     "aftermath", "arming", "case", "decide", "evidence", "ground", "judge", "memory", "mode",
     "notices", "promotion", "split", "verify", "watching",

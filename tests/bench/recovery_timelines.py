@@ -17,7 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
     str(REPOSITORY / "lambda_src" / "recovery"),
-    str(REPOSITORY / "tests" / "unit" / "recovery"),
+    str(REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"),
 ]
 
 from simulator.random_timelines import harms  # noqa: E402

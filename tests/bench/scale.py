@@ -1,4 +1,4 @@
-"""`./inv bench scale`: how time and memory of one layer grow with its resources.
+"""``./inv bench scale``: how time and memory of one layer grow with its resources.
 
 Synthetic parameters, made and then deployed unchanged by the embedded engine: twice as many may
 take little more than twice as long, and as much memory.

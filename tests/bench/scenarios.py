@@ -1,6 +1,6 @@
-"""`./inv bench scenarios`: the integration tests that take a minute or more each.
+"""``./inv bench scenarios``: the integration tests that take a minute or more each.
 
-A sample of their kind is in `./inv test`; here all of them run, each file in order.
+A sample of their kind is in ``./inv test``; here all of them run, each file in order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`./inv bench screenshots`: the console's pictures in docs/, taken of a lab as it fails over."""
+"""``./inv bench screenshots``: the console's pictures in docs/, taken of a lab as it fails over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./inv bench sequences [--minutes N]`: random sequences of deploy, edit, kill, refresh, destroy.
+"""``./inv bench sequences [--minutes N]``: random deploys, edits, kills, refreshes, destroys.
 
 It goes on where it stopped: how many seeds were played is kept in the lab's folder, for as long as
 the engine is the same. What failed is kept for ever, and played again first, until it converges.

@@ -1,5 +1,5 @@
-"""`./inv bench soak`: 20,000 writes at concurrency 64 through the front door; afterwards the lab's
-process holds what it held after the first thousand."""
+"""``./inv bench soak``: 20,000 writes at concurrency 64 through the front door; afterwards the
+lab's process holds what it held after the first thousand."""
 
 from __future__ import annotations
 

@@ -18,13 +18,15 @@ def application_user(lab: Lab) -> AbstractContextManager[psycopg.Connection[Any]
     return _connected(lab, "data.primary.application_secret_arn")
 
 
-def master(lab: Lab) -> AbstractContextManager[psycopg.Connection[Any]]:
+def master(lab: Lab, database: str = "app") -> AbstractContextManager[psycopg.Connection[Any]]:
     """The same as the cluster's master user."""
-    return _connected(lab, "data.master_secret_arn")
+    return _connected(lab, "data.master_secret_arn", database)
 
 
 @contextmanager
-def _connected(lab: Lab, secret_arn: str) -> Iterator[psycopg.Connection[Any]]:
+def _connected(
+    lab: Lab, secret_arn: str, database: str = "app"
+) -> Iterator[psycopg.Connection[Any]]:
     arn = lab.outputs[secret_arn]
     text = lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     secret = json.loads(text)
@@ -36,7 +38,7 @@ def _connected(lab: Lab, secret_arn: str) -> Iterator[psycopg.Connection[Any]]:
         port=port,
         user=secret["username"],
         password=secret["password"],
-        dbname="app",
+        dbname=database,
         sslmode="verify-full",
         sslrootcert=str(network.certificate_authority(lab.state_dir)),
         autocommit=True,

@@ -13,12 +13,14 @@ from pathlib import Path
 import fasteners
 import pytest
 from deployed_lab import Lab, free_port
+from lab_copies import a_deployed_lab, started_copy
 
-DEPLOY_SECONDS = 300
 LONGEST_FIRST = (
     "test_global_faults",
     "test_recovery",
     "test_failback",
+    "test_validation",
+    "test_drill",
     "test_lab_unkind",
     "test_console_in_a_browser",
     "test_kept_and_seen",
@@ -48,12 +50,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
     users = shared / "users"
     with lock:
         if not record.exists():
-            lab = Lab(shared, free_port())
-            answer = lab.inv("deploy-all", timeout=DEPLOY_SECONDS)
-            if answer.returncode:
-                lab.stop()
-                pytest.fail(f"deploy-all failed:\n{answer.stdout}\n{answer.stderr}", pytrace=False)
-            record.write_text(str(lab.port))
+            record.write_text(str(started_copy(shared).port))
         users.write_text(str(int(users.read_text()) + 1 if users.exists() else 1))
     lab = Lab(shared, int(record.read_text()))
     try:
@@ -65,6 +62,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
             if left == 0:
                 lab.stop()
                 record.unlink()
+
+
+@pytest.fixture
+def own_lab(tmp_path: Path) -> Iterator[Lab]:
+    """All four layers in a lab of the test's own, which it may break."""
+    with a_deployed_lab(tmp_path) as lab:
+        yield lab
 
 
 @pytest.fixture

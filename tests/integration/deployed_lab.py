@@ -10,8 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -158,18 +157,6 @@ class Lab:
     def stop(self) -> None:
         """Stops the lab."""
         client.stop(self.state_dir)
-
-
-@contextmanager
-def a_deployed_lab(directory: Path) -> Iterator[Lab]:
-    """All four layers in a lab of its own, stopped afterwards: for tests that break something."""
-    lab = Lab(directory, free_port())
-    try:
-        answer = lab.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        yield lab
-    finally:
-        lab.stop()
 
 
 def free_port() -> int:

@@ -45,7 +45,7 @@ class World:
         )
 
     def restart(self) -> None:
-        """Stop and start again, on another port."""
+        """Stops and starts again, on another port."""
         client.stop(self.state_dir)
         self.status = client.start(self.state_dir, 0)
 

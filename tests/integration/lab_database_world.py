@@ -25,7 +25,7 @@ CIDRS = {EAST: "10.0", WEST: "10.1"}
 
 
 def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
-    """Wait for ``condition``; its value. Fails after ``seconds``."""
+    """Waits for ``condition``; its value. Fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
@@ -49,7 +49,7 @@ class World:
     clients: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
 
     def start(self) -> None:
-        """Start the lab; it finds again what it held."""
+        """Starts the lab; it finds again what it held."""
         self.endpoint = lab_client.start(self.state_dir, 0, self.clock).endpoint
 
     def aws(self, service: str, region: str) -> Any:

@@ -10,7 +10,7 @@ LOCK_FIELDS = ("MinRetentionDays", "MaxRetentionDays", "ChangeableForDays")
 
 
 def install(mending: Mending) -> None:
-    """Mend AWS Backup."""
+    """Mends AWS Backup."""
     mends = Backup(mending)
     mend = mending.mend
     mend(

@@ -28,7 +28,7 @@ OPTIONAL = (
 
 
 def install(mending: Mending) -> None:
-    """Mend CloudWatch."""
+    """Mends CloudWatch."""
     from ministack.services import cloudwatch
 
     cloudwatch._evaluate_alarm = lambda _: None

@@ -78,7 +78,7 @@ DEFAULT_FLOW_LOG_FORMAT = (
 
 
 def install(mending: Mending) -> None:
-    """Mend EC2. What is listed and tagged runs outside of the endpoints' and peerings' mends."""
+    """Mends EC2. What is listed and tagged runs outside of the endpoints' and peerings' mends."""
     mends = Ec2(mending)
     mend = mending.mend
     mend("ec2", "CreateFlowLogs DescribeFlowLogs", mends.flow_logs)

@@ -12,7 +12,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend EC2's deletes."""
+    """Mends EC2's deletes."""
     mend = mending.mend
     mend("ec2", "DeleteSecurityGroup", security_group)
     mend("ec2", "DeleteSubnet", subnet)

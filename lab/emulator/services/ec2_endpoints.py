@@ -19,7 +19,7 @@ FULL_ACCESS = json.dumps(
 
 
 def install(mending: Mending) -> None:
-    """Mend VPC endpoints."""
+    """Mends VPC endpoints."""
     mending.mend("ec2", "CreateVpcEndpoint ModifyVpcEndpoint DescribeVpcEndpoints", endpoints)
 
 

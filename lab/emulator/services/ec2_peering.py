@@ -7,7 +7,7 @@ from lab.emulator.mending import Mending
 
 
 def install(mending: Mending) -> None:
-    """Mend VPC peering."""
+    """Mends VPC peering."""
     mending.mend("ec2", "ModifyVpcPeeringConnectionOptions", options)
     mending.mend(
         "ec2",

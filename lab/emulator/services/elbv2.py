@@ -16,7 +16,7 @@ LONGEST_NAME = 32
 
 
 def install(mending: Mending) -> None:
-    """Mend elbv2."""
+    """Mends elbv2."""
     mends = Elbv2(mending)
     mend = mending.mend
     mend("elbv2", "CreateListener ModifyListener DescribeListeners", mends.listeners)

@@ -10,7 +10,7 @@ from lab.emulator.scope import scope
 
 
 def install(mending: Mending) -> None:
-    """Mend EventBridge."""
+    """Mends EventBridge."""
     mend = mending.mend
     mend("events", "PutPermission", put_permission)
     mend("events", "PutTargets", put_targets)

@@ -18,7 +18,7 @@ MOST_NOTED = 100
 
 
 def install(mending: Mending) -> None:
-    """Mend PutEvents."""
+    """Mends PutEvents."""
     mending.mend("events", "PutEvents", put_events)
 
 

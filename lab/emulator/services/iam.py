@@ -11,7 +11,7 @@ from lab.emulator.policies import Access, allows, denies
 
 
 def install(mending: Mending) -> None:
-    """Mend IAM."""
+    """Mends IAM."""
     mending.mend("iam", "SimulatePrincipalPolicy", simulate)
 
 

@@ -11,7 +11,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend KMS."""
+    """Mends KMS."""
     mends = Kms(mending)
     mend = mending.mend
     mend("kms", "CreateKey", mends.create)

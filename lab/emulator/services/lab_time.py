@@ -16,7 +16,7 @@ from lab.emulator.mending import Mending
 
 
 def install(mending: Mending) -> None:
-    """Mend the services' clocks."""
+    """Mends the services' clocks."""
     from ministack.services import (
         backup,
         cloudwatch,
@@ -56,7 +56,7 @@ def install(mending: Mending) -> None:
 
 
 def follow(module: ModuleType, clock: Clock) -> None:
-    """Let a module's ``time`` and ``datetime`` be the lab's."""
+    """Lets a module's ``time`` and ``datetime`` be the lab's."""
     names = vars(module)
     if isinstance(names.get("time"), (ModuleType, LabTime)):
         names["time"] = LabTime(clock)

@@ -14,7 +14,7 @@ MOST_WITHOUT_WINDOW = 10
 
 
 def install(mending: Mending) -> None:
-    """Mend event source mappings of queues; ``lab.emulator.mappings`` polls them."""
+    """Mends event source mappings of queues; ``lab.emulator.mappings`` polls them."""
     from ministack.services import lambda_svc
 
     # Its thread may run already, begun when what was saved was loaded.

@@ -13,7 +13,7 @@ LONGEST_NAME = 64
 
 
 def install(mending: Mending) -> None:
-    """Mend the names of Lambda functions."""
+    """Mends the names of Lambda functions."""
     mending.mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_name)
 
 

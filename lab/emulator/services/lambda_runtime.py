@@ -17,7 +17,7 @@ _called: ContextVar[str] = ContextVar("lambda_qualifier", default="")
 
 
 def install(mending: Mending) -> None:
-    """Take the place of the emulator's executors; they are called from its threads."""
+    """Takes the place of the emulator's executors; they are called from its threads."""
     from ministack.services import lambda_svc
 
     settle_transitions()
@@ -60,7 +60,7 @@ def qualifier_of(reference: str, given: str = "") -> str:
 
 
 def settle_transitions() -> None:
-    """End what a thread of a killed lab would have ended: no function stays Pending."""
+    """Ends what a thread of a killed lab would have ended: no function stays Pending."""
     from ministack.services import lambda_svc
 
     for record in list(lambda_svc._functions._data.values()):

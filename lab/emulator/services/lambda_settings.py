@@ -9,16 +9,32 @@ from lab.emulator.identities import role_allows, trusts
 from lab.emulator.mending import Mending
 from lab.emulator.policies import Access
 from lab.emulator.scope import account_of, scope
+from lab.faults import Fault
 
 CONFIGURATIONS = (
     "CreateFunction UpdateFunctionConfiguration UpdateFunctionCode GetFunction "
     "GetFunctionConfiguration ListFunctions PublishVersion ListVersionsByFunction"
 )
 
+LOW_CONCURRENCY = 10
+"""New accounts begin with less than the default of 1,000 (Lambda developer guide, "Lambda
+quotas")."""
+
 
 def install(mending: Mending) -> None:
-    """Mend Lambda's settings."""
+    """Mends Lambda's settings."""
     mend = mending.mend
+
+    async def account(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """The account's limits, lower where that is asked for."""
+        response = await call_next(request)
+        if response.ok and mending.lab.faults.value(Fault.LOW_CONCURRENCY) == request.region:
+            limit = response.result["AccountLimit"]
+            limit["ConcurrentExecutions"] = LOW_CONCURRENCY
+            limit["UnreservedConcurrentExecutions"] = LOW_CONCURRENCY
+        return response
+
+    mend("lambda", "GetAccountSettings", account)
     mend("lambda", CONFIGURATIONS, configurations)
     mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_role)
 

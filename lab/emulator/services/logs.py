@@ -12,7 +12,7 @@ MOST_POLICIES = 10
 
 
 def install(mending: Mending) -> None:
-    """Mend CloudWatch Logs."""
+    """Mends CloudWatch Logs."""
     mends = Logs(mending)
     mend = mending.mend
     mend(

@@ -27,7 +27,7 @@ SUBORDINATE_FIELDS = (
 
 
 def install(mending: Mending) -> None:
-    """Mend RDS."""
+    """Mends RDS."""
     mends = Rds()
     mend = mending.mend
     mend(

@@ -23,7 +23,7 @@ RESERVED = ("example.com.", "example.net.", "example.org.", "amazonaws.com.")
 
 
 def install(mending: Mending) -> None:
-    """Mend Route 53."""
+    """Mends Route 53."""
     mends = Route53(mending)
     mend = mending.mend
     mend(

@@ -12,7 +12,7 @@ LEAST_PART = 5 * 1024 * 1024
 
 
 def install(mending: Mending) -> None:
-    """Mend S3."""
+    """Mends S3."""
     mends = S3(mending)
     mend = mending.mend
     mend(

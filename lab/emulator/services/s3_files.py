@@ -35,7 +35,7 @@ _KEPT = (
 
 
 def install(mending: Mending) -> None:
-    """Take the place of the emulator's files, and load what is there."""
+    """Takes the place of the emulator's files, and loads what is there."""
     from ministack.services import s3
 
     files = ObjectFiles(mending.lab.state_dir / "object-files")
@@ -76,7 +76,7 @@ class ObjectFiles:
         return self.root / account / bucket / name
 
     def persist(self, bucket: str, key: str, record: dict[str, Any]) -> None:
-        """Write an object; raises OSError, and takes it back, when that can't be done."""
+        """Writes an object; raises OSError, and takes it back, when that can't be done."""
         path = self._own_path(bucket, key)
         kept = {name: record.get(name) for name in _KEPT}
         head = json.dumps({"key": key, **kept}, separators=(",", ":"))
@@ -98,7 +98,7 @@ class ObjectFiles:
         return body
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object's file."""
+        """Removes an object's file."""
         self._own_path(bucket, key).unlink(missing_ok=True)
 
     async def written(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -128,7 +128,7 @@ class ObjectFiles:
         return response
 
     def adopt(self, s3: Any) -> None:
-        """Take over the files that the emulator's own way has written."""
+        """Takes over the files that the emulator's own way has written."""
         from ministack.core.responses import request_scope
 
         for (account, bucket), held in list(s3._buckets._data.items()):
@@ -140,7 +140,7 @@ class ObjectFiles:
                         s3._delete_persisted_object(bucket, key)
 
     def load(self, s3: Any) -> None:
-        """Bring back every object of a bucket that still exists."""
+        """Brings back every object of a bucket that still exists."""
         for path in sorted(self.root.glob("*/*/*")):
             account, bucket = path.parent.parent.name, path.parent.name
             held = s3._buckets._data.get((account, bucket))

@@ -11,7 +11,7 @@ from lab.emulator.scope import account_of, scope
 
 
 def install(mending: Mending) -> None:
-    """Mend Secrets Manager."""
+    """Mends Secrets Manager."""
 
     async def create(request: ApiRequest, call_next: CallNext) -> ApiResponse:
         response = await call_next(request)
@@ -32,9 +32,11 @@ def install(mending: Mending) -> None:
 
     mend = mending.mend
     mend("secretsmanager", "CreateSecret", create)
+    mend("secretsmanager", "PutSecretValue", put_value)
     mend("secretsmanager", "DeleteSecret", delete)
     mend("secretsmanager", "PutResourcePolicy", put_policy)
     mend("secretsmanager", "RemoveRegionsFromReplication", remove_regions)
+    mend("secretsmanager", "StopReplicationToReplica", stop_replication)
 
 
 async def put_policy(request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -46,6 +48,27 @@ async def put_policy(request: ApiRequest, call_next: CallNext) -> ApiResponse:
             "MalformedPolicyDocumentException", "This resource policy contains invalid Json."
         ) from None
     return await call_next(request)
+
+
+async def put_value(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+    """A version that becomes the current one gets its other labels too, each taken from the version
+    that had it; the emulator drops them."""
+    response = await call_next(request)
+    stages = request.parameters.get("VersionStages") or []
+    more = [stage for stage in stages if stage not in ("AWSCURRENT", "AWSPENDING")]
+    if response.ok and "AWSCURRENT" in stages and more:
+        from ministack.services import secretsmanager
+
+        with scope(request):
+            secret = _secret(request.parameters["SecretId"])
+            for version, kept in (secret or {}).get("Versions", {}).items():
+                labels = [label for label in kept["Stages"] if label not in more]
+                if version == response.result["VersionId"]:
+                    labels += more
+                    response.result["VersionStages"] = list(labels)
+                kept["Stages"] = labels
+            secretsmanager._sync_replicas(secret)
+    return response
 
 
 async def delete(request: ApiRequest, call_next: CallNext) -> ApiResponse:
@@ -82,6 +105,22 @@ async def remove_regions(request: ApiRequest, _: CallNext) -> ApiResponse:
     return ApiResponse(
         {"ARN": secret["ARN"], "ReplicationStatus": secret.get("ReplicationStatus", [])}
     )
+
+
+async def stop_replication(request: ApiRequest, _: CallNext) -> ApiResponse:
+    """In the replica's region: it becomes a secret of its own (API reference,
+    StopReplicationToReplica), which the emulator can't make it."""
+    from ministack.services import secretsmanager
+
+    with scope(request):
+        secret = _secret(request.parameters["SecretId"])
+        if secret is None or not secretsmanager._is_replica(secret):
+            raise ApiRefusal(
+                "InvalidRequestException", "You can't perform this operation: it is no replica."
+            )
+        secretsmanager._unlink_from_primary(secret)
+        del secret["_PrimarySecretArn"], secret["_PrimaryRegion"]
+    return ApiResponse({"ARN": secret["ARN"]})
 
 
 def _secret(identifier: str) -> dict[str, Any] | None:

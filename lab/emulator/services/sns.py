@@ -14,7 +14,7 @@ CONFIRMED_BY_PEOPLE = ("email", "email-json", "sms")
 
 
 def install(mending: Mending) -> None:
-    """Mend SNS."""
+    """Mends SNS."""
     from ministack.services import sns
 
     mending.mails.follow(sns)

@@ -15,7 +15,7 @@ REMOVABLE = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId")
 
 
 def install(mending: Mending) -> None:
-    """Mend SQS."""
+    """Mends SQS."""
     from ministack.services import sqs
 
     mending.mend("sqs", "SetQueueAttributes CreateQueue", attributes)
@@ -26,7 +26,7 @@ def install(mending: Mending) -> None:
 
 
 def expire(queue: dict[str, Any], now: float) -> None:
-    """Take away what is older than the queue keeps messages. Moving to a dead-letter queue doesn't
+    """Takes away what is older than the queue keeps messages. Moving to a dead-letter queue doesn't
     make a message younger."""
     keeps = float(queue["attributes"]["MessageRetentionPeriod"])
     if any(message.get("sent_at", now) + keeps < now for message in queue["messages"]):

@@ -16,7 +16,7 @@ from lab.emulator.service_events import say
 
 
 def install(mending: Mending) -> None:
-    """Mend Systems Manager."""
+    """Mends Systems Manager."""
     changed_ = partial(changed, mending.lab.clock)
     mending.mend("ssm", "PutParameter DeleteParameter DeleteParameters", changed_)
 

@@ -35,7 +35,7 @@ EC2_KINDS = {
 
 
 def install(mending: Mending) -> None:
-    """Mend the tagging API: its collectors are called in the request's scope."""
+    """Mends the tagging API: its collectors are called in the request's scope."""
     from ministack.services import tagging
 
     tagging._COLLECTORS |= {

@@ -33,7 +33,7 @@ class Ec2Type(ResourceType):
         props = plain_without_nulls(inputs)
         wanted = props.get("tagsAll") or {}
         if not wanted:
-            return None  # without a tag, nothing tells it from another that is like it
+            return None  # without a tag, nothing distinguishes it from another like it
         filters = [{"Name": f"tag:{key}", "Values": [str(wanted[key])]} for key in sorted(wanted)]
         for name, key in self.find_keys.items():
             filters.append({"Name": name, "Values": [str(props[key])]})

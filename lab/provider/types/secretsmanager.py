@@ -160,14 +160,12 @@ class SecretVersion(ResourceType):
 
     pulumi_type = "aws:secretsmanager/secretVersion:SecretVersion"
     service = "secretsmanager"
-    inputs = "secretId secretString"
+    inputs = "secretId secretString versionStages"
     replace = "secretId secretString"
+    in_place = "versionStages"
     creation = op("PutSecretValue")
     id = "{secretId}|{versionId}"
     outputs: ClassVar = {"arn": "ARN", "secretArn": "ARN", "versionId": "VersionId"}
-
-    def replaces(self, prop: str) -> bool:
-        return True
 
     def create(self, aws: Aws, props: Properties) -> str:
         call = op("PutSecretValue")
@@ -195,7 +193,24 @@ class SecretVersion(ResourceType):
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
         if key == "secretString":
             return raw.get("SecretString", written)
+        if key == "versionStages":
+            seen = raw.get("VersionStages") or []
+            return written if sorted(seen) == sorted(written) else seen
         return written
+
+    def update(
+        self, aws: Aws, ident: str, before: Any, after: Properties, changed: Any, state: Any
+    ) -> None:
+        secret, _, version = ident.partition("|")
+        answer = aws.call(self.service, "DescribeSecret", {"SecretId": secret})
+        stages: dict[str, list[str]] = answer["VersionIdsToStages"]
+        had, wanted = set(stages.get(version, [])), set(after.get("versionStages") or [])
+        for stage in sorted(wanted - had):
+            holder = next((name for name, labels in stages.items() if stage in labels), None)
+            leaving = {"RemoveFromVersionId": holder} if holder else {}
+            self._stage(aws, secret, stage, {"MoveToVersionId": version, **leaving})
+        for stage in sorted(had - wanted - {"AWSCURRENT", "AWSPREVIOUS"}):
+            self._stage(aws, secret, stage, {"RemoveFromVersionId": version})
 
     def _stage(self, aws: Aws, secret: str, stage: str, move: Properties) -> None:
         aws.call(

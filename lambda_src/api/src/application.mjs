@@ -155,10 +155,15 @@ export function createApplication(environment, overrides = {}) {
       return isQueueBatch(event) ? receipts.receiveBatch(event, deadlineOf(context)) : onEvent(event, context);
     },
 
-    /** Makes the database's user and schema. */
-    migrate: async () => {
+    /**
+     * Makes the database's user and schema.
+     *
+     * @param {{stages?: {master?: string, application?: string}}} [event] versions of the secrets to
+     *   work with, by their staging label; the current ones where none is named
+     */
+    migrate: async (event) => {
       const { migrate } = await import("./migration.mjs");
-      return migrate(environment, { readSecret, logger, createClient: overrides.createClient });
+      return migrate(environment, { readSecret, logger, stages: event?.stages, createClient: overrides.createClient });
     },
 
     /**

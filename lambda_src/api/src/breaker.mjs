@@ -11,7 +11,7 @@ export const PAUSE_MILLISECONDS = 2_000;
  * @param {() => number} now milliseconds
  */
 export function createBreaker(now) {
-  /** What failed last and when; undefined while all is well. */
+  /** What failed last and when; undefined while everything is healthy. */
   let failure;
   let isTried = false;
 

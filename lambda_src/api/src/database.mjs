@@ -133,7 +133,7 @@ export function createDatabase({
       options: `-c idle_session_timeout=${IDLE_SESSION_MILLISECONDS}`,
     });
     // The pool listens to idle connections only; one that is lost while in use would otherwise end
-    // the whole process with an unhandled event. Its query tells of the loss anyway.
+    // the whole process with an unhandled event. Its query reports the loss anyway.
     pool.on("connect", (client) => client.on("error", () => {}));
     pool.on("error", (error) => logger.warn("idle database connection lost", { target, ...describeError(error) }));
     return pool;

@@ -8,7 +8,7 @@
  * @property {boolean} drop the connection must not return to the pool
  * @property {boolean} retry a second attempt may succeed
  * @property {boolean} refresh the credentials were refused: read them again
- * @property {boolean} away the client is told 503 and may come back
+ * @property {boolean} away the client gets 503 and may come back
  */
 import { DemotedError } from "./epochs.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";

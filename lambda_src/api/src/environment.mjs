@@ -63,7 +63,7 @@ export function readEnvironment(variables) {
     databaseName: text("DATABASE_NAME"),
     databaseSecretArn: text("DATABASE_SECRET_ARN"),
     databaseTls: {
-      certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || undefined,
+      certificateAuthorityFile: variables.NODE_EXTRA_CA_CERTS || variables.DATABASE_CERTIFICATE_AUTHORITIES || undefined,
       serverNames,
     },
     bucketName: text("BUCKET_NAME"),

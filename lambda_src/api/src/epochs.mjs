@@ -51,7 +51,7 @@ export function createEpochs({ parameters, readParameter, logger, now }) {
     /** @returns {number} 0 when none is known */
     known: () => known,
 
-    /** @param {number} epoch as a database told it; a larger one counts from now on */
+    /** @param {number} epoch as a database reported it; a larger one counts from now on */
     adopt,
 
     /**

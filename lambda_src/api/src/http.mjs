@@ -10,13 +10,25 @@ import { handlerFor, match } from "./router.mjs";
 /** Probes come every few seconds from every checker: their lines are for debugging only. */
 const PROBES = new Set(["/health", "/failover-switch"]);
 
+/** Whom an authenticating load balancer found (AWS, "Authenticate users using an Application Load Balancer"). */
+const ACTOR = "x-amzn-oidc-identity";
+
+/** Who got which records: what an auditor asks for. Ids of ours alone, nothing of the patient's. */
+function audit(answer, headers) {
+  if (answer.records === undefined) {
+    return {};
+  }
+  const client = headers["x-forwarded-for"]?.split(",").at(-1)?.trim() ?? "unknown";
+  return { records: answer.records, actor: headers[ACTOR] ?? "unauthenticated", client };
+}
+
 function failure(error, requestId) {
-  const told =
+  const known =
     error instanceof HttpError
       ? error
       : new HttpError(500, "internal", "The request failed; its requestId is in the log.");
-  const body = { error: { code: told.code, message: told.message, requestId }, ...told.more };
-  return { status: told.status, headers: told.headers, body };
+  const body = { error: { code: known.code, message: known.message, requestId }, ...known.more };
+  return { status: known.status, headers: known.headers, body };
 }
 
 /**
@@ -31,8 +43,10 @@ export function createHttpHandler({ routes, logger }) {
     let method = "unknown";
     let answer;
     let fault;
+    let headers = {};
     try {
       const request = parseRequest(event);
+      headers = request.headers;
       const found = match(routes, request.path);
       if (!found) {
         throw new HttpError(404, "not_found", "There is nothing at this path.");
@@ -46,7 +60,7 @@ export function createHttpHandler({ routes, logger }) {
       answer = failure(error, requestId);
     }
     const durationMs = Math.round((performance.now() - started) * 1000) / 1000;
-    const line = { requestId, method, path: pattern, status: answer.status, durationMs };
+    const line = { requestId, method, path: pattern, status: answer.status, durationMs, ...audit(answer, headers) };
     if (answer.status >= 500) {
       logger.error("request failed", { ...line, ...(fault !== undefined && describeError(fault)) });
     } else if (PROBES.has(pattern)) {

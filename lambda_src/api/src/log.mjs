@@ -30,11 +30,11 @@ export function createLogger({ level, fields, write }) {
   return /** @type {Logger} */ (Object.fromEntries(LEVELS.map((name, rank) => [name, at(name, rank)])));
 }
 
-/** The driver's own messages on lost connections: no code tells them apart, and they quote nothing. */
+/** The driver's own messages on lost connections: no code distinguishes them, and they quote nothing. */
 const DRIVER_MESSAGE = /^(Connection terminated|timeout|Query read timeout|Client )/;
 
 /**
- * What may be told of an error: its class, code and where it arose, never its message (a
+ * What may be logged of an error: its class, code and where it arose, never its message (a
  * database's message quotes the values it refused).
  *
  * @param {unknown} error

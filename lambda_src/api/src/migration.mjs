@@ -3,8 +3,10 @@
  *
  * Everything is one transaction under an advisory lock: two migrations at once run one after the
  * other, an interrupted one leaves nothing, a repeated one changes nothing but the password's
- * salt. Only this function may read the master's secret.
+ * salt. At its end the application's user logs in: what fails here, fails before a service does.
+ * Only this function may read the master's secret.
  */
+import { auditAccess } from "./audit.mjs";
 import { tlsOptions } from "./database_tls.mjs";
 import { scheduleHeartbeat } from "./heartbeat_job.mjs";
 import { scramVerifier } from "./scram.mjs";
@@ -35,48 +37,70 @@ async function applySteps(client) {
   return due.map((step) => step.version);
 }
 
+/** Ends the second user's name: rotations go from one to the other (tapstack/well_known.py). */
+const ALTERNATE_SUFFIX = "_b";
+
+/** The application's other user, who still may log in until the next rotation. */
+const alternateOf = (username) =>
+  username.endsWith(ALTERNATE_SUFFIX) ? username.slice(0, -ALTERNATE_SUFFIX.length) : username + ALTERNATE_SUFFIX;
+
+async function exists(client, username) {
+  const { rowCount } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [username]);
+  return rowCount > 0;
+}
+
 async function makeUser(client, { username, password }, database) {
   const user = client.escapeIdentifier(username);
-  const { rowCount } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = $1", [username]);
-  if (rowCount === 0) {
+  if (!(await exists(client, username))) {
     await client.query(`CREATE ROLE ${user} LOGIN`);
   }
   await client.query(`ALTER ROLE ${user} PASSWORD ${client.escapeLiteral(scramVerifier(password))}`);
   await client.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+  await grant(client, username, database);
+  const other = alternateOf(username);
+  if (await exists(client, other)) {
+    await grant(client, other, database);
+  }
+}
+
+async function grant(client, username, database) {
+  const user = client.escapeIdentifier(username);
   await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(database)} TO ${user}`);
   await client.query(`GRANT USAGE ON SCHEMA public, recovery TO ${user}`);
   // What an earlier version granted and this one doesn't goes; other sessions see it all at once.
   for (const kind of ["TABLES", "FUNCTIONS"]) {
     await client.query(`REVOKE ALL ON ALL ${kind} IN SCHEMA public, recovery FROM ${user}`);
   }
-  for (const grant of GRANTS) {
-    await client.query(`GRANT ${grant} TO ${user}`);
+  for (const granted of GRANTS) {
+    await client.query(`GRANT ${granted} TO ${user}`);
   }
 }
 
 /**
  * @param {import("./environment.mjs").Environment} environment
  * @param {object} services
- * @param {(arn: string) => Promise<{username: string, password: string}>} services.readSecret
+ * @param {(arn: string, stage?: string) => Promise<{username: string, password: string}>} services.readSecret
+ * @param {{master?: string, application?: string}} [services.stages] staging labels of a rotation
  * @param {import("./log.mjs").Logger} services.logger
  * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
- * @returns {Promise<{applied: number[], version: number, heartbeat: string}>} steps applied now, the
- *   last of all, and the schedule of the database's own heartbeat, `absent` without pg_cron
+ * @returns {Promise<{applied: number[], version: number, heartbeat: string, audited: string}>} steps
+ *   applied now, the last of all, the schedule of the database's own heartbeat (`absent` without
+ *   pg_cron), and what pgaudit logs
  */
-export async function migrate(environment, { readSecret, logger, createClient = createDriverClient }) {
+export async function migrate(environment, { readSecret, logger, stages = {}, createClient = createDriverClient }) {
   const [master, application] = await Promise.all([
-    readSecret(environment.masterSecretArn),
-    readSecret(environment.applicationSecretArn),
+    readSecret(environment.masterSecretArn, stages.master),
+    readSecret(environment.applicationSecretArn, stages.application),
   ]);
   const ssl = await tlsOptions(environment.databaseTls);
 
-  async function connect(database) {
+  async function connect(database, { username, password } = master) {
     const client = await createClient({
       host: environment.databaseWriterEndpoint,
       port: environment.databasePort,
       database,
-      user: master.username,
-      password: master.password,
+      user: username,
+      password,
       ssl,
       application_name: "warm-standby-migration",
       // A new writer may still be starting, and a deployment has time.
@@ -101,10 +125,13 @@ export async function migrate(environment, { readSecret, logger, createClient = 
     await client.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
     const applied = await applySteps(client);
     await makeUser(client, application, environment.databaseName);
+    const audited = await auditAccess(client);
     await client.query("COMMIT");
     const heartbeat = await scheduleHeartbeat(connect, client, environment.databaseName);
-    logger.info("schema migrated", { applied, heartbeat });
-    return { applied, version: STEPS.at(-1).version, heartbeat };
+    // Whoever makes this the current version may rely on it: the user has logged in.
+    await (await connect(environment.databaseName, application)).end();
+    logger.info("schema migrated", { applied, heartbeat, audited });
+    return { applied, version: STEPS.at(-1).version, heartbeat, audited };
   } finally {
     // Ending the connection rolls back whatever was not committed.
     await client.end();

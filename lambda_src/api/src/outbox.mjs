@@ -1,5 +1,5 @@
 /**
- * The outbox: events wait in the database, written with the record they tell of, until the bus
+ * The outbox: events wait in the database, written with the record they report, until the bus
  * has taken them. A crash at any point publishes an event twice rather than never; consumers go by
  * `detail.eventId`.
  */

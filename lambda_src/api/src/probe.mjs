@@ -105,7 +105,7 @@ async function askReplayedLsn(client) {
   return { primary_lsn: rows[0].lsn, global_status: [] };
 }
 
-/** A server that answers but not this is no less alive; its heartbeat and records tell as well. */
+/** A server that answers but not this is no less alive; its heartbeat and records show its lag as well. */
 async function askReplication(client, isAurora) {
   try {
     return await (isAurora ? askGlobalStatus(client) : askReplayedLsn(client));

@@ -9,7 +9,7 @@ import { HttpError, UnavailableError } from "./errors.mjs";
 import { readPage } from "./feed.mjs";
 import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
 
-/** Detail type of the event that tells of a new record. */
+/** Detail type of the event that reports a new record. */
 export const RECORD_CREATED = "record.created";
 
 /**
@@ -154,7 +154,7 @@ export function createRecords({ database, epochs, durability, region, bucketName
         durability: reached,
         ...(replayed && { "idempotency-replayed": "true" }),
       };
-      return { status: 201, headers, body: present(row) };
+      return { status: 201, headers, body: present(row), records: [row.id] };
     },
 
     /** `GET /records/{id}` */
@@ -168,7 +168,7 @@ export function createRecords({ database, epochs, durability, region, bucketName
       if (rows.length === 0) {
         throw missing;
       }
-      return { status: 200, body: present(rows[0]) };
+      return { status: 200, body: present(rows[0]), records: [id] };
     },
 
     /** `GET /records?after=EPOCH.SEQUENCE&limit=…`, as the feed gives them out; fewer when they are large */
@@ -186,7 +186,7 @@ export function createRecords({ database, epochs, durability, region, bucketName
       const records = fitting(rows.map(present));
       const isEnd = rows.length < limit && records.length === rows.length;
       const cursor = `${epoch}.${records.at(-1)?.sequence ?? after?.sequence ?? 0}`;
-      return { status: 200, body: { records, next: isEnd ? null : cursor, cursor } };
+      return { status: 200, body: { records, next: isEnd ? null : cursor, cursor }, records: records.map(({ id }) => id) };
     },
   };
 }

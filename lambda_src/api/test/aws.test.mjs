@@ -59,7 +59,7 @@ test("a secret that is a plain word is read as it is", async () => {
   assert.equal(await aws.readSecretText("arn:token"), "word");
 });
 
-test("PutEvents' answer is told entry by entry", async () => {
+test("PutEvents' answer is reported entry by entry", async () => {
   answer = { FailedEntryCount: 1, Entries: [{ EventId: "1" }, { ErrorCode: "ThrottlingException", ErrorMessage: "x" }] };
   assert.deepEqual(await aws.putEvents([{ Detail: "{}" }, { Detail: "{}" }]), [undefined, "ThrottlingException"]);
   assert.equal(JSON.parse(requests.at(-1).body).Entries.length, 2);
@@ -116,26 +116,26 @@ async function callHung(answered) {
   const script = `
     const { aws } = await import(${at("index")});
     await Promise.all([import(${at("events")}), import(${at("objects")}), import(${at("parameters")}), import(${at("secrets")})]);
-    const told = {};
+    const faults = {};
     const started = performance.now();
     await Promise.all(Object.entries({${Object.entries(CALLS).map(([what, [call]]) => `${JSON.stringify(what)}: () => aws.${call}`)}}).map(
       async ([what, call]) => {
         const name = await call().then(() => "answered", (error) => error.name);
-        told[what] = { name, elapsed: performance.now() - started };
+        faults[what] = { name, elapsed: performance.now() - started };
       }));
-    console.log(JSON.stringify(told));
+    console.log(JSON.stringify(faults));
     process.exit(0);`;
   const env = { ...process.env, AWS_ENDPOINT_URL: `http://127.0.0.1:${hung.address().port}` };
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env });
   sockets.forEach((socket) => socket.destroy());
   hung.close();
-  return { told: JSON.parse(stdout), heads };
+  return { faults: JSON.parse(stdout), heads };
 }
 
 test("trap 62: a service that accepts and never answers is asked twice and given up in its time", async () => {
-  const { told, heads } = await callHung();
+  const { faults, heads } = await callHung();
   for (const [what, [, milliseconds, mark]] of Object.entries(CALLS)) {
-    const { name, elapsed } = told[what];
+    const { name, elapsed } = faults[what];
     assert.equal(name, "TimeoutError", what);
     // The process's first use of the SDK takes its share on a busy machine.
     assert.ok(elapsed < milliseconds + 1_000, `${what}: ${elapsed} ms`);
@@ -144,10 +144,10 @@ test("trap 62: a service that accepts and never answers is asked twice and given
 });
 
 test("trap 62: an answer that begins and never ends is given up as well", async () => {
-  const { told } = await callHung("HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: 100\r\n\r\n{");
+  const { faults } = await callHung("HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: 100\r\n\r\n{");
   // What has no body, a HEAD's answer or one that isn't read, has come whole.
   for (const what of ["the bus", "the parameter store", "the secrets"]) {
-    const { name, elapsed } = told[what];
+    const { name, elapsed } = faults[what];
     assert.match(name, /TimeoutError|AbortError/, what);
     assert.ok(elapsed < CALLS[what][1] + 1_000, `${what}: ${elapsed} ms`);
   }

@@ -45,9 +45,9 @@ test("a cold start that answers /health loads neither the SDK nor the database d
     const elapsed = performance.now() - started;
     const modules = ["tls", "https", "dns"].filter((name) => process.moduleLoadList.includes("NativeModule " + name));
     console.log(JSON.stringify({ statusCode, elapsed, modules }));`;
-  const told = JSON.parse(node("--input-type=module", "-e", script));
-  assert.equal(told.statusCode, 200);
-  assert.deepEqual(told.modules, []);
+  const printed = JSON.parse(node("--input-type=module", "-e", script));
+  assert.equal(printed.statusCode, 200);
+  assert.deepEqual(printed.modules, []);
 });
 
 test("the bundle's migration reaches the AWS SDK and fails by its name, not by a module's", () => {
@@ -55,6 +55,6 @@ test("the bundle's migration reaches the AWS SDK and fails by its name, not by a
     const { migrate } = await import(${JSON.stringify(join(directory, "first", "index.mjs"))});
     console.log(await migrate().catch((error) => error.name + " " + error.code));`;
   const variables = { AWS_ENDPOINT_URL: "http://127.0.0.1:1", AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "x" };
-  const told = execFileSync(process.execPath, ["--input-type=module", "-e", script], { env: { ...environment, ...variables, MASTER_SECRET_ARN: "a", APPLICATION_SECRET_ARN: "b" }, encoding: "utf8" });
-  assert.match(told, /ECONNREFUSED/);
+  const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], { env: { ...environment, ...variables, MASTER_SECRET_ARN: "a", APPLICATION_SECRET_ARN: "b" }, encoding: "utf8" });
+  assert.match(printed, /ECONNREFUSED/);
 });

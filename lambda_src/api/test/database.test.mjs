@@ -238,16 +238,16 @@ test("closing copes with a pool that could not be opened", async () => {
   await Promise.all([running, closing]);
 });
 
-test("a connection lost while idle or in use is told of, and ends nothing", async () => {
-  const told = [];
+test("a connection lost while idle or in use is logged, and ends nothing", async () => {
+  const warned = [];
   const fake = failing();
-  const database = create(fake, { logger: { ...silent, warn: (message, fields) => told.push([message, fields.target]) } });
+  const database = create(fake, { logger: { ...silent, warn: (message, fields) => warned.push([message, fields.target]) } });
   await database.run("writer", soon(), async (client) => client.emit("error", new Error("lost in use")));
   fake.pools[0].emit("error", new Error("lost while idle"));
-  assert.deepEqual(told, [["idle database connection lost", "writer"]]);
+  assert.deepEqual(warned, [["idle database connection lost", "writer"]]);
 });
 
-test("trap 60: too many connections is a lost connection, told at once and not tried again", () => {
+test("trap 60: too many connections is a lost connection, reported at once and not tried again", () => {
   assert.deepEqual(judge(sqlError("53300")), { drop: true, retry: false, refresh: false, away: true });
   assert.equal(judge(sqlError("53300", "m", "ERROR")).drop, false);
 });

@@ -108,8 +108,8 @@ for (const [reason, error] of [
     const { application, lines, entries } = fakeApplication({ database });
     assert.deepEqual(await application.handle(SCHEDULE, CONTEXT), { published: 0, failed: 0, waitsFor: reason });
     assert.deepEqual(entries, []);
-    const told = lines.find(({ message }) => message === "outbox waits for the writer");
-    assert.deepEqual([told.level, told.reason], ["warn", reason]);
+    const line = lines.find(({ message }) => message === "outbox waits for the writer");
+    assert.deepEqual([line.level, line.reason], ["warn", reason]);
     assert.ok(lines.every(({ level }) => level !== "error"));
   });
 }
@@ -325,7 +325,7 @@ for (const [what, event] of [
   });
 }
 
-test("GET /receipts?key=… tells which regions have the event", async () => {
+test("GET /receipts?key=… says which regions have the event", async () => {
   const database = fakeDatabase(() => [
     { region: "us-east-1", received_at: createdAt, withdrawn_at: null },
     { region: "us-west-2", received_at: createdAt, withdrawn_at: createdAt },

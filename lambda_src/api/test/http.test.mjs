@@ -131,13 +131,13 @@ test("a handler's fault without stack or cause is still one log line", async () 
   assert.equal(lines.length, 1);
 });
 
-test("what is told of an error is its name, code, driver's reason, place and cause", () => {
+test("what is logged of an error is its name, code, driver's reason, place and cause", () => {
   const bare = new Error("private");
   bare.stack = undefined;
   assert.deepEqual(describeError(bare), { error: "Error", code: undefined });
-  const told = describeError(new UnavailableError("x", "m", new Error("Connection terminated unexpectedly")));
-  assert.equal(told.cause.reason, "Connection terminated unexpectedly");
-  assert.match(told.at, /http\.test/);
+  const logged = describeError(new UnavailableError("x", "m", new Error("Connection terminated unexpectedly")));
+  assert.equal(logged.cause.reason, "Connection terminated unexpectedly");
+  assert.match(logged.at, /http\.test/);
 });
 
 test("absent variables have defaults, so that /health works in any environment", () => {
@@ -221,4 +221,19 @@ test("every status has the reason that HTTP gives it, and every status in the so
   const used = [...text.matchAll(/(?:HttpError\(\s*|status: |\? |: )([2345]\d\d)\b/g)].map(([, status]) => status);
   assert.ok(used.length >= 10);
   assert.deepEqual(used.filter((status) => !(status in REASONS)), []);
+});
+
+test("trap 53: the log says who got which records, by ids of ours, and nothing of the patient", async () => {
+  const lines = [];
+  const logger = createLogger({ level: "info", fields: {}, write: (line) => lines.push(JSON.parse(line)) });
+  const records = ["5f0c2b1e-0000-4000-8000-000000000001"];
+  const GET = async () => ({ status: 200, body: { patientId: "patient-7" }, records });
+  const handle = createHttpHandler({ routes: [route("/records/{id}", { GET })], logger });
+  const headers = { "x-amzn-oidc-identity": "clinician-3", "x-forwarded-for": "9.9.9.9, 10.0.0.7" };
+  await handle(albEvent("GET", `/records/${records[0]}`, { headers }), CONTEXT, Date.now() + 1000);
+  await handle(albEvent("GET", `/records/${records[0]}`), CONTEXT, Date.now() + 1000);
+  const [named, nameless] = lines;
+  assert.deepEqual([named.records, named.actor, named.client], [records, "clinician-3", "10.0.0.7"]);
+  assert.deepEqual([nameless.actor, nameless.client], ["unauthenticated", "unknown"]);
+  assert.doesNotMatch(JSON.stringify(lines), /patient-7/);
 });

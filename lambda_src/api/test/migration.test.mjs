@@ -10,8 +10,8 @@ import { GRANTS, STEPS } from "../src/schema.mjs";
 import { scramVerifier } from "../src/scram.mjs";
 import { fakeApplication } from "./support.mjs";
 
-/** A client of a database that has these schema versions and knows, or doesn't, the user. */
-function fakeClient({ versions = [], userExists = false, fail, cron } = {}) {
+/** A client of a database that has these schema versions and knows these users. */
+function fakeClient({ versions = [], users = [], fail, cron, audit } = {}) {
   const statements = [];
   const client = Object.assign(new EventEmitter(), {
     ended: 0,
@@ -27,34 +27,41 @@ function fakeClient({ versions = [], userExists = false, fail, cron } = {}) {
       if (fail?.test(text)) {
         throw new Error("refused");
       }
+      if (text.includes("pgaudit.role")) {
+        return { rows: audit ? [{ role: audit }] : [] };
+      }
       if (text.includes("pg_available_extensions")) {
         return { rows: cron ? [cron] : [] };
       }
       if (text.startsWith("SELECT version")) {
         return { rows: versions.map((version) => ({ version })) };
       }
-      return { rows: [], rowCount: text.includes("pg_roles") && userExists ? 1 : 0, values };
+      return { rows: [], rowCount: text.includes("pg_roles") && users.includes(values[0]) ? 1 : 0, values };
     },
   });
   return client;
 }
 
-async function run(client, variables) {
-  let options;
+async function run(client, variables, { username = 'api"user', event } = {}) {
+  const opened = [];
+  const stages = {};
   const createClient = async (given) => {
-    options = given;
+    opened.push(given);
     return client;
   };
-  const readSecret = async (arn) =>
-    arn === "arn:master" ? { username: "master", password: "m" } : { username: 'api"user', password: "secret-word" };
+  const readSecret = async (arn, stage) => {
+    stages[arn] = stage;
+    return arn === "arn:master" ? { username: "master", password: "m" } : { username, password: "secret-word" };
+  };
   const { application, lines } = fakeApplication({ aws: { readSecret }, createClient, variables });
-  return { result: await application.migrate(), options, lines };
+  const result = await application.migrate(event);
+  return { result, options: opened[0], opened, stages, lines };
 }
 
 test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
-  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent" });
+  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent", audited: "absent" });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
   assert.equal(options.ssl.rejectUnauthorized, true);
@@ -62,6 +69,7 @@ test("R9.3: a migration of an empty database makes schema, user and those grants
   assert.equal(statements[0], "BEGIN");
   assert.match(statements[1], /pg_advisory_xact_lock/);
   assert.equal(statements.at(-2), "COMMIT");
+  assert.ok(!statements.some((text) => text.includes("EXTENSION IF NOT EXISTS pgaudit")));
   assert.match(statements.at(-1), /pg_available_extensions/);
   assert.ok(STEPS.every((step) => step.statements.every((statement) => statements.includes(statement))));
   assert.ok(statements.includes('CREATE ROLE "api""user" LOGIN'));
@@ -71,18 +79,71 @@ test("R9.3: a migration of an empty database makes schema, user and those grants
   const granted = statements.filter((statement) => statement.startsWith("GRANT ") && statements.indexOf(statement) > revoked);
   assert.deepEqual(granted, GRANTS.map((grant) => `GRANT ${grant} TO "api""user"`));
   assert.doesNotMatch(JSON.stringify([statements, lines]), /secret-word/);
-  assert.equal(client.ended, 1);
+  assert.equal(client.ended, 2);
+});
+
+test("trap 42: a migration ends with a login of the application's user, and fails where it is refused", async () => {
+  const client = fakeClient();
+  const { opened } = await run(client);
+  assert.deepEqual(
+    opened.map(({ user, password, database }) => [user, password, database]),
+    [
+      ["master", "m", "app"],
+      ['api"user', "secret-word", "app"],
+    ],
+  );
+  const refusing = fakeClient();
+  let logins = 0;
+  refusing.connect = async () => {
+    logins += 1;
+    if (logins === 2) {
+      throw new Error("28P01");
+    }
+  };
+  await assert.rejects(run(refusing), /28P01/);
+  assert.equal(refusing.ended, 2);
+});
+
+test("trap 42: a rotation names the versions, and the user who may still log in keeps every grant", async () => {
+  const event = { stages: { application: "AWSPENDING" } };
+  for (const [username, other] of [
+    ["api", "api_b"],
+    ["api_b", "api"],
+  ]) {
+    const client = fakeClient({ versions: [1, 2], users: [other] });
+    const { stages } = await run(client, {}, { username, event });
+    assert.deepEqual(stages, { "arn:master": undefined, "arn:application": "AWSPENDING" });
+    for (const user of [username, other]) {
+      assert.ok(client.statements.includes(`GRANT ${GRANTS[0]} TO "${user}"`), user);
+    }
+    const passwords = client.statements.filter((text) => text.startsWith("ALTER ROLE"));
+    assert.deepEqual(passwords.length, 1);
+    assert.match(passwords[0], new RegExp(`"${username}"`));
+  }
+});
+
+test("trap 53: where pgaudit is loaded, whoever reads or changes a record is logged, in the migration's transaction", async () => {
+  const fresh = fakeClient({ audit: "rds_pgaudit" });
+  assert.equal((await run(fresh)).result.audited, "records");
+  const made = ["CREATE EXTENSION IF NOT EXISTS pgaudit", "CREATE ROLE rds_pgaudit", "GRANT SELECT, UPDATE, DELETE ON public.records TO rds_pgaudit"];
+  const at = made.map((text) => fresh.statements.indexOf(text));
+  assert.ok(at.every((place) => place > 0 && place < fresh.statements.indexOf("COMMIT")), String(at));
+  const again = fakeClient({ audit: "rds_pgaudit", users: ["rds_pgaudit"] });
+  await run(again);
+  assert.ok(!again.statements.includes("CREATE ROLE rds_pgaudit"));
+  const unset = await run(fakeClient({ audit: "none" }));
+  assert.match(unset.result.audited, /pgaudit.role isn't set/);
 });
 
 test("a repeated migration applies nothing and makes no user", async () => {
-  const client = fakeClient({ versions: [1, 2], userExists: true });
+  const client = fakeClient({ versions: [1, 2], users: ['api"user'] });
   const { result } = await run(client);
-  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent" });
+  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent", audited: "absent" });
   assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|SCHEMA|TABLE public)|ALTER TABLE/.test(text)));
 });
 
 test("a migration of the first schema applies the second step alone", async () => {
-  const { result } = await run(fakeClient({ versions: [1], userExists: true }));
+  const { result } = await run(fakeClient({ versions: [1], users: ['api"user'] }));
   assert.deepEqual(result.applied, [2]);
 });
 
@@ -94,16 +155,16 @@ for (const [version, schedule] of [
   ["0.9", "* * * * *"],
 ]) {
   test(`with pg_cron ${version} the database beats by itself, "${schedule}", in the database that pg_cron lives in`, async () => {
-    const client = fakeClient({ versions: [1, 2], userExists: true, cron: { version, home: "postgres" } });
+    const client = fakeClient({ versions: [1, 2], users: ['api"user'], cron: { version, home: "postgres" } });
     const seen = [];
     const query = client.query;
     client.query = (text, values) => {
       seen.push([text, values]);
       return query(text, values);
     };
-    const { result, options } = await run(client);
+    const { result, opened } = await run(client);
     assert.equal(result.heartbeat, schedule);
-    assert.deepEqual([options.database, options.user, client.ended], ["postgres", "master", 2]);
+    assert.deepEqual([opened[1].database, opened[1].user, client.ended], ["postgres", "master", 3]);
     const [create, beat, purge] = seen.slice(-3);
     assert.equal(create[0], "CREATE EXTENSION IF NOT EXISTS pg_cron");
     assert.deepEqual([beat[1][0], beat[1][1], beat[1][3]], ["warm-standby-heartbeat", schedule, "app"]);
@@ -129,9 +190,15 @@ test("a failing migration commits nothing, ends its connection and fails", async
 test("a migration trusts the certificate authority that the environment names", async () => {
   const directory = mkdtempSync(join(tmpdir(), "ca-"));
   writeFileSync(join(directory, "ca.pem"), "PEM");
-  const { options } = await run(fakeClient(), { NODE_EXTRA_CA_CERTS: join(directory, "ca.pem") });
+  const file = join(directory, "ca.pem");
+  for (const variables of [
+    { DATABASE_CERTIFICATE_AUTHORITIES: file },
+    { NODE_EXTRA_CA_CERTS: file, DATABASE_CERTIFICATE_AUTHORITIES: "/not/here" },
+  ]) {
+    const { options } = await run(fakeClient(), variables);
+    assert.equal(options.ssl.ca, "PEM");
+  }
   rmSync(directory, { recursive: true });
-  assert.equal(options.ssl.ca, "PEM");
 });
 
 test("a migration by the real driver fails when nothing listens", async () => {

@@ -22,7 +22,7 @@ export const VARIABLES = {
 const FATAL = /^(57P0[1235]|25P03|28|53300|3D000)/;
 
 /** An error as the server answers it: SQLSTATE and severity. */
-export function sqlError(code, message = "a value that must not be told", severity = FATAL.test(code) ? "FATAL" : "ERROR") {
+export function sqlError(code, message = "a value that must not be shown", severity = FATAL.test(code) ? "FATAL" : "ERROR") {
   return Object.assign(new Error(message), { name: "error", code, severity });
 }
 

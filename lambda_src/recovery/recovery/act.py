@@ -2,7 +2,7 @@
 
 Every line may be the last one that a run executes. So the state is stored before what it announces
 is done, each outcome right after it, and the next run continues from there. Two runs at once are
-told apart by the lease and by the version that each write is conditional on (H9).
+distinguished by the lease and by the version that each write is conditional on (H9).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A check fails by what was answered. A question to the other region that nobody answered is
 ``NOT_ASKED``: it never lowers the mode of the region that may have to take over, since the loss
-itself would disarm it (RECOVERY.md 3). Where this region writes, the other one is the standby, and
+itself would disarm it (recovery.md 3). Where this region writes, the other one is the standby, and
 a standby that doesn't answer isn't ready.
 """
 
@@ -27,7 +27,9 @@ SYNCHRONISED_SECONDS = 900
 """A changed parameter is in the other region after the next full synchronisation or two."""
 DAY_SECONDS = 24 * 3600
 BACKUP_SECONDS = 30 * 3600
-"""The plan runs every 24 h and a backup with its copy may take the rest, as the alarm's hours."""
+"""A daily backup is a day old when the next one is due, and that one may begin an hour later, work
+and be copied: up to then the last one is the newest there is (docs/architecture.md). The hours are
+the alarm's."""
 
 
 class Result(StrEnum):
@@ -116,7 +118,7 @@ def events_cross(facts: Facts) -> Judgement:
 
 
 def versions_are_equal(facts: Facts) -> Judgement:
-    """AWS refuses to fail over between unequal engine versions (RECOVERY.md 1.3)."""
+    """AWS refuses to fail over between unequal engine versions (recovery.md 1.3)."""
     return _alike(facts, lambda member: member.version, "engine versions")
 
 
@@ -138,7 +140,7 @@ def quotas_are_alike(facts: Facts) -> Judgement:
 
 
 def standby_has_an_instance(facts: Facts) -> Judgement:
-    """AWS refuses a target without an instance (RECOVERY.md 1.3)."""
+    """AWS refuses a target without an instance (recovery.md 1.3)."""
     member = facts.other if facts.writes_here else facts.own
     if isinstance(member, Missing):
         return _unanswered(facts, member, theirs=facts.writes_here)
@@ -180,7 +182,8 @@ def somebody_listens(facts: Facts) -> Judgement:
 
 
 def backup_is_fresh(facts: Facts) -> Judgement:
-    """The region's vault has a backup of the last day; a younger environment has had no night."""
+    """The region's vault has last night's backup; an environment that is too young for one is
+    excused."""
     if isinstance(facts.backup, Missing):
         return _unanswered(facts, facts.backup)
     if isinstance(facts.own, Missing):
@@ -189,7 +192,8 @@ def backup_is_fresh(facts: Facts) -> Judgement:
     if facts.backup and age <= BACKUP_SECONDS:
         return _passed(f"the newest backup is {_hours(age)} h old")
     if facts.now - facts.own.created < BACKUP_SECONDS:
-        return Result.EXCUSED, "no backup yet: the environment is younger than a day"
+        hours = _hours(BACKUP_SECONDS)
+        return Result.EXCUSED, f"no backup yet: the environment is younger than {hours} h"
     found = f"the newest backup is {_hours(age)} h old" if facts.backup else "there is no backup"
     return Result.FAILED, f"{found} in the region's vault"
 
@@ -208,7 +212,7 @@ def somebody_guards(facts: Facts) -> Judgement:
 
 
 def nothing_is_frozen(facts: Facts) -> Judgement:
-    """A freeze sets the readiness to 0 (RECOVERY.md 3)."""
+    """A freeze sets the readiness to 0 (recovery.md 3)."""
     by = facts.standing.frozen_by
     return (Result.FAILED, f"recovery is frozen by {by}") if by else _passed("not frozen")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from recovery.memory import forgotten
-from recovery.model import Force, Freeze, Hold, Mode, Settings, Stage, State, Tail
+from recovery.model import Drill, Force, Freeze, Hold, Mode, Settings, Stage, State, Tail
 from recovery.observation import Observation
 
 FREEZE_MINUTES = 24 * 60
@@ -58,6 +58,25 @@ def force(state: State, minute: int, by: str, reason: str) -> State:
     if not reason.strip():
         raise RefusedError("failover --force: a reason is needed: --reason '...'")
     return replace(state, force=Force(reason, by, minute + FORCE_MINUTES))
+
+
+def drill_begins(state: State, minute: int, minutes: int) -> State:
+    """Marks that a drill runs, for so many minutes at most; the last one's result stays."""
+    before = state.drill or Drill(passed=False, ended=0)
+    return replace(state, drill=replace(before, running_until=minute + minutes))
+
+
+def drill_ends(state: State) -> State:
+    """Takes the mark away; a drill that proved nothing leaves the result of the one before it."""
+    before = state.drill
+    if before is None or not before.ended:
+        return replace(state, drill=None)
+    return replace(state, drill=replace(before, running_until=0))
+
+
+def drilled(state: State, minute: int, passed: bool) -> State:
+    """Records a drill's result, which ``prod`` needs to be automatic."""
+    return replace(state, drill=Drill(passed, minute))
 
 
 def reconciled(state: State, tail: Tail) -> State:

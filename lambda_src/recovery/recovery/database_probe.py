@@ -65,7 +65,7 @@ class DatabaseProbe:
         self._call({"action": "grow_epoch", "epoch": epoch, "promoted_at": moment.isoformat()})
 
     def compare_tail(self, host: str, since: str, after: str, *, replay: bool) -> Mapping[str, Any]:
-        """Compares a page of a restored old volume with the present writer (RECOVERY.md 5).
+        """Compares a page of a restored old volume with the present writer (recovery.md 5).
 
         ``since`` is a time, ``after`` the last record of the page before. Returns ``counts``,
         ``records`` that aren't held, ``next`` (None: the last page) and ``orphaned`` receipts.

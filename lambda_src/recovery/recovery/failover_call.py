@@ -1,6 +1,6 @@
 """The one call that promotes, and what its answers mean.
 
-``failover_global_cluster`` is called in the *target's* region, with the target's ARN (RECOVERY.md
+``failover_global_cluster`` is called in the *target's* region, with the target's ARN (recovery.md
 1.1). The client's own retries must be off: a retried call would be a second one (H11).
 """
 

@@ -1,4 +1,4 @@
-"""The ground on which any promotion stands, one guard a condition (RECOVERY.md 3, "Ground")."""
+"""The ground on which any promotion stands, one guard a condition (recovery.md 3, "Ground")."""
 
 from __future__ import annotations
 

@@ -21,14 +21,19 @@ class CloudWatch(Protocol):
         ...
 
 
-def measure(cloudwatch: CloudWatch, suffix: str, name: str, value: float) -> None:
-    """Puts one data point; a failure is logged and forgotten."""
+def put(cloudwatch: CloudWatch, suffix: str, name: str, value: float) -> None:
+    """Puts one data point; boto3's errors are raised."""
     datum = {
         "MetricName": name,
         "Dimensions": [{"Name": "EnvironmentSuffix", "Value": suffix}],
         "Value": value,
     }
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
+
+
+def measure(cloudwatch: CloudWatch, suffix: str, name: str, value: float) -> None:
+    """Puts one data point; a failure is logged and forgotten."""
     try:
-        cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
+        put(cloudwatch, suffix, name, value)
     except Exception as fault:
         logger.warning("%s isn't measured: %s", name, error_code(fault))

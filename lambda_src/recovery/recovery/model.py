@@ -13,7 +13,7 @@ from recovery.observation import Reader, Ready, Switch, Validation, Value, Witne
 
 
 class Stage(StrEnum):
-    """Where a controller stands (RECOVERY.md 3)."""
+    """Where a controller stands (recovery.md 3)."""
 
     WATCHING = "watching"
     SUSPECT = "suspect"
@@ -307,7 +307,7 @@ class GrowEpoch:
 
 @dataclass(frozen=True)
 class CopySnapshot:
-    """Copy the old volume's system snapshot to a manual one (RECOVERY.md 1.4)."""
+    """Copy the old volume's system snapshot to a manual one (recovery.md 1.4)."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ SOURCE = "warm-standby.recovery"
 DETAIL_TYPE = "recovery.notice"
 LONGEST_SUBJECT = 100
 """Characters that SNS takes as an e-mail's subject."""
+NOT_SENT = frozenset({"EndpointConnectionError", "ConnectTimeoutError"})
+"""Exceptions of boto3 after which a call is known not to have arrived."""
 
 
 class Sns(Protocol):
@@ -61,8 +63,9 @@ class RegionalNotifier:
         """Publishes to the first topic that takes it, so that nobody hears it twice; raises
         ``UnavailableError`` where none does.
 
-        The event is for programs: one that is lost is logged, since sending again would reach the
-        people twice.
+        Where it isn't known whether a topic took it, the next one's message says that it may be a
+        repetition: a page that comes twice costs less than one that never comes. The event is for
+        programs: one that is lost is logged, since sending again would reach the people twice.
         """
         detail = words.detail(notice, self.region, self.suffix)
         logger.warning("notice %s", json.dumps(detail))
@@ -79,6 +82,8 @@ class RegionalNotifier:
             except Exception as fault:
                 faults.append(f"{topic.arn}: {error_code(fault)}")
                 logger.warning("not published: %s", faults[-1])
+                if _may_have_arrived(fault):
+                    message = f"{message}\n\n{words.repetition(topic.arn)}"
             else:
                 return
         raise UnavailableError("; ".join(faults))
@@ -101,6 +106,15 @@ class RegionalNotifier:
             return
         if answer.get("FailedEntryCount"):
             logger.warning("the event of %s is refused: %s", body["key"], answer["Entries"])
+
+
+def _may_have_arrived(fault: Exception) -> bool:
+    """Whether a topic may have taken what it didn't acknowledge: a refusal is none, an error of
+    SNS's own or a silence after the connection is."""
+    response = getattr(fault, "response", None)
+    if not isinstance(response, dict):
+        return type(fault).__name__ not in NOT_SENT
+    return response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
 
 
 def _printable(text: str) -> str:

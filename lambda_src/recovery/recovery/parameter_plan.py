@@ -4,7 +4,7 @@ The rule: the writer's region is right. Its values go to the other region, its d
 the epoch with them; what was changed in the other region is overwritten, whatever the versions, and
 reported where that change was the later one. Nothing moves while it isn't plain who writes: two
 writers, none, a failover under way, or a writer of a smaller epoch than is known (it was demoted,
-RECOVERY.md 5). Versions can't decide: each region counts its own.
+recovery.md 5). Versions can't decide: each region counts its own.
 """
 
 from __future__ import annotations

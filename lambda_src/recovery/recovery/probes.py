@@ -98,10 +98,10 @@ def peer_application(host: str, get: http_get.Get = http_get.get) -> Signal:
 def peer_ready(host: str, server_name: str, token: str, get: http_get.Get = http_get.get) -> Ready:
     """Asks the other region's application what it knows of its writer."""
     answer = get(host, READY, {TOKEN_HEADER: token}, server_name)
-    return writer_as_told(answer.status, answer.body)
+    return writer_as_reported(answer.status, answer.body)
 
 
-def writer_as_told(status: int | None, body: bytes) -> Ready:
+def writer_as_reported(status: int | None, body: bytes) -> Ready:
     """Returns what ``/ready`` says of the writer alone: 503 may be another part's.
 
     Codes that the controller doesn't know are no statement.

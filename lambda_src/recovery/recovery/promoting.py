@@ -13,7 +13,7 @@ from recovery.ports import UnavailableError
 from recovery.stored import error_code
 
 SYSTEM_SNAPSHOT = "rds:unplanned-global-failover-"
-"""How AWS names what it saves of a volume before it is replaced (RECOVERY.md 1.4)."""
+"""How AWS names what it saves of a volume before it is replaced (recovery.md 1.4)."""
 ABSENT = "absent"
 EXISTS = "DBClusterSnapshotAlreadyExistsFault"
 

@@ -64,7 +64,7 @@ WORDS: dict[str, Words] = {
     ),
     "promoted": Words(
         "The database writes here, the switch holds traffic here, the epoch has grown.",
-        "Tell the customers' contacts; look for the lost tail once the other region is back.",
+        "Notify the customers' contacts; look for the lost tail once the other region is back.",
         "./inv recovery.reconcile",
     ),
     "promoting": Words(
@@ -141,6 +141,11 @@ def message(notice: Notice) -> str:
         f"Run: {words.command}\n\n"
         f"{STATUS} shows where it stands."
     )
+
+
+def repetition(topic: str) -> str:
+    """Returns what a message adds where another topic may have delivered it already."""
+    return f"This may be a repetition: {topic} didn't say whether it took the same message."
 
 
 def detail(notice: Notice, region: str, suffix: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class PulumiCli:
         options: Options = Options(),  # noqa: B008 - frozen
         backend: Mapping[str, str] | None = None,
     ) -> None:
-        """``backend`` holds the variables that printed `pulumi` commands need besides."""
+        """``backend`` holds the variables that printed ``pulumi`` commands need besides."""
         self._workspace = workspace
         self._stack_file = stack_file
         self._command = command
@@ -291,7 +291,7 @@ class _Stack(automation.Stack):
         self.workspace = workspace
 
     def outputs(self) -> automation.OutputMap:
-        """None; `PulumiCli.outputs` reads them."""
+        """None; ``PulumiCli.outputs`` reads them."""
         return {}
 
     def info(self, show_secrets: bool = True) -> UpdateSummary:

@@ -125,14 +125,14 @@ class Translator:
             self._refreshing.add(step.urn)
             return
         operation = _OPERATIONS.get(step.op)
-        if operation is None or not _told(step, operation):
+        if operation is None or not _is_reported(step, operation):
             return
         if self._planned:
-            self._tell(step, operation, "planned", diff=_diff(step))
+            self._emit(step, operation, "planned", diff=_diff(step))
             self._count(step, operation)
         elif operation not in (Operation.SAME, Operation.READ):
             self._started[step.urn] = time.monotonic()
-            self._tell(step, operation, "started", diff=_diff(step))
+            self._emit(step, operation, "started", diff=_diff(step))
 
     def _finish(self, step: StepEventMetadata) -> None:
         if step.urn in self._refreshing:
@@ -140,9 +140,9 @@ class Translator:
             self._refresh(step)
             return
         operation = _OPERATIONS.get(step.op)
-        if operation is None or self._planned or not _told(step, operation):
+        if operation is None or self._planned or not _is_reported(step, operation):
             return
-        self._tell(step, operation, "done", seconds=self._seconds(step.urn), diff=_diff(step))
+        self._emit(step, operation, "done", seconds=self._seconds(step.urn), diff=_diff(step))
         self._count(step, operation)
 
     def _fail(self, step: StepEventMetadata) -> None:
@@ -152,18 +152,18 @@ class Translator:
             operation = Operation.REFRESH
         message = self._messages.get(step.urn, "")
         seconds = self._seconds(step.urn)
-        self._tell(step, operation, "failed", seconds=seconds, message=message)
+        self._emit(step, operation, "failed", seconds=seconds, message=message)
 
     def _refresh(self, step: StepEventMetadata) -> None:
         if not _managed(step):
             return
         if step.op == OpType.DELETE:
-            self._tell(step, Operation.DELETE, "done", message="it is gone")
+            self._emit(step, Operation.DELETE, "done", message="it is gone")
             self._refreshed[Operation.DELETE] += 1
             return
         diff = _drift(step) if step.op != OpType.SAME else ()
         drifted = step.op == OpType.UPDATE or bool(diff)
-        self._tell(step, Operation.REFRESH, "done", diff=diff)
+        self._emit(step, Operation.REFRESH, "done", diff=diff)
         self._refreshed[Operation.UPDATE if drifted else Operation.SAME] += 1
 
     def _count(self, step: StepEventMetadata, operation: Operation) -> None:
@@ -174,7 +174,7 @@ class Translator:
         started = self._started.pop(urn, None)
         return round(time.monotonic() - started, 3) if started is not None else 0
 
-    def _tell(
+    def _emit(
         self,
         step: StepEventMetadata,
         operation: Operation,
@@ -257,7 +257,7 @@ def _managed(step: StepEventMetadata) -> bool:
     return custom and not special and not reading
 
 
-def _told(step: StepEventMetadata, operation: Operation) -> bool:
+def _is_reported(step: StepEventMetadata, operation: Operation) -> bool:
     return operation is Operation.READ or _managed(step)
 
 
@@ -284,7 +284,7 @@ def _diff(step: StepEventMetadata) -> tuple[PropertyDiff, ...]:
 
 
 def _at(properties: Any, path: str) -> Any:
-    """The value at a path such as `tags.Name`; None where there is none."""
+    """The value at a path such as ``tags.Name``; None where there is none."""
     for key in parse(path):
         if properties == MASK:
             return MASK

@@ -1,7 +1,7 @@
 """Where Pulumi's CLI lives: with the operator's own settings, or, for the lab, all by itself.
 
 The lab's CLI has a home, a backend and an environment of its own: whatever account, profile or
-backend the operator uses, a lab stack can't reach it (DESIGN, engines).
+backend the operator uses, a lab stack can't reach it (architecture.md, Engines).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def test_the_function_is_as_declared(deployed: Lab, role: str, region: str) -> N
     client = deployed.client("lambda", region)
     found = client.get_function_configuration(FunctionName=function_name(deployed, role))
     outputs = deployed.outputs
-    assert found["Runtime"] == "nodejs22.x"
+    assert found["Runtime"] == "nodejs24.x"
     assert found["Architectures"] == ["arm64"]
     assert (found["Handler"], found["MemorySize"], found["Timeout"]) == ("index.handler", 512, 15)
     assert found["TracingConfig"]["Mode"] == "Active"
@@ -97,7 +97,7 @@ def test_the_load_balancer_is_as_declared(deployed: Lab, role: str, region: str)
 
 @both_regions
 def test_the_target_is_checked_and_healthy(deployed: Lab, role: str, region: str) -> None:
-    """Traps 13, 18: a lambda target group has its checks off unless told otherwise."""
+    """Traps 13, 18: a lambda target group has its checks off by default."""
     client = deployed.client("elbv2", region)
     arn = balancer(deployed, role, region)["LoadBalancerArn"]
     (group,) = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]

@@ -101,7 +101,7 @@ def one(server: PostgresServer, query: Any, *parameters: object) -> Any:
         return row[0]
 
 
-# -- schema and epoch ---------------------------------------------------------------------------
+# -- schema and epoch ------------------------------------------------------------------------------
 
 
 def test_the_schema_of_before_is_brought_up_with_its_rows(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_no_write_lands_on_a_writer_of_an_older_epoch(clean: Pair, parameter: st
         assert post(application).status == 201
 
 
-# -- probe --------------------------------------------------------------------------------------
+# -- probe -----------------------------------------------------------------------------------------
 
 
 def test_the_probe_sees_a_living_pair_and_each_of_its_ends(clean: Pair) -> None:
@@ -213,7 +213,7 @@ def test_the_probe_sees_a_living_pair_and_each_of_its_ends(clean: Pair) -> None:
         assert second["own_reader"]["epoch"] == 1
 
 
-def test_the_probe_tells_a_dead_writer_from_a_refusing_one(clean: Pair) -> None:
+def test_the_probe_distinguishes_a_dead_writer_from_a_refusing_one(clean: Pair) -> None:
     """H3, H28: no server is dead; a server without a connection left, or with another password,
     is unknown."""
     nobody = clean.servers | {"writer": 1, "cluster-us-east-1": 1}
@@ -264,7 +264,7 @@ def test_a_promotion_is_verified_by_the_row_that_it_wrote(clean: Pair) -> None:
         assert (seen["wrote"], seen["endpoint"]) == (True, "")
 
 
-# -- events -------------------------------------------------------------------------------------
+# -- events ----------------------------------------------------------------------------------------
 
 
 def message(identifier: str, key: str, kind: str = "record.created", **detail: str) -> Any:
@@ -355,12 +355,12 @@ def test_events_of_before_the_promotion_reach_the_survivor_once(clean: Pair) -> 
         assert west.call("handle", SCHEDULE)["propagationMs"] < 60_000
 
 
-# -- durability, connections --------------------------------------------------------------------
+# -- durability, connections -----------------------------------------------------------------------
 
 
 def test_a_two_region_write_is_answered_when_both_regions_show_it(clean: Pair) -> None:
-    """NAMES: ``Durability: two-region`` is 201 with the standby following, and with its replication
-    cut 503 with what was reached; repeated later it is the same record."""
+    """names.md: ``Durability: two-region`` is 201 with the standby following, and with its
+    replication cut 503 with what was reached; repeated later it is the same record."""
     peer = {"DATABASE_PEER_READER_ENDPOINT": "reader-us-west-2"}
     with running("us-east-1", clean.servers, **peer) as application:
         reached = post(application, durability="two-region")

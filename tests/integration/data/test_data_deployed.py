@@ -217,7 +217,7 @@ def test_the_destination_policy_is_what_the_client_wrote(
 def test_an_application_can_start_from_its_regions_parameters(
     deployed: Lab, side: str, region: str
 ) -> None:
-    """NAMES: local and shared parameters; each region reads its own."""
+    """names.md: local and shared parameters; each region reads its own."""
     ssm = deployed.client("ssm", region)
 
     def value(path: str) -> str:

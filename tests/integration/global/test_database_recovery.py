@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from application_client import ask, until
 from deployed_lab import Lab
@@ -19,14 +17,10 @@ REAL_SECONDS = 300.0
 
 
 @pytest.mark.long
-def test_a_dead_database_is_promoted_while_its_application_answers(
-    make_lab: Callable[[], Lab],
-) -> None:
+def test_a_dead_database_is_promoted_while_its_application_answers(own_lab: Lab) -> None:
     """H3: ``/health`` stays 200 and two instances can't be restarting for ten minutes;
     us-east-1's own ``/ready`` says *unreachable*, and us-west-2's controller promotes."""
-    lab = make_lab()
-    answer = lab.inv("deploy-all")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    lab = own_lab
     west = Controller(lab, WEST)
     client.set_clock(lab.state_dir, QUICK)
     west.wait("armed", lambda state: state.armed, REAL_SECONDS)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
 from traffic import front_door_of, records, served_by, writing
@@ -28,15 +29,11 @@ AGAIN = ("run the same again", "the lag is", "objects wait for replication")
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A deployed lab, with us-west-2's database following."""
-    made = Lab(tmp_path_factory.mktemp("circle"), free_port())
-    try:
-        inv(made, "deploy-all")
+    with a_deployed_lab(tmp_path_factory.mktemp("circle")) as made:
         client.set_clock(made.state_dir, QUICK)
         west = Controller(made, WEST)
         west.wait("armed", lambda state: state.armed, REAL_SECONDS)
         yield made
-    finally:
-        made.stop()
 
 
 def inv(lab: Lab, *arguments: str, code: int = 0) -> Any:

@@ -73,7 +73,7 @@ def test_events_wait_for_a_lost_region_and_arrive_when_it_is_back(lab: Lab) -> N
 
 def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
     """Trap 27: the waiting queue's policy is lost, the event waits in the dead-letter queue, and
-    `events.redrive` brings it home once the policy is back."""
+    ``events.redrive`` brings it home once the policy is back."""
     sqs = lab.client("sqs", "us-east-1")
     url = sqs.get_queue_url(QueueName="queue-consume-us-east-1-lab")["QueueUrl"]
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
@@ -87,9 +87,9 @@ def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=policy)
     answer = lab.inv("events.redrive", "--json")
     assert answer.returncode == 0, answer.stderr
-    told = {entry["queue"]: entry["events"] for entry in json.loads(answer.stdout)}
-    assert told[queue] == 1
-    assert sum(told.values()) == 1
+    counts = {entry["queue"]: entry["events"] for entry in json.loads(answer.stdout)}
+    assert counts[queue] == 1
+    assert sum(counts.values()) == 1
     assert until(lambda: len(receipts(lab, key, TLS)) == 2), receipts(lab, key, TLS)
     assert sorted(receipts(lab, key, TLS)) == sorted(REGIONS.values())
     assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
@@ -140,15 +140,15 @@ class Mailbox:
         self.heard: set[tuple[str, str]] = set()
 
     def hears(self, alarm: str, state: str) -> bool:
-        """Whether the topic told of this alarm in this state, by now."""
+        """Whether the topic has published this alarm in this state by now."""
         answer = self.queue.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             self.queue.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
             text = json.loads(message["Body"])["Message"]
             if not text.startswith("{"):
                 continue  # recovery's own notices, in words
-            told = json.loads(text)
-            self.heard.add((told["AlarmName"], told["NewStateValue"]))
+            notice = json.loads(text)
+            self.heard.add((notice["AlarmName"], notice["NewStateValue"]))
         return (alarm, state) in self.heard
 
 
@@ -159,7 +159,7 @@ def fast(lab: Lab) -> Lab:
     return lab
 
 
-def test_a_broken_function_and_an_empty_target_group_are_told(fast: Lab) -> None:
+def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> None:
     """R6.2, R6.3: errors above 5 %, then no healthy target, each through the region's topic."""
     mailbox = Mailbox(fast, "secondary")
     functions = fast.client("lambda", "us-west-2")
@@ -180,7 +180,7 @@ def test_a_broken_function_and_an_empty_target_group_are_told(fast: Lab) -> None
     )
 
 
-def test_a_lost_primary_is_told_in_the_standby_region(fast: Lab) -> None:
+def test_a_lost_primary_is_reported_in_the_standby_region(fast: Lab) -> None:
     """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself."""
     mailbox = Mailbox(fast, "secondary")
     assert until(

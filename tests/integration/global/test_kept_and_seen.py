@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from application_client import ask, post_record, receipts, until
 from application_database import application_user, master
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
 from deployed_reads import dead_letters
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, fail_over
 from traffic import front_door_of, writing
 
@@ -61,7 +62,7 @@ SLOWNESS = {
 
 
 def quiet(lab: Lab) -> bool:
-    """Whether no alarm of either region is red that tells of more than the machine's load."""
+    """Whether no alarm of either region is red that means more than the machine's load."""
     return red(lab, EAST) | red(lab, WEST) <= SLOWNESS
 
 
@@ -79,14 +80,14 @@ def unseen(lab: Lab) -> int:
 
 
 def standing(lab: Lab) -> dict[str, Any]:
-    """What `status` says."""
+    """What ``status`` says."""
     answer = lab.inv("status", "--json")
     assert answer.returncode in (0, 5), answer.stderr
     return json.loads(answer.stdout)
 
 
 def failing(lab: Lab) -> str:
-    """What to do next, once `status` has found that writes fail and ended with 5; else empty."""
+    """What to do next, once ``status`` has found that writes fail and ended with 5; else empty."""
     answer = lab.inv("status", "--json")
     return json.loads(answer.stdout)["next"] if answer.returncode == 5 else ""
 
@@ -128,7 +129,7 @@ def test_a_first_deployment_wakes_nobody(lab: Lab) -> None:
 
 def test_ten_minutes_without_a_database_lose_no_event(lab: Lab) -> None:
     """Trap 57, R5.1: under load; what was on its way waits by itself, every receipt appears without
-    `events.redrive` and without a dead letter, and the alarms that rose end."""
+    ``events.redrive`` and without a dead letter, and the alarms that rose end."""
     with writing(front_door_of(lab)) as load:
         assert until(lambda: len(load.acknowledged) > 20)
         client.outage(lab.state_dir, EAST, "database")
@@ -179,7 +180,7 @@ def test_a_lost_region_is_seen_in_three_minutes_and_what_it_took_along_comes_bac
     lab: Lab,
 ) -> None:
     """Traps 11, 58: us-east-1 dies with events that it never forwarded; us-west-2 says so by
-    itself, `status` what to do, and once us-west-2 was promoted and both are up, both hold every
+    itself, ``status`` what to do, and once us-west-2 was promoted and both are up, both hold every
     receipt."""
     events = lab.client("events", EAST)
     bus = lab.outputs["global.primary.bus_name"]

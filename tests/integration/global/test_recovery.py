@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
 from traffic import Load, front_door_of, writing
@@ -28,7 +29,7 @@ HELD_RUNS = 2
 REAL_SECONDS = 180.0
 """For fifteen scheduled minutes."""
 BUDGET_MINUTES = 14
-"""840 s (RECOVERY.md 3)."""
+"""840 s (recovery.md 3)."""
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_a_cut_peering_promotes_nothing(guarded: Lab) -> None:
 
 def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
     """First light of automatic recovery: us-east-1 is lost under load; its database is promoted
-    once, the switch engaged, the epoch grown, people are told, and clients write in us-west-2."""
+    once, the switch engaged, the epoch grown, people notified, and clients write in us-west-2."""
     west = Controller(guarded, WEST)
     mails = subscribed(guarded)
     west.validate()
@@ -107,12 +108,12 @@ def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
     feed = ask(guarded, "secondary", "/records?limit=1")
     assert feed.json["cursor"].partition(".")[0] == "2", "the database's epoch"
     assert until(lambda: "RDS-EVENT-0238" in west.events(), REAL_SECONDS), west.events()
-    told: list[str] = []
-    assert until(lambda: is_told(told, guarded, mails), REAL_SECONDS), told
+    notices: list[str] = []
+    assert until(lambda: is_notified(notices, guarded, mails), REAL_SECONDS), notices
 
 
 def test_the_journal_is_whole_in_the_table_and_in_the_bucket(guarded: Lab) -> None:
-    """RECOVERY.md 3: each entry carries the hash of the one before, and its copy is the same."""
+    """recovery.md 3: each entry carries the hash of the one before, and its copy is the same."""
     west = Controller(guarded, WEST)
     entries = west.journal()
     assert broken(entries) == ""
@@ -174,10 +175,10 @@ def serves_writes(load: Load) -> bool:
     return load.written_since(time.monotonic() - 2) > 0
 
 
-def is_told(told: list[str], lab: Lab, url: str) -> bool:
-    """Whether people were told of the promotion, by what came until now."""
-    told += received(lab, url)
-    return any(message.startswith("us-west-2 writes, epoch 2") for message in told)
+def is_notified(notices: list[str], lab: Lab, url: str) -> bool:
+    """Whether people were notified of the promotion, by what came until now."""
+    notices += received(lab, url)
+    return any(message.startswith("us-west-2 writes, epoch 2") for message in notices)
 
 
 def parameter(lab: Lab, key: str, region: str = WEST) -> str:

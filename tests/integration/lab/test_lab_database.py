@@ -117,7 +117,7 @@ def writing(world: World, source: str) -> Iterator[dict[int, float]]:
 
 
 def hang_up(descriptor: int) -> None:
-    """End a connection from this side: a cut network says nothing."""
+    """Ends a connection from this side: a cut network says nothing."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(socket.SHUT_RDWR)
 
@@ -184,8 +184,8 @@ def test_a_lost_region_is_failed_over_and_rejoins(home: World) -> None:
     with writing(home, WEST) as acknowledged:
         until(lambda: len(acknowledged) > 300)
         killed = time.monotonic()
-        told = lab_client.outage(home.state_dir, EAST)
-        assert "us-east-1: writer down" in told.parts["database"]["detail"], "not the state before"
+        status = lab_client.outage(home.state_dir, EAST)
+        assert "us-east-1: writer down" in status.parts["database"]["detail"], "the state before"
         with pytest.raises(ClientError, match="ServiceUnavailable"):
             switch_over(home, WEST)
         fail_over(home, WEST)
@@ -215,7 +215,7 @@ def test_a_lost_region_is_failed_over_and_rejoins(home: World) -> None:
 
 
 def test_a_dead_server_is_restarted_without_an_outage(home: World) -> None:
-    """A crash of the writer's process is noticed, told in the status and mended; rows stay."""
+    """A crash of the writer's process is noticed, shown in the status and mended; rows stay."""
     with home.connect(home.global_endpoint) as connection:
         connection.execute("INSERT INTO records VALUES (1)")
     server = next(
@@ -270,7 +270,7 @@ def servers(world: World) -> list[psutil.Process]:
 
 
 def test_the_master_password_follows_modify_db_cluster(home: World) -> None:
-    """Trap 3: the cluster's password is the one that RDS was last told; it is in no file."""
+    """Trap 3: the cluster's password is the one that RDS was last given; it is in no file."""
     new = "Another-Password-of-32-characters"
     rds = home.aws("rds", EAST)
     rds.modify_db_cluster(

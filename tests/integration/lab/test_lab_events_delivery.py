@@ -74,7 +74,7 @@ def _rule(events: Any, region: str, name: str, pattern: dict[str, Any], *targets
 
 
 def put(world: World, region: str, key: str) -> None:
-    """Put one event on a region's bus."""
+    """Puts one event on a region's bus."""
     entry = {"Source": "app", "DetailType": "record.created", "EventBusName": f"bus-{region}"}
     answer = world.aws("events", region).put_events(
         Entries=[{**entry, "Detail": json.dumps({"eventId": key})}]

@@ -13,7 +13,14 @@ from botocore.exceptions import ClientError
 from lab_core_world import EAST, WEST, World, allow, eventually, running
 
 from lab import client
+from ops.cloud import batch_replication
+from ops.cloud.clients import Clients
+from ops.stack_file import parse
 
+LAB = (
+    "config: {{TapStack:environmentSuffix: x, TapStack:environment: lab, TapStack:endpoint: '{}', "
+    "aws:region: us-east-1}}"
+)
 OTHER = {EAST: WEST, WEST: EAST}
 BUCKETS = {EAST: "bucket-east", WEST: "bucket-west"}
 READING = (
@@ -58,6 +65,51 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 Bucket=BUCKETS[region], ReplicationConfiguration=configuration
             )
         yield world
+
+
+def test_batch_replication_sends_what_was_there_before(world: World) -> None:
+    """Trap 56: an object of before the rule, by a job of its own role; without the role's rights
+    the job fails and nothing is sent."""
+    s3, there = world.aws("s3", EAST), world.aws("s3", WEST)
+    kept = s3.get_bucket_replication(Bucket=BUCKETS[EAST])["ReplicationConfiguration"]
+    s3.delete_bucket_replication(Bucket=BUCKETS[EAST])
+    s3.put_object(Bucket=BUCKETS[EAST], Key="of before", Body=b"old")
+    s3.put_bucket_replication(Bucket=BUCKETS[EAST], ReplicationConfiguration=kept)
+    role = world.role("batch", "batchoperations.s3.amazonaws.com")
+    bucket = f"arn:aws:s3:::{BUCKETS[EAST]}"
+    iam = world.aws("iam")
+    file = parse("lab", LAB.format(world.status.endpoint))
+    control = Clients(file, world.status.endpoint).get("s3control", EAST)
+    given = {
+        **batch_replication.request("000000000000", EAST, "x", failed=False), "RoleArn": role,
+    }  # fmt: skip
+    generator = given["ManifestGenerator"]["S3JobManifestGenerator"]
+    generator["SourceBucket"] = generator["ManifestOutputLocation"]["Bucket"] = bucket
+
+    def run() -> dict[str, Any]:
+        made = control.create_job(AccountId="000000000000", **given)
+
+        def ended() -> dict[str, Any] | None:
+            job = control.describe_job(AccountId="000000000000", JobId=made["JobId"])["Job"]
+            return job if job["Status"] in ("Complete", "Failed") else None
+
+        return eventually(ended, 20)
+
+    assert run()["FailureReasons"][0]["FailureCode"] == "AccessDenied"
+    actions = (
+        "s3:InitiateReplication", "s3:GetReplicationConfiguration", "s3:GetObject",
+        "s3:PutInventoryConfiguration", "s3:PutObject",
+    )  # fmt: skip
+    allowing = document(allow(*actions))
+    iam.put_role_policy(RoleName="batch", PolicyName="batch", PolicyDocument=allowing)
+    job = run()
+    assert job["Status"] == "Complete"
+    assert job["ProgressSummary"]["NumberOfTasksSucceeded"] >= 1
+    assert there.get_object(Bucket=BUCKETS[WEST], Key="of before")["Body"].read() == b"old"
+    jobs = control.list_jobs(AccountId="000000000000")["Jobs"]
+    assert {one["Status"] for one in jobs} == {"Complete", "Failed"}
+    with pytest.raises(ClientError, match="NotFoundException"):
+        control.describe_job(AccountId="000000000000", JobId="no-such-job-at-all")
 
 
 def rule(destination: str, key: str) -> dict[str, Any]:

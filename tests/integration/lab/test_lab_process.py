@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_it_starts_once_and_says_so(world: World) -> None:
-    """R9.5, NAMES `lab.status --json`: a second start finds the first, with every field."""
+    """R9.5, names.md ``lab.status --json``: a second start finds the first, with every field."""
     again = client.start(world.state_dir)
     assert again.pid == world.status.pid
     shown = again.as_dict()

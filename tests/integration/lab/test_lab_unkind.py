@@ -74,7 +74,7 @@ def noticed(world: World, region: str) -> list[str]:
 
 @pytest.fixture
 def home(world: World) -> Iterator[World]:
-    """The world as it is when all is well; restored within the time that is promised."""
+    """The world in its normal state; restored within the time that is promised."""
     yield world
     began = time.monotonic()
     for region in (EAST, WEST):
@@ -151,7 +151,7 @@ def took(least: float) -> Iterator[None]:
     assert time.monotonic() - began >= least
 
 
-# -- what can be lost, and how ------------------------------------------------------------------
+# -- what can be lost, and how ---------------------------------------------------------------------
 
 
 def test_a_database_that_hangs_is_silent_on_old_and_new_connections(home: World) -> None:
@@ -296,7 +296,7 @@ def test_functions_and_load_balancers_hang_or_are_slow(home: World) -> None:
     assert core.get(host, "/")[0] == 200
 
 
-# -- faults ---------------------------------------------------------------------------------------
+# -- faults ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("clock", [10, 50])
@@ -474,7 +474,7 @@ def test_a_writer_fails_over_inside_its_region(home: World) -> None:
     rds.delete_db_instance(DBInstanceIdentifier=second, SkipFinalSnapshot=True)
 
 
-# -- RDS as documented ----------------------------------------------------------------------------
+# -- RDS as documented -----------------------------------------------------------------------------
 
 
 def test_calls_in_the_wrong_region_and_a_dead_primary_are_refused(home: World) -> None:

@@ -1,4 +1,4 @@
-"""A sample of `./inv bench faults`: one kill of the driver, one of the lab, one throttling."""
+"""A sample of ``./inv bench faults``: one kill of the driver, one of the lab, one throttling."""
 
 from __future__ import annotations
 

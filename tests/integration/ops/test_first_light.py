@@ -23,8 +23,8 @@ def test_health_answers_from_each_region_with_its_own_name(
     assert answer.status == 200
     assert answer.json["status"] == "healthy"
     assert answer.json["region"] == region
-    told = datetime.fromisoformat(answer.json["timestamp"])
-    assert abs((datetime.now(UTC) - told).total_seconds()) < 60
+    stamp = datetime.fromisoformat(answer.json["timestamp"])
+    assert abs((datetime.now(UTC) - stamp).total_seconds()) < 60
 
 
 def test_unknown_paths_answer_404_as_json(deployed: Lab) -> None:
@@ -90,7 +90,7 @@ def test_the_global_cluster_writes_in_the_primary_region(deployed: Lab) -> None:
 
 
 def test_the_inventory_knows_every_layer(deployed: Lab) -> None:
-    """R9.2: what we made carries the tags by which one environment is told from another."""
+    """R9.2: what we made carries the tags that distinguish one environment from another."""
     services = {(thing.service, thing.region) for thing in deployed.inventory()}
     for region in ("us-east-1", "us-west-2"):
         for service in ("ec2", "rds", "s3", "lambda", "elasticloadbalancing"):

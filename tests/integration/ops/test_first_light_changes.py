@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from deployed_lab import Lab, copied, free_port, table
 
+from lab import client
+
+SIGNER = "lab"
+"""The access key of the programs' providers and of ``./inv``."""
 LAYERS = ("network", "data", "app", "global")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """An empty lab with a working copy of its own; the tests go on from each other."""
+    """An empty lab with a working copy of its own, used by the deploying role alone (trap 54); the
+    tests go on from each other."""
     base = tmp_path_factory.mktemp("changes")
     (base / "workspace").mkdir()
     made = Lab(base / "workspace", free_port(), copied(base / "copy"))
+    made.up()
+    act_as(made, "deploy")
     yield made
     made.stop()
 
 
+def act_as(lab: Lab, role: str) -> None:
+    """From now on ``./inv`` may do what ``./inv iam`` prints for the role, and no more."""
+    printed = lab.inv("iam", "--role", role)
+    assert printed.returncode == 0, printed.stderr
+    client.limit(lab.state_dir, SIGNER, json.loads(printed.stdout)["policies"])
+
+
+def refused(lab: Lab) -> list[str]:
+    """What the role lacked."""
+    return client.access(lab.state_dir)["refused"]
+
+
 def test_a_layer_before_its_upstream_is_one_line(lab: Lab) -> None:
-    """N7: `up --layer data` before network says why, and what to run; nothing is touched."""
+    """N7: ``up --layer data`` before network says why, and what to run; nothing is touched."""
     refused = lab.inv("up", "--layer", "data")
     assert refused.returncode == 2
     # On a busy machine a line before it says what the command waits for.
@@ -97,6 +117,50 @@ def test_one_region_is_deployed_while_the_other_is_lost(lab: Lab) -> None:
     assert "no changes" in again.stdout, again.stdout
 
 
+def test_secrets_survive_two_rotations_and_a_refresh(lab: Lab) -> None:
+    """Trap 42: the application answers through both rotations, its current secret is nobody's
+    memory, and refresh, preview and deployment leave it; all the next deployment does is to run the
+    migration once."""
+    secrets = lab.client("secretsmanager")
+    name = "secret-application-us-east-1-lab"
+    host = lab.outputs["app.primary.load_balancer_dns_name"]
+    seen = set()
+    for _ in range(2):
+        client.limit(lab.state_dir, SIGNER)  # who rotates has more than the deploying role
+        done = lab.inv("secrets.rotate", "--json")
+        assert done.returncode == 0, done.stderr
+        assert {one["standby"] for one in json.loads(done.stdout)} == {"follows"}
+        assert lab.request(host, "/records").status == 200
+        seen.add(secrets.get_secret_value(SecretId=name)["SecretString"])
+    act_as(lab, "deploy")
+    assert {json.loads(text)["username"] for text in seen} == {"application", "application_b"}
+    assert lab.inv("refresh-all").returncode == 0
+    preview = lab.inv("preview-all")
+    changed = [line for line in preview.stdout.splitlines() if ": ~ " in line or ": + " in line]
+    assert changed == [], preview.stdout
+    back = table(lab.inv("deploy-all").stdout)["all"]
+    assert (back["created"], back["updated"], back["replaced"]) == ("0", "0", "1")
+    assert secrets.get_secret_value(SecretId=name)["SecretString"] in seen
+    assert lab.request(host, "/records").status == 200
+    assert "no changes" in lab.inv("preview-all").stdout
+
+
+def test_the_reading_role_is_enough_for_all_that_looks(lab: Lab) -> None:
+    """Trap 54: previews, drift, and what shows how things stand; it changes nothing."""
+    assert refused(lab) == []
+    act_as(lab, "read")
+    for command in ("preview-all", "drift", "inventory", "alarms", "policy"):
+        shown = lab.inv(command)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+    lab.inv("status")
+    lab.inv("recovery.status")
+    assert refused(lab) == []
+    gone = lab.inv("destroy", "--layer", "global")
+    assert gone.returncode == 1
+    assert refused(lab) != []
+    act_as(lab, "deploy")
+
+
 def test_destroy_leaves_nothing_and_may_be_repeated(lab: Lab) -> None:
     """R9.3: asked of AWS's APIs, not of the state; a second destroy ends well, too."""
     for _ in range(2):
@@ -104,3 +168,4 @@ def test_destroy_leaves_nothing_and_may_be_repeated(lab: Lab) -> None:
         assert gone.returncode == 0, gone.stdout + gone.stderr
         assert lab.inventory() == []
     assert lab.outputs == {"Stack": "lab"}
+    assert refused(lab) == []

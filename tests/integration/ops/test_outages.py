@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from application_client import post_record, until
-from deployed_lab import Lab, a_deployed_lab
+from deployed_lab import Lab
 from faults import FAULTS
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, Outage, endure, leave_to_people, switch_over
 from traffic import front_door_of, writing
 

@@ -119,7 +119,7 @@ def test_a_second_deployment_with_the_cli_changes_nothing(by_cli: Lab) -> None:
 
 def test_both_engines_make_the_same_state(by_cli: Lab, deployed: Lab) -> None:
     """The two states, resource by resource, inputs and outputs, dependencies and order's facts;
-    archive and asset hashes bit for bit (ENGINE: one plugin serves both)."""
+    archive and asset hashes bit for bit (one plugin serves both)."""
     cli, embedded = engine_of(by_cli, "pulumi"), engine_of(deployed, "embedded")
     for layer in LAYERS:
         theirs = {one["urn"]: comparable(one) for one in cli.resources(layer)}
@@ -221,7 +221,7 @@ def test_the_policy_pack_judges_a_preview(by_cli: Lab, layer: str, tmp_path: Pat
 
 
 def preview_with_pack(lab: Lab, layer: str, config: Path) -> subprocess.CompletedProcess[str]:
-    """`pulumi preview --policy-pack` in a layer's directory, as its owners run it."""
+    """``pulumi preview --policy-pack`` in a layer's directory, as its owners run it."""
     variables = pulumi_cli_home.lab_environment(lab.workspace, lab_environment(lab.endpoint))
     return subprocess.run(
         [str(CLI), "preview", "--stack", "lab", "--non-interactive", "--config-file", str(config),

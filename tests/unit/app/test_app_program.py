@@ -91,10 +91,11 @@ def test_both_regions_are_identical_but_for_the_region_and_its_arns() -> None:
 
 @both_regions
 def test_the_function_runs_in_the_private_subnets(region: str) -> None:
-    """R2.1: Node.js 22, VPC private subnets, the network layer's function group, bundled code."""
+    """R2.1, trap 67: Node.js 24 (22 ends in April 2027), VPC private subnets, the network layer's
+    function group, bundled code."""
     function = api(program("app"), region).inputs
     network = NETWORK[ROLE_OF[region]]
-    assert function["runtime"] == "nodejs22.x"
+    assert function["runtime"] == "nodejs24.x"
     assert function["handler"] == "index.handler"
     assert function["architectures"] == ["arm64"]
     assert function["vpcConfig"] == {
@@ -141,7 +142,8 @@ def test_bad_configuration_ends_in_one_line(config: dict[str, Any], message: str
 
 @both_regions
 def test_the_environment_is_what_the_application_reads(region: str) -> None:
-    """NAMES, between layers and code: everything to start here without the other region."""
+    """names.md, between layers and code: everything to start here without the other region.
+    Trap 63: no NODE_EXTRA_CA_CERTS, whose authorities Node.js would load at every cold start."""
     variables = api(program("app"), region).inputs["environment"]["variables"]
     data = DATA[ROLE_OF[region]]
     other = next(name for name in REGIONS if name != region)
@@ -152,7 +154,7 @@ def test_the_environment_is_what_the_application_reads(region: str) -> None:
         "REGION_ROLE": ROLE_OF[region],
         "ENVIRONMENT_SUFFIX": SUFFIX,
         "LOG_LEVEL": "info",
-        "NODE_EXTRA_CA_CERTS": "/var/runtime/ca-cert.pem",
+        "DATABASE_CERTIFICATE_AUTHORITIES": "/var/runtime/ca-cert.pem",
         "DATABASE_WRITER_ENDPOINT": DATA["global_writer_endpoint"],
         "DATABASE_CLUSTER_ENDPOINT": data["cluster_endpoint"],
         "DATABASE_READER_ENDPOINT": data["reader_endpoint"],
@@ -201,6 +203,7 @@ def test_the_deployment_calls_the_migration_when_the_bundle_changes() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", triggers.pop("bundle"))
     assert triggers == {
         "secret": DATA["primary"]["application_secret_arn"],
+        "version": "present",
         "database": DATA["global_writer_endpoint"],
     }
     assert deployment.reaches(call, function)
@@ -221,7 +224,7 @@ ALLOWED = {
     "ReadinessToken": {"secretsmanager:GetSecretValue"},
     "Epochs": {"ssm:GetParameter"},
     "Bus": {"events:PutEvents", "events:DescribeEventBus"},
-    "Attachments": {"s3:PutObject"},
+    "Attachments": {"s3:GetObject", "s3:PutObject"},
     "Events": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
     "FailedEvents": {"sqs:SendMessage"},
 }  # fmt: skip

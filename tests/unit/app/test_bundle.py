@@ -182,12 +182,12 @@ def test_the_hash_goes_by_names_and_contents_alone(source: Path, tmp_path: Path)
 
 
 def test_npm_finds_the_node_that_was_chosen(commands: Commands, source: Path) -> None:
-    """npm starts `node` by name: its folder stands first on PATH, the rest behind it."""
+    """npm starts ``node`` by name: its folder stands first on PATH, the rest behind it."""
     bundle_function(source, source / "dist")
     assert all(path.startswith("/opt/node:") for path in commands.paths)
 
 
-def test_a_machine_without_node_or_npm_is_told_what_to_install(
+def test_a_machine_without_node_or_npm_learns_what_to_install(
     commands: Commands, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What ``tapstack.node`` found wanting is the bundle's one line; nothing was started."""
@@ -214,7 +214,7 @@ def test_two_at_once_build_once(commands: Commands, source: Path) -> None:
     assert commands.names() == ["ci", "build.mjs"]
 
 
-def test_a_lock_that_stays_taken_is_told(
+def test_a_lock_that_stays_taken_is_reported(
     commands: Commands, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Waiting ends, and the message says for whom it waited."""

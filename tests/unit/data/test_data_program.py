@@ -64,7 +64,7 @@ def statements(resource: Registered, key: str = "policy") -> dict[str, dict[str,
     }
 
 
-# --- Aurora Global Database ---------------------------------------------------------------------
+# -- Aurora Global Database ------------------------------------------------------------------------
 
 
 def test_delete_order_follows_from_the_dependencies(data: Deployment) -> None:
@@ -82,6 +82,26 @@ def test_delete_order_follows_from_the_dependencies(data: Deployment) -> None:
         assert later.urn in earlier.dependencies, f"{earlier.name} doesn't wait for {later.name}"
 
 
+PROVIDER_MINUTES = {
+    # terraform-provider-aws, internal/service/rds: each resource's own time limits.
+    "aws:rds/cluster:Cluster": {"create": 120, "update": 120, "delete": 120},
+    "aws:rds/clusterInstance:ClusterInstance": {"create": 90, "update": 90, "delete": 90},
+    "aws:rds/globalCluster:GlobalCluster": {"create": 30, "update": 90, "delete": 30},
+}
+
+
+@pytest.mark.parametrize("type_", PROVIDER_MINUTES)
+def test_no_time_limit_is_shorter_than_the_provider_s(data: Deployment, type_: str) -> None:
+    """Traps 6, 48: we would give up on what AWS still makes, and orphan it; upgrades take over an
+    hour."""
+    for resource in data.created(type_):
+        for operation, least in PROVIDER_MINUTES[type_].items():
+            given = resource.custom_timeouts[operation]
+            assert given.endswith("m"), given
+            assert int(given[:-1]) >= least, f"{resource.name} {operation}"
+        assert int(resource.custom_timeouts["update"][:-1]) >= 120
+
+
 @every_region
 def test_a_role_swap_changes_nothing(data: Deployment, region: str) -> None:
     """Trap 2: what AWS changes when roles swap is ignored by both clusters, and the version, which
@@ -95,6 +115,7 @@ def test_a_role_swap_changes_nothing(data: Deployment, region: str) -> None:
         "masterUsername",
         "masterPassword",
         "sourceRegion",
+        "engineLifecycleSupport",
     }
     assert data.one(INSTANCE, region=region).ignore_changes == ("engineVersion",)
 
@@ -115,7 +136,7 @@ def test_the_cluster_reads_its_password_back_from_the_secret(data: Deployment) -
     """Trap 3: get_random_password answers anew each run, so the secret is written once and the
     cluster depends on what the secret holds."""
     version = data.one(VERSION, "secret-version-master")
-    assert version.ignore_changes == ("secretString",)
+    assert version.ignore_changes == ("secretString", "versionStages")
     assert "secretString" in version.secret_inputs
     primary = cluster_of(data, "us-east-1")
     assert version.urn in primary.property_dependencies["masterPassword"]
@@ -176,7 +197,7 @@ def test_the_version_is_the_same_everywhere(varied: Deployment) -> None:
 def test_slow_operations_have_time(data: Deployment) -> None:
     """Trap 6: an upgrade of a global database takes over an hour."""
     for resource in (data.one(GLOBAL), *data.created(CLUSTER), *data.created(INSTANCE)):
-        assert resource.custom_timeouts == {"create": "60m", "update": "180m", "delete": "90m"}
+        assert resource.custom_timeouts == {"create": "120m", "update": "180m", "delete": "120m"}
 
 
 def test_applications_get_the_global_writer_endpoint(data: Deployment) -> None:
@@ -191,7 +212,8 @@ def test_applications_get_the_global_writer_endpoint(data: Deployment) -> None:
 @every_region
 def test_global_database_rules(data: Deployment, region: str) -> None:
     """Trap 8b: no automatic minor upgrades, at least one instance a region, the same backup
-    retention in the secondary (whose default is one day), no rds.global_db_rpo."""
+    retention in the secondary (whose default is one day), no rds.global_db_rpo. Trap 53: who
+    connects and who reads is logged."""
     instances = data.created(INSTANCE, region)
     assert len(instances) == 1
     assert not any(instance.inputs["autoMinorVersionUpgrade"] for instance in instances)
@@ -199,12 +221,16 @@ def test_global_database_rules(data: Deployment, region: str) -> None:
     group = data.one("aws:rds/clusterParameterGroup:ClusterParameterGroup", region=region)
     assert group.inputs["parameters"] == [
         {"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"},
-        # The database's own heartbeat is a job of pg_cron (RECOVERY.md 2).
+        # The database's own heartbeat is a job of pg_cron (recovery.md 2).
         {
             "name": "shared_preload_libraries",
-            "value": "pg_stat_statements,pg_cron",
+            "value": "pg_stat_statements,pg_cron,pgaudit",
             "applyMethod": "pending-reboot",
         },
+        {"name": "log_connections", "value": "1", "applyMethod": "immediate"},
+        {"name": "log_disconnections", "value": "1", "applyMethod": "immediate"},
+        {"name": "pgaudit.log", "value": "ddl,role", "applyMethod": "pending-reboot"},
+        {"name": "pgaudit.role", "value": "rds_pgaudit", "applyMethod": "pending-reboot"},
     ]
 
 
@@ -320,7 +346,7 @@ def test_the_cluster_endpoint_outlasts_a_role_swap(data: Deployment, region: str
     assert data.exports[role]["reader_endpoint"] == outputs["readerEndpoint"]
 
 
-# --- Keys and secrets ---------------------------------------------------------------------------
+# -- Keys and secrets ------------------------------------------------------------------------------
 
 
 @every_region
@@ -434,7 +460,7 @@ def test_no_component_registers_a_password(data: Deployment) -> None:
     )
 
 
-# --- Buckets ------------------------------------------------------------------------------------
+# -- Buckets ---------------------------------------------------------------------------------------
 
 
 @every_region
@@ -627,12 +653,12 @@ def test_lifecycle_rules_are_equal_on_both_sides(data: Deployment) -> None:
     assert rule["transitions"][0]["storageClass"] == "INTELLIGENT_TIERING"
 
 
-# --- Parameters and backup ----------------------------------------------------------------------
+# -- Parameters and backup -------------------------------------------------------------------------
 
 
 @every_region
 def test_each_region_has_what_an_application_needs_to_start(data: Deployment, region: str) -> None:
-    """NAMES: role, bucket and bus are local; the database's address is shared."""
+    """names.md: role, bucket and bus are local; the database's address is shared."""
     found = {
         p.inputs["name"].removeprefix(f"/warm-standby/{region}/{SUFFIX}/"): p.inputs["value"]
         for p in data.created(PARAMETER, region)
@@ -676,31 +702,126 @@ def test_a_declared_parameter_is_the_same_in_both_regions_and_ignored_nowhere(
     assert all(len(values) == 1 for values in shared.values())
 
 
-def test_one_plan_makes_one_copy(data: Deployment) -> None:
-    """R10, trap 31: daily, 35 days, copied to the other region; the primary cluster alone is
-    selected, by ARN; vaults with recovery points can be destroyed."""
-    plan = data.one("aws:backup/plan:Plan")
-    assert data.region_of(plan) == "us-east-1"
-    vaults = {region: data.one("aws:backup/vault:Vault", region=region) for region in REGIONS}
-    (rule,) = plan.inputs["rules"]
-    assert rule["targetVaultName"] == vaults["us-east-1"].inputs["name"]
+VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
+SELECTION = "aws:backup/selection:Selection"
+OUTSIDE = "arn:aws:backup:us-east-1:999999999999:backup-vault:locked"
+
+
+@pytest.mark.parametrize(("region", "peer"), [REGIONS, REGIONS[::-1]])
+def test_each_region_has_a_plan_that_copies_to_the_other(
+    data: Deployment, region: str, peer: str
+) -> None:
+    """R10, traps 31 and 45: daily, 35 days, copied; with the other writer the selection alone
+    changes. Vaults with recovery points can be destroyed."""
+    vaults = {name: data.one(VAULT, region=name) for name in REGIONS}
+    (rule,) = data.one(PLAN, region=region).inputs["rules"]
+    assert rule["targetVaultName"] == vaults[region].inputs["name"]
     assert rule["schedule"].startswith("cron(")
     assert rule["lifecycle"] == {"deleteAfter": 35}
     assert rule["copyActions"] == [
-        {
-            "destinationVaultArn": vaults["us-west-2"].outputs["arn"],
-            "lifecycle": {"deleteAfter": 35},
-        }
+        {"destinationVaultArn": vaults[peer].outputs["arn"], "lifecycle": {"deleteAfter": 35}}
     ]
-    selection = data.one("aws:backup/selection:Selection")
+    assert vaults[region].inputs["forceDestroy"] is True
+    assert vaults[region].inputs["kmsKeyArn"] == data.one(KEY, region=region).outputs["arn"]
+
+
+def test_the_writer_alone_is_selected(data: Deployment) -> None:
+    """Trap 45: one copy, not two; by ARN."""
+    selection = data.one(SELECTION)
+    assert data.region_of(selection) == "us-east-1"
     assert selection.inputs["resources"] == [cluster_of(data, "us-east-1").outputs["arn"]]
     assert "selectionTags" not in selection.inputs
-    for region, vault in vaults.items():
-        assert vault.inputs["forceDestroy"] is True
-        assert vault.inputs["kmsKeyArn"] == data.one(KEY, region=region).outputs["arn"]
 
 
-# --- Configuration ------------------------------------------------------------------------------
+def test_who_backs_up_can_t_restore(data: Deployment) -> None:
+    """Trap 45: a role that may restore exists, and is another one than the daily plan's."""
+    attached = {
+        attachment.inputs["role"]: attachment.inputs["policyArn"].rpartition("/")[2]
+        for attachment in data.created("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+        if "Backup" in str(attachment.inputs["policyArn"])
+    }
+    assert attached == {
+        f"role-backup-us-east-1-{SUFFIX}": "AWSBackupServiceRolePolicyForBackup",
+        f"role-restore-us-east-1-{SUFFIX}": "AWSBackupServiceRolePolicyForRestores",
+    }
+
+
+def test_the_newest_copy_is_restored_once_a_month(data: Deployment) -> None:
+    """Trap 45: where copies lie, into the database's own subnets and group, by the restoring
+    role."""
+    plan = data.one("aws:backup/restoreTestingPlan:RestoreTestingPlan")
+    assert data.region_of(plan) == "us-west-2"
+    assert plan.inputs["name"] == f"restore_testing_us_west_2_{SUFFIX}"
+    assert plan.inputs["scheduleExpression"] == "cron(0 12 1 * ? *)"
+    chosen = plan.inputs["recoveryPointSelection"]
+    assert chosen["includeVaults"] == [data.one(VAULT, region="us-west-2").outputs["arn"]]
+    assert chosen["algorithm"] == "LATEST_WITHIN_WINDOW"
+    selection = data.one("aws:backup/restoreTestingSelection:RestoreTestingSelection")
+    assert selection.inputs["protectedResourceType"] == "Aurora"
+    assert selection.inputs["iamRoleArn"].endswith(f"role/role-restore-us-east-1-{SUFFIX}")
+    group = data.one("aws:rds/subnetGroup:SubnetGroup", region="us-west-2")
+    assert selection.inputs["restoreMetadataOverrides"] == {
+        "dbSubnetGroupName": group.inputs["name"],
+        "vpcSecurityGroupIds": '["database-security-group-id-us-west-2"]',
+    }
+
+
+def test_retention_tests_and_another_account_are_configuration() -> None:
+    """Trap 45: both regions share one account's fate; the other account's vault is copied to from
+    the region that it is in, and may read with that region's key alone."""
+    varied = run_program(
+        "data",
+        config={
+            "data:snapshotRetentionDays": 40, "data:copyRetentionDays": 7,
+            "data:vaultCopyArn": OUTSIDE, "data:restoreTesting": False,
+        },
+    )  # fmt: skip
+    copies = {}
+    for region in REGIONS:
+        (rule,) = varied.one(PLAN, region=region).inputs["rules"]
+        assert rule["lifecycle"] == {"deleteAfter": 40}
+        assert {copy["lifecycle"]["deleteAfter"] for copy in rule["copyActions"]} == {7}
+        copies[region] = [copy["destinationVaultArn"] for copy in rule["copyActions"]]
+    assert (copies["us-east-1"][1:], copies["us-west-2"][1:]) == ([OUTSIDE], [])
+    assert "ReadForCopies" in varied.one(KEY, region="us-east-1").inputs["policy"]
+    assert "ReadForCopies" not in varied.one(KEY, region="us-west-2").inputs["policy"]
+    assert varied.created("aws:backup/restoreTestingPlan:RestoreTestingPlan") == []
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_extended_support_is_declined_and_stays_as_it_is(data: Deployment, region: str) -> None:
+    """Trap 55: said, not left to AWS's default, which bills by the hour; and no replacement of a
+    cluster that was made otherwise."""
+    for resource in (cluster_of(data, region), data.one("aws:rds/globalCluster:GlobalCluster")):
+        wanted = "open-source-rds-extended-support-disabled"
+        assert resource.inputs["engineLifecycleSupport"] == wanted
+        assert "engineLifecycleSupport" in resource.ignore_changes
+
+
+@every_region
+def test_what_was_never_replicated_has_a_role_that_sends_it(data: Deployment, region: str) -> None:
+    """Trap 56: for objects of before and for those that S3 gave up on; it starts replications of
+    this bucket and writes lists, and may read no object of it."""
+    role = data.one("aws:iam/role:Role", f"role-batch-replication-{region}")
+    (trusted,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    assert trusted["Principal"] == {"Service": "batchoperations.s3.amazonaws.com"}
+    policy = data.one("aws:iam/policy:Policy", f"policy-batch-replication-{region}")
+    allowed = {
+        entry["Sid"]: (set(entry["Action"]), entry["Resource"])
+        for entry in json.loads(policy.inputs["policy"])["Statement"]
+    }
+    content = f"arn:aws:s3:::bucket-content-{region}-{SUFFIX}"
+    lists = f"arn:aws:s3:::bucket-access-logs-{region}-{SUFFIX}/batch-replication/*"
+    assert allowed == {
+        "Start": ({"s3:InitiateReplication"}, [f"{content}/*"]),
+        "List": (
+            {"s3:GetReplicationConfiguration", "s3:PutInventoryConfiguration"}, [content]
+        ),
+        "Lists": ({"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}, [lists]),
+    }  # fmt: skip
+
+
+# -- Configuration ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -719,6 +840,11 @@ def test_one_plan_makes_one_copy(data: Deployment) -> None:
         ({"data:engineVersion": "99.1"}, "no Aurora PostgreSQL version that supports Global"),
         ({"data:engineVersion": "sixteen"}, "must be major.minor"),
         ({"data:backupRetentionDays": 0}, "must be between 1 and 35"),
+        ({"data:snapshotRetentionDays": 6}, "must be between 7 and 3650"),
+        (
+            {"data:vaultCopyArn": "arn:aws:backup:eu-west-1:1:x"},
+            "must be the ARN of a backup vault",
+        ),
         ({"data:preferredBackupWindow": "25:00-26:00"}, "must be hh:mm-hh:mm in UTC"),
         ({"data:preferredBackupWindow": "03:00-03:10"}, "must be 30 minutes to 4 hours"),
         ({"data:secretRecoveryDays": 3}, "must be 0, or 7 to 30"),
@@ -766,6 +892,6 @@ def test_the_readiness_token_is_one_secret_for_both_regions(data: Deployment) ->
         "aws:secretsmanager/secretVersion:SecretVersion", "secret-version-readiness-token"
     )
     assert "secretString" in version.secret_inputs
-    assert version.ignore_changes == ("secretString",)
+    assert version.ignore_changes == ("secretString", "versionStages")
     for role, region in (("primary", "us-east-1"), ("secondary", "us-west-2")):
         assert f":{region}:" in data.exports[role]["readiness_token_secret_arn"]

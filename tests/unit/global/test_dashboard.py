@@ -46,6 +46,22 @@ def test_the_schema_finds_faults(damage: dict[str, Any], fault: str) -> None:
     assert f"widget 0: {fault}" in faults({"widgets": [{**first, **damage}, *rest]})
 
 
+def test_each_widget_says_which_region_it_draws() -> None:
+    """Trap 72: a dashboard belongs to no region, so its name alone says nothing: there is one, each
+    graph names its region, and each list of alarms holds those of one, so that it shows at all
+    where another region's can't be drawn."""
+    assert len(program("global").created("aws:cloudwatch/dashboard:Dashboard")) == 1
+    listed = []
+    for widget in body()["widgets"]:
+        if widget["type"] == "metric":
+            assert widget["properties"]["region"] in REGIONS
+        if widget["type"] == "alarm":
+            (region,) = {arn.split(":")[3] for arn in widget["properties"]["alarms"]}
+            assert region in widget["properties"]["title"]
+            listed.append(region)
+    assert set(listed) == set(REGIONS)
+
+
 def test_overlapping_widgets_are_a_fault() -> None:
     """R6.1: as above."""
     first, second, *_ = body()["widgets"]

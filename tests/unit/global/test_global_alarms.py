@@ -108,7 +108,7 @@ def test_every_metric_exists_with_its_dimensions() -> None:
 
 
 def test_every_alarm_acts_on_the_topic_of_its_own_region() -> None:
-    """R6.3, trap 29: another region's topic is refused; all three changes of state are told."""
+    """R6.3, trap 29: another region's topic is refused; all three changes of state are notified."""
     deployment = program("global")
     topics = {
         deployment.region_of(topic): topic.outputs["arn"]

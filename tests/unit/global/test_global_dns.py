@@ -22,11 +22,19 @@ def check(deployment: Deployment, name: str) -> Registered:
 
 
 def test_a_new_zone_for_the_default_domain() -> None:
-    """R3.1, traps 10, 16: a domain that AWS accepts, accelerated recovery, destroyable."""
+    """R3.1, trap 16: a domain that AWS accepts, destroyable."""
     zone = program("global").one("aws:route53/zone:Zone").inputs
     assert zone["name"] == DOMAIN
-    assert zone["enableAcceleratedRecovery"] is True
     assert zone["forceDestroy"] is True
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_production_alone_has_accelerated_recovery(environment: str) -> None:
+    """Traps 10, 68: an account changes it for one zone at a time, so environments side by side
+    would collide."""
+    config = {"TapStack:environment": environment, "app:allowPlainHttp": True}
+    zone = run_program("global", config=config, stack=environment).one("aws:route53/zone:Zone")
+    assert zone.inputs["enableAcceleratedRecovery"] is (environment == "prod")
 
 
 def test_a_domain_of_ones_own() -> None:

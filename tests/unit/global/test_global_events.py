@@ -40,7 +40,7 @@ def statement(document: str) -> dict[str, Any]:
 
 @both_regions
 def test_each_region_has_the_bus_that_the_application_knows(region: str) -> None:
-    """R5.1: the name that `app` gave its functions, so nothing runs in circles."""
+    """R5.1: the name that ``app`` gave its functions, so nothing runs in circles."""
     bus = program("global").one("aws:cloudwatch/eventBus:EventBus", region=region)
     variables = program("app").one(
         "aws:lambda/function:Function", f"function-api-{region}"
@@ -74,11 +74,15 @@ def test_forwarding_takes_what_was_born_here(region: str) -> None:
 
 @both_regions
 def test_only_the_peers_forwarding_may_put_events_from_elsewhere(region: str) -> None:
-    """R5.2: one statement, one principal, one action, this bus."""
+    """R5.2, trap 69: one statement, one action, this bus; the account and its rule, not a role that
+    IAM may not know everywhere yet."""
     policy = program("global").one("aws:cloudwatch/eventBusPolicy:EventBusPolicy", region=region)
     only = statement(policy.inputs["policy"])
-    role = f"role-forward-events-{PEER[region]}-{SUFFIX}"
-    assert only["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{role}"}
+    deployed = program("global").one(RULE, f"forward-{PEER[region]}")
+    rule = f"rule/{deployed.inputs['eventBusName']}/{deployed.inputs['name']}"
+    assert only["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    source = f"arn:aws:events:{PEER[region]}:{ACCOUNT}:{rule}"
+    assert only["Condition"] == {"ArnEquals": {"aws:SourceArn": source}}
     assert only["Action"] == "events:PutEvents"
     assert only["Resource"] == bus_arn(region)
 
@@ -188,7 +192,7 @@ def test_only_its_rule_writes_to_the_queue_and_only_its_function_reads_it(region
 
 @both_regions
 def test_the_functions_role_reads_the_queue_that_is_made_later(region: str) -> None:
-    """R9.3, trap 57: `app` is deployed before `global`, and both take the name from one place."""
+    """R9.3, trap 57: ``app`` is deployed before ``global``, and both use one place's name."""
     waiting = program("global").one(QUEUE, f"waiting-consume-{region}")
     policy = program("app").one("aws:iam/policy:Policy", f"role-api-{region}").inputs["policy"]
     (own,) = [one for one in json.loads(policy)["Statement"] if one["Sid"] == "Events"]

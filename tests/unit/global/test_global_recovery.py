@@ -112,7 +112,7 @@ def test_the_validator_knows_everything_that_it_reads(region: str) -> None:
 
 @both_regions
 def test_the_controllers_policy_allows_what_the_validator_asks_iam_for(region: str) -> None:
-    """RECOVERY.md 3: a call that isn't allowed as declared would keep the readiness at 0."""
+    """recovery.md 3: a call that isn't allowed as declared would keep the readiness at 0."""
     given = program("global").one(FUNCTION, f"validate-{region}").inputs["environment"]["variables"]
     policy = program("global").one("aws:iam/policy:Policy", f"recovery-{region}").inputs["policy"]
     env = ValidatorEnvironment.of({**given, "AWS_REGION": region})
@@ -215,7 +215,7 @@ def test_without_replication_back_no_object_is_expected_in_us_east_1() -> None:
 
 @both_regions
 def test_the_witness_is_the_other_regions(region: str) -> None:
-    """RECOVERY.md 2: us-west-2 asks about us-east-1, and the mirror of it."""
+    """recovery.md 2: us-west-2 asks about us-east-1, and the mirror of it."""
     first = "witness" if region == "us-west-2" else "witness-standby"
     expected = f"{first}.app.warm-standby-{SUFFIX}.net"
     assert controller(region)["environment"]["variables"]["WITNESS"] == expected
@@ -223,7 +223,7 @@ def test_the_witness_is_the_other_regions(region: str) -> None:
 
 @both_regions
 def test_a_witness_says_primary_by_the_load_balancers_own_check(region: str) -> None:
-    """RECOVERY.md 2: without the switch; the secondary has no check, or Route 53 would answer
+    """recovery.md 2: without the switch; the secondary has no check, or Route 53 would answer
     PRIMARY once both are unhealthy; ten seconds of life."""
     deployment = program("global")
     check = deployment.one("aws:route53/healthCheck:HealthCheck", f"app-{region}").id
@@ -236,7 +236,7 @@ def test_a_witness_says_primary_by_the_load_balancers_own_check(region: str) -> 
 
 @both_regions
 def test_a_run_begins_each_minute_and_never_twice(region: str) -> None:
-    """RECOVERY.md 3: 50 s, no retries, events of a minute's age at most; RDS's events as well."""
+    """recovery.md 3: 50 s, no retries, events of a minute's age at most; RDS's events as well."""
     deployment = program("global")
     function = controller(region)
     assert (function["runtime"], function["timeout"]) == (RUNTIME, TIMEOUT_SECONDS)
@@ -260,7 +260,7 @@ def test_a_run_begins_each_minute_and_never_twice(region: str) -> None:
 
 
 def test_the_events_that_the_decision_asks_for_arrive() -> None:
-    """RECOVERY.md 1.5: failed, not fenced, and the others of a global failover."""
+    """recovery.md 1.5: failed, not fenced, and the others of a global failover."""
     pattern = (
         program("global")
         .one("aws:cloudwatch/eventRule:EventRule", "rds-events-us-west-2")
@@ -273,7 +273,7 @@ def test_the_events_that_the_decision_asks_for_arrive() -> None:
 
 @both_regions
 def test_the_table_is_under_our_key_and_can_be_recovered(region: str) -> None:
-    """HIPAA, RECOVERY.md 3: our key, point-in-time recovery, keys ``kind`` and ``number``."""
+    """HIPAA, recovery.md 3: our key, point-in-time recovery, keys ``kind`` and ``number``."""
     table = program("global").one("aws:dynamodb/table:Table", region=region).inputs
     assert table["name"] == f"table-recovery-{region}-{SUFFIX}"
     assert table["serverSideEncryption"]["enabled"]
@@ -284,7 +284,7 @@ def test_the_table_is_under_our_key_and_can_be_recovered(region: str) -> None:
 
 @both_regions
 def test_the_one_call_is_allowed_on_the_global_cluster_and_both_members(region: str) -> None:
-    """RECOVERY.md 1.8; it may write nothing else of RDS but the copy of the lost tail."""
+    """recovery.md 1.8; it may write nothing else of RDS but the copy of the lost tail."""
     found = statements(region)
     assert found["Promote"]["Action"] == ["rds:FailoverGlobalCluster"]
     assert sorted(found["Promote"]["Resource"]) == [

@@ -35,7 +35,7 @@ def twins(files: list[Path], length: int) -> list[Twins]:
     """
     places: dict[tuple[str, ...], list[tuple[Path, int]]] = defaultdict(list)
     for file in files:
-        lines = list(_telling(file))
+        lines = list(_significant(file))
         for start in range(len(lines) - length + 1):
             run = lines[start : start + length]
             places[tuple(text for _, text in run)].append((file, run[0][0]))
@@ -49,7 +49,7 @@ def twins(files: list[Path], length: int) -> list[Twins]:
     return sorted(found.values(), key=str)
 
 
-def _telling(file: Path) -> list[tuple[int, str]]:
+def _significant(file: Path) -> list[tuple[int, str]]:
     """Line number and folded text of each line that is code of some substance."""
     source = (ROOT / file).read_text()
     passed = _declared(source) if file.suffix == ".py" else set()

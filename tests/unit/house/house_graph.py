@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "lab: parts",
         (
+            "lab/backup",
             "lab/database",
             "lab/dns",
             "lab/metrics",
@@ -57,9 +58,11 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ops/deploy",
             "ops/doctor",
             "ops/lab_tools.py",
+            "ops/permissions",
             "ops/policies",
             "ops/quality",
             "ops/recovery",
+            "ops/secrets",
             "ops/setup.py",
             "ops/teardown",
         ),

@@ -1,4 +1,4 @@
-"""The house as DESIGN lays it out: floors, no circles, small files, nothing written twice."""
+"""The house of docs/architecture.md: floors, no circles, small files, nothing written twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page that names a file or a folder names one that exists."""
+"""A page that names a file or a folder, and code that names a page, names one that exists."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ PAGES = [
 ]
 SUFFIXES = r"\.(?:py|mjs|cjs|md|toml|txt|json|ya?ml|sh|sql)"
 PATH = re.compile(rf"(?:\.\.?/)?[\w.-]+(?:/[\w.-]+)*(?:{SUFFIXES}|/)")
+PAGE = r"(?<![\w./-])[a-zA-Z][\w./-]*\.md\b"
 
 ELSEWHERE: dict[str, str] = {
     "attachments/": "a prefix of the buckets",
     "cfn-outputs/flat-outputs.json": "written by each deployment",
     "evidence/drills/ID.json": "one drill's document",
     "evidence/restore.json": "what a drill has still to give back",
+    "lab/provider/types/ecr.py": "what docs/extending.md adds",
+    "tests/unit/lab/provider/provider_cases/ecr.py": "its test",
     "lab.json": "the state of a layer, and the lab's own record",
     "new.json": "what the reader of the runbook saves",
     "Pulumi.ENV.yaml": "stands for each environment's file",
@@ -70,6 +73,20 @@ def test_every_path_on_a_page_exists(page: Path) -> None:
         if name not in ELSEWHERE and not name.startswith(MADE)
     ]
     assert [name for name in found if not exists(name, page, files)] == []
+
+
+def test_every_page_that_code_names_exists() -> None:
+    """Issue 22: a docstring that cites a page cites one that its reader has."""
+    files = tracked()
+    code = [file for file in repository_files() if file.suffix in (".py", ".mjs")]
+    found = [
+        f"{file}: {name}"
+        for file in code
+        for name in re.findall(PAGE, (ROOT / file).read_text())
+        if file.name != Path(__file__).name and not exists(name, ROOT / file, files)
+    ]
+    assert len(code) > 800
+    assert found == []
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)

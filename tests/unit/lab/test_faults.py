@@ -49,6 +49,7 @@ def test_faults_are_kept_and_end_together(tmp_path: Path) -> None:
         ("promotion-delay", "1e9", "got '1e9'"),
         ("fence-timeout", "5", "fence-timeout is on or off; got '5'"),
         ("instance-loss", "mars", "takes a region, us-east-1 or us-west-2, or off; got 'mars'"),
+        ("low-concurrency", "10", "takes a region, us-east-1 or us-west-2, or off; got '10'"),
         ("fence-timeout", "off", "the fault fence-timeout isn't on"),
     ],
 )

@@ -24,7 +24,7 @@ STATUS = {
 
 
 class RecordedLab:
-    """A process that `lab.json` names, and an endpoint that answers as `answers` says."""
+    """A process that ``lab.json`` names, and an endpoint that answers as ``answers`` says."""
 
     def __init__(self, state_dir: Path, script: str = "echo up; exec sleep 60") -> None:
         self.state_dir = state_dir
@@ -96,7 +96,7 @@ def script(path: Path, text: str) -> None:
 
 
 def test_a_start_that_finds_the_lab_sets_its_clock(lab: RecordedLab) -> None:
-    """`lab.up --clock` holds for a lab that runs already; without it the clock stays."""
+    """``lab.up --clock`` holds for a lab that runs already; without it the clock stays."""
     assert client.start(lab.state_dir).pid == lab.process.pid
     assert [command for command, _ in lab.asked] == ["status", "status"]
     client.start(lab.state_dir, clock=20.0)
@@ -211,7 +211,7 @@ def test_a_record_that_names_no_lab_is_no_lab(tmp_path: Path, record: str) -> No
 def test_a_refusal_is_one_line(
     lab: RecordedLab, answer: tuple[int, bytes], kind: type[LabError], message: str
 ) -> None:
-    """Input that makes no sense is told apart from a lab that can't, and says what it refused."""
+    """Senseless input is distinguished from a lab that can't, and says what it refused."""
     lab.answers["outage"] = answer
     with pytest.raises(LabError, match=message) as raised:
         client.outage(lab.state_dir, "us-east-1", "api")

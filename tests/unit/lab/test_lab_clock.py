@@ -21,7 +21,7 @@ class Machine:
 
 
 def test_lab_time_passes_by_the_factor_and_never_jumps() -> None:
-    """N2: a drill may run faster than life; a change of factor keeps the time."""
+    """N2: a drill may run faster than real time; a change of factor keeps the time."""
     machine = Machine()
     clock = Clock(20, machine)
     machine.now += 3
@@ -42,7 +42,7 @@ def test_a_clock_that_stands_still_or_races_is_refused(factor: float) -> None:
 
 
 def test_sleepers_notice_a_faster_clock() -> None:
-    """`lab.clock` holds for waits that have begun."""
+    """``lab.clock`` holds for waits that have begun."""
 
     async def scenario() -> float:
         clock = Clock(1)

@@ -1,4 +1,4 @@
-"""The lab's process at its edges: what hinders its start, its environment, its end; its control
+"""The lab's process at its edges: what prevents its start, its environment, its end; its control
 API; what its parts share."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def context(state_dir: Path) -> LabContext:
     return LabContext(state_dir, 1, endpoint, Clock(), Outages(state_dir), internal_token="secret")
 
 
-def test_what_hinders_the_start_is_one_line(
+def test_what_prevents_the_start_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A taken port and a state that another lab holds: exit code 1 and one line, no traceback."""
@@ -46,7 +46,7 @@ def test_what_hinders_the_start_is_one_line(
 
 
 def test_options_reach_the_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The state directory is absolute, the clock life's unless said; an end on request is 0."""
+    """The state directory is absolute, the clock real time by default; an end on request is 0."""
     given: list[tuple[Path, int, float]] = []
 
     async def run(*options: Any) -> None:
@@ -222,17 +222,17 @@ def test_faults_round_trips_and_mails_are_commands(tmp_path: Path) -> None:
     """Issue 16.2, 16.5 and 16.7: the answer shows them; a restore ends all faults, also of a
     region that has lost nothing else."""
     lab = Lab(tmp_path)
-    told: list[str] = []
+    notified: list[str] = []
 
     async def faults() -> None:
-        told.append("faults")
+        notified.append("faults")
 
     lab.control.supervisor.faults = faults  # type: ignore[method-assign]
     set_on = {"name": "promotion-delay", "value": "60"}
     assert lab.ask("POST", "fault", set_on)[1]["faults"] == {"promotion-delay": 60.0}
     assert lab.ask("POST", "fault", {"name": "gremlins"})[0] == 400
     assert lab.ask("POST", "restore", {"region": "us-east-1"})[1]["faults"] == {}
-    assert told == ["faults", "faults"]
+    assert notified == ["faults", "faults"]
     assert lab.ask("POST", "rtt", {"milliseconds": "65"})[1]["rtt_ms"] == 65
     assert lab.context.one_way_seconds == 0.0325
     for given in (-1, 1e6):
@@ -300,7 +300,7 @@ def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
     """A part that is restarted registers again: nothing may be called twice for it. An observer
     that fails keeps the others from nothing."""
     lab = context(tmp_path)
-    told: list[Event] = []
+    observed: list[Event] = []
 
     async def hook(request: Any, call_next: Any) -> Any:
         return await call_next(request)
@@ -312,7 +312,7 @@ def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
         raise ValueError(event)
 
     def observer(event: Event) -> None:
-        told.append(event)
+        observed.append(event)
 
     def source() -> list[Sample]:
         return []
@@ -328,7 +328,7 @@ def test_registering_twice_is_registering_once(tmp_path: Path) -> None:
     assert lab.sources == [source]
     event = HealthCheckProbe("check", True, False, True, 0.0)
     lab.emit(event)
-    assert told == [event]
+    assert observed == [event]
     lab.remove_hook(hook)
     lab.remove_source(source)
     assert lab.hooks == lab.sources == []

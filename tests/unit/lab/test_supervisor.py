@@ -19,15 +19,15 @@ from lab.supervisor import Supervisor
 
 @dataclass
 class FakePart:
-    """A part that notes what it was told."""
+    """A part that notes what it was asked."""
 
     name: str
-    told: list[str]
+    calls: list[str]
     fails: dict[str, BaseException] = field(default_factory=dict)
     healthy: bool = True
 
     async def _note(self, what: str) -> None:
-        self.told.append(f"{self.name} {what}")
+        self.calls.append(f"{self.name} {what}")
         if what.split(maxsplit=1)[0] in self.fails:
             raise self.fails[what.split(maxsplit=1)[0]]
 
@@ -55,10 +55,10 @@ def made(parts: list[FakePart], lost: Callable[[str], Any] = lambda region: ()) 
 
 def test_parts_start_in_order_and_stop_in_reverse(monkeypatch: pytest.MonkeyPatch) -> None:
     """N1: everything starts with the lab and stops with it; a loss that lasts over a restart is
-    told to each part that starts."""
+    passed to each part that starts."""
     monkeypatch.setattr(supervisor, "WATCH_SECONDS", 60)
-    told: list[str] = []
-    parts = [FakePart("a", told), FakePart("b", told)]
+    calls: list[str] = []
+    parts = [FakePart("a", calls), FakePart("b", calls)]
 
     async def live() -> None:
         kept = made(parts, lambda region: {"api"} if region == "us-east-1" else ())
@@ -68,23 +68,23 @@ def test_parts_start_in_order_and_stop_in_reverse(monkeypatch: pytest.MonkeyPatc
         await kept.stop()
 
     asyncio.run(live())
-    assert told == [
+    assert calls == [
         "a start", "a outage us-east-1", "b start", "b outage us-east-1", "b stop", "a stop",
     ]  # fmt: skip
 
 
 def test_a_part_that_fails_is_restarted_after_a_growing_pause() -> None:
     """N1: the part is stopped and started anew, said in the status, and not again at once."""
-    told: list[str] = []
-    part = FakePart("a", told, healthy=False)
+    calls: list[str] = []
+    part = FakePart("a", calls, healthy=False)
 
     async def live() -> dict[str, object]:
         kept = made([part])
         watched = kept.watched["a"]
         await kept._look_after(watched)
-        assert told == ["a health", "a stop", "a start"]
+        assert calls == ["a health", "a stop", "a start"]
         await kept._look_after(watched)
-        assert told[3:] == ["a health"], "restarted again without a pause"
+        assert calls[3:] == ["a health"], "restarted again without a pause"
         part.healthy = True
         await kept._look_after(watched)
         once = watched.as_dict()
@@ -103,12 +103,12 @@ def test_a_part_that_fails_is_restarted_after_a_growing_pause() -> None:
 def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """N1: one part's fault is its own: named in its health, and told to nobody else."""
+    """N1: one part's fault is its own: named in its health, and felt by no other."""
     monkeypatch.setattr(supervisor, "WATCH_SECONDS", 60)
-    told: list[str] = []
+    calls: list[str] = []
     fault = ValueError("first\nsecond")
-    broken = FakePart("a", told, dict.fromkeys(("start", "stop", "outage", "health"), fault))
-    sound = FakePart("b", told)
+    broken = FakePart("a", calls, dict.fromkeys(("start", "stop", "outage", "health"), fault))
+    sound = FakePart("b", calls)
 
     async def live() -> list[Health]:
         kept = made([broken, sound])
@@ -130,26 +130,26 @@ def test_a_part_whose_calls_raise_is_unwell_and_the_others_go_on(
     assert lost == Health(False, "ValueError: first second")
     assert restarted == Health(False, "did not start: ValueError: first second")
     assert restored == Health(False, "ValueError: first second"), "not examined after the restore"
-    assert {"b outage us-west-2", "b restore us-west-2", "b stop"} <= set(told)
+    assert {"b outage us-west-2", "b restore us-west-2", "b stop"} <= set(calls)
 
 
-def test_a_restore_waits_for_a_restart_that_still_tells_of_the_outage() -> None:
+def test_a_restore_waits_for_a_restart_that_still_passes_the_outage() -> None:
     """The part hears of the outage by its start and then of the restore, in this order: it would
-    stay lost in a region that is well again."""
-    told: list[str] = []
-    telling, go_on = asyncio.Event(), asyncio.Event()
+    stay lost in a region that is restored."""
+    calls: list[str] = []
+    stopping, go_on = asyncio.Event(), asyncio.Event()
 
     class SlowPart(FakePart):
         async def outage(self, region: str, kinds: Any) -> None:
-            telling.set()
+            stopping.set()
             await go_on.wait()
             await super().outage(region, kinds)
 
     async def live() -> None:
         lost = {"us-east-1": {"api"}}
-        kept = made([SlowPart("a", told, healthy=False)], lambda region: lost.get(region, ()))
+        kept = made([SlowPart("a", calls, healthy=False)], lambda region: lost.get(region, ()))
         restart = asyncio.create_task(kept._look_after(kept.watched["a"]))
-        await telling.wait()
+        await stopping.wait()
         lost.clear()
         restore = asyncio.create_task(kept.restore("us-east-1"))
         await asyncio.sleep(0)
@@ -157,7 +157,7 @@ def test_a_restore_waits_for_a_restart_that_still_tells_of_the_outage() -> None:
         await asyncio.gather(restart, restore)
 
     asyncio.run(live())
-    assert told == [
+    assert calls == [
         "a health", "a stop", "a start", "a outage us-east-1", "a restore us-east-1", "a health",
     ]  # fmt: skip
 
@@ -166,8 +166,8 @@ def test_the_lab_s_watch_restarts_and_stopping_ends_it(monkeypatch: pytest.Monke
     """N1: nobody needs to ask: the part is found unwell and restarted; a lab that was stopped
     before it ran stops its parts all the same."""
     monkeypatch.setattr(supervisor, "WATCH_SECONDS", 0.001)
-    told: list[str] = []
-    part = FakePart("a", told, healthy=False)
+    calls: list[str] = []
+    part = FakePart("a", calls, healthy=False)
 
     async def live() -> None:
         kept = made([part])
@@ -176,14 +176,14 @@ def test_the_lab_s_watch_restarts_and_stopping_ends_it(monkeypatch: pytest.Monke
             await asyncio.sleep(0.001)
         part.healthy = True
         await kept.stop()
-        count = len(told)
+        count = len(calls)
         await asyncio.sleep(0.01)
-        assert len(told) == count, "watched on after the stop"
+        assert len(calls) == count, "watched on after the stop"
         await made([part]).stop()
 
     asyncio.run(live())
-    assert told[:4] == ["a start", "a health", "a stop", "a start"]
-    assert told[-2:] == ["a stop", "a stop"]
+    assert calls[:4] == ["a start", "a health", "a stop", "a start"]
+    assert calls[-2:] == ["a stop", "a stop"]
 
 
 def test_every_part_is_listed_once() -> None:

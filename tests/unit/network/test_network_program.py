@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from harness import Deployment, Registered, program, run_program
+from harness import ACCOUNT, SUFFIX, Deployment, Registered, program, run_program
 
 from tapstack.endpoint_services import INTERFACE_SERVICES
 from tapstack.errors import SettingsError
@@ -318,6 +318,25 @@ def test_interface_endpoints_are_those_that_functions_call(
         assert entry.inputs["privateDnsEnabled"] is True
         assert entry.inputs["securityGroupIds"] == [group.id]
         assert len(entry.inputs["subnetIds"]) == 2
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_an_endpoint_leads_to_what_is_ours_alone(without_nat: Deployment, region: str) -> None:
+    """Trap 52: AWS's default policy is a way out for patient data: somebody's own keys, somebody's
+    own bucket. Each endpoint serves this account's credentials, on this environment's things."""
+    for endpoint in without_nat.created(ENDPOINT, region):
+        (statement,) = json.loads(endpoint.inputs["policy"])["Statement"]
+        assert statement["Effect"] == "Allow"
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+        assert not [action for action in statement["Action"] if "*" in action]
+        service = endpoint.inputs["serviceName"].rpartition(".")[2]
+        assert {action.partition(":")[0] for action in statement["Action"]} == {service}
+        (resource,) = statement["Resource"]
+        assert SUFFIX in resource
+        assert resource.startswith(f"arn:aws:{service}:")
+    texts = "".join(e.inputs["policy"] for e in without_nat.created(ENDPOINT, region))
+    for needed in ("events:PutEvents", "secretsmanager:GetSecretValue", "s3:PutObject"):
+        assert needed in texts
 
 
 def test_endpoints_beside_nat_need_no_rule_of_their_own(varied: Deployment) -> None:

@@ -41,6 +41,14 @@ class FakeClients:
 
     def __init__(self, table: dict[tuple[str, str], dict[str, Any]]) -> None:
         self._table = table
+        self._queues: dict[tuple[str, str], str] = {}
+
+    def queue_url(self, region: str, name: str) -> str:
+        """As the real ones: asked once."""
+        if (region, name) not in self._queues:
+            found = self.get("sqs", region).get_queue_url(QueueName=name)
+            self._queues[region, name] = found["QueueUrl"]
+        return self._queues[region, name]
 
     def get(self, service: str, region: str) -> Any:
         """The client of that service and region."""

@@ -1,4 +1,4 @@
-"""Every `./inv` command that a page shows can be typed as it stands."""
+"""Every ``./inv`` command that a page shows can be typed as it stands."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_command_on_a_page_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "docs/operating.md"])
 def test_no_command_is_overlooked(name: str) -> None:
-    """Every task that follows `./inv` anywhere on the page is among what the test above checks."""
+    """Every task after ``./inv`` anywhere on the page is among what the test above checks."""
     text = (REPOSITORY / name).read_text()
     words = re.findall(r"\./inv\s+([a-z][a-z.-]*[a-z])", text)
     assert [word for word in words if word in TASKS] == words
@@ -91,7 +91,7 @@ def test_what_inv_refuses_is_found(words: list[str]) -> None:
 
 
 def test_defaults_are_the_tasks_own() -> None:
-    """A command without `--stack` means the stack that the task says."""
+    """A command without ``--stack`` means the stack that the task says."""
     found = parse(["status"])
     assert found is not None
     assert found.arguments["stack"] == "lab"

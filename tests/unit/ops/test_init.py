@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables read best with a row a line
-"""`./inv init`: a stack file that every program accepts, or one line and no file."""
+"""``./inv init``: a stack file that every program accepts, or one line and no file."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_the_file_holds_what_was_given_and_is_accepted(space):
 
 @pytest.mark.parametrize("suffix", ["1e3", "0755", "yes", "1-2", "2026-1-2", "null", "0x1f", "y"])
 def test_every_value_is_quoted(space, suffix):
-    """`--suffix 1e3` deployed `vpc-…-1000` with Pulumi's CLI: a text stays the text it is."""
+    """``--suffix 1e3`` deployed ``vpc-…-1000`` with Pulumi's CLI: a text stays the text it is."""
     account = "012345678901"
     file = init.write(
         "pr-7", {**VALUES, "TapStack:environmentSuffix": suffix, "TapStack:accountId": account}

@@ -39,7 +39,7 @@ def test_the_lab_s_address_may_be_overridden_but_not_beyond_this_machine() -> No
 
 
 def test_programs_of_the_lab_find_it_by_a_variable() -> None:
-    """NAMES: the lab's address comes from an environment variable over what the state says."""
+    """names.md: the lab's address comes from an environment variable over what the state says."""
     assert lab.environment("http://127.0.0.1:1") == {
         "WARM_STANDBY_LAB_ENDPOINT": "http://127.0.0.1:1"
     }
@@ -48,7 +48,7 @@ def test_programs_of_the_lab_find_it_by_a_variable() -> None:
 def test_the_lab_is_shown_with_its_regions_and_parts(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NAMES: what lab.status tells, for people and as JSON."""
+    """names.md: what lab.status shows, for people and as JSON."""
     monkeypatch.setattr(client, "status", lambda _dir: RUNNING)
     lab.status(as_json=True)
     printed = json.loads(capsys.readouterr().out)

@@ -135,7 +135,7 @@ def test_mails_are_shown(
 
 
 def test_the_providers_types_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """NAMES: lab.types, for people and as JSON."""
+    """names.md: lab.types, for people and as JSON."""
     lab_tools.types(as_json=True)
     names = json.loads(capsys.readouterr().out)
     assert "aws:ec2/vpc:Vpc" in names
@@ -147,7 +147,7 @@ def test_the_providers_types_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 def test_faults_are_listed_and_set(
     space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NAMES: ``lab.fault`` alone lists them all; a name and a value set one."""
+    """names.md: ``lab.fault`` alone lists them all; a name and a value set one."""
     running = client.Status(
         "e", 7, "/lab", {}, {}, "", "", 1.0, faults={"promotion-delay": 90.0,
         "fence-timeout": True, "instance-loss": "us-east-1"}, rtt_ms=65.0, now="2026",

@@ -1,4 +1,4 @@
-"""What `./inv` alone says."""
+"""What ``./inv`` alone says."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def test_a_group_names_tasks_that_exist_once_each() -> None:
     listed = flat(overview.GROUPS)
     assert len(set(listed)) == len(listed)
     assert set(listed) <= named()
+
+
+def test_every_task_has_its_group() -> None:
+    """Issue 22: no task of this repository is left for ``Other``."""
+    assert named() - set(flat(overview.GROUPS)) == set()
+
+
+def test_the_page_of_commands_lists_every_task() -> None:
+    """Issue 22: docs/commands.md is found short by this, and not by a reader."""
+    rows = re.findall(r"^\| (`.*?) \|(.*)", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`([a-z][a-z.-]*)`", " ".join(row))}
+    assert named() - listed == set()
+    assert listed <= named()
 
 
 @pytest.mark.parametrize("group", overview.GROUPS, ids=lambda group: group.title)
@@ -76,7 +89,7 @@ def test_the_version_is_the_system_s_own(
 def test_completion_asks_the_command_that_is_here(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], shell: str
 ) -> None:
-    """Issue 22: by Tab, for `./inv`, without anything on PATH."""
+    """Issue 22: by Tab, for ``./inv``, without anything on PATH."""
     monkeypatch.chdir(ROOT)
     assert program.main(["--print-completion-script", shell]) == 0
     script = capfd.readouterr().out

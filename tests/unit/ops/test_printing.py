@@ -10,7 +10,7 @@ from ops import printing
 
 
 def test_lists_are_joined_in_plain_lines() -> None:
-    """Outputs read as `key  value`."""
+    """Outputs read as ``key  value``."""
     assert printing.flat_lines({"a": ["x", "y"], "long": 1}) == ["a     x, y", "long  1"]
     assert printing.flat_lines({}) == []
 

@@ -20,19 +20,21 @@ from watched_driver import Watched, watched
 
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
-from ops.cloud import inventory, redrive
+from ops.cloud import batch_replication, inventory, redrive, restores
 from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
 from ops.doctor import examination
 from ops.drill import command as drills
 from ops.front import recovery as recovery_front
+from ops.permissions import show as permissions
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
 from ops.recovery import asking, orders, rollback, standing
-from ops.report import compare, verify
+from ops.report import compare, figures, verify
 from ops.report import history as drill_history
+from ops.secrets import rotation
 
 ROOT = Path(tasks.__file__).resolve().parent
 TASKS = sorted(tasks.namespace.task_names)
@@ -75,8 +77,8 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         ("--list=lba", "unknown name 'lba' after --list; did you mean lab?"),
         (
             "--list=x",
-            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, app, "
-            "pins",
+            "unknown name 'x' after --list: there are drill, lab, recovery, state, events, "
+            "secrets, objects, app, pins",
         ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
@@ -212,7 +214,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
-        (table, "show"), (report, "show"),
+        (table, "show"), (report, "show"), (permissions, "show"),
+        (rotation, "show"), (restores, "show"), (batch_replication, "show"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),
@@ -222,7 +225,8 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
         (rollback, "show"),
-        (drills, "run"), (drill_history, "show"), (compare, "show"), (verify, "show"),
+        (drills, "run"), (drill_history, "show"), (figures, "show"),
+        (compare, "show"), (verify, "show"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, talk)
     monkeypatch.setattr(inventory, "take", lambda *_: talk() or [])

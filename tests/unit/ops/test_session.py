@@ -15,6 +15,7 @@ from lab import client
 from lab.errors import LabError
 from ops import lab, session
 from ops.engines import choice
+from ops.engines.engine import Options
 from ops.errors import ExitCode, OperatorError
 from ops.recovery import holding
 from ops.teardown import destroy
@@ -49,7 +50,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_a_lab_stack_starts_its_lab(space: Workspace, started: list[dict[str, Any]]) -> None:
-    """N1: nothing has to be started first; programs are told where the lab is."""
+    """N1: nothing has to be started first; programs get the lab's address."""
     driver = session.driver_for("lab")
     assert started == [{"state_dir": space.lab_state, "port": 1, "clock": None}]
     assert driver.lab_endpoint == "http://127.0.0.1:1"
@@ -79,10 +80,17 @@ def test_only_stacks_on_aws_have_an_account_to_check(
         session.account, "check", lambda clients, settings: checked.append(settings.stack_name)
     )
     monkeypatch.setattr(choice, "engine_for", lambda *given: FakeEngine())
-    session.driver_for("lab").permit()
+    monkeypatch.setattr(session.offers, "check", lambda clients, settings: checked.append("offers"))
+    lab = session.driver_for("lab")
+    lab.permit()
+    lab.ready()
     assert checked == []
-    session.driver_for("dev").permit()
-    assert checked == ["dev"]
+    dev = session.driver_for("dev")
+    dev.permit()
+    dev.ready()
+    assert checked == ["dev", "offers"]
+    session.driver_for("dev", options=Options(spared_region="us-east-1")).ready()
+    assert checked == ["dev", "offers"]
 
 
 def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> None:
@@ -100,7 +108,7 @@ def test_a_region_to_move_is_the_other_one_to_leave_alone(space: Workspace) -> N
 def test_a_stack_on_aws_starts_no_lab(
     space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lab is for lab stacks; programs elsewhere are told of none."""
+    """The lab is for lab stacks; programs elsewhere get no address of one."""
     given: list[dict[str, str]] = []
     monkeypatch.setattr(
         choice, "engine_for", lambda *arguments: given.append(arguments[3]) or FakeEngine()
@@ -121,7 +129,7 @@ class Held:
 def test_state_is_moved_between_the_lab_s_engines(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DESIGN, engines: to the engine that was named, from the other one."""
+    """architecture.md, Engines: to the engine that was named, from the other one."""
     moved: list[tuple[str, str]] = []
 
     def move(source: Held, target: Held, layers: list[str]) -> dict[str, int]:

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, SECP384R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as an_ec_key
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ops import signing
@@ -41,7 +44,7 @@ def test_without_the_variable_it_is_in_the_users_configuration(
 
 def test_what_was_signed_is_read_again(key: Path, tmp_path: Path) -> None:
     """The file alone says by whom, and which contents."""
-    made = signing.sign(signing.own_key(), FILES)
+    made = signing.sign(signing.own_signer(), FILES)
     path = tmp_path / "a.sig"
     path.write_text(made.as_json())
     found = signing.read(path)
@@ -52,8 +55,10 @@ def test_what_was_signed_is_read_again(key: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["signature", "public_key", "files"])
 def test_a_changed_signature_is_refused(key: Path, tmp_path: Path, field: str) -> None:
     """Another key, another content or another signature doesn't fit."""
-    made = json.loads(signing.sign(signing.own_key(), FILES).as_json())
-    other = signing.sign(signing.Ed25519PrivateKey.generate(), {"a.json": b"changed"})
+    made = json.loads(signing.sign(signing.own_signer(), FILES).as_json())
+    strange = signing.Ed25519PrivateKey.generate()
+    signer = signing.Signer(signing.public_pem(strange), signing.ED25519, strange.sign)
+    other = signing.sign(signer, {"a.json": b"changed"})
     made[field] = json.loads(other.as_json())[field]
     path = tmp_path / "a.sig"
     path.write_text(json.dumps(made))
@@ -73,7 +78,7 @@ def test_a_file_that_is_no_signature_is_one_line(tmp_path: Path, text: str) -> N
 def test_a_key_of_another_kind_signs_nothing(key: Path, tmp_path: Path) -> None:
     """A public key that isn't Ed25519's fits no signature."""
     rsa = generate_private_key(65537, 2048)
-    made = json.loads(signing.sign(signing.own_key(), FILES).as_json())
+    made = json.loads(signing.sign(signing.own_signer(), FILES).as_json())
     made["public_key"] = rsa.public_key().public_bytes(
         Encoding.PEM, signing.PublicFormat.SubjectPublicKeyInfo
     ).decode()  # fmt: skip
@@ -109,3 +114,24 @@ def test_a_trusted_key_is_a_public_one(key: Path, tmp_path: Path) -> None:
     path.write_text("nonsense")
     with pytest.raises(OperatorError, match="holds no public key"):
         signing.trusted(path)
+
+
+def test_a_signature_by_another_curve_is_judged_too(tmp_path: Path) -> None:
+    """ECDSA over P-256, as KMS signs; what says another algorithm than its key's doesn't fit."""
+    key = an_ec_key(SECP256R1())
+    pem = key.public_key().public_bytes(Encoding.PEM, signing.PublicFormat.SubjectPublicKeyInfo)
+    signer = signing.Signer(
+        pem.decode(), signing.ECDSA_P256, lambda content: key.sign(content, ECDSA(SHA256()))
+    )
+    made = signing.sign(signer, FILES)
+    path = tmp_path / "a.sig"
+    path.write_text(made.as_json())
+    assert signing.read(path) == made
+    path.write_text(json.dumps({**json.loads(made.as_json()), "algorithm": signing.ED25519}))
+    with pytest.raises(signing.SignatureError, match="doesn't fit"):
+        signing.read(path)
+    other = an_ec_key(SECP384R1())
+    pem = other.public_key().public_bytes(Encoding.PEM, signing.PublicFormat.SubjectPublicKeyInfo)
+    path.write_text(json.dumps({**json.loads(made.as_json()), "public_key": pem.decode()}))
+    with pytest.raises(signing.SignatureError, match="doesn't fit"):
+        signing.read(path)

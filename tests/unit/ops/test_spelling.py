@@ -24,5 +24,5 @@ from ops.spelling import spelled_out
     ],
 )
 def test_bare_words_get_their_flags(line: str, spelled: list[str]) -> None:
-    """NAMES: ``lab.fault [NAME [VALUE|off]]`` and ``lab.aws ARGS``, as people type them."""
+    """names.md: ``lab.fault [NAME [VALUE|off]]`` and ``lab.aws ARGS``, as people type them."""
     assert spelled_out(shlex.split(line)) == spelled

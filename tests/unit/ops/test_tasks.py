@@ -26,7 +26,7 @@ from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
 PROSE = {"again", "goes", "instead", "once", "runs", "that"}
-"""Words that follow `./inv` in sentences."""
+"""Words that follow ``./inv`` in sentences."""
 ALL = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 
 
@@ -43,7 +43,7 @@ def test_every_task_and_every_argument_is_explained(name: str) -> None:
 
 
 def test_the_agreed_tasks_exist() -> None:
-    """NAMES: scripts and people rely on these names."""
+    """names.md: scripts and people rely on these names."""
     agreed = {
         "deploy-all", "preview-all", "refresh-all", "destroy-all", "up", "preview", "refresh",
         "destroy", "outputs", "inventory", "status", "test", "lint", "bench", "lab.up", "lab.down",
@@ -91,7 +91,7 @@ def calls(driver: Watched) -> list[tuple[str, str]]:
 
 
 def test_tasks_over_all_layers(driver: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: deploy-all, preview-all, refresh-all, destroy-all."""
+    """names.md: deploy-all, preview-all, refresh-all, destroy-all."""
     layers = list(driver.graph)
     for task, verb in (
         ("preview_all", "preview"),
@@ -107,7 +107,7 @@ def test_tasks_over_all_layers(driver: Watched, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("verb", ["up", "preview", "refresh", "destroy"])
 def test_tasks_over_one_layer(driver: Watched, verb: str) -> None:
-    """NAMES: the same four with --layer."""
+    """names.md: the same four with --layer."""
     getattr(tasks, verb)(Context(), layer="network")
     assert calls(driver) == [(verb, "network")]
     with pytest.raises(Exit) as caught:
@@ -140,7 +140,7 @@ def test_outputs_are_the_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_outside_the_environment_one_line_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """First light: plain `invoke deploy-all` without the packages gets no traceback."""
+    """First light: plain ``invoke deploy-all`` without the packages gets no traceback."""
     spec = importlib.util.spec_from_file_location("bare_tasks", ROOT / "tasks.py")
     assert spec is not None
     assert spec.loader is not None
@@ -152,7 +152,7 @@ def test_outside_the_environment_one_line_says_what_to_do(
 
 
 def test_listing_the_tasks_imports_neither_pulumi_nor_boto() -> None:
-    """First light: `./inv --list` answers at once; of ops it imports the front alone."""
+    """First light: ``./inv --list`` answers at once; of ops it imports the front alone."""
     script = (
         "import sys, tasks; "
         "print([m for m in sys.modules if m in ('pulumi', 'boto3', 'rich', 'lab', 'grpc')"
@@ -186,7 +186,7 @@ def test_a_part_of_the_chain(driver: Watched) -> None:
 
 
 def test_flags_are_named_as_people_write_them() -> None:
-    """NAMES: `from` is a word of Python, and a flag all the same."""
+    """names.md: ``from`` is a word of Python, and a flag all the same."""
     shown = subprocess.run(
         [sys.executable, "-m", "invoke", "--help", "deploy-all"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -1,4 +1,5 @@
-"""The two scripts that pipelines run beside `./inv`, executed as they are there."""
+"""The scripts that pipelines run beside ``./inv``, executed as they are there; the one that writes
+issues is executed by the steps that use it (test_workflow_steps.py)."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def run(script: str, text: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_script_is_used() -> None:
     """No script lies about that no pipeline runs."""
-    used = " ".join(step.script for step in all_steps())
+    used = " ".join(
+        step.script + step.body.get("with", {}).get("script", "") for step in all_steps()
+    )
     assert [file.name for file in SCRIPTS.iterdir() if file.suffix and file.name not in used] == []
 
 
@@ -63,8 +66,10 @@ def test_two_healthy_regions_pass() -> None:
         (("regions", 1, "database"), "writer, available", "2 databases write"),
     ],
 )
-def test_what_is_ill_fails_the_pipeline(path: tuple[str, int, str], value: Any, words: str) -> None:
-    """`./inv status` shows and doesn't judge; the pipeline must."""
+def test_what_is_unhealthy_fails_the_pipeline(
+    path: tuple[str, int, str], value: Any, words: str
+) -> None:
+    """``./inv status`` shows and doesn't judge; the pipeline must."""
     ill = deepcopy(WELL)
     ill[path[0]][path[1]][path[2]] = value
     answer = run("both_healthy.py", json.dumps(ill))
@@ -73,7 +78,7 @@ def test_what_is_ill_fails_the_pipeline(path: tuple[str, int, str], value: Any, 
 
 
 def test_no_status_fails_the_pipeline_in_one_line() -> None:
-    """`./inv status` said why; no traceback hides it."""
+    """``./inv status`` said why; no traceback hides it."""
     answer = run("both_healthy.py", "")
     assert answer.returncode == 1
     assert answer.stderr == "no status to judge: see above\n"

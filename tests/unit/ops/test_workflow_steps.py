@@ -1,4 +1,4 @@
-"""The pipelines' own logic, executed: shell around `./inv` on AWS with a stand-in for it, and the
+"""The pipelines' own logic, executed: shell around ``./inv`` on AWS with a stand-in for it, and the
 scripts that write comments and issues with a stand-in for GitHub."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Ran:
 
     code: int
     calls: list[str]
-    """What `./inv` was asked."""
+    """What ``./inv`` was asked."""
     outputs: str
     """What it wrote to GITHUB_OUTPUT."""
     said: str
@@ -51,7 +51,7 @@ class Ran:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Ran]:
-    """Runs a step's script as GitHub does, with an `./inv` that prints and ends as told."""
+    """Runs a step's script as GitHub does, with an ``./inv`` that prints and ends as asked."""
     for name in (".github", ".venv"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     calls, outputs, bin_ = (tmp_path / name for name in ("calls", "outputs", "bin"))
@@ -137,7 +137,7 @@ def test_a_preview_that_fails_is_reported_and_fails(run: Callable[..., Ran]) -> 
 
 @pytest.mark.parametrize("code", [0, 1, 5])
 def test_the_drift_run_ends_as_drift_ends(run: Callable[..., Ran], code: int) -> None:
-    """5 is drift, anything else but 0 couldn't tell; each fails the night's run."""
+    """5 is drift, anything else but 0 found nothing out; each fails the night's run."""
     ran = run(named("drift.yml", "drift", "Look for drift"), "{}", code, STACK="dev")
     assert ran.code == code
     assert ran.calls == ["drift --stack dev --json"]
@@ -216,18 +216,45 @@ def test_drift_is_one_issue_a_stack(tmp_path: Path) -> None:
     assert written(step, [other], CODE="0", **given) == []
 
 
-def test_a_failed_drill_is_one_issue_a_scenario(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("workflow", "place"), [("drill.yml", "in the lab"), ("drill-stack.yml", "of stack dev")]
+)
+def test_a_failed_drill_is_one_issue_a_scenario(tmp_path: Path, workflow: str, place: str) -> None:
     """Issue 20.7: opened on failure or regression, updated, and closed by the drill that passes."""
-    step = named("drill.yml", "drill", "Open, update or close the issue")
-    (tmp_path / "drill.txt").write_text("region-loss: FAILED")
-    given = {"SCENARIO": "region-loss", "RUNNER_TEMP": str(tmp_path)}
-    ((method, made),) = written(step, [], CODE="5", **given)
-    assert (method, made["title"]) == ("issues.create", "Drill region-loss in the lab")
-    assert "region-loss: FAILED" in made["body"]
-    known = [{"number": 5, "title": made["title"]}]
+    step = named(workflow, "drill", "Open, update or close the issue")
+    assert step.body["env"]["PLACE"].replace("${{ matrix.stack }}", "dev") == place
+    (tmp_path / "drill.txt").write_text("region-loss: ``` FAILED")
+    given = {
+        "SCENARIO": "region-loss", "RUNNER_TEMP": str(tmp_path), "PLACE": place,
+        "GITHUB_WORKSPACE": str(REPOSITORY),
+    }  # fmt: skip
+    other = {"number": 4, "title": "Drill application-only in the lab"}
+    ((method, made),) = written(step, [other], CODE="5", **given)
+    assert (method, made["title"]) == ("issues.create", f"Drill region-loss {place}")
+    assert "region-loss: ''' FAILED" in made["body"]
+    known = [other, {"number": 5, "title": made["title"]}]
     ((method, updated),) = written(step, known, CODE="5", **given)
     assert (method, updated["issue_number"]) == ("issues.update", 5)
     assert [name for name, _ in written(step, known, CODE="0", **given)] == [
         "issues.createComment", "issues.update",
     ]  # fmt: skip
-    assert written(step, [], CODE="0", **given) == []
+    assert written(step, [other], CODE="0", **given) == []
+
+
+@pytest.mark.parametrize("code", [0, 1, 5])
+def test_a_stacks_drill_ends_as_the_drill_ends(run: Callable[..., Ran], code: int) -> None:
+    """5 failed or is void, anything else but 0 couldn't be run; the stack's name is confirmed."""
+    step = named("drill-stack.yml", "drill", "Drill")
+    given = {"STACK": "dev", "SCENARIO": "application-only", "ACTOR": "me", "KMS_KEY": "alias/e"}
+    ran = run(step, "said", code, TEMPLATE="", **given)
+    assert (ran.code, ran.outputs) == (code, f"code={code}\n")
+    (call,) = ran.calls
+    assert call.startswith("drill --stack dev --confirm dev --scenario application-only --template")
+    assert call.endswith("--kms-key alias/e --participants me:started it")
+
+
+def test_a_stack_that_got_worse_fails(run: Callable[..., Ran]) -> None:
+    """Issue 20.7: a regression is a failure, though the drill itself passed."""
+    step = named("drill-stack.yml", "drill", "Compare with those before")
+    ran = run(step, "worse", 5)
+    assert (ran.code, ran.outputs, ran.calls) == (5, "code=5\n", ["drill.history"])

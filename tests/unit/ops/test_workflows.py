@@ -36,6 +36,7 @@ WRITERS = {
     ("pull-request.yml", "comment"): "pull-requests",
     ("drift.yml", "drift"): "issues",
     ("drill.yml", "drill"): "issues",
+    ("drill-stack.yml", "drill"): "issues",
 }
 """The jobs that may write to the repository's pages, and to which."""
 
@@ -164,7 +165,7 @@ def test_a_workflow_has_no_rights_of_its_own(name: str) -> None:
 @pytest.mark.parametrize(("name", "job", "body"), all_jobs(), ids=lambda value: str(value)[:20])
 def test_a_job_has_the_rights_it_needs(name: str, job: str, body: dict[str, Any]) -> None:
     """OIDC's token for the jobs that configure credentials only; no right to write but the two
-    jobs' that tell people something."""
+    jobs' that notify people."""
     rights = dict(body["permissions"])
     assert (rights.pop("id-token", None) == "write") is assumes_role(name, job, body)
     if page := WRITERS.get((name, job)):
@@ -210,8 +211,8 @@ def test_forks_get_no_role() -> None:
 
 
 def test_a_pull_requests_code_never_runs_with_its_targets_rights() -> None:
-    """`pull_request_target` has the base's secrets: its jobs check the base out, which is what a
-    checkout without `ref` does, and no other job runs for it."""
+    """``pull_request_target`` has the base's secrets: its jobs check the base out, which is what a
+    checkout without ``ref`` does, and no other job runs for it."""
     for name in NAMES:
         if "pull_request_target" not in load(name)["on"]:
             continue
@@ -238,7 +239,7 @@ def test_layers_are_deployed_in_the_contracts_order() -> None:
 
 
 def test_doctor_comes_before_and_status_after_a_deployment() -> None:
-    """What is missing is found before anything is touched, what is ill right after."""
+    """What is missing is found before anything is touched, what is unhealthy right after."""
     for job in deployments().values():
         before = [
             step for other in ancestors("deploy.yml", job) for step in steps("deploy.yml", other)
@@ -341,14 +342,14 @@ def test_the_runbooks_trust_policy_is_narrow() -> None:
 
 
 def test_the_runbook_has_every_exit_code() -> None:
-    """N7: a pipeline tells drift from failure by them."""
+    """N7: a pipeline distinguishes drift from failure by them."""
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", RUNBOOK, re.MULTILINE)} == set(
         ExitCode
     )
 
 
 def test_steps_refer_to_what_exists() -> None:
-    """Jobs in `needs`, and inputs that the called workflow declares."""
+    """Jobs in ``needs``, and inputs that the called workflow declares."""
     for name, job, body in all_jobs():
         assert ancestors(name, job) <= set(jobs(name))
         if other := called(body):

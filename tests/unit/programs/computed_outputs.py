@@ -159,6 +159,9 @@ _COMPUTED: dict[str, _Make] = {
     "aws:backup/vault:Vault": lambda n, r, i, s: {
         "arn": f"arn:aws:backup:{r}:{ACCOUNT}:backup-vault:{n}"
     },
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": lambda n, r, i, s: {
+        "arn": f"arn:aws:backup:{r}:{ACCOUNT}:restore-testing-plan:{i['name']}-{s[:12]}"
+    },
     "aws:backup/plan:Plan": lambda n, r, i, s: {
         "arn": f"arn:aws:backup:{r}:{ACCOUNT}:backup-plan:{s[:12]}",
         "id": s[:12],
@@ -248,6 +251,14 @@ _INVOKES: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
         "types": [],
         "values": [],
         **arguments,
+    },
+    "aws:secretsmanager/getSecretVersions:getSecretVersions": lambda arguments, region: {
+        **arguments,
+        "id": arguments["secretId"],
+        "versions": [
+            {"versionId": "older", "versionStages": ["DEPLOYED"], "createdTime": ""},
+            {"versionId": "present", "versionStages": ["AWSCURRENT"], "createdTime": ""},
+        ],
     },
     "aws:route53/getZone:getZone": lambda arguments, region: {
         "zoneId": arguments.get("zoneId", "Z0123456789ABCDEFGHIJ"),

@@ -44,7 +44,7 @@ NAMED_BY_OTHERS = {
     # The inputs of these that look like a name are references to a resource named elsewhere.
     "aws:s3/", "aws:rds/clusterInstance", "aws:route53/record", "aws:route53/zone",
     "aws:cloudwatch/eventTarget", "aws:cloudwatch/eventBusPolicy", "aws:lambda/alias",
-    "aws:lambda/eventSourceMapping",
+    "aws:lambda/eventSourceMapping", "aws:backup/restoreTestingSelection",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def physical_names(resource: Registered) -> list[str]:
 
 
 def follows_the_form(name: str, region: str) -> bool:
-    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (NAMES)."""
+    """``{service}-{purpose}-{region}-{suffix}``, or a form that AWS dictates (names.md)."""
     plain = rf"[a-z0-9]+(-[a-z0-9]+)*-{region}-{SUFFIX}"
     forms = (
         plain,
@@ -74,6 +74,8 @@ def follows_the_form(name: str, region: str) -> bool:
         rf"/aws/lambda/{plain}",
         rf"/aws/rds/cluster/{plain}/postgresql",
         rf"/warm-standby/{region}/{SUFFIX}/(local|shared)/[a-z0-9-]+(/[a-z0-9-]+)?",
+        # AWS Backup takes letters, digits and underscores.
+        rf"restore_testing_{region}_{SUFFIX}".replace("-", "_"),
     )
     return any(re.fullmatch(form, name) for form in forms)
 
@@ -112,7 +114,8 @@ PARTS_OF_OTHERS = {
     "aws:s3/bucketPublicAccessBlock:", "aws:s3/bucketReplicationConfig:",
     "aws:s3/bucketServerSideEncryptionConfiguration:", "aws:s3/bucketVersioning:",
     "aws:secretsmanager/secretVersion:", "aws:sns/topicPolicy:", "aws:sqs/queuePolicy:",
-    "aws:lambda/alias:", "aws:lambda/eventSourceMapping:", "aws:sqs/redriveAllowPolicy:",
+    "aws:backup/restoreTestingSelection:", "aws:lambda/alias:",
+    "aws:lambda/eventSourceMapping:", "aws:sqs/redriveAllowPolicy:",
     "aws:vpc/securityGroupEgressRule:", "aws:vpc/securityGroupIngressRule:",
     # Named by the domain, and by alarmName.
     "aws:route53/zone:", "aws:cloudwatch/compositeAlarm:",
@@ -130,13 +133,17 @@ def test_everything_has_a_name(layer: str) -> None:
             assert physical_names(resource), resource.name
 
 
-RETENTIONS = {"network": 365, "data": 90, "app": 30, "global": 30}
+RETENTIONS = {"network": 365, "data": 2192, "app": 30, "global": 30}
 
 
 def test_every_log_group_expires_and_is_encrypted() -> None:
     """HIPAA cw-loggroup-retention-period-check, cloudwatch-log-group-encrypted: AWS's own default
-    keeps logs for ever, under no key of ours; the databases' group is one of them."""
-    config = {"network:flowLogRetentionDays": 365, "app:logRetentionDays": 30}
+    keeps logs for ever, under no key of ours; the databases' group is one of them. Trap 53: how
+    long is configuration in each layer."""
+    config = {
+        "network:flowLogRetentionDays": 365, "app:logRetentionDays": 30,
+        "data:logRetentionDays": 2192,
+    }  # fmt: skip
     for layer in PROGRAMS:
         groups = run_program(layer, config=config).created("aws:cloudwatch/logGroup:LogGroup")
         assert bool(groups) is (layer in RETENTIONS)
@@ -147,7 +154,7 @@ def test_every_log_group_expires_and_is_encrypted() -> None:
 
 @every_program
 def test_no_two_resources_of_a_type_share_a_physical_name(layer: str) -> None:
-    """R9.1: names tell things apart, IAM's (one namespace for all regions) as well."""
+    """R9.1: names distinguish things, IAM's (one namespace for all regions) as well."""
     seen: dict[tuple[str, str], str] = {}
     for resource in program(layer).created():
         for name in physical_names(resource):

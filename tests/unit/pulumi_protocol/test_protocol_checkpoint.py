@@ -177,7 +177,7 @@ def test_a_newer_version_is_named() -> None:
 
 
 def test_a_backup_is_what_was_there(tmp_path: Path) -> None:
-    """The content before, under the file's name and `.backup`; nothing where there is no file; a
+    """The content before, under the file's name and ``.backup``; nothing where there is no file; a
     draft that is a link is not followed."""
     path = tmp_path / "lab.json"
     files.back_up(path)

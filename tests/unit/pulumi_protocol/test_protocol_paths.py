@@ -83,12 +83,12 @@ def test_ignoring_inside_secrets() -> None:
 @protocol
 @given(NESTED, NESTED)
 def test_no_difference_means_equal(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Differences are found exactly when there are any (null and absent are told apart)."""
+    """Differences are found exactly when there are any (null and absent are distinct)."""
     assert (not list(paths.differences(old, new))) == (old == new)
 
 
 def test_differences_hide_secrets_and_engines_own_keys() -> None:
-    """A value that becomes secret is shown as one on both sides; `__` keys don't count; assets
+    """A value that becomes secret is shown as one on both sides; ``__`` keys don't count; assets
     differ by hash."""
     one, two = ({SIGNATURE: ASSET, "text": text, "hash": text} for text in "12")
     old = {"p": "old", "__internal": {}, "data": one, "same": secret("x")}

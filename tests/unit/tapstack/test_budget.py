@@ -29,7 +29,7 @@ def test_the_default_configuration_keeps_the_promises():
 
 
 def test_a_configuration_above_the_objective_is_refused_with_its_pieces():
-    """N6: refused by the settings, so at every preview and every bare `pulumi up`."""
+    """N6: refused by the settings, so at every preview and every bare ``pulumi up``."""
     with pytest.raises(
         SettingsError,
         match=r"RTO 1040 s .* 900 s: Route 53's verdict \(30 s x 10 probes\) 380 s .* run 60 s",

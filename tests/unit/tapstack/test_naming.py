@@ -61,6 +61,7 @@ LIMITS = {
     "key": (250, "/", "."),
     "policy": (128, "@", "/"),
     "queue": (80, "_", "."),
+    "restore-testing": (50, "-", "_"),
     "role": (64, "@", "/"),
     "rule": (64, ".", "/"),
     "schedule": (64, ".", "/"),
@@ -100,7 +101,7 @@ def test_no_suffix_fits_where_the_stem_is_too_long() -> None:
 
 
 @given(purposes, purposes, regions, regions, suffixes)
-def test_regions_and_purposes_tell_names_apart(
+def test_regions_and_purposes_distinguish_names(
     one: str, other: str, region: str, elsewhere: str, suffix: str
 ) -> None:
     """R9.1: the region is in every name, since IAM and S3 have one namespace for all regions."""

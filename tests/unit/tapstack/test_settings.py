@@ -34,7 +34,7 @@ def test_the_shipped_development_file_is_enough() -> None:
 
 
 def test_the_default_domain_carries_the_suffix() -> None:
-    """R9.1, trap 16: a domain that AWS accepts, told apart by environment."""
+    """R9.1, trap 16: a domain that AWS accepts, distinct for each environment."""
     assert settings().domain == "warm-standby-synthj5p6r0e5.net"
     assert settings(global__domain="care.acme.org").domain == "care.acme.org"
     assert settings(global__domain="care.xn--p1ai").domain == "care.xn--p1ai"
@@ -145,6 +145,6 @@ def test_secure_values_are_refused() -> None:
 
 
 def test_keys_are_written_as_pulumi_writes_them() -> None:
-    """NAMES: snake_case fields, camelCase keys."""
+    """names.md: snake_case fields, camelCase keys."""
     assert key_of("flow_log_retention_days") == "flowLogRetentionDays"
     assert key_of("domain") == "domain"

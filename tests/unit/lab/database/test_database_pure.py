@@ -164,7 +164,7 @@ def test_lag_is_the_time_since_the_follower_was_level() -> None:
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.data())
 def test_lag_never_understates(steps: list[int], data: st.DataObject) -> None:
-    """The lag told is at least the age of the oldest position that isn't reached."""
+    """The reported lag is at least the age of the oldest position that isn't reached."""
     clock = LagClock()
     position, written = 0, []
     clock.written(0.0, 0)

@@ -1,4 +1,4 @@
-"""What RDS is told, what it answers and what it finds after a restart, on pretended servers."""
+"""What RDS is asked, what it answers and what it finds after a restart, on simulated servers."""
 
 import asyncio
 from types import SimpleNamespace
@@ -8,6 +8,7 @@ import pytest
 from lab.api import ApiRequest, ApiResponse
 from lab.clock import Clock
 from lab.database.adoption import adopt
+from lab.database.conditions import REBOOT_SECONDS
 from lab.database.notices import Notices
 from lab.database.rds import RdsSemantics
 from lab.database.snapshots import Snapshots
@@ -218,9 +219,9 @@ def test_a_secondary_has_no_password_of_its_own(world):
 
 
 def test_an_instance_is_rebooted_and_resized_by_a_restart_of_its_server(world):
-    """User guide: both interrupt the instance's connections."""
-    world.call("RebootDBInstance", {"DBInstance": {}}, DBInstanceIdentifier="i")
-    assert world.fleet.done == [("restart", EAST)]
+    """User guide: both interrupt the instance's connections, and one that reboots is shown so."""
+    now = 1000.0
+    world.rds._lab.clock = SimpleNamespace(now=lambda: now)
     answer = {
         "DBInstance": {
             "DBInstanceIdentifier": "i",
@@ -228,6 +229,12 @@ def test_an_instance_is_rebooted_and_resized_by_a_restart_of_its_server(world):
             "Endpoint": {"Port": 1},
         }
     }
+    world.call("RebootDBInstance", {"DBInstance": {}}, DBInstanceIdentifier="i")
+    assert world.fleet.done == [("restart", EAST)]
+    found = {"DBInstances": [dict(answer["DBInstance"])]}
+    shown = world.call("DescribeDBInstances", found)["DBInstances"]
+    assert shown[0]["DBInstanceStatus"] == "rebooting"
+    now += REBOOT_SECONDS
     given = {"DBInstanceIdentifier": "i", "DBInstanceClass": "db.r6g.xlarge"}
     shown = world.call("ModifyDBInstance", answer, **given)["DBInstance"]
     assert world.fleet.done[1:] == [("restart", EAST)]

@@ -107,7 +107,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def world(running):
-    """The global database as it is when all is well, us-east-1 writing."""
+    """The global database in its normal state, us-east-1 writing."""
     running.lost.clear()
     running.fleet.reconcile()
     if running.database.writer != running.east.arn:
@@ -253,7 +253,7 @@ def test_a_former_primary_stays_down_until_it_can_rejoin(world):
     world.write_and_read(11)
 
 
-def test_a_standby_whose_server_was_down_becomes_the_writer_when_told(world):
+def test_a_standby_whose_server_was_down_becomes_the_writer_when_asked(world):
     """Trap 7: promotion takes what it had received."""
     _, west = world.servers()
     world.write_and_read(12)
@@ -323,12 +323,12 @@ def test_a_server_that_died_is_started_again_and_counted(world):
     assert world.fleet.restarts[world.east.arn] == before.get(world.east.arn, 0) + 1
     world.fleet.kill_region(EAST)
     assert not world.servers()[0].alive
-    world.fleet.set_master_password(world.east)  # nobody to tell; the next start knows it
+    world.fleet.set_master_password(world.east)  # no server to set it on; the next start knows it
     world.write_and_read(15)
     assert world.fleet.restarts[world.east.arn] == before.get(world.east.arn, 0) + 1
 
 
-def test_the_master_user_gets_the_password_that_rds_was_told(world):
+def test_the_master_user_gets_the_password_that_rds_was_given(world):
     """Trap 3: and without one no role is made or changed."""
     east, _ = world.servers()
     count = "SELECT count(*) FROM pg_roles"
@@ -341,7 +341,7 @@ def test_the_master_user_gets_the_password_that_rds_was_told(world):
     assert east.value("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'clinic'")
 
 
-def test_what_a_cluster_lost_is_told_and_tried_again(tmp_path):
+def test_what_a_cluster_lost_is_reported_and_tried_again(tmp_path):
     """R1.6: the problem stands in the part's health until it is over."""
     world = World(tmp_path)
     world.east.provisioned = True
@@ -480,7 +480,7 @@ def test_a_guard_that_hangs_is_killed(tmp_path):
     assert server._guard is None
 
 
-def test_a_program_that_fails_or_hangs_is_told_by_its_last_words(tmp_path, monkeypatch):
+def test_a_program_that_fails_or_hangs_is_reported_by_its_last_words(tmp_path, monkeypatch):
     """R1.6: initdb and its like."""
     monkeypatch.setattr(binaries, "COMMAND_TIMEOUT", 0.2)
     for script, message in (
@@ -502,7 +502,7 @@ def test_a_program_that_fails_or_hangs_is_told_by_its_last_words(tmp_path, monke
 
 def test_a_server_runs_as_whoever_may_enter_its_directory(tmp_path, monkeypatch):
     """R1.1: PostgreSQL refuses root. The present user needs nothing; another user is helped past
-    closed directories by setpriv, or told which one is closed."""
+    closed directories by setpriv, or the error names the closed one."""
     present = RunAs()
     present.own(tmp_path / "absent")  # no chown, so no error
     assert present.start(tmp_path) == ([], {})
@@ -596,7 +596,7 @@ def test_root_makes_a_server_below_directories_that_are_closed_to_all_others(tmp
 
 
 def test_root_gives_its_servers_an_unprivileged_user(monkeypatch):
-    """R1.1: nobody or daemon; a machine that has neither is told so; another user is itself."""
+    """R1.1: nobody or daemon; a machine without both is refused; another user is itself."""
     choose = binaries.unprivileged_user.__wrapped__
     entry = SimpleNamespace(pw_uid=7, pw_gid=8, pw_name="me")
     monkeypatch.setattr(pwd, "getpwuid", lambda _uid: entry)

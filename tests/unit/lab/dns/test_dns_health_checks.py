@@ -76,7 +76,7 @@ def test_checks_of_alarms(state, insufficient, expected):
 
 @given(st.integers(1, 10), st.lists(st.booleans(), max_size=80))
 def test_a_status_turns_only_after_threshold_probes_in_a_row(threshold, probes):
-    """R3.1: at every moment the status equals that of the last run of `threshold` equal probes."""
+    """R3.1: the status always equals that of the last run of ``threshold`` equal probes."""
     status = ProbeStatus(threshold)
     for number, success in enumerate(probes, 1):
         status.observe(success, "", 0.0)

@@ -108,13 +108,13 @@ def test_an_absence_is_kept_for_the_lesser_of_the_two_times(ttl, last, kept):
 
 
 def test_a_zone_without_soa_still_says_that_it_has_nothing():
-    """R3.1: an empty answer is told from a referral of another server by its authority."""
+    """R3.1: an empty answer is distinguished from a referral of another server by its authority."""
     reply = asked(QUESTION, Answer("NOERROR", zone=Zone("Z", ZONE, ())))
     assert [QTYPE[rr.rtype] for rr in reply.auth] == ["NS"]
 
 
 def test_a_record_that_cannot_be_read_is_a_server_failure():
-    """A client waits for silence to end; it is told at once."""
+    """Silence would make a client wait; a failure is answered at once."""
     broken = Answer("NOERROR", (Resource(f"app.{ZONE}", "A", 60, "not an address"),), zone())
     reply = asked(QUESTION, broken)
     assert (reply.header.rcode, reply.rr) == (RCODE.SERVFAIL, [])

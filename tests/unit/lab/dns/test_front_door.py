@@ -280,7 +280,7 @@ def test_a_web_socket_is_refused():
     ],
 )
 def test_what_fails_says_why(change, request_text, status, words):
-    """R3.2: the front door tells whether DNS or the load balancer is at fault."""
+    """R3.2: the front door says whether DNS or the load balancer is at fault."""
     world = World(**change)
 
     async def visit(send, _server, _door):

@@ -34,6 +34,7 @@ MODULES = (
     "backup",
     "cloudwatch",
     "cloudwatch_logs",
+    "dynamodb",
     "ec2",
     "eventbridge",
     "iam",
@@ -88,7 +89,7 @@ class World:
         self.run(install())
 
     def close(self) -> None:
-        """End the loop, with everything that runs on it."""
+        """Ends the loop, with everything that runs on it."""
 
         async def stop() -> None:
             self.emulator.asynchronous.stop()

@@ -18,7 +18,7 @@ from lab.emulator.worker import Outcome
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:dead"
-TOPIC = "arn:aws:sns:us-east-1:000000000000:told"
+TOPIC = "arn:aws:sns:us-east-1:000000000000:outcomes"
 FAILED = Outcome(error={"errorType": "E", "errorMessage": "why"})
 AWAY = Outcome(error={"errorType": "ServiceUnavailable"}, unavailable=True)
 
@@ -94,7 +94,7 @@ def test_an_event_that_is_too_old_is_given_up(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_success_is_recorded_for_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A retry that succeeds; without a destination nobody is told."""
+    """A retry that succeeds; without a destination nobody is notified."""
     asked, sent = run(monkeypatch, [FAILED, Outcome(result=7)], to(QUEUE, "OnSuccess"))
     assert asked == 2
     record = sent[0][1]

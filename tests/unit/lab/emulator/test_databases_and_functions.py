@@ -60,7 +60,7 @@ def test_a_cluster_keeps_its_exports_and_capacity(world: World) -> None:
 
 
 def test_an_instance_has_much_from_its_cluster(world: World) -> None:
-    """Insights' settings are kept, for seven days unless told otherwise; a serverless instance
+    """Insights' settings are kept, for seven days by default; a serverless instance
     needs its cluster's capacity; the rest is the cluster's."""
     rds = world.aws("rds")
     made = cluster(world, "with-instance", **MASTER, BackupRetentionPeriod=9)
@@ -319,7 +319,7 @@ def test_a_function_runs_and_says_how_it_fails(world: World) -> None:
 
 
 def test_a_runtime_that_the_lab_has_not_and_code_that_is_none(world: World) -> None:
-    """N3: the caller is told what is wrong, in place of a hang."""
+    """N3: the caller gets what is wrong, in place of a hang."""
     functions = world.aws("lambda")
     world.function("ruby")
     functions.update_function_configuration(FunctionName="ruby", Runtime="ruby3.3")
@@ -333,7 +333,23 @@ def test_a_runtime_that_the_lab_has_not_and_code_that_is_none(world: World) -> N
     assert not world.emulator.asynchronous._tasks
 
 
-def test_throttling_is_told_as_lambda_tells_it() -> None:
+def test_an_account_may_run_less_in_one_region(world: World) -> None:
+    """Lambda quotas: 1,000 functions at once by default, less in a new account; the fault
+    ``low-concurrency`` is of one region."""
+
+    def limit(region: str) -> int:
+        answer = world.aws("lambda", region).get_account_settings()
+        return int(answer["AccountLimit"]["ConcurrentExecutions"])
+
+    world.lab.faults.set("low-concurrency", WEST)
+    try:
+        assert (limit(EAST), limit(WEST)) == (1000, 10)
+    finally:
+        world.lab.faults.clear()
+    assert limit(WEST) == 1000
+
+
+def test_throttling_is_answered_as_lambda_answers_it() -> None:
     """TooManyRequestsException is the service's answer, not the function's error."""
     outcome = Outcome(error={"errorType": "TooManyRequestsException"}, throttled=True)
     answer = lambda_runtime._as_emulator(outcome)

@@ -30,7 +30,7 @@ def test_a_presigned_address_is_a_call_of_its_region(world: World) -> None:
     path = f"{url.path}?{url.query}"
     old = world.request("GET", path.replace("X-Amz-Credential", "X-Amz-Other"))
     assert old is not None
-    # botocore signs S3's addresses in SigV2 unless told otherwise: this one is SigV4's.
+    # botocore signs S3's addresses in SigV2 by default: this one is SigV4's.
     four = "/presigned/k?X-Amz-Credential=test%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"
     answer = world.request("GET", four)
     assert answer is not None
@@ -82,7 +82,7 @@ def test_an_api_that_hangs_is_never_answered_and_a_slow_one_late(world: World) -
 def test_what_cannot_be_read_is_the_emulators_to_answer(
     world: World, headers: dict[str, str], body: bytes
 ) -> None:
-    """The front never breaks on a request; whoever sent it is told by the emulator."""
+    """The front never breaks on a request; whoever sent it gets the emulator's answer."""
     answer = world.request("POST", "/", headers, body)
     assert answer is not None
     assert answer[0] >= 400
@@ -137,7 +137,7 @@ def test_only_http_is_answered_and_compute_is_stopped(world: World) -> None:
     assert stopped == [WEST]
 
 
-def test_an_emulator_that_ends_at_its_start_is_told(
+def test_an_emulator_that_ends_at_its_start_is_reported(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N3: the lab's start fails with what happened, in place of waiting for ever."""

@@ -13,7 +13,7 @@ OBJECT = "arn:aws:s3:::bucket/key"
 
 
 def policy(**statement: Any) -> dict[str, Any]:
-    """A document of one statement that allows ReplicateObject to the role unless told otherwise."""
+    """A document of one statement that allows ReplicateObject to the role by default."""
     whole = {
         "Effect": "Allow",
         "Principal": {"AWS": ROLE},

@@ -305,7 +305,7 @@ def test_a_name_that_no_load_balancer_has_is_no_load_balancers(site: Site) -> No
 
 
 def test_a_client_connection_ends_when_its_time_is_over(site: Site) -> None:
-    """``client_keep_alive.seconds``: the answer tells the client to close."""
+    """``client_keep_alive.seconds``: the answer asks the client to close."""
 
     class Writer:
         """A connection."""

@@ -45,7 +45,7 @@ def tags(kind: str) -> list[dict[str, Any]]:
     ],
 )
 def test_an_unknown_id_is_refused(world: World, call: str, parameter: str, code: str) -> None:
-    """N1: what was deleted by hand is told apart from what is not there yet."""
+    """N1: what was deleted by hand is distinguished from what is not there yet."""
     unknown = f"sg-{'0' * 17}" if parameter == "GroupIds" else "gone-1"
     refused(code, getattr(world.aws("ec2"), call), **{parameter: [unknown]})
 
@@ -137,7 +137,7 @@ def test_nat_gateways_hold_an_address_as_long_as_they_live(world: World) -> None
 
 
 def test_an_interface_endpoint_changes_and_keeps_what_uses_it(world: World) -> None:
-    """Groups come and go, the policy is reset, private DNS is on unless told otherwise; subnet,
+    """Groups come and go, the policy is reset, private DNS is on by default; subnet,
     group and VPC stay while the endpoint is there; nothing is made in a VPC that isn't."""
     ec2 = world.aws("ec2")
     vpc, subnets = world.network(cidr=cidr())

@@ -14,7 +14,7 @@ from lab.emulator.services.s3_files import ObjectFiles
 
 
 def restart(world: World, bucket: str) -> None:
-    """Forget a bucket's objects as the end of the process does, and load them as its start does."""
+    """Forgets a bucket's objects as the process's end does, and loads them as its start does."""
     from ministack.services import s3
 
     s3._buckets._data[ACCOUNT, bucket]["objects"].clear()

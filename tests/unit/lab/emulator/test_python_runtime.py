@@ -54,17 +54,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             json.dumps({"event": event, "context": CONTEXT, "deadline": deadline})
             for event in events
         ]
-        output = io.StringIO()
+        stream = io.StringIO()
         with monkeypatch.context() as streams:
             streams.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
-            streams.setattr(sys, "stdout", output)
-            streams.setattr(sys, "stderr", output)
+            streams.setattr(sys, "stdout", stream)
+            streams.setattr(sys, "stderr", stream)
             root.handlers[:] = []
             runpy.run_path(str(BOOTSTRAP), run_name="__main__")
-        told = output.getvalue().splitlines()
-        outcomes = [json.loads(line.removeprefix(MARK)) for line in told if line.startswith(MARK)]
+        output = stream.getvalue().splitlines()
+        outcomes = [json.loads(line.removeprefix(MARK)) for line in output if line.startswith(MARK)]
         assert "_LAB_MARK" not in os.environ, "the function could forge an outcome"
-        return outcomes, [line for line in told if not line.startswith(MARK)]
+        return outcomes, [line for line in output if not line.startswith(MARK)]
 
     yield go
     root.handlers[:] = handlers

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
 import json
 from typing import Any
 
 import pytest
 from aws_resources import document
 from emulator_world import ACCOUNT, EAST, WEST, World, refused
+
+from lab.emulator.services import dynamodb
 
 
 def test_a_vault_has_its_policy_and_its_lock(world: World) -> None:
@@ -92,7 +96,7 @@ def metric_alarm(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def test_alarms_read_back_what_was_given_and_nothing_else(world: World) -> None:
-    """Metric math returns data unless told otherwise; an alarm of a metric has dimensions, empty
+    """Metric math returns data by default; an alarm of a metric has dimensions, empty
     ones too; tags come with the creation only (PutMetricAlarm: ignored for an existing alarm)."""
     cloudwatch = world.aws("cloudwatch")
     queries = [
@@ -130,7 +134,7 @@ def test_a_composite_alarm_keeps_its_state_and_its_suppressor(world: World) -> N
     cloudwatch.put_metric_alarm(**metric_alarm("child"))
     composite = {"AlarmName": "composite", "AlarmRule": 'ALARM("child")'}
     cloudwatch.put_composite_alarm(**composite)
-    cloudwatch.set_alarm_state(AlarmName="composite", StateValue="ALARM", StateReason="told")
+    cloudwatch.set_alarm_state(AlarmName="composite", StateValue="ALARM", StateReason="by hand")
     suppressed = {
         "ActionsSuppressor": "child",
         "ActionsSuppressorWaitPeriod": 60,
@@ -139,7 +143,7 @@ def test_a_composite_alarm_keeps_its_state_and_its_suppressor(world: World) -> N
     cloudwatch.put_composite_alarm(**composite, **suppressed)
     found = cloudwatch.describe_alarms(AlarmNames=["composite"], AlarmTypes=["CompositeAlarm"])
     alarm = found["CompositeAlarms"][0]
-    assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "told")
+    assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "by hand")
     assert {name: alarm[name] for name in suppressed} == suppressed
 
 
@@ -294,6 +298,29 @@ def test_a_queues_attributes_are_taken_away_by_empty_ones(world: World) -> None:
     assert "Policy" not in kept
 
 
+def test_a_replica_becomes_a_secret_of_its_own(world: World) -> None:
+    """Secrets Manager API, StopReplicationToReplica: it is written in its own region from then on,
+    and replicated over again on request."""
+    here, there = world.aws("secretsmanager"), world.aws("secretsmanager", WEST)
+    secret = here.create_secret(
+        Name="released", SecretString="1", AddReplicaRegions=[{"Region": WEST}]
+    )
+    refused(
+        "InvalidRequestException", there.put_secret_value, SecretId="released", SecretString="2"
+    )
+    refused("InvalidRequestException", here.stop_replication_to_replica, SecretId="released")
+    released = there.stop_replication_to_replica(SecretId="released")["ARN"]
+    assert released.split(":")[3] == WEST
+    there.put_secret_value(SecretId="released", SecretString="2")
+    assert here.get_secret_value(SecretId="released")["SecretString"] == "1"
+    assert there.get_secret_value(SecretId="released")["SecretString"] == "2"
+    here.replicate_secret_to_regions(
+        SecretId=secret["ARN"], AddReplicaRegions=[{"Region": WEST}],
+        ForceOverwriteReplicaSecret=True,
+    )  # fmt: skip
+    assert there.get_secret_value(SecretId=released)["SecretString"] == "1"
+
+
 def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> None:
     """Trap 30: replicas come with the creation, go region by region, and go first."""
     here = world.aws("secretsmanager")
@@ -316,6 +343,30 @@ def test_secrets_have_their_replicas_until_they_are_taken_away(world: World) -> 
         SecretId="no such secret",
         RemoveReplicaRegions=[WEST],
     )
+
+
+def test_a_version_keeps_the_labels_that_it_was_given(world: World) -> None:
+    """Trap 42: a label beside the current one moves to the version that asks for it, in the replica
+    as well; of two rotations' versions AWS keeps those that have a label."""
+    here, there = world.aws("secretsmanager"), world.aws("secretsmanager", WEST)
+    name = {"SecretId": "labelled"}
+    here.create_secret(Name="labelled", SecretString="0", AddReplicaRegions=[{"Region": WEST}])
+    first = here.put_secret_value(
+        **name, SecretString="1", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    assert sorted(first["VersionStages"]) == ["AWSCURRENT", "DEPLOYED"]
+    for text in ("2", "3"):
+        here.put_secret_value(**name, SecretString=text)
+    for client in (here, there):
+        kept = client.get_secret_value(**name, VersionId=first["VersionId"])
+        assert (kept["SecretString"], kept["VersionStages"]) == ("1", ["DEPLOYED"])
+    again = here.put_secret_value(
+        **name, SecretString="4", VersionStages=["AWSCURRENT", "DEPLOYED"]
+    )
+    stages = here.describe_secret(**name)["VersionIdsToStages"]
+    assert [version for version, labels in stages.items() if "DEPLOYED" in labels] == [
+        again["VersionId"]
+    ]
 
 
 def http_check(**changed: Any) -> dict[str, Any]:
@@ -347,7 +398,7 @@ def test_health_checks_that_route_53_refuses(
 
 
 def test_health_checks_are_kept_whole_and_updated_in_turn(world: World) -> None:
-    """Defaults are Route 53's; an update names the version that it changes; the status is told
+    """Defaults are Route 53's; an update names the version that it changes; the status is shown
     by the lab's checker."""
     route53 = world.aws("route53")
     tcp = route53.create_health_check(
@@ -526,7 +577,7 @@ def test_the_labs_own_mailbox_is_read_at_once(world: World) -> None:
     sns.delete_topic(TopicArn=topic)
 
 
-def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
+def test_a_changed_parameter_is_announced_on_the_default_bus(world: World) -> None:
     """Systems Manager's events: created, updated and deleted, in the parameter's own region."""
     events, sqs, ssm = (world.aws(name) for name in ("events", "sqs", "ssm"))
     url = sqs.create_queue(QueueName="changes")["QueueUrl"]
@@ -557,3 +608,28 @@ def test_a_changed_parameter_is_told_on_the_default_bus(world: World) -> None:
         ("Create", "/ours/a"), ("Create", "/ours/b"),
         ("Delete", "/ours/a"), ("Delete", "/ours/b"), ("Update", "/ours/a"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_a_restored_table_takes_a_partition_key_that_it_never_had(
+    world: World, region: str
+) -> None:
+    """Issue 15.9: a lab that was started again goes on in both regions; the emulator answered an
+    internal error outside us-east-1, and the standby's controller stood still."""
+    client = world.aws("dynamodb", region)
+    client.create_table(
+        TableName="kept",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
+    )
+    client.put_item(TableName="kept", Item={"item": {"S": "before"}})
+    store = importlib.import_module("ministack.services.dynamodb")
+    saved = {**store.get_state(), "tables": copy.deepcopy(store._tables)}
+    for table in saved["tables"]._data.values():
+        table["items"] = {key: dict(rows) for key, rows in table["items"].items()}
+    store.restore_state(saved)
+    dynamodb.restore_items()
+    client.put_item(TableName="kept", Item={"item": {"S": "after"}})
+    found = {row["item"]["S"] for row in client.scan(TableName="kept")["Items"]}
+    assert found == {"before", "after"}

@@ -1,9 +1,9 @@
 """Random sequences of deploy, edit, kill, refresh and destroy over a real plugin, and their check.
 
 The cloud is a folder of files, one a resource: it is the truth that states are compared with. Of
-each sequence is required: `up` converges in at most two runs (cloud, state and program agree,
-nothing is left on record as begun or replaced, a preview plans nothing), and then `destroy` leaves
-nothing. Everything of a sequence follows from its seed.
+each sequence is required: ``up`` converges in at most two runs (cloud, state and program agree,
+nothing is left on record as begun or replaced, a preview plans nothing), and then ``destroy``
+leaves nothing. Everything of a sequence follows from its seed.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Action:
 class Draw:
     """Draws programs, edits and actions; a program's things and links stay of their kind.
 
-    A base may be renamed, and what is `after` it is updated in place. A zoned thing may change its
-    zone, too, which deletes it first, so that what is `within` it must be replaced with it.
+    A base may be renamed, and what is ``after`` it is updated in place. A zoned thing may change
+    its zone, too, which deletes it first, so that what is ``within`` it must be replaced with it.
     """
 
     seed: int

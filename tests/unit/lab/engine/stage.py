@@ -30,7 +30,7 @@ PROVIDER = "urn:pulumi:lab::shop::pulumi:providers:fake::east"
 
 
 class MemoryPlugin:
-    """A plugin and its cloud. Calls are noted as (call, name, …); `faults` maps a call such as
+    """A plugin and its cloud. Calls are noted as (call, name, …); ``faults`` maps a call such as
     "create a" to the exception it raises, before or (InitializationError) after its effect."""
 
     def __init__(self, cloud: dict[str, Properties] | None = None) -> None:
@@ -163,7 +163,7 @@ class Stage:
         ends: bool = True,
         spared: Collection[str] = (),
     ) -> Summary:
-        """Deploy (or preview) what `program` registers; its failures raise the first of them."""
+        """Deploys (or preview) what ``program`` registers; its failures raise the first of them."""
         self.events = []
         project = Project("shop", self.folder, "lab", {})
         run = OperationRun(project, self.events.append, preview=preview, parallel=8, spared=spared)
@@ -187,7 +187,7 @@ class Stage:
         return run.summary()
 
     def refresh(self, *, parallel: int = 8, spared: Collection[str] = ()) -> Summary:
-        """Read everything anew; its failures raise the first of them."""
+        """Reads everything anew; its failures raise the first of them."""
         self.events = []
         project = Project("shop", self.folder, "lab", {})
         run = OperationRun(
@@ -209,7 +209,7 @@ class Stage:
         return run.summary()
 
     def damage(self, change: Callable[[list[dict[str, Any]]], Any]) -> None:
-        """Change the recorded resources in the state file."""
+        """Changes the recorded resources in the state file."""
         document = json.loads(self.path.read_text())
         change(document["deployment"]["resources"])
         self.path.write_text(json.dumps(document))
@@ -237,12 +237,12 @@ class Act:
         self.door = door
 
     def outputs(self, urn: str, outputs: Properties) -> None:
-        """Register a component's outputs, or the stack's."""
+        """Registers a component's outputs, or the stack's."""
         request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=to_struct(outputs))
         self.door.register_outputs(request)
 
     def provider(self, name: str = "east", region: str = "east", **fields: Any) -> str:
-        """Register a provider; its reference."""
+        """Registers a provider; its reference."""
         answer = self.door.register(
             resource_pb2.RegisterResourceRequest(
                 type=fields.pop("type", "pulumi:providers:fake"),
@@ -256,7 +256,7 @@ class Act:
         return f"{answer.urn}::{answer.id or UNKNOWN}"
 
     def thing(self, name: str, provider: str, **fields: Any) -> Any:
-        """Register a resource: inputs by keyword, `options` = further fields of the request.
+        """Registers a resource: inputs by keyword, ``options`` = further fields of the request.
 
         An input may be another thing's answer: its arn is taken, and the dependency recorded.
         """

@@ -93,7 +93,7 @@ def test_an_export_comes_back_by_import(stage: Stage, tmp_path: Path) -> None:
 
 def test_fields_of_the_clis_survive(stage: Stage) -> None:
     """What the CLI keeps in a resource and this engine doesn't know goes back as it came, and
-    `__internal` in a provider's inputs is no change."""
+    ``__internal`` in a provider's inputs is no change."""
     made = deployed(stage)
     document = made.export()
     for resource in document["deployment"]["resources"]:

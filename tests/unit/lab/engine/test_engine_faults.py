@@ -1,4 +1,4 @@
-"""What goes wrong in the midst of a deployment or a refresh, and how the next run makes it good."""
+"""Faults in the middle of a deployment or a refresh, and how the next run repairs them."""
 
 from __future__ import annotations
 

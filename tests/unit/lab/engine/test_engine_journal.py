@@ -15,7 +15,7 @@ from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceSta
 
 
 def test_a_step_counts_when_a_write_begun_after_it_has_ended(tmp_path: Path) -> None:
-    """When `commit` returns, what was confirmed before is on disk; many threads share writes."""
+    """When ``commit`` returns, what was confirmed before is on disk; many threads share writes."""
     from concurrent.futures import ThreadPoolExecutor
 
     path, safe = tmp_path / "shop" / "lab.json", vault.Vault(tmp_path)

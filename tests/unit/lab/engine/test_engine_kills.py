@@ -1,4 +1,4 @@
-"""The engine is killed at twenty moments of `up` and `destroy`; the next run finishes the work."""
+"""The engine is killed at twenty moments of ``up`` and ``destroy``; the next run finishes."""
 
 from __future__ import annotations
 

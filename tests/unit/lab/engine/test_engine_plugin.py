@@ -45,7 +45,7 @@ class Refused(grpc.RpcError):
 
 
 class Stub:
-    """Answers calls from `answers`, or raises what is there; notes the requests."""
+    """Answers calls from ``answers``, or raises what is there; notes the requests."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = {"Handshake": provider_pb2.ProviderHandshakeResponse(), **answers}
@@ -132,7 +132,7 @@ def test_references_go_to_plugins_that_take_them(accepts: bool) -> None:
     ],
     ids=["message", "no message", "gone", "other details", "half made"],
 )
-def test_failures_are_told_apart(failure: Refused, kind: type[Exception], message: str) -> None:
+def test_failures_are_distinguished(failure: Refused, kind: type[Exception], message: str) -> None:
     """The plugin's own words; a process that ended; a resource that exists but isn't finished."""
     made, _ = connected(Create=failure)
     with pytest.raises(PluginError) as raised:

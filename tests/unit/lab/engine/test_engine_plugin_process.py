@@ -38,7 +38,7 @@ def started(tmp_path: Path) -> Iterator[Callable[[str], tuple[PluginProcess, lis
         process.wait()
 
 
-def test_a_plugin_that_tells_no_port_is_given_up(
+def test_a_plugin_that_prints_no_port_is_given_up(
     started: Callable[[str], tuple[PluginProcess, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line: it hangs, it ends, or it says something else in the port's place."""

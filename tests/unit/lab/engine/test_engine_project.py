@@ -12,7 +12,7 @@ from pulumi_protocol.events import EngineError
 
 
 def test_configuration_is_read_as_the_cli_reads_it(tmp_path: Path) -> None:
-    """Own keys get the project's namespace, their defaults and types; other namespaces `value`;
+    """Own keys get the project's namespace, their defaults and types; other namespaces ``value``;
     the stack's file, found in stackConfigDir, wins; all arrive as texts, lists as JSON."""
     layer = write_project(
         tmp_path,

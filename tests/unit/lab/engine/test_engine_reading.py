@@ -46,8 +46,8 @@ def test_reading_what_is_not_known_yet(stage: Stage) -> None:
 
 
 def test_the_sdk_may_ask_for_a_registered_resource(stage: Stage) -> None:
-    """`getResource`, by which the SDK follows references: URN, id and outputs of what this run has
-    registered; in a preview without an id; anything else is refused."""
+    """``getResource``, by which the SDK follows references: URN, id and outputs of what this run
+    has registered; in a preview without an id; anything else is refused."""
     answers: list[Any] = []
 
     def asking(urn: str = ""):

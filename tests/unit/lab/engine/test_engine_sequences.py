@@ -22,9 +22,9 @@ def drivers() -> Iterator[list[Driver]]:
 
 
 def test_every_sequence_converges(drivers: list[Driver]) -> None:
-    """N7: whatever was killed, edited, refreshed or destroyed before, `up` converges in at most two
-    runs (cloud, state and program agree), and `destroy` then leaves nothing. Twelve sequences;
-    `./inv bench sequences` plays hundreds."""
+    """N7: whatever was killed, edited, refreshed or destroyed before, ``up`` converges in at most
+    two runs (cloud, state and program agree), and ``destroy`` then leaves nothing. Twelve
+    sequences; ``./inv bench sequences`` plays hundreds."""
 
     def half(index: int) -> list[str]:
         failed = []

@@ -157,7 +157,7 @@ def test_only_what_the_replacement_forces_goes_along(stage: Stage) -> None:
 
 
 def test_the_option_may_forbid_deleting_first(stage: Stage) -> None:
-    """`delete_before_replace=False`, set on purpose, wins over the plugin's wish."""
+    """``delete_before_replace=False``, set on purpose, wins over the plugin's wish."""
     stage.run(chain())
     stage.plugin.calls.clear()
     stage.plugin.delete_first = True
@@ -166,7 +166,7 @@ def test_the_option_may_forbid_deleting_first(stage: Stage) -> None:
 
 
 def test_ignored_changes_keep_the_old_value(stage: Stage) -> None:
-    """`ignore_changes` holds for whole properties and for paths: the plugin sees old values."""
+    """``ignore_changes`` holds for whole properties and for paths: the plugin sees old values."""
 
     def program(size: int, tags: dict[str, str]):
         def registered(act: Act) -> None:
@@ -405,7 +405,7 @@ def test_a_urn_may_be_registered_once(stage: Stage) -> None:
 
 
 def test_custom_timeouts_reach_the_plugin_in_seconds(stage: Stage) -> None:
-    """`1h30m` arrives as 5400.0, is kept for the deletion, and 0 means unset."""
+    """``1h30m`` arrives as 5400.0, is kept for the deletion, and 0 means unset."""
     timeouts = {"create": "1h30m", "update": "90s", "delete": "500ms"}
 
     def program(size: int):
@@ -453,7 +453,7 @@ def test_stack_references_are_answered_from_the_state_directory(stage: Stage) ->
 
 
 def test_reading_an_existing_resource(stage: Stage) -> None:
-    """`.get()` reads through the plugin and is external: never changed, never deleted."""
+    """``.get()`` reads through the plugin and is external: never changed, never deleted."""
     stage.plugin.cloud["given-1"] = {"name": "given", "arn": "arn:given"}
 
     def program(id: str):
@@ -523,7 +523,7 @@ def test_a_failed_deletion_lets_the_level_finish_and_stops(stage: Stage) -> None
     assert stage.states() == {}
 
 
-def test_events_tell_started_done_and_failed(stage: Stage) -> None:
+def test_events_report_started_done_and_failed(stage: Stage) -> None:
     """Every changing step reports its beginning and its end; a failed one says why."""
     stage.plugin.faults["create c"] = PluginError("no room")
     with pytest.raises(StepFailedError, match="no room"):

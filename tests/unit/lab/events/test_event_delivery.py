@@ -37,8 +37,8 @@ class World:
         self.sent, self.failing, self.policy, self.existing = [], {}, OPEN, True
         self.assumable, self.allowed = True, True
         self.lab = LabContext(directory, 1, "http://127.0.0.1:1", Clock(1000), Outages(directory))
-        self.told = []
-        self.lab.observe(lambda event: self.told.append(event.outcome))
+        self.reported = []
+        self.lab.observe(lambda event: self.reported.append(event.outcome))
         for service in ("sqs", "sns", "lambda", "logs", "kinesis"):
             for region in (EAST, WEST):
                 self.lab._clients[service, region] = self
@@ -97,7 +97,7 @@ class World:
                     await asyncio.sleep(0.005)
 
         asyncio.run(run())
-        return self.told.pop() if self.told else None, self.dead_letter()
+        return self.reported.pop() if self.reported else None, self.dead_letter()
 
     def dead_letter(self):
         """What the newest dead letter says."""
@@ -260,8 +260,8 @@ def test_a_schedule_sends_its_dead_letters_with_its_own_role(world, monkeypatch,
     sqs:SendMessage; the queue's policy isn't asked."""
     world.assumable = False
     world.allowed = allowed
-    told, _ = world.deliver(QUEUE, service="scheduler.amazonaws.com", target={"RoleArn": ROLE})
-    assert told == outcome
+    reported, _ = world.deliver(QUEUE, service="scheduler.amazonaws.com", target={"RoleArn": ROLE})
+    assert reported == outcome
 
 
 def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):

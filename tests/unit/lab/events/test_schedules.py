@@ -247,7 +247,7 @@ def test_the_part_takes_over_the_dispatch_once_and_leaves_other_targets_alone(
     tmp_path, monkeypatch
 ):
     """R1.3: a part that was restarted dispatches to the emulator, not to its former self; its
-    health tells when a task ended."""
+    health shows when a task ended."""
     from ministack.services import eventbridge, scheduler
 
     left = []

@@ -44,7 +44,7 @@ def lags(facts: DatabaseFacts) -> dict[str, float]:
     return {name: value for _, _, name, _, value in data_of(facts) if "Lag" in name}
 
 
-def test_the_two_lags_of_a_secondary_are_told_apart() -> None:
+def test_the_two_lags_of_a_secondary_are_distinguished() -> None:
     """R6.1, R6.2: what isn't shown yet, and what would be lost; a writer has neither, and before
     the first measurement there is none."""
     assert lags(SECONDARY) == {
@@ -76,7 +76,7 @@ def test_connections_and_cpu_are_published_for_cluster_role_and_instances() -> N
 
 
 def test_a_dead_server_publishes_nothing() -> None:
-    """R6.2: missing data, which alarms treat as they are told; a zero would look like a rest."""
+    """R6.2: missing data, which alarms treat as configured; a zero would look like a rest."""
     assert data_of(replace(SECONDARY, alive=False)) == []
 
 

@@ -96,8 +96,8 @@ def test_alarms_of_a_lost_region_neither_turn_nor_act(lost, turned):
 
 
 def test_composite_alarms_may_watch_composite_alarms():
-    """R6.2: in whatever order they are listed; one that can't be read is named, and hinders none
-    of the others."""
+    """R6.2: in whatever order they are listed; one that can't be read is named, and stops none of
+    the others."""
     watched = CloudWatch(
         [metric_alarm("a")],
         [
@@ -114,7 +114,7 @@ def test_composite_alarms_may_watch_composite_alarms():
     assert set(metrics._unreadable) == {"ring"}
 
 
-def test_an_alarm_deleted_in_the_middle_of_a_round_hinders_no_other():
+def test_an_alarm_deleted_in_the_middle_of_a_round_stops_no_other():
     """R6.2: a deployment deletes alarms while they are looked at."""
     watched = CloudWatch([metric_alarm("gone"), metric_alarm("a")])
     metrics = part({EAST: watched, WEST: CloudWatch()})
@@ -211,7 +211,7 @@ def test_metrics_are_listed_by_their_dimensions():
 @pytest.mark.parametrize("lost", [frozenset(), {(EAST, OutageKind.COMPUTE)}])
 @pytest.mark.parametrize(("state", "healthy"), [("healthy", 1.0), ("unhealthy", 0.0)])
 def test_host_counts_follow_the_load_balancers_own_checks(lost, state, healthy):
-    """R6.2: an outage shows once those checks fail, as DescribeTargetHealth tells it: no alarm
+    """R6.2: an outage shows once those checks fail, as DescribeTargetHealth reports it: no alarm
     comes sooner than AWS's."""
     prefix = f"arn:aws:elasticloadbalancing:{EAST}:000000000000:"
     group = {
@@ -294,7 +294,7 @@ def test_a_queue_has_metrics_from_its_first_message_on_for_six_hours():
     assert len(seen()) == 2
 
 
-def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is_wrong(
+def test_a_round_that_fails_is_followed_by_the_next_and_the_health_names_what_is_wrong(
     monkeypatch,
 ):
     """R6.2: a queue deleted in the middle of a look must not end all alarms."""
@@ -332,7 +332,7 @@ def test_a_round_that_fails_is_followed_by_the_next_and_the_health_tells_what_is
 
 
 def test_what_happens_in_the_lab_is_counted_as_it_happens():
-    """R6.1: a fact told by another part is a value of AWS's metrics at lab time."""
+    """R6.1: a fact that another part reports is a value of AWS's metrics at lab time."""
     metrics = part()
     metrics._happened(EventDelivery(EAST, "b", "r", "arn", "delivered", 0.0))
     key = metric_key(EAST, "AWS/Events", "Invocations", {"EventBusName": "b", "RuleName": "r"})

@@ -31,9 +31,9 @@ def statuses(monkeypatch):
 
 
 def run(tmp_path):
-    told = []
+    observed = []
     lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), Outages(tmp_path))
-    lab.observe(lambda event: told.append((type(event), event.outcome)))
+    lab.observe(lambda event: observed.append((type(event), event.outcome)))
 
     async def write():
         replicator = Replicator(lab)
@@ -44,7 +44,7 @@ def run(tmp_path):
                 await asyncio.sleep(0.01)
         return replicator.pending()
 
-    return asyncio.run(write()), told
+    return asyncio.run(write()), observed
 
 
 def test_an_operation_that_breaks_is_failed_and_no_longer_pending(tmp_path, monkeypatch, statuses):
@@ -54,9 +54,9 @@ def test_an_operation_that_breaks_is_failed_and_no_longer_pending(tmp_path, monk
         raise KeyError("there")
 
     monkeypatch.setattr(Replicator, "_replicate", broken)
-    pending, told = run(tmp_path)
+    pending, observed = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [(Replication, "failed")]
+    assert observed == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
@@ -67,9 +67,9 @@ def test_a_denied_operation_is_failed(tmp_path, monkeypatch, statuses):
         raise replicators.Denied("no")
 
     monkeypatch.setattr(Replicator, "_replicate", denied)
-    pending, told = run(tmp_path)
+    pending, observed = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [(Replication, "failed")]
+    assert observed == [(Replication, "failed")]
     assert [(rule.operations, rule.failed) for rule in pending] == [(0, 1)]
 
 
@@ -77,9 +77,9 @@ def test_a_bucket_that_is_gone_fails_replication(tmp_path, monkeypatch, statuses
     """R4.1: the destination was deleted under the configuration."""
     owners = {"here": ("000000000000", "us-east-1")}
     monkeypatch.setattr(replicators, "owner_of", owners.get)
-    _, told = run(tmp_path)
+    _, observed = run(tmp_path)
     assert statuses == ["PENDING", "FAILED"]
-    assert told == [(Replication, "failed")]
+    assert observed == [(Replication, "failed")]
 
 
 def test_a_configuration_that_goes_takes_its_metrics(tmp_path, statuses):

@@ -141,7 +141,7 @@ class ProviderClient:
         resource.inputs, resource.outputs = inputs, from_struct(answer.properties)
 
     def read(self, resource: Resource, *, by_name: bool = False, bare: bool = False) -> Any:
-        """Read for refresh; ``by_name``: as after an interruption; ``bare``: as ``.get()``."""
+        """Reads for refresh; ``by_name``: as after an interruption; ``bare``: as ``.get()``."""
         return self.servicer.Read(
             provider_pb2.ReadRequest(
                 id="" if by_name else resource.id,

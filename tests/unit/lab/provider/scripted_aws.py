@@ -1,4 +1,4 @@
-"""AWS as a test tells it to answer: no process, no network."""
+"""AWS as a test scripts it: no process, no network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.provider.aws import Aws
 
 
 class Scripted(Aws):
-    """Answers as told: an operation's answer, or the error code and message it refuses with."""
+    """Answers as scripted: an operation's answer, or the error code and message it refuses with."""
 
     def __init__(
         self, answers: Mapping[str, Any] | None = None, pages: Mapping[str, Any] | None = None

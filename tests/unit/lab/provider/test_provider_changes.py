@@ -54,8 +54,8 @@ def change(client: ProviderClient, resource: Resource, news: dict[str, Any]) -> 
 def test_a_bucket_with_versions_goes_only_when_it_may(
     client: ProviderClient, lab_endpoint: str
 ) -> None:
-    """R4.1, R9.3: versions and delete markers go with `forceDestroy`; without it AWS's refusal
-    is told and nothing is deleted."""
+    """R4.1, R9.3: versions and delete markers go with ``forceDestroy``; without it AWS's refusal
+    is reported and nothing is deleted."""
     s3 = aws(lab_endpoint, "s3")
     for name, force in (("kept-objects", False), ("doomed-objects", True)):
         bucket = client.create(
@@ -171,7 +171,7 @@ def test_log_groups_lose_their_retention_and_key_in_place(
 def test_roles_get_and_lose_a_boundary_and_let_go_of_policies(
     client: ProviderClient, lab_endpoint: str
 ) -> None:
-    """R9.3: a boundary is put and taken in place; `forceDetachPolicies` lets a role go with what
+    """R9.3: a boundary is put and taken in place; ``forceDetachPolicies`` lets a role go with what
     others attached to it."""
     iam = aws(lab_endpoint, "iam")
     made = iam.create_policy(PolicyName="boundary", PolicyDocument=policy())["Policy"]["Arn"]
@@ -275,7 +275,7 @@ def test_clusters_leave_their_global_cluster_and_join_none_later(client: Provide
 
 
 def test_a_global_cluster_that_may_be_forced_lets_its_members_go(client: ProviderClient) -> None:
-    """R9.3, trap 1: `forceDestroy` detaches members, readers before the writer."""
+    """R9.3, trap 1: ``forceDestroy`` detaches members, readers before the writer."""
     engine = {"engine": "aurora-postgresql", "engineVersion": "16.8"}
     everyone = client.create(
         "aws:rds/globalCluster:GlobalCluster", "forced",
@@ -299,7 +299,7 @@ def test_a_global_cluster_that_may_be_forced_lets_its_members_go(client: Provide
 
 
 def test_a_record_is_read_by_its_id_alone(client: ProviderClient) -> None:
-    """`.get()`: zone, name and type are in the id; texts are quoted as Route 53 keeps them."""
+    """``.get()``: zone, name and type are in the id; texts are quoted as Route 53 keeps them."""
     zone = client.create("aws:route53/zone:Zone", "records", {"name": "records.test"})
     record = client.create(
         "aws:route53/record:Record", "text",

@@ -85,7 +85,7 @@ def test_a_changed_value_is_drift(rules: list[dict[str, Any]], other: int) -> No
     assert seen[0]["expiration"] == {"days": other + 1}
 
 
-def test_what_aws_does_not_tell_is_as_written() -> None:
+def test_what_aws_does_not_answer_is_as_written() -> None:
     """A member that the answer lacks is no drift; an empty list is."""
     member = FUNCTION.members["VpcConfig"]
     written = {"subnetIds": ["a"], "securityGroupIds": ["b"]}

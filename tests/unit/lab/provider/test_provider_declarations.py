@@ -105,11 +105,11 @@ def test_parameters_reset_by_others_are_drift() -> None:
     written = [{"name": "a", "value": "1"}, {"name": "b", "value": "1"}]
     raw = {"DBClusterParameterGroupName": "p"}
     kind = resource_type(PARAMETERS)
-    for told, seen in (
+    for answered, seen in (
         ([], []),
         ([{"ParameterName": "b", "ParameterValue": "2"}], [{"name": "b", "value": "2"}]),
     ):
-        aws = Scripted({"DescribeDBClusterParameters": {"Parameters": told}})
+        aws = Scripted({"DescribeDBClusterParameters": {"Parameters": answered}})
         assert kind.drift(aws, raw, "parameters", written) == seen
 
 
@@ -148,7 +148,7 @@ LAMBDA_GROUP = {"name": "a", "targetType": "lambda"}
 def test_what_aws_would_refuse_fails_in_check(
     token: str, inputs: dict[str, Any], places: list[str]
 ) -> None:
-    """Traps 17, 18, 21: limits that cost nothing to tell early are told by the input's name; what
+    """Traps 17, 18, 21: limits that are cheap to check early are reported by the input's name; what
     a preview doesn't know yet is no failure."""
     failures = decisions.failures(resource_type(token), inputs, {}, "us-east-1")
     assert [place for place, _ in failures] == places

@@ -1,4 +1,4 @@
-"""What AWS refuses or answers oddly: what is forgiven, what is told, and what is never called."""
+"""AWS refuses or answers oddly: what is forgiven, what is reported, what is never called."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CLUSTER_ANSWER = {"DescribeDBClusters": {"DBClusters": [{"Status": "available"}]
         ("aws:ssm/parameter:Parameter", "GetParameter", "ParameterNotFound"),
     ],
 )
-def test_what_is_not_there_is_absent_and_other_refusals_are_told(
+def test_what_is_not_there_is_absent_and_other_refusals_are_reported(
     token: str, operation: str, refusal: str
 ) -> None:
     """R9.3, N7: only AWS's own word for "no such thing" makes a resource absent: with a refusal
@@ -93,9 +93,9 @@ def test_a_deletion_forgives_only_what_is_gone_already(
         kind.delete(Scripted({**aws.answers, operation: "AccessDenied"}, aws.pages), "x", props)
 
 
-def test_keys_and_tags_that_may_not_be_read_are_told_or_passed_by() -> None:
+def test_keys_and_tags_that_may_not_be_read_are_reported_or_passed_by() -> None:
     """N7: a key of AWS's own, whose tags no one may read, is not ours; any other refusal and a
-    bucket's unread tags are told."""
+    bucket's unread tags are reported."""
     pages = {"list_keys": [{"Keys": [{"KeyId": "1"}]}]}
     key = resource_type(KEY)
     wanted = {"tagsAll": {"Name": "data"}}
@@ -151,7 +151,7 @@ def test_a_failure_inside_an_answer_of_success_is_a_failure(
     ],
 )  # fmt: skip
 def test_waiting_ends_when_aws_has_given_up(token: str, answers: dict[str, Any], why: str) -> None:
-    """R9.3: a resource in a failed state never becomes ready; its reason is told at once."""
+    """R9.3: a resource in a failed state never becomes ready; its reason is reported at once."""
     with pytest.raises(RuntimeError, match=why):
         resource_type(token).finish(Scripted(answers), "x", {})
 
@@ -212,8 +212,8 @@ def test_a_cluster_goes_once_and_leaves_the_snapshot_asked_for() -> None:
 
 
 def test_an_untagged_health_check_is_ours_only_when_one_alone_is_like_it() -> None:
-    """N7, trap 15b: between creation and tagging a check has no name; two alike can't be told
-    apart, so neither is taken."""
+    """N7, trap 15b: between creation and tagging a check has no name; two alike can't be
+    distinguished, so neither is taken."""
     config = {"Type": "HTTP", "FullyQualifiedDomainName": "a.org", "Port": 80}
     inputs = {"type": "HTTP", "fqdn": "a.org", "port": 80, "tagsAll": {"Name": "one"}}
     kind = resource_type(HEALTH_CHECK)
@@ -254,7 +254,7 @@ def test_an_input_taken_away_is_reset_or_the_update_refuses() -> None:
 def test_a_refusal_that_passes_is_asked_again_until_the_time_is_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """R9.3: a dependency that goes away late is waited for; one that stays is told."""
+    """R9.3: a dependency that goes away late is waited for; one that stays is reported."""
     aws = Scripted()
     waited: list[float] = []
     monkeypatch.setattr(aws, "pause", waited.append)

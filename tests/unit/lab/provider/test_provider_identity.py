@@ -56,7 +56,7 @@ def test_what_is_tagged_later_may_have_no_tag_yet() -> None:
     assert find_created(kind, aws, ASKED, [others], tagged_later=True) is None
 
 
-def test_no_tags_tell_nothing_apart() -> None:
+def test_no_tags_distinguish_nothing() -> None:
     """N7: a resource without tags is never recognised by them."""
     assert not carries({"Name": "one"}, {})
     assert carries({"Number": "1"}, {"Number": 1})

@@ -401,7 +401,7 @@ def test_drift_is_seen_and_only_where_written(lab_endpoint: str) -> None:
 
 
 def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str) -> None:
-    """Trap 2: `ignoreChanges` holds in the update itself, not in the comparison alone."""
+    """Trap 2: ``ignoreChanges`` holds in the update itself, not in the comparison alone."""
     client = ProviderClient(lab_endpoint)
     inputs = {"name": "/ignored", "type": "String", "value": "one", "description": "one"}
     parameter = client.create("aws:ssm/parameter:Parameter", "ignored", inputs)
@@ -421,9 +421,9 @@ def test_an_ignored_input_stays_as_it_was_when_another_changes(lab_endpoint: str
     assert aws is not None
     found = aws.call("ssm", "GetParameter", {"Name": "/ignored"})["Parameter"]
     assert found["Value"] == "one"
-    (told,) = aws.call("ssm", "DescribeParameters", {"Filters": [
+    (found,) = aws.call("ssm", "DescribeParameters", {"Filters": [
         {"Key": "Name", "Values": ["/ignored"]}]})["Parameters"]  # fmt: skip
-    assert told["Description"] == "two"
+    assert found["Description"] == "two"
     client.delete(parameter)
 
 
@@ -445,7 +445,7 @@ def test_the_caller_is_the_lab_s_account(lab_endpoint: str) -> None:
 
 
 def test_a_zone_is_found_by_its_id(lab_endpoint: str) -> None:
-    """`global:hostedZoneId` works in the lab, too: name without the last dot, name servers."""
+    """``global:hostedZoneId`` works in the lab, too: name without the last dot, name servers."""
     client = ProviderClient(lab_endpoint)
     zone = client.create("aws:route53/zone:Zone", "zone", {"name": "found.test"})
     found = client.invoke("aws:route53/getZone:getZone", {"zoneId": zone.id})
@@ -475,6 +475,21 @@ def test_random_passwords_are_new_secrets_of_the_alphabet_asked_for(lab_endpoint
         client.invoke(token, none)
 
 
+def test_a_secret_s_versions_are_listed_without_their_values(lab_endpoint: str) -> None:
+    """Trap 42: which version is current, for who must not read it."""
+    client = ProviderClient(lab_endpoint)
+    secret = client.create("aws:secretsmanager/secret:Secret", "listed", {"name": "listed"})
+    value = {"secretId": secret.id, "secretString": "word"}
+    made = client.create("aws:secretsmanager/secretVersion:SecretVersion", "listed", value)
+    token = "aws:secretsmanager/getSecretVersions:getSecretVersions"
+    found = client.invoke(token, {"secretId": secret.id})
+    current = [
+        one["versionId"] for one in found["versions"] if "AWSCURRENT" in one["versionStages"]
+    ]
+    assert current == [made.id.partition("|")[2]]
+    assert "word" not in str(found)
+
+
 def _start(parent: list[str] | None = None) -> subprocess.Popen[str]:
     environment = {**os.environ, "WARM_STANDBY_PYTHON": sys.executable}
     return subprocess.Popen(
@@ -491,7 +506,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 
 def test_the_plugin_speaks_grpc_and_ends_on_sigint() -> None:
-    """The executable prints its port alone, shakes hands, tells its version, survives Cancel and
+    """The executable prints its port alone, shakes hands, reports its version, survives Cancel and
     ends at once on SIGINT."""
     from pulumi.runtime.proto import provider_pb2_grpc
 

@@ -34,7 +34,7 @@ class Life:
     made: bool = False
 
     def expect(self, what: str, act: Callable[[], Any]) -> None:
-        """Note what ``act`` answers, when that is a complaint."""
+        """Notes what ``act`` answers, when that is a complaint."""
         try:
             complaint = act()
         except Exception as error:

@@ -33,7 +33,7 @@ def test_a_quiet_run_stores_its_memory_and_gives_the_lease_back() -> None:
 
 
 def test_what_is_measured_depends_on_who_guards() -> None:
-    """NAMES: each run beats; the lag, in milliseconds, is written where the controller is armed."""
+    """names.md: each run beats; the lag (milliseconds) is written where the controller is armed."""
     truth, side = world()
     for _ in range(4):
         run(side.ports(), SETTLED, Run("a", truth.minute))
@@ -88,22 +88,22 @@ def test_a_manual_run_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize("disaster", [REGION, DATABASE])
-def test_the_journal_of_a_promotion_tells_its_steps(disaster: str) -> None:
+def test_the_journal_of_a_promotion_holds_its_steps(disaster: str) -> None:
     """Decision before outcome, in order, from the suspicion to the copied snapshot."""
     played = play(Timeline(disaster), json=True)
-    told = [body for _, _, body in played.west.journal]
-    actions = [body["action"]["name"] for body in told if "action" in body]
+    bodies = [body for _, _, body in played.west.journal]
+    actions = [body["action"]["name"] for body in bodies if "action" in body]
     assert [name for name in actions if name not in {"SetSwitch", "Send"}] == [
         "CallFailover", "Verify", "GrowEpoch", "CopySnapshot",
     ]  # fmt: skip
     sent = [
         body["action"]["notice"]["key"]
-        for body in told
+        for body in bodies
         if "action" in body and body["action"]["name"] == "Send"
     ]
     assert {"promoting", "promoted"} <= set(sent), "notices are in the journal, each once"
     assert len(sent) == len(set(sent))
-    stages = [body["stage"] for body in told if "stage" in body]
+    stages = [body["stage"] for body in bodies if "stage" in body]
     for stage in ("suspect", "intent", "promoting", "verifying", "ready", "rebuilding"):
         assert stage in stages or stage in {"ready", "rebuilding"}
     entries: list[journal.Entry] = []
@@ -149,7 +149,7 @@ def test_a_page_that_could_not_be_sent_is_sent_later() -> None:
 
 @pytest.mark.parametrize("fault", ["snapshot fails", "snapshot absent"])
 def test_a_snapshot_that_fails_or_was_never_made(fault: str) -> None:
-    """RECOVERY.md 1.4 and 5: paged, or recorded as absent; recovery isn't delayed."""
+    """recovery.md 1.4 and 5: paged, or recorded as absent; recovery isn't delayed."""
     played = play(Timeline(REGION, ((fault, 0),)))
     assert not played.missed
     incident = played.west.state.incident

@@ -6,11 +6,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.stub import ANY, Stubber
 
 from recovery import describe
@@ -98,10 +105,10 @@ def member(arn: str, status: str | None = "connected", *, writer: bool = False) 
         ({"FailoverState": {}}, GlobalCluster(False, False, False, False)),
     ],
 )
-def test_the_global_cluster_is_read_as_rds_tells_it(
+def test_the_global_cluster_is_read_as_rds_answers_it(
     answer: dict[str, Any], expected: GlobalCluster
 ) -> None:
-    """RECOVERY.md 1.2: members, their synchronisation, and a state of open text."""
+    """recovery.md 1.2: members, their synchronisation, and a state of open text."""
     with stubbed("rds") as (client, stub):
         asked = {"GlobalClusterIdentifier": "both"}
         stub.add_response("describe_global_clusters", {"GlobalClusters": [answer]}, asked)
@@ -147,7 +154,7 @@ def test_the_promotion_is_called_in_the_own_region() -> None:
 
 
 def test_the_newest_snapshot_of_this_promotion_is_copied() -> None:
-    """RECOVERY.md 1.4: of those that AWS made since the call; a second copy is the first one."""
+    """recovery.md 1.4: of those that AWS made since the call; a second copy is the first one."""
     found = [
         snapshot("rds:unplanned-global-failover-east-1", made=datetime.fromtimestamp(0, UTC)),
         snapshot("rds:east-2026-01-02-03-04"),
@@ -188,7 +195,7 @@ def test_an_incomplete_snapshot_is_waited_for() -> None:
 def test_a_snapshot_is_absent_once_its_region_is_back_without_one(
     status: str, state: str, absent: bool
 ) -> None:
-    """RECOVERY.md 5: "AWS made no snapshot" is an outcome, but not before the region is back."""
+    """recovery.md 5: "AWS made no snapshot" is an outcome, but not before the region is back."""
     cluster = {
         "GlobalClusterMembers": [member(OWN, writer=True), member(PEER, status)],
         "FailoverState": {"Status": state},
@@ -287,7 +294,7 @@ PUBLISHED = {
 def test_a_notice_goes_to_the_topic_and_the_bus(
     event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """People are told also where the event is refused or lost, which is logged."""
+    """People are notified also where the event is refused or lost, which is logged."""
     with notifier() as (port, topic, bus, _):
         if event == "lost":
             bus.add_client_error("put_events", "InternalFailure")
@@ -322,6 +329,35 @@ def test_a_notice_goes_over_the_other_region_where_the_own_topic_is_lost() -> No
         port.send(NOTICE)
 
 
+@pytest.mark.parametrize(
+    ("fault", "may_repeat"),
+    [
+        (ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, "Publish"), True),
+        (ClientError({"ResponseMetadata": {"HTTPStatusCode": 400}}, "Publish"), False),
+        (ReadTimeoutError(endpoint_url="sns"), True),
+        (EndpointConnectionError(endpoint_url="sns"), False),
+        (ConnectTimeoutError(endpoint_url="sns"), False),
+    ],
+)
+def test_a_message_that_may_have_arrived_says_so(fault: Exception, may_repeat: bool) -> None:
+    """Issue 19.4: nobody takes one notice for two; where the first topic refused or wasn't reached
+    there is nothing to say."""
+    sent: list[dict[str, str]] = []
+
+    def failing(**_: str) -> None:
+        raise fault
+
+    own = SimpleNamespace(publish=failing)
+    peer = SimpleNamespace(publish=lambda **given: sent.append(given))
+    topics = (Topic(own, "arn:topic"), Topic(peer, "arn:peer"))  # type: ignore[arg-type]
+    events = SimpleNamespace(put_events=lambda **_: {"FailedEntryCount": 0})
+    unused: Any = None
+    RegionalNotifier(topics, events, unused, "bus", "us-west-2", "lab").send(NOTICE)  # type: ignore[arg-type]
+    (message_,) = [one["Message"] for one in sent]
+    assert message_.startswith(message(NOTICE))
+    assert ("may be a repetition: arn:topic" in message_) is may_repeat
+
+
 def test_a_metric_that_is_not_taken_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
     """Measuring stops no recovery."""
     datum = {
@@ -346,7 +382,7 @@ MINUTE = int(datetime(2026, 1, 2, 3, 4, tzinfo=UTC).timestamp()) // 60
 
 
 def test_events_of_rds_are_kept_once_and_read_for_an_hour() -> None:
-    """RECOVERY.md 1.5: by their ids, under a number that the same event has again."""
+    """recovery.md 1.5: by their ids, under a number that the same event has again."""
     body = json.dumps({"id": "RDS-EVENT-0391", "minute": MINUTE})
     number = str(MINUTE * 10_000 + 391)
     item = {"kind": {"S": "event"}, "number": {"N": number}, "body": {"S": body}}
@@ -373,7 +409,7 @@ def test_events_of_rds_are_kept_once_and_read_for_an_hour() -> None:
 
 
 def test_the_newest_validation_is_read_as_it_was_stored() -> None:
-    """RECOVERY.md 3: one item a run of the validator, numbered by its minute."""
+    """recovery.md 3: one item a run of the validator, numbered by its minute."""
     validation = Validation(MINUTE, True, True, True, True, "16.8", None, ("one",))
     asked = {
         "TableName": TABLE, "ConsistentRead": True, "ScanIndexForward": False, "Limit": 1,

@@ -68,7 +68,7 @@ def test_a_table_without_an_item_begins_with_a_new_state(dynamodb: tuple[Any, St
 def test_a_state_is_read_consistently_and_written_over_its_own_version(
     dynamodb: tuple[Any, Stubber],
 ) -> None:
-    """RECOVERY.md 3, "Stored": version-conditioned."""
+    """recovery.md 3, "Stored": version-conditioned."""
     made, stub = dynamodb
     state = State(version=7, stage=Stage.HELD)
     stub.add_response("get_item", {"Item": item(state)}, GET)
@@ -86,7 +86,7 @@ def test_a_state_is_read_consistently_and_written_over_its_own_version(
 def test_a_lost_race_is_a_conflict_and_everything_else_unavailable(
     dynamodb: tuple[Any, Stubber],
 ) -> None:
-    """H9, H25: told apart, each with AWS's own word."""
+    """H9, H25: distinguished, each with AWS's own word."""
     made, stub = dynamodb
     table = StateTable(made, TABLE)
     stub.add_client_error("put_item", "ConditionalCheckFailedException")
@@ -167,7 +167,7 @@ CALL = {
 
 
 def test_the_call_names_the_target_by_its_arn_and_allows_data_loss() -> None:
-    """RECOVERY.md 1.1 and H23: the unplanned call, once; its request id is kept."""
+    """recovery.md 1.1 and H23: the unplanned call, once; its request id is kept."""
     made = client("rds")
     with Stubber(made) as stub:
         stub.add_response(

@@ -98,7 +98,7 @@ def test_the_handler_runs_with_everything_outside_in_place() -> None:
 
 @pytest.mark.usefixtures("_environment")
 def test_an_event_of_rds_is_stored_and_starts_no_run() -> None:
-    """RECOVERY.md 1.5: it counts in the next scheduled run."""
+    """recovery.md 1.5: it counts in the next scheduled run."""
     with (
         mock.patch("recovery.controller.run", side_effect=AssertionError),
         mock.patch("recovery.controller.RecordedEvents.store", return_value=Event("E", 1)),
@@ -181,7 +181,7 @@ def test_a_site_that_is_gone_is_silent() -> None:
         (http.client.BadStatusLine("x"), "failed"),
     ],
 )
-def test_silence_is_told_from_faults_that_we_would_have_as_well(
+def test_silence_is_distinguished_from_faults_that_we_would_have_as_well(
     fault: Exception, word: str
 ) -> None:
     """H28: DNS, TLS and our own limits are no sign of a lost region."""
@@ -203,7 +203,7 @@ def test_over_tls_the_name_on_the_certificate_is_asked_for() -> None:
 
 
 def test_two_of_the_name_servers_are_asked_by_address() -> None:
-    """RECOVERY.md 2: the zone's own servers; one that can't be resolved or asked is as none."""
+    """recovery.md 2: the zone's own servers; one that can't be resolved or asked is as none."""
     asked: list[tuple[str, int]] = []
 
     def ask(server: str, name: str, number: int, seconds: float, port: int) -> tuple[str, ...]:
@@ -242,14 +242,14 @@ def test_an_observation_asks_everybody_once() -> None:
     silent = {"value": "dead", "tries": [{"reason": "unreachable"}] * 2}
     answer = {"own_reader": reader, "writer_sql": silent, "peer_cluster": silent}
     secret = {"SecretString": "token"}
-    told = json.dumps({"parts": {"writer": {"ready": False, "reason": "unreachable"}}}).encode()
+    ready = json.dumps({"parts": {"writer": {"ready": False, "reason": "unreachable"}}}).encode()
     paths: list[tuple[str, str]] = []
 
     def get(host: str, path: str, headers: Any = None, server_name: str = "") -> Any:
         paths.append((host, path))
         if path == "/ready":
             assert (headers, server_name) == ({"x-readiness-token": "token"}, "app.test")
-            return http_get.Answered(503, body=told)
+            return http_get.Answered(503, body=ready)
         return http_get.Answered(200)
 
     observed = SimpleNamespace(

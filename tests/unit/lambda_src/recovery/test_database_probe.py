@@ -58,7 +58,7 @@ def test_a_writer_is_dead_only_where_no_server_answered(
 
 
 def test_the_reader_has_marks_of_the_writers_life() -> None:
-    """RECOVERY.md 2: heartbeat, newest record, position, epoch, and the age by its own clock."""
+    """recovery.md 2: heartbeat, newest record, position, epoch, and the age by its own clock."""
     signal, reader = database_answers.reader({"own_reader": READER}, "us-west-2")
     assert signal == ALIVE
     assert reader == Reader(

@@ -1,4 +1,4 @@
-"""What people are told: at every transition, once, in words that say what is theirs to do."""
+"""Notices to people: one at every transition, in words that say what is theirs to do."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def test_a_kind_without_words_is_delivered_all_the_same() -> None:
         (Stage.UNPROTECTED, Stage.WATCHING, "watching", False),
     ],
 )
-def test_a_transition_is_told_once(before: Stage, after: Stage, kind: str, wakes: bool) -> None:
+def test_a_transition_is_notified_once(before: Stage, after: Stage, kind: str, wakes: bool) -> None:
     """Issue 19.4: the new stage raises its notice; staying in it raises none."""
-    told = (Sent("held:x", 5),)
-    old, new = State(stage=before, raised=told), State(stage=after, intent=INTENT)
+    sent = (Sent("held:x", 5),)
+    old, new = State(stage=before, raised=sent), State(stage=after, intent=INTENT)
     (notice,) = noted(old, new, 10).pending
     assert (notice.key, notice.page) == (kind, wakes)
     assert noted(new, new, 11).pending == ()
@@ -94,8 +94,8 @@ def test_a_suspicion_is_no_message(before: Stage, after: Stage) -> None:
     assert noted(State(stage=before), State(stage=after), 10).pending == ()
 
 
-def test_the_end_of_what_nobody_heard_of_is_not_told() -> None:
-    """A new environment is unprotected for its first runs, and nobody was told."""
+def test_the_end_of_what_nobody_heard_of_is_not_notified() -> None:
+    """A new environment is unprotected for its first runs, and nobody was notified."""
     assert noted(State(stage=Stage.UNPROTECTED), State(), 10).pending == ()
 
 

@@ -122,7 +122,7 @@ def test_ready(status: int | None, code: str, said: Ready) -> None:
     ],
 )
 def test_witness(answers: list[tuple[str, ...] | None], said: Witness) -> None:
-    """RECOVERY.md 2: anything but the two values is unknown, and so is a disagreement."""
+    """recovery.md 2: anything but the two values is unknown, and so is a disagreement."""
     assert signs.witness(answers) is said
 
 
@@ -190,7 +190,7 @@ def test_every_probe_finds_its_place() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Probes)])
 def test_a_probe_that_fails_is_unknown_and_disturbs_no_other(name: str) -> None:
-    """RECOVERY.md 2: a failure is data."""
+    """recovery.md 2: a failure is data."""
 
     def failing() -> Any:
         raise RuntimeError(name)

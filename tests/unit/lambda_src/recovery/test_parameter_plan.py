@@ -49,7 +49,7 @@ def some(**values: str) -> dict[str, Setting]:
 def test_nothing_moves_unless_it_is_plain_who_writes(
     roles: Roles, own: dict[str, Setting], other: dict[str, Setting], why: str
 ) -> None:
-    """Issue 19.3, RECOVERY.md 5: a demoted writer's queue is dropped, an emptied path deletes
+    """Issue 19.3, recovery.md 5: a demoted writer's queue is dropped, an emptied path deletes
     nothing."""
     found = refusal(roles, own, other)
     assert found.startswith(why)
@@ -72,7 +72,7 @@ def test_a_parameter_of_another_type_is_another_parameter() -> None:
 
 
 def test_what_was_changed_later_in_the_other_region_is_overwritten_and_reported() -> None:
-    """Issue 19.3: the writer's region is right whatever the versions, and nobody isn't told."""
+    """Issue 19.3: the writer's region is right whatever the versions, and the loser is named."""
     made = plan({"a": Setting("1", 5.0, 3)}, {"a": Setting("2", 6.0, 9)})
     assert made.changes == (Put("a", Setting("1", 5.0, 3)),)
     assert made.overwritten == ("a: its version 9 gave way to version 3",)

@@ -77,7 +77,7 @@ states = st.builds(
 @settings(deadline=None)
 @given(states)
 def test_a_state_survives_json_without_loss(state: State) -> None:
-    """RECOVERY.md 3, "Stored": what is read back is what was stored."""
+    """recovery.md 3, "Stored": what is read back is what was stored."""
     assert from_json(State, json.loads(json.dumps(to_json(state)))) == state
 
 
@@ -189,7 +189,7 @@ def test_a_run_is_entered_when_it_acts_or_changes_its_mind() -> None:
     ],
 )  # fmt: skip
 def test_versions_whose_readers_survive_a_disruption(version: str, able: bool) -> None:
-    """RECOVERY.md 3: at least 14.15, 15.10 or 16.6, compared by number."""
+    """recovery.md 3: at least 14.15, 15.10 or 16.6, compared by number."""
     assert resilient(version) is able
 
 
@@ -234,7 +234,7 @@ def test_freeze_and_thaw() -> None:
     ("at", "minutes", "until"), [(10, 60, 60), (59, 60, 60), (10, 5, 15), (60, 60, 120)]
 )
 def test_a_hold_is_never_carried_beyond_its_first_hour(at: int, minutes: int, until: int) -> None:
-    """RECOVERY.md 3: it can't be renewed beyond 60 min; after its end it is a new one."""
+    """recovery.md 3: it can't be renewed beyond 60 min; after its end it is a new one."""
     first = commands.hold(State(), 0, 60, "deploy")
     again = commands.hold(first, at, minutes, "deploy")
     assert again.hold is not None

@@ -80,7 +80,7 @@ def settled() -> Watch:
 
 
 def test_the_intent_is_stored_before_the_call() -> None:
-    """RECOVERY.md 3, "Acting": path, bound, first dead run and call number; answer unclear."""
+    """recovery.md 3, "Acting": path, bound, first dead run and call number; answer unclear."""
     watch = armed()
     decision = watch.run(3, **REGION_LOST)
     intent = watch.state.intent
@@ -88,7 +88,7 @@ def test_the_intent_is_stored_before_the_call() -> None:
     assert (watch.stage, intent.path, intent.calls) == (Stage.INTENT, Path.REGION, 1)
     assert (intent.began, intent.minute) == (watch.minute - 2, watch.minute)
     assert (intent.answer, intent.forced, intent.loss_bound_seconds) == (Answer.UNCLEAR, "", 61)
-    assert decision.actions[0] == CallFailover(), "before anybody is told"
+    assert decision.actions[0] == CallFailover(), "before anybody is notified"
     assert decision.reason == "promoting by the region path, at most 61 s lost"
 
 
@@ -128,7 +128,7 @@ def test_a_refused_call_is_repeated_on_an_unknown_global_cluster() -> None:
 
 
 def test_a_failover_state_after_a_refusal_is_adopted() -> None:
-    """RECOVERY.md 3: refused with a FailoverState: adopt."""
+    """recovery.md 3: refused with a FailoverState: adopt."""
     watch = intending()
     watch.called(Answer.REFUSED)
     decision = watch.run(global_cluster=FAILING, **REGION_LOST)
@@ -204,7 +204,7 @@ def test_a_promotion_is_followed_until_the_own_cluster_writes() -> None:
 
 
 def test_a_promotion_that_takes_longer_than_480_seconds_is_paged() -> None:
-    """RECOVERY.md 3: page, never detach."""
+    """recovery.md 3: page, never detach."""
     watch = called()
     watch.run(7, **REGION_LOST)
     assert "late" not in watch.pages
@@ -270,7 +270,7 @@ def test_a_planned_switchover_is_left_to_its_command() -> None:
 
 
 def test_a_writers_own_controller_guards_nothing() -> None:
-    """DESIGN.md, Recovery: armed where the reader is; a throttled status doesn't arm a writer."""
+    """recovery.md 2: armed where the reader is; a throttled status doesn't arm a writer."""
     watch = Watch(SETTINGS)
     assert watch.run(3, own_cluster=WRITER).reason.startswith("this region writes")
     watch.run(3, own_cluster=None)
@@ -306,7 +306,7 @@ def test_arming() -> None:
 
 
 def test_an_unprotected_standby_is_paged_once_a_day() -> None:
-    """RECOVERY.md 2: a page a day; at once again where a loss is proven meanwhile."""
+    """recovery.md 2: a page a day; at once again where a loss is proven meanwhile."""
     watch = Watch()
     watch.epoch = 9
     watch.run(4)
@@ -546,7 +546,7 @@ def test_pages_of_a_proven_promotion() -> None:
 
 
 def test_an_unproven_promotion_says_what_fails() -> None:
-    """H22: writing and leading are told apart; the third failure pages."""
+    """H22: writing and leading are distinguished; the third failure pages."""
     watch = called()
     watch.run(own_cluster=WRITER, **REGION_LOST)
     said = watch.outcome(Verify(), Verified(False, "", "25006")).reason

@@ -157,7 +157,7 @@ def test_an_event_carries_its_parameter_alone(world: World, key: str, changed: s
 
 
 def test_an_event_of_the_region_that_does_not_write_is_dropped(world: World) -> None:
-    """RECOVERY.md 5: what was queued in an old epoch goes nowhere."""
+    """recovery.md 5: what was queued in an old epoch goes nowhere."""
     world.west.values["epoch"] = "2"
     event = {"source": "aws.ssm", "detail": {"name": "/p/east/a"}}
     line = synchronise.handler(event, None)

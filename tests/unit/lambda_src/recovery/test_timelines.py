@@ -100,8 +100,8 @@ def test_speed_changes_no_result() -> None:
     assert quick_replace(Timeline(NOTHING), disaster="x") == Timeline("x")
 
 
-def test_a_verdict_that_fails_tells_its_story() -> None:
-    """The simulator itself can fail: harm and lateness are found, and told with a reason."""
+def test_a_verdict_that_fails_shows_its_timeline() -> None:
+    """The simulator itself can fail: harm and lateness are found, and reported with a reason."""
     late = judged(Timeline(sorted(BY_DATABASE)[0], (("runs lost", 1), ("run lost", 4))))
     assert not late.wrong
     if late.failed:

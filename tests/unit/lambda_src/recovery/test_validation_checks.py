@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from validated import DAY, NOW, READY, REFUSED, SILENT, member
 
+import alarm_specs
 from recovery import checks
 from recovery.checks import CHECKS, Result, examine
 from recovery.facts import Crossing, Facts, Standing
@@ -109,7 +110,7 @@ LOST: dict[str, Any] = {
 
 
 def test_a_lost_region_lowers_nothing_in_the_standby() -> None:
-    """RECOVERY.md 3: checks that couldn't ask the other region never lower the mode, or the loss
+    """recovery.md 3: checks that couldn't ask the other region never lower the mode, or the loss
     itself would disarm us; rows stand still because nobody writes any."""
     facts = replace(READY, **LOST, reader=SLOW)
     assert set(not_passed(facts).values()) == {Result.NOT_ASKED}
@@ -134,7 +135,7 @@ def test_a_lost_standby_is_not_ready_for_the_writer() -> None:
     ],
 )
 def test_a_writer_without_a_connected_standby_is_unprotected(broken: dict[str, Any]) -> None:
-    """RECOVERY.md 2: readiness 0 until the standby is back."""
+    """recovery.md 2: readiness 0 until the standby is back."""
     assert not_passed(replace(WRITES, **broken)) == {"guard": Result.FAILED}
 
 
@@ -173,11 +174,11 @@ def test_a_young_environment_is_excused_from_its_first_backup_and_says_so() -> N
     assert not_passed(facts) == {"backup": Result.EXCUSED}
     found = validation_of(examine(facts), facts, 7, None)
     assert found.ready
-    assert found.notes == ("backup: no backup yet: the environment is younger than a day",)
+    assert found.notes == ("backup: no backup yet: the environment is younger than 30 h",)
 
 
 def test_what_the_controller_asks_of_a_validation() -> None:
-    """RECOVERY.md 3: version, witness, subscription and permissions are their own conditions."""
+    """recovery.md 3: version, witness, subscription and permissions are their own conditions."""
     found = validation_of(examine(READY), READY, 7, None)
     assert found == Validation(
         began=7, ready=True, permissions_proven=True, witness_readable=True,
@@ -209,3 +210,4 @@ def test_limits_are_the_budgets_own() -> None:
     """N6: the package imports nothing of ours, so the numbers are compared here."""
     assert checks.OBJECT_SECONDS == budget.OBJECT_REPLICATION_SECONDS
     assert checks.EVENT_SECONDS == budget.EVENT_DELIVERY_ALARM_SECONDS
+    assert checks.BACKUP_SECONDS == alarm_specs.BACKUP_HOURS * 3600

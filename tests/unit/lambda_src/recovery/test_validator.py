@@ -310,7 +310,7 @@ def test_without_replication_into_the_region_no_object_is_sent(
 
 
 def test_a_lost_region_is_not_asked_and_lowers_nothing(world: World) -> None:
-    """RECOVERY.md 3: silence of the other region is noted, the score stays."""
+    """recovery.md 3: silence of the other region is noted, the score stays."""
     for service in ("rds", "secretsmanager", "ssm", "lambda", "s3", "events"):
         world.clients[service, PEER] = mock.Mock(**{
             f"{name}.side_effect": ConnectionError
@@ -341,7 +341,7 @@ def test_a_reader_without_a_heartbeat_shows_nothing(world: World) -> None:
 
 
 def test_the_calls_of_a_promotion_are_asked_for() -> None:
-    """RECOVERY.md 1.8: on the global cluster and both members; switch, epochs, table, probe,
+    """recovery.md 1.8: on the global cluster and both members; switch, epochs, table, probe,
     topic."""
     asked = dict(ENV.calls())
     assert len(asked["rds:FailoverGlobalCluster"]) == 3
@@ -422,7 +422,7 @@ def test_a_cluster_is_compared_by_version_classes_and_scaling() -> None:
     )
 
 
-def test_secrets_are_told_by_digests_alone() -> None:
+def test_secrets_are_reported_by_digests_alone() -> None:
     """No secret's value leaves the question."""
     secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": "hush"})
     found = questions.secret_digests(
@@ -470,7 +470,7 @@ def test_the_writers_part_of_ready_is_not_the_standbys() -> None:
     ],
 )
 def test_a_refusal_is_an_answer_and_silence_is_none(fault: Exception, answer: bool) -> None:
-    """RECOVERY.md 2: throttled and absent answers are unknown."""
+    """recovery.md 2: throttled and absent answers are unknown."""
     assert is_answer(fault) is answer
 
 

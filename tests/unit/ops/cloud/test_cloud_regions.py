@@ -33,7 +33,7 @@ MOODS = {
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """The address of a load balancer of three moods, told by the Host header."""
+    """The address of a load balancer of three moods, chosen by the Host header."""
     with serving(MOODS) as address:
         yield address
 

@@ -214,7 +214,7 @@ def test_an_api_that_refuses_makes_the_inventory_incomplete_in_one_line() -> Non
 
 
 def test_found_things_print_as_json() -> None:
-    """`inventory --json`."""
+    """``inventory --json``."""
     assert inventory.Found("us-east-1", "s3", "arn").as_dict() == {
         "region": "us-east-1",
         "service": "s3",
@@ -226,7 +226,7 @@ def test_found_things_print_as_json() -> None:
 def test_the_inventory_is_a_table_or_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str
 ) -> None:
-    """`inventory` asks the lab that runs, or the account."""
+    """``inventory`` asks the lab that runs, or the account."""
     asked: list[str | None] = []
     space = Workspace(tmp_path, tmp_path)
     (tmp_path / "Pulumi.lab.yaml").write_text(LAB)

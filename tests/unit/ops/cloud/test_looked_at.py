@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import (
+    ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -73,7 +74,7 @@ def test_who_only_looks_does_not_hang_on_a_lost_region() -> None:
     assert (acting.connect_timeout, acting.read_timeout) == (IMPATIENT_SECONDS, PROBE_SECONDS)
 
 
-# -- /ready ---------------------------------------------------------------------------------------
+# -- /ready ----------------------------------------------------------------------------------------
 
 TOKEN = {("secretsmanager", ""): {"get_secret_value": {"SecretString": "open"}}}
 NO_TOKEN = {("secretsmanager", ""): {"get_secret_value": refusal("ResourceNotFoundException")}}
@@ -141,7 +142,7 @@ def test_bodies_that_are_no_objects_are_empty() -> None:
         assert web.get("b", "/x", endpoint) == web.Answer(200, {})
 
 
-# -- alarms, queues, switch -----------------------------------------------------------------------
+# -- alarms, queues, switch ------------------------------------------------------------------------
 
 
 def alarm(name: str, state: str, minute: int, **more: Any) -> dict[str, Any]:
@@ -197,6 +198,17 @@ def test_events_that_wait_and_those_that_nobody_delivers() -> None:
     assert str(lost) == "unknown (AWS.SimpleQueueService.NonExistentQueue)"
 
 
+def test_a_queue_s_address_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 21: who looks all the time pays for the depth alone; a refusal is asked again."""
+    made = Clients(parse("lab", LAB), "http://127.0.0.1:1")
+    answers = iter([refusal(), {"QueueUrl": "u"}])
+    fake = FakeClients({("sqs", WEST): {"get_queue_url": lambda **_: next(answers)}})
+    monkeypatch.setattr(made, "get", fake.get)
+    with pytest.raises(ClientError):
+        made.queue_url(WEST, "q")
+    assert [made.queue_url(WEST, "q") for _ in range(3)] == ["u"] * 3
+
+
 def test_the_switch_is_read_where_it_is_kept() -> None:
     """Trap 12: a parameter of us-west-2, with nothing of us-east-1."""
     asked: list[str] = []
@@ -211,7 +223,7 @@ def test_the_switch_is_read_where_it_is_kept() -> None:
     assert switch.switch(gone, "lab") == "unknown (ParameterNotFound)"
 
 
-# -- DNS ------------------------------------------------------------------------------------------
+# -- DNS -------------------------------------------------------------------------------------------
 
 BALANCERS = {EAST: "east.elb", WEST: "west.elb"}
 

@@ -119,7 +119,7 @@ def test_what_the_function_failed_on_goes_back_to_the_function() -> None:
 
 
 def test_every_queue_of_both_regions_is_emptied() -> None:
-    """Trap 27: more than one batch, and the empty ones are told as well."""
+    """Trap 27: more than one batch, and the empty ones are reported as well."""
     events = [{**EVENT, "detail": {"eventId": str(number)}} for number in range(23)]
     world = World({"queue-consume-dead-letters-us-east-1-test": events})
     found = redrive(world.clients(), "test")
@@ -150,7 +150,7 @@ def test_what_cannot_be_delivered_stays_in_its_queue(broken: Exception | None) -
 
 
 def test_a_lost_region_does_not_keep_the_other_waiting() -> None:
-    """Trap 10: us-west-2's events come home while us-east-1 is down; the failure is told."""
+    """Trap 10: us-west-2's events come home while us-east-1 is down; the failure is reported."""
     east, west = (f"queue-forward-dead-letters-{region}-test" for region in FakeClients.regions)
     world = World({east: [EVENT], west: [EVENT]})
     world.broken = EndpointConnectionError(endpoint_url="https://events.us-east-1")
@@ -183,7 +183,7 @@ def test_the_queues_are_those_that_the_programs_make() -> None:
 def test_the_task_prints_a_table_or_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str
 ) -> None:
-    """NAMES: `events.redrive` asks the lab that runs, or the account."""
+    """names.md: ``events.redrive`` asks the lab that runs, or the account."""
     asked: list[str | None] = []
     space = Workspace(tmp_path, tmp_path)
     (tmp_path / "Pulumi.lab.yaml").write_text(LAB)

@@ -95,7 +95,7 @@ def test_a_ribbon_shows_the_hour() -> None:
 def test_drills_are_read_when_their_files_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 21: as `ops.report` reads them, with the evidence that is there; what isn't whole is
+    """Issue 21: as ``ops.report`` reads them, with the evidence that is there; what isn't whole is
     said to be unreadable; unchanged files aren't read again."""
     document = {
         "verdict": "passed", "scenario": "region-loss", "where": "lab", "clock": 1.0,

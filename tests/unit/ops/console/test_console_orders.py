@@ -37,14 +37,17 @@ from ops.errors import ExitCode, OperatorError
         ("drill", {}, Invocation(("drill", "--stack", "lab"))),
         ("drill", {"scenario": "--yes"}, Invocation(("drill", "--stack", "lab",
                                                      "--scenario=--yes"))),
-        ("failover", {"confirm": "lab"}, Invocation(("failover", "--stack", "lab", "--yes"))),
-        ("failover", {"confirm": "lab", "reason": "lag is known"},
+        ("failover", {"how": "after a loss", "confirm": "lab"},
+         Invocation(("failover", "--stack", "lab", "--yes"))),
+        ("failover", {"how": "planned", "confirm": "lab"},
+         Invocation(("failover", "--stack", "lab", "--yes", "--planned"))),
+        ("failover", {"how": "after a loss", "confirm": "lab", "reason": "lag is known"},
          Invocation(("failover", "--stack", "lab", "--yes", "--force", "--reason=lag is known"))),
         ("failback", {"confirm": "lab"}, Invocation(("failback", "--stack", "lab", "--yes"))),
     ],
 )  # fmt: skip
 def test_an_order_s_words(name: str, given: dict[str, str], wanted: Any) -> None:
-    """Issue 21: the lab's commands, and `./inv` with what was written as one word each."""
+    """Issue 21: the lab's commands, and ``./inv`` with what was written as one word each."""
     assert order(LAB, name, given) == wanted
 
 
@@ -56,9 +59,21 @@ def test_an_order_s_words(name: str, given: dict[str, str], wanted: Any) -> None
         (LAB, "clock", {"factor": " "}, "Factor is missing"),
         (LAB, "drill", {"scenario": "x" * 500}, "at most 400 characters"),
         (LAB, "drill", {"scenario": "a\x1bb"}, "all of them visible"),
-        (LAB, "failover", {"confirm": "yes"}, "nothing was touched: type the stack's name, lab"),
+        (
+            LAB,
+            "failover",
+            {"how": "planned", "confirm": "yes"},
+            "nothing was touched: type the stack's name, lab",
+        ),
+        (
+            LAB,
+            "failover",
+            {"how": "planned", "confirm": "lab", "reason": "now"},
+            "a planned failover can't be forced",
+        ),
+        (LAB, "failover", {"confirm": "lab"}, "How is one of after a loss, planned"),
         (LAB, "failback", {}, "nothing was touched"),
-        (AWS, "failover", {"confirm": "lab"}, "type the stack's name, dev"),
+        (AWS, "failover", {"how": "planned", "confirm": "lab"}, "type the stack's name, dev"),
         (AWS, "outage", {"region": EAST, "part": "all", "mode": "down"}, "can't be ordered"),
         (AWS, "drill", {}, "can't be ordered for stack dev"),
     ],
@@ -79,8 +94,10 @@ def test_on_aws_only_failover_and_failback_are_offered() -> None:
 
 
 @given(st.sampled_from(actions.ACTIONS), st.dictionaries(
-    st.sampled_from(["region", "part", "mode", "reason", "confirm", "scenario", "value", "factor"]),
-    st.text(max_size=20),
+    st.sampled_from(
+        ["region", "part", "mode", "reason", "confirm", "scenario", "value", "factor", "how"]
+    ),
+    st.text(max_size=20) | st.sampled_from(["lab", "planned", "after a loss"]),
 ))  # fmt: skip
 def test_whatever_is_written_is_an_order_or_one_line(action: Any, given: dict[str, str]) -> None:
     """Fuzzed: nothing that is written becomes a flag of its own."""
@@ -90,7 +107,7 @@ def test_whatever_is_written_is_an_order_or_one_line(action: Any, given: dict[st
         assert str(error)
         return
     if isinstance(found, Invocation):
-        known = ("--stack", "--yes", "--force", "--reason=", "--scenario=")
+        known = ("--stack", "--yes", "--planned", "--force", "--reason=", "--scenario=")
         assert all(word.startswith(known) for word in found.words if word.startswith("-"))
 
 
@@ -123,7 +140,8 @@ def test_orders_are_carried_out_and_kept() -> None:
     assert recorded.orders.carry_out("outage", given) == (
         "./inv lab.outage us-east-1 --mode slow: done"
     )
-    said = recorded.orders.carry_out("failover", {"confirm": "lab", "reason": "a b"})
+    given = {"how": "after a loss", "confirm": "lab", "reason": "a b"}
+    said = recorded.orders.carry_out("failover", given)
     assert said.endswith("--force '--reason=a b': started: its output is below")
     assert recorded.done == [
         ("outage", Path("/lab"), EAST, None, "slow"),

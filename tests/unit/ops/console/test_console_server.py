@@ -164,7 +164,7 @@ def test_the_address_is_the_same_for_half_a_day(
     assert server._token(tmp_path)
 
 
-class Told:
+class Calm:
     """A gatherer that knows calm facts."""
 
     stack = LAB
@@ -176,17 +176,17 @@ class Told:
 
 def looking(folder: Path) -> tuple[Looking, Timeline, Feed]:
     timeline, feed = Timeline(folder / "t.jsonl"), Feed("i")
-    return Looking(cast(Gatherer, Told()), timeline, feed), timeline, feed
+    return Looking(cast(Gatherer, Calm()), timeline, feed), timeline, feed
 
 
 def test_what_is_seen_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Issue 21: once everything was asked; before that nothing has changed."""
     made, timeline, feed = looking(tmp_path)
-    monkeypatch.setattr(Told, "complete", False)
+    monkeypatch.setattr(Calm, "complete", False)
     made.look()
     assert timeline.known == {}
     assert "head" in feed.fragments
-    monkeypatch.setattr(Told, "complete", True)
+    monkeypatch.setattr(Calm, "complete", True)
     made.look()
     assert timeline.known["Writes"].now == "succeed"
     ribbons = [ribbon.what for ribbon in made.shown().ribbons]
@@ -272,7 +272,7 @@ def test_a_console_of_a_stack_on_aws_asks_aws(space: Workspace) -> None:
 
 
 def test_the_task_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: console [--port 45670]."""
+    """names.md: console [--port 45670]."""
     asked_for: list[Any] = []
     monkeypatch.setattr(server, "run", lambda *given: asked_for.append(given))
     looking_front.console(Context())

@@ -126,7 +126,7 @@ def test_an_old_answer_counts_as_none() -> None:
 def test_the_headline_says_whether_writes_succeed(
     changed: dict[str, Any], text: str, tone: Tone
 ) -> None:
-    """Issue 21: as `./inv status` says it, where clients are sent."""
+    """Issue 21: as ``./inv status`` says it, where clients are sent."""
     shown = page(**changed)
     assert (shown.headline.text, shown.headline.tone) == (text, tone)
 
@@ -143,6 +143,8 @@ EXPIRED = "AWS credentials don't work (ExpiredToken): set AWS_PROFILE"
          "run ./inv deploy-all"),
         (AWS, {"layers": (Layer("app", False, None),)}, "nothing is deployed on stack dev",
          "run ./inv deploy-all --stack dev"),
+        (AWS, {"layers": None}, "what is deployed isn't known (no connection)",
+         "./inv doctor --stack dev"),
     ],
 )  # fmt: skip
 def test_a_problem_says_how_to_go_on(
@@ -154,6 +156,18 @@ def test_a_problem_says_how_to_go_on(
     assert what in shown.problem.what
     assert shown.next == shown.problem.next
     assert then in shown.next
+
+
+def test_a_state_that_cannot_be_read_is_said_with_its_own_remedy() -> None:
+    """Issue 21: a backend that isn't chosen, a passphrase that isn't set."""
+    given = facts(AWS)
+    locked = Reading(unknown="the secrets need their passphrase: set PULUMI_CONFIG_PASSPHRASE")
+    shown = view(replace(given, readings={**given.readings, "layers": locked}))
+    assert shown.problem is not None
+    assert shown.problem.what == "what is deployed isn't known (the secrets need their passphrase)"
+    assert shown.next == "set PULUMI_CONFIG_PASSPHRASE"
+    unasked = view(replace(given, readings={**given.readings, "layers": Reading()}))
+    assert unasked.problem is None
 
 
 def test_expired_credentials_are_said_with_whose_they_are() -> None:
@@ -382,10 +396,10 @@ def test_every_stage_has_its_words(stage: Stage) -> None:
          Tone.WARN),
         ({"signals": {}}, "State", "watching", Tone.UNKNOWN),
         ({"writer": None}, "Writer as it sees it", "unknown", Tone.UNKNOWN),
-        ({"readiness": {"score": 0, "reasons": ["witness unreadable"]}}, "Readiness", "not ready",
-         Tone.BAD),
-        ({"readiness": {"score": 0, "reasons": ["no validation of a day"]}}, "Readiness", "unknown",
-         Tone.UNKNOWN),
+        ({"readiness": {"score": 0, "reasons": ["witness unreadable"], "notes": []}}, "Readiness",
+         "not ready", Tone.BAD),
+        ({"readiness": {"score": 0, "reasons": ["no validation of a day"], "notes": []}},
+         "Readiness", "unknown", Tone.UNKNOWN),
         ({"freeze": {"reason": "work", "by": "me", "since": 0, "until": 60}}, "Freeze",
          "until 01:00 UTC", Tone.WARN),
         ({"unknown": {EAST: "no connection"}}, f"Item of {EAST}", "unknown (no connection)",
@@ -397,6 +411,13 @@ def test_recovery_s_cells(changed: dict[str, Any], label: str, text: str, tone: 
     """Issue 21: mode, hold, readiness with its reasons, last decision."""
     found = cell(page(recovery={**DOCUMENT, **changed}), "recovery", label)
     assert (found.text, found.tone) == (text, tone)
+
+
+def test_what_readiness_excuses_is_said() -> None:
+    """Issue 19.1: a young environment has no backup yet, and is ready all the same."""
+    readiness = {"score": 1, "reasons": [], "notes": ["backup: none yet"]}
+    found = cell(page(recovery={**DOCUMENT, "readiness": readiness}), "recovery", "Readiness")
+    assert (found.text, found.tone, found.detail) == ("ready", Tone.GOOD, "backup: none yet")
 
 
 def test_signals_and_journal() -> None:

@@ -1,4 +1,4 @@
-"""`./inv alarms`: what is red, since when, and what the runbook says."""
+"""``./inv alarms``: what is red, since when, and what the runbook says."""
 
 from __future__ import annotations
 

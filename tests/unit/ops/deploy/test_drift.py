@@ -1,4 +1,4 @@
-"""`./inv drift`: looks, changes nothing, and has an exit code of its own."""
+"""``./inv drift``: looks, changes nothing, and has an exit code of its own."""
 
 import json
 
@@ -32,7 +32,7 @@ def drifted(tmp_path, monkeypatch):
 
 
 def test_without_drift_only_deployed_layers_are_looked_at(drifted):
-    """NAMES: drift; nothing is refreshed for real."""
+    """names.md: drift; nothing is refreshed for real."""
     driver, _ = drifted
     drift.show(driver, False)
     found = recorded_drift.read(driver.workspace, driver.stack)

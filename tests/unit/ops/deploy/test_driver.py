@@ -22,7 +22,7 @@ LAYERS = ["network", "data", "app", "global"]
 
 
 def test_up_deploys_in_order_and_writes_the_outputs(tmp_path: Path) -> None:
-    """R8 and N7: upstream first; the flat file afterwards; the table tells what happened."""
+    """R8 and N7: upstream first; the flat file afterwards; the table shows what happened."""
     engine = FakeEngine()
     driver = watched(tmp_path, engine)
     results = driver.up(LAYERS)
@@ -64,7 +64,7 @@ def test_endpoints_are_printed_after_a_whole_deployment(tmp_path: Path) -> None:
     assert "us-west-2         curl -H 'Host: two.elb' http://127.0.0.1:1/health" in driver.out
 
 
-def test_preview_tells_programs_which_upstreams_were_never_deployed(tmp_path: Path) -> None:
+def test_preview_names_to_programs_which_upstreams_were_never_deployed(tmp_path: Path) -> None:
     """N5: each layer hears of the undeployed ones among those that it reads."""
     engine = FakeEngine("network")
     driver = watched(tmp_path, engine)
@@ -160,7 +160,7 @@ def test_a_failure_names_what_is_done_and_what_to_run(
 
 
 def test_a_failure_of_one_layer_names_the_command_of_that_layer(tmp_path: Path) -> None:
-    """N7: whoever ran `up --layer data` isn't told to deploy everything."""
+    """N7: whoever ran ``up --layer data`` isn't advised to deploy everything."""
     engine = FakeEngine("network")
     engine.fails["up", "data"] = EngineError("data: no")
     driver = watched(tmp_path, engine)
@@ -186,7 +186,7 @@ def test_destroy_survives_an_upstream_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_others_read_is_not_destroyed_alone(tmp_path: Path) -> None:
-    """Trap 35: nothing else would tell that data stands on this network."""
+    """Trap 35: nothing else would show that data stands on this network."""
     engine = FakeEngine("network", "data")
     with pytest.raises(OperatorError, match="data is deployed on stack lab and reads network"):
         watched(tmp_path, engine).destroy(["network"])
@@ -194,7 +194,7 @@ def test_a_layer_that_others_read_is_not_destroyed_alone(tmp_path: Path) -> None
     watched(tmp_path, FakeEngine("network")).destroy(["network"])
 
 
-def test_refresh_and_drift_are_told_apart(tmp_path: Path) -> None:
+def test_refresh_and_drift_are_distinguished(tmp_path: Path) -> None:
     """Drift changes no state; refresh does."""
     engine = FakeEngine(*LAYERS)
     watched(tmp_path, engine).refresh(LAYERS)
@@ -258,7 +258,7 @@ def test_ctrl_c_interrupts_the_engine_and_the_third_leaves(
 
 
 def test_an_interrupted_sequence_has_its_own_exit_code() -> None:
-    """Pipelines tell an interruption from a failure."""
+    """Pipelines distinguish an interruption from a failure."""
     results = [LayerResult("network", Outcome.INTERRUPTED), LayerResult("data", Outcome.FAILED)]
     assert drivers.exit_code(results) is ExitCode.INTERRUPTED
 

@@ -12,7 +12,7 @@ from tapstack.contracts import LAYERS, field_paths
 
 
 def test_every_contract_field_and_every_named_output_is_there() -> None:
-    """R8: flat, as `layer.field[.subfield]`, plus the client's names."""
+    """R8: flat, as ``layer.field[.subfield]``, plus the client's names."""
     flat = outputs.flat("lab", {layer: exported(layer) for layer in LAYERS})
     for layer, contract in LAYERS.items():
         for path in field_paths(contract.outputs):

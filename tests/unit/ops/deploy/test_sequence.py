@@ -60,7 +60,7 @@ def test_an_unknown_layer_is_one_line(layer: str) -> None:
 
 
 def test_consumers_are_those_that_read_the_layer() -> None:
-    """Trap 35: nothing tells dependants that an upstream changed, so the driver must know them."""
+    """Trap 35: nothing notifies dependants of a change upstream, so the driver must know them."""
     assert sequence.consumers(CHAIN, "data") == ["app", "global"]
     assert sequence.consumers(CHAIN, "global") == []
 
@@ -84,7 +84,7 @@ def test_every_layer_runs_once_in_order(reverse: bool) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_independent_layers_run_side_by_side(reverse: bool) -> None:
-    """DESIGN, sequencing: left and right meet at a barrier, which one after the other never
+    """architecture.md, Contracts: left and right meet at a barrier, which one after the other never
     would."""
     meeting = threading.Barrier(2, timeout=10)
     ran: list[str] = []
@@ -114,7 +114,7 @@ def test_a_layer_waits_for_upstreams_beyond_those_left_out() -> None:
 @pytest.mark.parametrize("failing", list(CHAIN))
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_failure_in_any_layer_starts_nothing_after_it(failing: str, reverse: bool) -> None:
-    """N7: what came before is done, what comes after wasn't started, and both are told."""
+    """N7: what came before is done, what comes after wasn't started, and both are reported."""
 
     def work(layer: str) -> Summary:
         if layer == failing:
@@ -154,9 +154,9 @@ def test_a_failure_lets_the_layer_beside_it_finish() -> None:
 def test_ctrl_c_ends_the_running_layer_and_starts_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """N7: each Ctrl-C is counted and told; the layer that ends with an error because of it counts
-    as interrupted, not as failed."""
-    told: list[int] = []
+    """N7: each Ctrl-C is counted and reported; the layer that ends with an error by it counts as
+    interrupted, not as failed."""
+    counted: list[int] = []
     stop = threading.Event()
     presses = iter([True, True, False])
 
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_the_running_layer_and_starts_no_other(
         return wait(futures, **options)  # type: ignore[arg-type]
 
     def interrupt(times: int) -> None:
-        told.append(times)
+        counted.append(times)
         stop.set()
 
     def work(layer: str) -> Summary:
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_the_running_layer_and_starts_no_other(
 
     monkeypatch.setattr(sequence, "wait", waiting)
     results = sequence.run(CHAIN, ["network", "data"], work, interrupt=interrupt)
-    assert told == [1, 2]
+    assert counted == [1, 2]
     assert [r.outcome for r in results] == [Outcome.INTERRUPTED, Outcome.NOT_STARTED]
 
 
@@ -195,11 +195,11 @@ def test_a_layer_that_finishes_although_interrupted_is_done(
     assert [r.outcome for r in results] == [Outcome.DONE, Outcome.NOT_STARTED]
 
 
-def test_finished_layers_are_told_as_they_finish() -> None:
+def test_finished_layers_are_reported_as_they_finish() -> None:
     """R9.6: progress while it works, and not only a table at the end."""
-    told: list[str] = []
-    sequence.run(CHAIN, list(CHAIN), done, finished=lambda result: told.append(result.layer))
-    assert told == list(CHAIN)
+    ended: list[str] = []
+    sequence.run(CHAIN, list(CHAIN), done, finished=lambda result: ended.append(result.layer))
+    assert ended == list(CHAIN)
 
 
 def test_nothing_to_run_is_no_fault() -> None:
@@ -207,19 +207,19 @@ def test_nothing_to_run_is_no_fault() -> None:
     assert sequence.run(CHAIN, [], done) == []
 
 
-def test_ctrl_c_while_a_result_is_told_reaches_the_work_too() -> None:
+def test_ctrl_c_while_a_result_is_reported_reaches_the_work_too() -> None:
     """N7: an interruption has no moment in which it's lost, and no result is lost by it."""
     presses: list[int] = []
-    told: list[str] = []
+    ended: list[str] = []
 
     def finished(result: sequence.LayerResult) -> None:
-        told.append(result.layer)
+        ended.append(result.layer)
         raise KeyboardInterrupt
 
     results = sequence.run(
         CHAIN, ["network", "data"], done, interrupt=presses.append, finished=finished
     )
-    assert (presses, told) == ([1], ["network"])
+    assert (presses, ended) == ([1], ["network"])
     assert [r.outcome for r in results] == [Outcome.DONE, Outcome.NOT_STARTED]
 
 

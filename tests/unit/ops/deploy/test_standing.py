@@ -38,7 +38,7 @@ def red(purpose: str, state: str = RED) -> tuple[RegionAlarms, RegionAlarms]:
     return RegionAlarms(EAST), RegionAlarms(WEST, (Alarm(WEST, purpose, state, at, ""),))
 
 
-def test_all_is_well() -> None:
+def test_everything_is_healthy() -> None:
     """Issue 17.8: then there is nothing to do."""
     assert (WELL.writes, WELL.writer, WELL.red) == (True, EAST, 0)
     assert next_step(WELL) == "nothing: both regions are as they should be"
@@ -81,8 +81,8 @@ DEAD = replace(PRIMARY, ready=failing("unreachable"))
     ],
 )  # fmt: skip
 def test_writes_that_fail_come_first(standing: Standing, writes: bool | None, says: str) -> None:
-    """Issue 17.8: by what `/ready` says where clients are sent, whatever `/health` answers; alarms
-    and dead letters change nothing of it."""
+    """Issue 17.8: by what ``/ready`` says where clients are sent, whatever ``/health`` answers;
+    alarms and dead letters change nothing of it."""
     assert standing.writes is writes
     assert says in next_step(standing)
     if writes is False:

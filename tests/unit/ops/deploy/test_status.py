@@ -1,4 +1,4 @@
-"""`./inv status`: both regions, layers and the budget."""
+"""``./inv status``: both regions, layers and the budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./inv doctor`: what it says of a machine, a backend and an account."""
+"""``./inv doctor``: what it says of a machine, a backend and an account."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ from ops.workspace import Workspace
 
 DEV = "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1, network:natGateways: 3}"
 SETTINGS = parse("dev", DEV).settings
+OFFERED = {
+    "AvailabilityZones": [
+        {"Name": f"{region}{letter}"} for region in ("us-east-1", "us-west-2") for letter in "abcd"
+    ]
+}
 ACCOUNT = "111122223333"
 
 
@@ -90,7 +95,7 @@ def test_no_node_and_no_disk(space: Workspace, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First light: a port already taken is told before anything starts."""
+    """First light: a port already taken is reported before anything starts."""
     monkeypatch.setattr(client, "status", lambda _: STOPPED)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -104,7 +109,7 @@ def test_the_lab_s_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_running_lab_needs_no_ports(space: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own parts are told instead."""
+    """Its own parts are reported instead."""
     monkeypatch.setattr(client, "status", lambda _: RUNNING)
     (found,) = doctor_machine.lab(space, RUNNING.endpoint)
     assert (found.state, found.detail) == (State.ADVICE, "unhealthy: database")
@@ -165,7 +170,7 @@ def test_state_in_a_bucket(answer: Any, state: State) -> None:
 
 
 def test_other_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory is one machine's; an unknown one is left to the operator; none is told."""
+    """A directory is one machine's; an unknown one is left to the operator; none is reported."""
     clients = bucket_in({})
 
     def of(url: str) -> Finding:
@@ -206,7 +211,7 @@ def test_a_service_that_answers(status: int, state: State) -> None:
 
 
 def test_a_service_that_doesn_t_answer() -> None:
-    """Network and proxy are named; one that answers well is well."""
+    """Network and proxy are named; one that answers is right."""
     environment = {"PULUMI_BACKEND_URL": "http://127.0.0.1:9"}
     assert doctor_backend.examine(bucket_in({}), environment).state is State.MISSING
     with pytest.MonkeyPatch.context() as patch:
@@ -255,7 +260,12 @@ def account(**changes: Any) -> Clients:
 
     def zones(region: str) -> Any:
         names = [f"{region}{letter}" for letter in "abcd"]
-        return {"AvailabilityZones": [{"ZoneName": n, "State": "available"} for n in names]}
+        return {
+            "AvailabilityZones": [
+                {"ZoneName": name, "ZoneId": f"id-{name[-1]}", "State": "available"}
+                for name in names
+            ]
+        }
 
     def vpcs(Filters: Any = None) -> Any:  # noqa: N803 - AWS's name
         mine = changes.get("deployed", [])
@@ -274,9 +284,10 @@ def account(**changes: Any) -> Clients:
     table: dict[tuple[str, str], dict[str, Any]] = {
         ("sts", ""): {"get_caller_identity": changes.get("identity", {"Account": ACCOUNT})},
         ("rds", ""): {
+            "describe_db_clusters": refusal("DBClusterNotFoundFault"),
             "describe_orderable_db_instance_options": {
-                "OrderableDBInstanceOptions": changes.get("classes", [{}])
-            }
+                "OrderableDBInstanceOptions": changes.get("classes", [OFFERED])
+            },
         },
         ("s3", ""): {"head_bucket": changes.get("bucket", refusal("404"))},
         ("backup", "us-east-1"): {
@@ -358,7 +369,7 @@ def test_a_quota_that_was_never_raised_is_aws_s_default() -> None:
     assert examined(quotas=unset, default=0.0)["load balancers"] is State.MISSING
 
 
-def test_what_aws_refuses_to_tell_is_advised() -> None:
+def test_what_aws_refuses_to_answer_is_advised() -> None:
     """Credentials for less than everything still get a report of the rest."""
     found = examined(quotas={"L-53DA6B97": refusal()}, bucket=refusal("500"))
     assert found["load balancers"] is State.ADVICE

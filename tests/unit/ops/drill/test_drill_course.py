@@ -13,7 +13,7 @@ from fake_clients import FakeClients, refusal
 from rich.console import Console
 
 from ops.drill import decisions, measure
-from ops.drill.course import SETTLING_REAL_SECONDS, STEADY_REAL_SECONDS, Course, said
+from ops.drill.course import SETTLING_REAL_SECONDS, Course, said, steady_seconds
 from ops.drill.decisions import Entry
 from ops.drill.display import Display
 from ops.drill.history import History, Seen
@@ -42,7 +42,7 @@ class Time:
 
 
 class Played:
-    """One course over a world that does what it is told."""
+    """One course over a world that does what it is asked."""
 
     def __init__(self, scenario: Scenario | None = None, figures: Figures = DONE) -> None:
         self.time, self.acted, self.seen, self.shown = Time(), [], [], []
@@ -66,12 +66,18 @@ def test_a_loss_comes_after_the_steady_time_and_its_phase() -> None:
     played = Played().run()
     ((at, action),) = played.acted
     assert action is Action.OUTAGE
-    assert at == pytest.approx(STEADY_REAL_SECONDS * 2 + 10, abs=2)
+    assert at == pytest.approx(steady_seconds(2.0) + 10, abs=2)
     assert played.course.loss_at == at
     assert [one.what for one in played.seen] == [
         "the load begins", "outage us-east-1", "the watch ends",
     ]  # fmt: skip
     assert played.time.now < at + 80, "done once a minute has passed and all has happened"
+
+
+def test_a_promise_is_measured_after_a_longer_steady_time() -> None:
+    """Issue 20.4: figures of another clock than 1 are held against nothing."""
+    assert steady_seconds(1.0) == 20
+    assert steady_seconds(20.0) == 8 * 20
 
 
 def test_a_system_that_is_not_steady_is_not_broken() -> None:

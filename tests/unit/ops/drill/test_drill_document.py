@@ -25,7 +25,7 @@ TODAY = date(2026, 11, 28)
 
 @pytest.mark.parametrize("name", names())
 def test_a_document_is_of_the_published_schema(name: str) -> None:
-    """NAMES: whatever the scenario, passed or failed, the form is the agreed one."""
+    """names.md: whatever the scenario, passed or failed, the form is the agreed one."""
     made = document(scenario=load(name))
     validator()(made)
     assert {"verdict", "scenario", "where", "clock", "rows", "objects", "events", "rpo_seconds",

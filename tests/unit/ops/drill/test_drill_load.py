@@ -212,7 +212,11 @@ def test_an_operation_carries_what_was_answered(monkeypatch: pytest.MonkeyPatch)
         replace(DUE, kind=Kind.READ_BACK, population=WEST, record="r"), lambda: next(times), 2.0
     )
     assert (back.outcome, back.region) == (Outcome.ABSENT, WEST)
-    assert kept == [wrote, read, back]
+    wire.answers["BACK"] = Answer(200, stored)
+    again = replace(DUE, kind=Kind.READ_BACK, population=WEST, record="r")
+    shown = asking.make(again, lambda: 5.0, 2.0)
+    assert (shown.outcome, shown.record, shown.event) == (Outcome.OK, "r", "e")
+    assert kept == [wrote, read, back, shown]
     asking.close()
     assert wire.closed == sum(one.clients for one in POPULATIONS) + 1
 

@@ -25,6 +25,13 @@ def test_the_figures_of_a_recovered_region() -> None:
     assert found.as_dict()["served_by"] == WEST
 
 
+def test_a_region_that_is_read_back_is_no_population() -> None:
+    """Issue 20.2: figures are the clients', and a read-back names the region that was asked."""
+    history = recovered_course()
+    history.add(request(300.0, kind=Kind.READ_BACK, population=WEST))
+    assert measure.figures(history, LOSS_AT).traffic.keys() == {"honest"}
+
+
 def test_what_never_came_is_none() -> None:
     """An empty history has no figure, and nobody who serves."""
     found = measure.figures(History(), LOSS_AT)

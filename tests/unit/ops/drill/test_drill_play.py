@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 from drill_histories import EAST, WEST, document, keyed, recovered_course, written
 from fake_engine import FakeEngine
+from recovery_tables import Measured, Table
 from rich.console import Console
 from watched_driver import Watched, stack_file, watched
 
+from ops import signing
 from ops.deploy.sequence import LayerResult, Outcome
 from ops.drill import command, decisions, play, reading
 from ops.drill.command import Options
@@ -323,7 +326,7 @@ def test_a_reading_is_repeated_until_nothing_lacks() -> None:
     answers = [[Reading(WEST, What.ROW, True)], [Found(WEST, What.ROW, "id-1"),
                Reading(WEST, What.ROW, True)]]  # fmt: skip
     paused: list[float] = []
-    drill: Any = SimpleNamespace(load=load_, pause=paused.append)
+    drill: Any = SimpleNamespace(load=load_, pause=paused.append, clock=1.0)
     found = play._Drill._settled(drill, lambda: answers.pop(0), [written(1)], What.ROW, 20.0)  # type: ignore[arg-type, return-value]
     assert len(found) == 2
     assert paused == [1.0]
@@ -353,10 +356,14 @@ def world(driver: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
         report("back")
 
     restoration = SimpleNamespace(pending=lambda: asked["pending"], run=run)
-    system: Any = SimpleNamespace(clients=None, suffix="lab")
-    prepared: Any = SimpleNamespace(
-        restoration=restoration, system=system, outputs={}, lab_state=tmp_path
+    system: Any = SimpleNamespace(
+        clients=Measured(Table(State()), Table(State(armed=True))), suffix="lab"
     )
+    prepared: Any = SimpleNamespace(
+        restoration=restoration, system=system, outputs={}, lab_state=tmp_path,
+        stack_file=stack_file(),
+    )  # fmt: skip
+    asked["clients"] = system.clients
     monkeypatch.setattr(command, "prepared", lambda *_: prepared)
     monkeypatch.setattr(Injector, "refuse", lambda *_: None)
     monkeypatch.setattr(Injector, "undoes", lambda *_: [Undo("region", EAST)])
@@ -394,6 +401,44 @@ def test_the_command_ends_with_verdict_figures_and_the_pages_place(
     assert world["play"].participants == (("A. Reader", "observer"), ("B", "took part"))
     assert world["waited"] == 1
     assert len(list((driver.workspace.directory / "evidence" / "drills").iterdir())) == 4
+
+
+def test_the_result_is_written_where_the_system_reads_it(
+    driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RECOVERY 3: while it runs, the controllers know of it; then both items have its result, and
+    the metrics are where the controller is armed."""
+    tables = world["clients"].tables
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        command.readiness, "wait",
+        lambda *_: seen.extend(one.state.drill.running_until > 0 for one in tables.values()),
+    )  # fmt: skip
+    assert run(driver) == 0
+    assert seen == [True, True]
+    assert [one.state.drill.passed for one in tables.values()] == [True, True]
+    assert [one.state.drill.running_until for one in tables.values()] == [0, 0]
+    assert [(region, name) for region, name, *_ in world["clients"].put] == [
+        (WEST, "DrillTrafficRto"), (WEST, "DrillWriteRto"),
+    ]  # fmt: skip
+
+
+def test_a_key_of_kms_signs_where_it_is_asked_for(
+    driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 20.5: known before anything is broken, in the region that a loss leaves."""
+    asked: list[Any] = []
+
+    def signer(client: Any, key: str) -> Any:
+        asked.append((client, key, world["waited"]))
+        return signing.own_signer()
+
+    monkeypatch.setattr(command.kms_signing, "signer", signer)
+    monkeypatch.setattr(world["clients"], "get", lambda *given: given)
+    monkeypatch.setattr(command.result, "running", lambda *_: nullcontext())
+    monkeypatch.setattr(command.result, "record", lambda *_: None)
+    assert run(driver, kms_key="alias/evidence") == 0
+    assert asked == [(("kms", WEST), "alias/evidence", 0)]
 
 
 def test_a_failed_drill_is_a_difference_and_says_why(

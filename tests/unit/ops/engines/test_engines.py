@@ -19,7 +19,7 @@ DEV = "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
 
 
 def test_the_lab_is_embedded_and_everything_else_is_pulumi_s() -> None:
-    """DESIGN, engines: nobody must ask for the right one."""
+    """architecture.md, Engines: nobody must ask for the right one."""
     assert choice.choose(None, stack_file()) == "embedded"
     assert choice.choose("", parse("dev", DEV)) == "pulumi"
     assert choice.choose("pulumi", stack_file()) == "pulumi"
@@ -167,7 +167,7 @@ def test_a_region_and_targets_exclude_each_other() -> None:
 def test_a_drift_check_works_on_a_copy_of_the_state(
     recorded: embedded.Embedded, tmp_path: Path
 ) -> None:
-    """Drift is told and the state stays as it was; a refresh changes it."""
+    """Drift is reported and the state stays as it was; a refresh changes it."""
     state = tmp_path / "ws/.lab/stacks/network/lab.json"
     recorded.refresh("network", nothing, preview=True)
     assert Recording.calls.pop() == ("refresh", None)
@@ -183,7 +183,7 @@ def test_a_drift_check_works_on_a_copy_of_the_state(
 def test_a_refresh_may_come_before_the_deployment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--refresh`: a deployment refreshes the state itself, a preview a copy of it."""
+    """``--refresh``: a deployment refreshes the state itself, a preview a copy of it."""
     monkeypatch.setattr(embedded, "EmbeddedEngine", Recording)
     Recording.calls.clear()
     space = Workspace(tmp_path, tmp_path / "ws")
@@ -201,7 +201,7 @@ def test_a_refresh_may_come_before_the_deployment(
 
 
 def test_the_embedded_engine_moves_whole_layers(tmp_path: Path) -> None:
-    """`--target` is Pulumi's CLI's: one line, and nothing touched."""
+    """``--target`` is Pulumi's CLI's: one line, and nothing touched."""
     with pytest.raises(OperatorError, match="--target needs --engine pulumi"):
         embedded.Embedded(Workspace(tmp_path, tmp_path), "lab", {}, Options(targets=("urn",)))
 
@@ -209,7 +209,7 @@ def test_the_embedded_engine_moves_whole_layers(tmp_path: Path) -> None:
 def test_state_moves_out_of_the_embedded_engine_and_into_it(
     recorded: embedded.Embedded, tmp_path: Path
 ) -> None:
-    """DESIGN, engines: export and import, and a state that is forgotten leaves the lab as it is."""
+    """architecture.md, Engines: a state is exported and imported; forgetting it leaves the lab."""
     assert recorded.export("network") == {"deployment": {}}
     recorded.import_state("network", {"deployment": {"x": 1}})
     assert Recording.calls == [("import", {"deployment": {"x": 1}})]
@@ -239,7 +239,7 @@ def test_an_interruption_reaches_every_layer_that_works(recorded: embedded.Embed
 
 
 def test_the_workspace_is_the_repository_unless_a_variable_says_otherwise(tmp_path: Path) -> None:
-    """NAMES: tests and second labs put state and outputs elsewhere; the programs stay."""
+    """names.md: tests and second labs put state and outputs elsewhere; the programs stay."""
     here = find({})
     assert here.directory == here.repository
     there = find({WORKSPACE_VARIABLE: str(tmp_path)})

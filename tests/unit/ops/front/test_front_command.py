@@ -32,7 +32,7 @@ def test_a_flag_that_nothing_explains_is_found_when_the_task_is_written() -> Non
 
 
 def test_a_task_is_named_after_its_function_or_as_it_says() -> None:
-    """NAMES: ``lab.up`` and ``state.move`` are both ways."""
+    """names.md: ``lab.up`` and ``state.move`` are both ways."""
 
     def move_it(_c: Context, target: Sequence[str] = ()) -> None:
         """Move."""

@@ -1,4 +1,4 @@
-"""`./inv drill` and `drill.*`: each task passes on what it was given."""
+"""``./inv drill`` and ``drill.*``: each task passes on what it was given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watched_driver import watched
 from ops import session, workspace
 from ops.drill import command
 from ops.front import drill
-from ops.report import compare, drills, history, page, verify
+from ops.report import compare, drills, figures, history, page, verify
 from ops.workspace import Workspace
 
 
@@ -53,15 +53,19 @@ def test_the_other_tasks_read_the_workspace(
     monkeypatch.setattr(workspace, "find", lambda: Workspace(tmp_path, tmp_path))
     monkeypatch.setattr(command, "show_list", lambda *given: seen.append(given))
     monkeypatch.setattr(history, "show", lambda *given: seen.append(given) or 5)
+    monkeypatch.setattr(figures, "show", lambda *given: seen.append(given))
     monkeypatch.setattr(compare, "show", lambda *given: seen.append(given))
     monkeypatch.setattr(verify, "show", lambda *given: seen.append(given) or 0)
     drill.drill.body(Context(), list=True, json=True)
     with pytest.raises(Exit) as caught:
         drill.history_.body(Context())
     assert caught.value.code == 5
+    drill.history_.body(Context(), markdown=True)
     drill.compare_.body(Context(), "a", "b")
     drill.verify_.body(Context(), "f", "k", True)
-    assert seen == [(True,), (tmp_path, False), (tmp_path, "a", "b", False), ("f", "k", True)]
+    assert seen == [
+        (True,), (tmp_path, False), (tmp_path,), (tmp_path, "a", "b", False), ("f", "k", True),
+    ]  # fmt: skip
 
 
 def test_flags_are_of_their_kinds() -> None:

@@ -16,6 +16,7 @@ from ops.deploy import alarms, drift, status
 from ops.doctor import examination
 from ops.errors import ExitCode
 from ops.front import looking
+from ops.permissions import show
 from ops.policies import table
 
 
@@ -44,7 +45,7 @@ def test_the_policy_table_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_drift_asks_the_stacks_own_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: drift."""
+    """names.md: drift."""
     asked: list[Any] = []
     monkeypatch.setattr(session, "driver_for", lambda *given: given)
     monkeypatch.setattr(drift, "show", lambda *given: asked.append(given))
@@ -64,6 +65,14 @@ def test_status_starts_nothing_and_ends_with_its_finding(
         looking.status(Context(), watch=watch)
     assert caught.value.code == 5
     assert started == [{"start": False}]
+
+
+def test_iam_gets_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap 54: for a role, printed or into a folder."""
+    asked: list[Any] = []
+    monkeypatch.setattr(show, "show", lambda *given: asked.append(given))
+    looking.iam(Context(), stack="dev", role="read", to="iam")
+    assert asked == [("dev", "read", "iam")]
 
 
 def test_alarms_gets_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_a_benchmark_runs_until_its_own_end(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: bench NAME."""
+    """names.md: bench NAME."""
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(benches, "run", lambda *given: asked.append(given))
     quality.bench(Context(), "deploy")

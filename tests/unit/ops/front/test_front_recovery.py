@@ -1,4 +1,4 @@
-"""`./inv recovery.*`: each task passes on what it was given."""
+"""``./inv recovery.*``: each task passes on what it was given."""
 
 from __future__ import annotations
 

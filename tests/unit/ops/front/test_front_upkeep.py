@@ -27,7 +27,7 @@ def test_redriving_passes_its_flags_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_setup_and_moves_print_what_they_did(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NAMES: setup, state.move."""
+    """names.md: setup, state.move."""
     monkeypatch.setattr(setup, "setup", lambda: ["installed"])
     monkeypatch.setattr(session, "move_state", lambda stack, to: {"network": 3})
     upkeep.setup(Context())
@@ -41,7 +41,7 @@ def test_setup_and_moves_print_what_they_did(
 def test_init_says_what_to_run_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """NAMES: init, flags only."""
+    """names.md: init, flags only."""
     given: dict[str, str] = {}
 
     def write(name: str, values: dict[str, str]) -> Path:

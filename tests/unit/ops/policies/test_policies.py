@@ -326,7 +326,7 @@ class FakeEngine:
 
 @dataclass
 class FakeDriver:
-    """What `./inv policy` needs of a driver."""
+    """What ``./inv policy`` needs of a driver."""
 
     engine: FakeEngine
     console: Console
@@ -359,7 +359,7 @@ def shown(layers, **options) -> str:
 
 
 def test_the_table_counts_verdicts(deployed):
-    """N8: `./inv policy` prints each rule and how many pass, are excepted, fail."""
+    """N8: ``./inv policy`` prints each rule and how many pass, are excepted, fail."""
     text = shown(checkpoint(*deployed))
     assert re.search(r"\d+ pass, \d+ exception, 0 fail", text)
     assert all(rule.id in text for rule in RULES)

@@ -1,4 +1,4 @@
-"""`./inv bench`: names and exit codes."""
+"""``./inv bench``: names and exit codes."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_a_missed_limit_is_the_tasks_exit_code(monkeypatch, code):
 
 
 def test_the_labs_limits_are_those_of_deploying(monkeypatch):
-    """N1: `bench lab` is the benchmark of deploying, of its seconds and its memory."""
+    """N1: ``bench lab`` is the benchmark of deploying, of its seconds and its memory."""
     ran = []
 
     def run(command, **_options):

@@ -71,6 +71,7 @@ def test_lint_runs_every_checker_and_names_those_that_found_something(functions:
         f"{python} -m ruff format --check .",
         f"{python} -m basedpyright",
         f"{python} -m codespell_lib",
+        f"{python} -m pytest tests/unit/house/test_words.py tests/unit/house/test_named_paths.py",
         f"npm run --silent lint --prefix {functions}",
     ]
     checks.lint(Commands())
@@ -102,7 +103,7 @@ def test_packages_of_the_functions_are_installed_when_their_lock_changed(
 def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
     functions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """CI reads `N passed, N failed`: 17 of each pytest run, and the functions' own."""
+    """CI reads ``N passed, N failed``: 17 of each pytest run, and the functions' own."""
     commands = Commands({"npm test": (0, "# tests 5\n# pass 5\n# fail 0\n")})
     object.__setattr__(commands, "passed", 1)
     checks.test(commands, unit=False, integration=False, match="")
@@ -177,7 +178,7 @@ def test_a_lab_that_its_tests_leave_out_fails_the_run(
 
 
 def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
-    """`./inv test --match` is for working on something; no test of one suite is no fault."""
+    """``./inv test --match`` is for working on something; no test of one suite is no fault."""
     commands = Commands({"tests/unit": (5, "")})
     object.__setattr__(commands, "passed", 1)
     checks.test(commands, unit=False, integration=False, match="a or b")
@@ -187,7 +188,7 @@ def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
 
 
 def test_unit_tests_alone(functions: Path) -> None:
-    """`./inv test --unit` runs no integration test; with --match only pytest's."""
+    """``./inv test --unit`` runs no integration test; with --match only pytest's."""
     commands = Commands()
     object.__setattr__(commands, "passed", 1)
     checks.test(commands, unit=True, integration=False, match="a")
@@ -196,7 +197,7 @@ def test_unit_tests_alone(functions: Path) -> None:
 
 
 def test_integration_tests_may_run_alone(functions: Path) -> None:
-    """`./inv test --integration`."""
+    """``./inv test --integration``."""
     commands = Commands()
     object.__setattr__(commands, "passed", 1)
     checks.test(commands, unit=False, integration=True, match="")

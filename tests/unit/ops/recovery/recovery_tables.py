@@ -70,6 +70,35 @@ class Tables:
         return self.tables[region]
 
 
+class Measured(Tables):
+    """The same, and CloudWatch, which keeps (region, metric, value, suffix)."""
+
+    def __init__(self, east: Table, west: Table, fault: Exception | None = None) -> None:
+        super().__init__(east, west)
+        self.fault = fault
+        self.put: list[tuple[str, str, float, str]] = []
+
+    def get(self, service: str, region: str) -> Any:
+        """The client of one of both services."""
+        return (
+            _CloudWatch(self, region) if service == "cloudwatch" else super().get(service, region)
+        )
+
+
+class _CloudWatch:
+    def __init__(self, account: Measured, region: str) -> None:
+        self.account, self.region = account, region
+
+    def put_metric_data(self, **given: Any) -> None:
+        if self.account.fault:
+            raise self.account.fault
+        assert given["Namespace"] == "WarmStandby"
+        (datum,) = given["MetricData"]
+        (dimension,) = datum["Dimensions"]
+        name, value = datum["MetricName"], datum["Value"]
+        self.account.put.append((self.region, name, value, dimension["Value"]))
+
+
 def lost() -> EndpointConnectionError:
     """A region that doesn't answer."""
     return EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")

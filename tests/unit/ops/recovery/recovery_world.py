@@ -131,7 +131,7 @@ class Both(World):
     sides: dict[str, Side] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     rds: dict[str, SimulatedRds] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
     def ports(self, region: str) -> Ports:
         """A region's, over the table that commands read."""
@@ -146,7 +146,7 @@ class Both(World):
         return Place(environment_of(region), self.ports(region), parameters, self.rds[region])
 
     def traffic(self, one: Place, other: Place) -> Traffic:
-        """The switch decides, as long as the primary's load balancer is well."""
+        """The switch decides, as long as the primary's load balancer is healthy."""
         del one, other
         if "dns stuck" in self.truth.on:
             return Traffic(WEST, 60)

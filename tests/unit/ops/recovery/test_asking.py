@@ -1,4 +1,4 @@
-"""What `./inv failover` and `./inv failback` ask, refuse and print."""
+"""What ``./inv failover`` and ``./inv failback`` ask, refuse and print."""
 
 from __future__ import annotations
 

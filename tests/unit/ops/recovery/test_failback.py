@@ -1,4 +1,4 @@
-"""`./inv failback` and `failover --planned`: a switchover without loss, over the simulator."""
+"""``./inv failback`` and ``failover --planned``: a switchover without loss, over the simulator."""
 
 from __future__ import annotations
 

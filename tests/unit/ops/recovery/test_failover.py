@@ -1,4 +1,4 @@
-"""`./inv failover`: a person promotes by the controller's own steps, over the simulator."""
+"""``./inv failover``: a person promotes by the controller's own steps, over the simulator."""
 
 from __future__ import annotations
 
@@ -302,7 +302,7 @@ def test_an_unclear_call_waits_for_describe() -> None:
 
 
 def test_an_unclear_call_that_began_nothing_is_not_repeated_unseen() -> None:
-    """After the time is over a person is told not to detach; the controller goes on by itself."""
+    """After the time is over a person is warned not to detach; the controller goes on by itself."""
     both = lost()
     both.sides[WEST].answers.append("internal lost")
     with pytest.raises(OperatorError, match=r"isn't complete after 900 s: never detach"):
@@ -379,7 +379,7 @@ def test_without_a_region_that_could_be_promoted_one_line_says_so() -> None:
     assert "the runbook ends with AWS's own calls" in str(refused(both))
 
 
-def test_two_readers_are_told_apart_by_the_global_cluster() -> None:
+def test_two_readers_are_distinguished_by_the_global_cluster() -> None:
     """The writer's own API is silent about it, or nobody writes now."""
     both = world()
     both.truth.on.add("nobody writes")

@@ -74,4 +74,4 @@ def test_a_table_that_cannot_be_reached_is_a_line() -> None:
     with held(items(silent, silent), lines.append):
         pass
     (line,) = lines
-    assert line.startswith("the recovery controllers aren't told of this deployment: no recovery")
+    assert line.startswith("the recovery controllers don't know of this deployment: no recovery")

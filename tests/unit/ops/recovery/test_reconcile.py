@@ -1,4 +1,4 @@
-"""`./inv recovery.reconcile`: what the old writer acknowledged and never replicated."""
+"""``./inv recovery.reconcile``: what the old writer acknowledged and never replicated."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def tail(both: Both) -> Tail:
 
 
 def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
-    """RECOVERY.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
+    """recovery.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
     temporary cluster is gone afterwards."""
     aws = Aws(pages=[page(after="100"), page(LOST, orphaned=["e-9"])])
     both = promoted(aws)
@@ -219,7 +219,7 @@ def test_an_unknown_loss_compares_the_whole_volume() -> None:
 
 
 def test_no_snapshot_is_accepted_by_name() -> None:
-    """RECOVERY.md 5: an outcome of its own; failback may go then."""
+    """recovery.md 5: an outcome of its own; failback may go then."""
     both = promoted(snapshot=ABSENT)
     with pytest.raises(OperatorError, match="AWS made no snapshot") as caught:
         reconcile.compare(both, replay=False)

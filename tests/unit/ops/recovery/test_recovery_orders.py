@@ -1,4 +1,4 @@
-"""`./inv recovery.freeze`, `thaw`, `hold` and `acknowledge`: both items, each safe twice."""
+"""``./inv recovery.freeze``, ``thaw``, ``hold`` and ``acknowledge``: both items, safe twice."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_acknowledging_needs_both_regions() -> None:
 def test_a_lost_region_is_settled_by_the_next_order(
     as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """RECOVERY.md 2: what it missed is there once it answers, whatever is ordered then."""
+    """recovery.md 2: what it missed is there once it answers, whatever is ordered then."""
     east, west = Table(WATCHING, fault=lost()), Table(WATCHING)
     orders.freeze(items(east, west), "x", as_json=as_json)
     said = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""`./inv recovery.status`: the document of docs/names.md, of the controller that guards."""
+"""``./inv recovery.status``: the document of docs/names.md, of the controller that guards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recovery.observation import Reader, Ready, Validation, Value, Witness
 MINUTE = 40_000_000
 SPACE = Workspace(Path("/nowhere"), Path("/nowhere"))
 SEEN = Seen(MINUTE, Value.ALIVE, Ready.READY, Witness.PRIMARY, Value.ALIVE, Value.ALIVE)
-VALID = Validation(MINUTE, True, True, True, True, "16.8")
+VALID = Validation(MINUTE, True, True, True, True, "16.8", notes=("backup: none yet",))
 ARMED = State(
     version=3, last_minute=MINUTE, armed=True, reason="the other region lives", history=(SEEN,),
     reader=Reader(1, 2, 3, 4, 1), validation=VALID,
@@ -45,7 +45,7 @@ def shown(
 
 
 def test_the_guarding_controller_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """NAMES: every field, of the region whose controller is armed."""
+    """names.md: every field, of the region whose controller is armed."""
     west = Table(ARMED)
     west.journal = [
         {"number": number, "kind": "decision", "body": json.dumps({"stage": "watching"})}
@@ -58,7 +58,7 @@ def test_the_guarding_controller_is_shown(capsys: pytest.CaptureFixture[str]) ->
     assert (found["mode"], found["state"], found["epoch"]) == ("automatic", "watching", 1)
     assert (found["writer"], found["lag_ms"]) == ("us-east-1", 4000)
     assert set(found["signals"].values()) == {"alive"}
-    assert found["readiness"] == {"score": 1, "reasons": []}
+    assert found["readiness"] == {"score": 1, "reasons": [], "notes": ["backup: none yet"]}
     assert [entry["number"] for entry in found["journal"]] == list(range(12, 2, -1))
     assert found["journal"][0]["body"] == {"stage": "watching"}
 
@@ -67,11 +67,11 @@ def test_why_the_mode_is_less_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     """Issue 18.2: without a validation nothing is promoted, and the reason stands there."""
     lines = shown(capsys, Table(IDLE), Table(replace(ARMED, validation=None)), as_json=False)
     assert "mode notify, reasons no validation of the last 24 hours" in lines
-    assert "score 0, reasons no validation of a day" in lines
+    assert "score 0, reasons no validation of a day, notes none" in lines
 
 
 def test_the_signals_have_three_values(capsys: pytest.CaptureFixture[str]) -> None:
-    """RECOVERY.md 2: alive, dead, unknown; a blind run saw nothing."""
+    """recovery.md 2: alive, dead, unknown; a blind run saw nothing."""
     dead = Seen(MINUTE, Value.DEAD, Ready.NO_ANSWER, Witness.SECONDARY, Value.DEAD, Value.UNKNOWN)
     suspect = replace(
         ARMED, history=(dead,), unknown=(Streak("describe_global", 2),), stage=Stage.SUSPECT

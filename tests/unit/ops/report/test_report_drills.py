@@ -38,7 +38,7 @@ def kept(tmp_path: Path, **more: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     history_file = folder / f"{made['id']}.jsonl"
     history_file.write_bytes(lines_of(recovered_course()))
-    return evidence.write(made, history_file, page.page)
+    return evidence.write(made, history_file, page.page, signing.own_signer())
 
 
 # Writing
@@ -52,7 +52,7 @@ def test_what_is_not_of_the_published_form_is_not_signed(tmp_path: Path) -> None
     history_file = folder / f"{made['id']}.jsonl"
     history_file.write_bytes(b"")
     with pytest.raises(OperatorError, match=r"isn't of docs/drill.schema.json.*nothing was signed"):
-        evidence.write(made, history_file, page.page)
+        evidence.write(made, history_file, page.page, signing.own_signer())
     assert list(folder.iterdir()) == [history_file]
 
 
@@ -60,7 +60,7 @@ def test_what_is_not_of_the_published_form_is_not_signed(tmp_path: Path) -> None
 
 
 def test_what_a_drill_leaves_can_be_read(tmp_path: Path) -> None:
-    """NAMES: ID.{json,html,sig,jsonl} in one folder, the history as it was."""
+    """names.md: ID.{json,html,sig,jsonl} in one folder, the history as it was."""
     target = kept(tmp_path)
     assert {path.suffix for path in target.parent.iterdir()} == set(drills.SUFFIXES)
     (one,) = drills.recorded(tmp_path)
@@ -192,7 +192,7 @@ def test_a_signature_that_is_none_fails(tmp_path: Path) -> None:
     whole = signature.read_text()
     signature.write_text(whole[:-20])
     assert "holds no signature" in verify.verify(target, "").line
-    only = signing.sign(signing.own_key(), {f"{NAME}.html": target.read_bytes()})
+    only = signing.sign(signing.own_signer(), {f"{NAME}.html": target.read_bytes()})
     signature.write_text(only.as_json())
     assert verify.verify(target, "").faults == (
         f"{NAME}.json isn't signed",
@@ -207,7 +207,7 @@ def test_a_signed_document_of_another_form_fails(tmp_path: Path) -> None:
     files = {
         path.name: path.read_bytes() for path in target.parent.iterdir() if path.suffix != ".sig"
     }
-    target.with_suffix(".sig").write_text(signing.sign(signing.own_key(), files).as_json())
+    target.with_suffix(".sig").write_text(signing.sign(signing.own_signer(), files).as_json())
     (fault,) = verify.verify(target, "").faults
     assert "isn't of docs/drill.schema.json" in fault
 

@@ -37,11 +37,11 @@ class Reaping:
 
 def test_it_waits_until_none_is_left_and_says_what_for() -> None:
     """Trap 19: destroying network right after app waits for Lambda, and says so once a change."""
-    told: list[str] = []
+    said: list[str] = []
     paused: list[float] = []
     reaping = Reaping(3, 3, 1, 0)
-    wait_until_gone(reaping.clients(), SETTINGS, told.append, paused.append, lambda: 0.0)
-    assert [line[:46] for line in told] == [
+    wait_until_gone(reaping.clients(), SETTINGS, said.append, paused.append, lambda: 0.0)
+    assert [line[:46] for line in said] == [
         "waiting for Lambda to give back 3 network inte",
         "waiting for Lambda to give back 1 network inte",
     ]
@@ -52,9 +52,9 @@ def test_it_waits_until_none_is_left_and_says_what_for() -> None:
 
 def test_without_interfaces_nothing_is_said() -> None:
     """N7: a destroy says no more than it does."""
-    told: list[str] = []
-    wait_until_gone(Reaping(0).clients(), SETTINGS, told.append, lambda _: pytest.fail("waited"))
-    assert told == []
+    said: list[str] = []
+    wait_until_gone(Reaping(0).clients(), SETTINGS, said.append, lambda _: pytest.fail("waited"))
+    assert said == []
 
 
 def test_patience_ends_with_the_next_command() -> None:

@@ -60,7 +60,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
 
 
 def test_the_lab_never_asks(tmp_path: Path, left: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NAMES: nothing of the lab is worth a question; afterwards it is said that nothing is left."""
+    """names.md: nothing of the lab is worth a question; it ends by saying that nothing is left."""
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked"))
     engine = FakeEngine(*LAYERS)
     driver = lab(tmp_path, engine)
@@ -128,7 +128,7 @@ def test_what_isn_t_there_needs_no_question(
 
 
 def test_what_is_left_is_listed_and_has_its_own_code(tmp_path: Path, left: Any) -> None:
-    """R9.3: a snapshot that AWS made is told, with the command that lists it again."""
+    """R9.3: a snapshot that AWS made is reported, with the command that lists it again."""
     left[:] = [[LEFT]]
     driver = lab(tmp_path, FakeEngine(*LAYERS))
     with pytest.raises(OperatorError, match=r"1 things .* are left; ./inv inventory") as caught:
@@ -138,7 +138,7 @@ def test_what_is_left_is_listed_and_has_its_own_code(tmp_path: Path, left: Any) 
 
 
 def test_aws_gets_time_to_forget(tmp_path: Path, left: Any) -> None:
-    """The tagging API lists what is gone for a while: only what stays is told."""
+    """The tagging API lists what is gone for a while: only what stays is reported."""
     left[:] = [[LEFT], [LEFT], []]
     waited: list[float] = []
     driver = dev(tmp_path, FakeEngine("network"))
@@ -168,11 +168,11 @@ def test_layers_are_prepared_before_they_are_destroyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Traps 2 and 19: the demoted cluster before data, Lambda's interfaces before network, each
-    told; a layer that isn't deployed needs nothing."""
+    reported; a layer that isn't deployed needs nothing."""
     order: list[str] = []
     monkeypatch.setattr(teardown, "detach_demoted", lambda *_: "detached one")
     monkeypatch.setattr(
-        teardown, "wait_until_gone", lambda _c, _s, tell, _p: (order.append("gone"), tell("waits"))
+        teardown, "wait_until_gone", lambda _c, _s, say, _p: (order.append("gone"), say("waits"))
     )
     engine = FakeEngine("network", "data", "app")
     engine.during = order.append
@@ -191,10 +191,10 @@ def test_layers_are_prepared_before_they_are_destroyed(
 
 
 def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
-    """N7: an interruption doesn't wait for Lambda; the next command is told."""
+    """N7: an interruption doesn't wait for Lambda; the next command is named."""
     engine = FakeEngine("network")
 
-    def waits(_tell: Any, pause: Any) -> None:
+    def waits(_report: Any, pause: Any) -> None:
         driver._interrupt(1)
         pause(3600)
 
@@ -209,7 +209,7 @@ def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
 def test_a_pause_is_no_error(tmp_path: Path) -> None:
     """Without an interruption the wait goes on to the destruction."""
     engine = FakeEngine("network")
-    driver = watched(tmp_path, engine, before_destroy={"network": lambda _tell, pause: pause(0)})
+    driver = watched(tmp_path, engine, before_destroy={"network": lambda _report, pause: pause(0)})
     driver.destroy(["network"])
     assert engine.state == {}
 

@@ -25,6 +25,33 @@ def plan(hour: int) -> dict[str, Any]:
     return named("plan", name="plan-one", rules=[rule])
 
 
+def testing_plan(hour: int) -> dict[str, Any]:
+    return named(
+        "testing",
+        name="testing_one",
+        scheduleExpression=f"cron(0 {hour} 1 * ? *)",
+        startWindowHours=8,
+        recoveryPointSelection={
+            "algorithm": "LATEST_WITHIN_WINDOW",
+            "includeVaults": ["arn:aws:backup:us-west-2:000000000000:backup-vault:two"],
+            "recoveryPointTypes": ["SNAPSHOT"],
+            "selectionWindowDays": 35,
+        },
+    )
+
+
+def testing_selection(w: Any, hours: int) -> dict[str, Any]:
+    return {
+        "name": "aurora",
+        "restoreTestingPlanName": w["testing-plan"].outputs["name"],
+        "protectedResourceType": "Aurora",
+        "protectedResourceArns": ["*"],
+        "iamRoleArn": w["role"].outputs["arn"],
+        "restoreMetadataOverrides": {"dbSubnetGroupName": "group"},
+        "validationWindowHours": hours,
+    }
+
+
 CASES = [
     Case(
         "vault",
@@ -43,6 +70,19 @@ CASES = [
             "iamRoleArn": w["role"].outputs["arn"],
             "selectionTags": [{"type": "STRINGEQUALS", "key": "Backup", "value": "yes"}],
         },
+        got=False,
+    ),
+    Case(
+        "testing-plan",
+        "aws:backup/restoreTestingPlan:RestoreTestingPlan",
+        lambda w: testing_plan(5),
+        lambda w: testing_plan(6),
+    ),
+    Case(
+        "testing-selection",
+        "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+        lambda w: testing_selection(w, 1),
+        lambda w: testing_selection(w, 2),
         got=False,
     ),
 ]

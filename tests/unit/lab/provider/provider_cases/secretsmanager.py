@@ -17,7 +17,16 @@ CASES = [
     Case(
         "secret-version",
         "aws:secretsmanager/secretVersion:SecretVersion",
-        lambda w: {"secretId": w["secret"].id, "secretString": secret('{"a": 1}')},
+        lambda w: {
+            "secretId": w["secret"].id,
+            "secretString": secret('{"a": 1}'),
+            "versionStages": ["AWSCURRENT", "KEPT"],
+        },
+        lambda w: {
+            "secretId": w["secret"].id,
+            "secretString": secret('{"a": 1}'),
+            "versionStages": ["AWSCURRENT", "OTHER"],
+        },
         stays=True,
     ),
 ]

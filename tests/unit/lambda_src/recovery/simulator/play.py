@@ -15,7 +15,7 @@ from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 SETTLED = Settings(WEST, EAST, Switch.ENGAGED)
 """us-west-2's controller, allowed to promote."""
 BUDGET_SECONDS = 900
-"""840 s and one lost run (RECOVERY.md 3)."""
+"""840 s and one lost run (recovery.md 3)."""
 RUN_SECONDS = 10
 WARM_UP_MINUTES = 12
 """Healthy minutes before the disaster's minute 0."""
@@ -32,6 +32,12 @@ class Timeline:
     disaster: str
     faults: tuple[tuple[str, int], ...] = ()
     settings: Settings = SETTLED
+    minutes: tuple[tuple[str, int], ...] = ()
+    """How long a fault lasts where that isn't its own length: (name, minutes)."""
+
+    def lasts(self, name: str) -> int:
+        """For how many minutes a fault is active."""
+        return dict(self.minutes).get(name, BY_NAME[name].minutes)
 
     def __str__(self) -> str:
         """For people: what begins when."""
@@ -47,6 +53,8 @@ class Played:
     truth: Truth
     sides: dict[str, Side]
     recovered: int | None = None
+    red: int | None = None
+    """When Route 53's checkers first called us-east-1's load balancer unhealthy."""
     wrong: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -66,7 +74,7 @@ class Played:
     def sighted(self) -> int:
         """The first second after the disaster from which the ground may hold."""
         ends = [
-            (start + BY_NAME[name].minutes) * 60
+            (start + self.timeline.lasts(name)) * 60
             for name, start in self.timeline.faults
             if self.timeline.disaster in BY_NAME[name].suspends
         ]
@@ -124,6 +132,8 @@ def play(
         if played.recovered is None and _recovered(played):
             played.recovered = truth.now + RUN_SECONDS - WARM_UP_MINUTES * 60
             end = min(end, minute + AFTER_MINUTES)
+        if played.red is None and truth.red(EAST):
+            played.red = minute * 60
         if log:
             state = played.west.state
             played.log.append(f"{minute:+3d} {state.stage:12} {state.reason}")
@@ -165,7 +175,7 @@ def _active(timeline: Timeline, minute: int) -> list[tuple[Fault, int]]:
     return [
         (BY_NAME[name], start)
         for name, start in timeline.faults
-        if start <= minute < start + BY_NAME[name].minutes
+        if start <= minute < start + timeline.lasts(name)
     ]
 
 

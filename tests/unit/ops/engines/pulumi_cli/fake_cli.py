@@ -9,7 +9,7 @@ URN = "urn:pulumi:dev::network::aws:ec2/vpc:Vpc::vpc"
 
 
 def script(path: Path, body: str, version: str = "v3.260.0") -> Path:
-    """An executable that answers `version`, and does as told otherwise."""
+    """An executable that answers ``version``, and otherwise does as the test configured it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\n[ "$1" = version ] && {{ echo "{version}"; exit; }}\n{body}\n')
     path.chmod(0o755)

@@ -206,7 +206,7 @@ def test_the_stack_file_s_secrets_provider_is_respected(
 
 
 def test_refresh_target_and_parallel_reach_the_cli(workspace: Workspace, cli: FakeCli) -> None:
-    """`--refresh`, `--target`, `--parallel`."""
+    """``--refresh``, ``--target``, ``--parallel``."""
     options = Options(refresh=True, targets=("urn:a", "urn:b"), parallel=3)
     cli.stacks["network"] = []
     made = engine(workspace, cli, options=options)
@@ -234,8 +234,8 @@ def test_undeployed_upstreams_reach_the_program_in_a_preview_only(
     assert (seen.created, seen.same) == (1, 0)
     made.preview("app", print, frozenset())
     made.up("app", print)
-    told = [env.get("WARM_STANDBY_UNDEPLOYED") for env in cli.environments]
-    assert told == ["data,network", None, None]
+    passed = [env.get("WARM_STANDBY_UNDEPLOYED") for env in cli.environments]
+    assert passed == ["data,network", None, None]
 
 
 def test_a_refresh_or_destroy_of_what_was_never_deployed_does_nothing(
@@ -258,7 +258,7 @@ def test_a_refresh_or_destroy_of_what_was_never_deployed_does_nothing(
 def test_destroy_removes_the_stack_and_keeps_the_shared_file(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """Trap 39: `stack rm` would take the configuration of all four layers along."""
+    """Trap 39: ``stack rm`` would take the configuration of all four layers along."""
     cli.stacks["network"] = [STACK]
     assert engine(workspace, cli).destroy("network", print) != Summary(deleted=1)
     assert cli.calls[-1] == ["stack", "rm", "--yes", "--preserve-config", "dev"]
@@ -329,7 +329,7 @@ def test_what_a_provider_says_is_the_error(workspace: Workspace, cli: FakeCli) -
 
 
 def test_an_error_that_a_program_logs_fails_it(workspace: Workspace, cli: FakeCli) -> None:
-    """ENGINE: the CLI shows "1 errored" and yet exits 0."""
+    """The CLI shows "1 errored" and yet exits 0."""
     cli.stacks["network"] = []
     cli.events = [said("natGateways is 7")]
     with pytest.raises(EngineError, match="network: the program failed: natGateways is 7"):
@@ -423,7 +423,7 @@ def test_an_interruption_while_the_stack_is_made_stops_there(
 def test_the_lab_s_cli_lives_apart(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DESIGN: home, backend and plugin of the lab's own; nothing of the operator's gets in."""
+    """architecture.md, Engines: the lab's own home, backend and plugin; none of the operator's."""
     monkeypatch.setenv("PATH", str(script(tmp_path / "bin/pulumi", "env").parent) + ":/usr/bin")
     for name in ("AWS_PROFILE", "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "https_proxy"):
         monkeypatch.setenv(name, "elsewhere")

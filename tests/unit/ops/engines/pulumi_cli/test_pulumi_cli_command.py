@@ -27,7 +27,7 @@ def test_without_a_cli_one_line_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def test_the_one_on_path_comes_first_then_the_installed_one(tmp_path: Path) -> None:
-    """What `./inv setup` installs is found without a change of PATH."""
+    """What ``./inv setup`` installs is found without a change of PATH."""
     environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
     own = script(installed(environment), "")
     assert find(environment) == own
@@ -46,7 +46,7 @@ def test_a_cli_that_is_too_old_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", ["echo nonsense", "exit 1"])
 def test_something_else_of_that_name_is_one_line(tmp_path: Path, body: str) -> None:
-    """A `pulumi` that doesn't answer is no reason for a traceback."""
+    """A ``pulumi`` that doesn't answer is no reason for a traceback."""
     (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{body}\n")
     (tmp_path / "pulumi").chmod(0o755)
     with pytest.raises(OperatorError, match="doesn't answer `pulumi version`"):
@@ -84,7 +84,7 @@ def test_the_cli_sees_the_given_environment_and_no_other(
 def test_a_failure_is_the_automation_api_s(
     tmp_path: Path, said: str, kind: type[Exception]
 ) -> None:
-    """What the CLI says on stderr tells one failure from another."""
+    """What the CLI says on stderr distinguishes one failure from another."""
     command = Command(script(tmp_path / "pulumi", f'echo "{said}" >&2; exit 1'), {})
     errors: list[str] = []
     with pytest.raises(kind) as caught:
@@ -170,7 +170,7 @@ def test_a_process_that_is_gone_already_needs_no_signal() -> None:
 
 
 def test_setup_finds_the_cli_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`./inv setup` installs nothing over a CLI that works."""
+    """``./inv setup`` installs nothing over a CLI that works."""
     monkeypatch.setenv("PATH", str(script(tmp_path / "pulumi", "").parent))
     assert setup.setup() == [f"Pulumi's CLI 3.260.0 is here: {tmp_path / 'pulumi'}"]
 

@@ -1,5 +1,5 @@
-"""The CLI's events as the operators' tools want them: what `pulumi up --event-log` was seen to
-send, told and counted as the embedded engine does."""
+"""The CLI's events as the operators' tools want them: what ``pulumi up --event-log`` was seen to
+send, reported and counted as the embedded engine does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = {
 
 
 class Heard:
-    """A translator and what it told."""
+    """A translator and what it reported."""
 
     def __init__(self, *, planned: bool = False) -> None:
         self.events: list[Event] = []
@@ -39,7 +39,7 @@ class Heard:
         self.step("resOutputsEvent", op, urn, **more)
 
     @property
-    def told(self) -> list[tuple[Operation, str]]:
+    def reported(self) -> list[tuple[Operation, str]]:
         """(operation, phase) of the resource events."""
         return [(e.operation, e.phase) for e in self.events if isinstance(e, ResourceEvent)]
 
@@ -53,12 +53,12 @@ def counts(found: Summary) -> tuple[int, int, int, int, int]:
     return (found.created, found.updated, found.replaced, found.deleted, found.same)
 
 
-def test_a_deployment_tells_of_each_step_s_beginning_and_end() -> None:
+def test_a_deployment_reports_each_step_s_beginning_and_end() -> None:
     """Events rendered like the embedded engine's; what is unchanged has an end alone."""
     heard = Heard()
     for op in ("create", "update", "delete", "same"):
         heard.whole(op, f"{URN}-{op}")
-    assert heard.told == [
+    assert heard.reported == [
         (Operation.CREATE, "started"),
         (Operation.CREATE, "done"),
         (Operation.UPDATE, "started"),
@@ -70,17 +70,17 @@ def test_a_deployment_tells_of_each_step_s_beginning_and_end() -> None:
     assert heard.counts == (1, 1, 0, 1, 1)
 
 
-def test_a_preview_tells_plans_alone() -> None:
+def test_a_preview_reports_plans_alone() -> None:
     """The CLI sends outputs in a preview as well, and the stack's twice."""
     heard = Heard(planned=True)
     heard.whole("create")
     heard.whole("same", f"{URN}-2")
-    assert heard.told == [(Operation.CREATE, "planned"), (Operation.SAME, "planned")]
+    assert heard.reported == [(Operation.CREATE, "planned"), (Operation.SAME, "planned")]
     assert heard.counts == (1, 0, 0, 0, 1)
 
 
 def test_the_three_steps_of_a_replacement_are_one() -> None:
-    """Counted once, and told when the new resource is made; the forcing property says so."""
+    """Counted once, and reported when the new resource is made; the forcing property says so."""
     heard = Heard()
     more: dict[str, Any] = {
         "old": {"cidr": "a"}, "new": {"cidr": "b"}, "keys": ["cidr"],
@@ -89,7 +89,7 @@ def test_the_three_steps_of_a_replacement_are_one() -> None:
     heard.whole("delete-replaced", **more)
     heard.whole("replace", **more)
     heard.whole("create-replacement", **more)
-    assert heard.told == [(Operation.REPLACE, "started"), (Operation.REPLACE, "done")]
+    assert heard.reported == [(Operation.REPLACE, "started"), (Operation.REPLACE, "done")]
     (event, _) = heard.events
     assert isinstance(event, ResourceEvent)
     assert event.diff == (PropertyDiff("cidr", "a", "b", replaces=True),)
@@ -105,21 +105,21 @@ def test_the_three_steps_of_a_replacement_are_one() -> None:
         ("urn:pulumi:dev::network::warmstandby:network:RegionalVpc::vpc-us-east-1", False),
     ],
 )
-def test_only_what_a_plugin_makes_is_told_and_counted(urn: str, custom: bool) -> None:
+def test_only_what_a_plugin_makes_is_reported_and_counted(urn: str, custom: bool) -> None:
     """As in the embedded engine's summary: no components, no providers, no stack."""
     heard = Heard()
     heard.whole("create", urn, custom=custom)
-    assert heard.told == []
+    assert heard.reported == []
     assert heard.counts == (0, 0, 0, 0, 0)
 
 
 def test_a_stack_reference_is_read_and_not_counted() -> None:
-    """Told once, in a preview and in a deployment."""
+    """Reported once, in a preview and in a deployment."""
     urn = "urn:pulumi:dev::data::pulumi:pulumi:StackReference::organization/network/dev"
     for planned, phase in ((True, "planned"), (False, "done")):
         heard = Heard(planned=planned)
         heard.whole("read", urn)
-        assert heard.told == [(Operation.READ, phase)]
+        assert heard.reported == [(Operation.READ, phase)]
         assert heard.counts == (0, 0, 0, 0, 0)
 
 
@@ -158,7 +158,7 @@ def test_a_diff_shows_neither_secrets_nor_made_up_values() -> None:
     }
 
 
-def test_a_refresh_tells_drift_and_what_is_gone() -> None:
+def test_a_refresh_reports_drift_and_what_is_gone() -> None:
     """The CLI says how a refresh ended with the operation of the step's outputs; what AWS alone
     decides (outputs) is no drift."""
     heard = Heard()
@@ -172,7 +172,7 @@ def test_a_refresh_tells_drift_and_what_is_gone() -> None:
     ):
         heard.step("resourcePreEvent", "refresh", urn, **more)
         heard.step("resOutputsEvent", op, urn, **more)
-    assert heard.told == [
+    assert heard.reported == [
         (Operation.REFRESH, "done"),
         (Operation.REFRESH, "done"),
         (Operation.REFRESH, "done"),
@@ -204,10 +204,10 @@ def test_a_failed_step_says_why() -> None:
     assert heard.counts == (0, 0, 0, 0, 0)
     heard.step("resourcePreEvent", "refresh")
     heard.take(resOpFailedEvent={"metadata": metadata("refresh"), "status": 1, "steps": 1})
-    assert heard.told[-1] == (Operation.REFRESH, "failed")
+    assert heard.reported[-1] == (Operation.REFRESH, "failed")
 
 
-def test_messages_are_told_by_their_weight() -> None:
+def test_messages_are_reported_by_their_weight() -> None:
     """No debug noise, no fleeting status; the CLI's own closing words are no fault of their own."""
     heard = Heard()
     stack = "urn:pulumi:dev::network::pulumi:pulumi:Stack::network-dev"
@@ -273,13 +273,13 @@ def test_a_traceback_becomes_one_line_with_the_place_in_the_project() -> None:
     assert cleaned("<{%reset%}>a <{%fg 2%}>b\n") == "a b"
 
 
-def test_what_an_interrupted_program_prints_is_not_told() -> None:
+def test_what_an_interrupted_program_prints_is_not_reported() -> None:
     """N7: after Ctrl-C the CLI ends the program by a signal; its traceback is nobody's fault, while
-    errors and warnings still are told."""
+    errors and warnings are still reported."""
     pressed: list[bool] = []
-    told: list[Event] = []
+    reported: list[Event] = []
     translator = Translator(
-        told.append, "network", planned=False, interrupted=lambda: bool(pressed)
+        reported.append, "network", planned=False, interrupted=lambda: bool(pressed)
     )
 
     def say(severity: str, message: str) -> None:
@@ -293,6 +293,6 @@ def test_what_an_interrupted_program_prints_is_not_told() -> None:
     say("info", "Traceback (most recent call last):\n  …\nKeyboardInterrupt")
     say("warning", "a pending operation")
     say("error", "vpc: refused")
-    assert [event.message for event in told if isinstance(event, LogEvent)] == [
+    assert [event.message for event in reported if isinstance(event, LogEvent)] == [
         "before", "a pending operation", "vpc: refused",
     ]  # fmt: skip

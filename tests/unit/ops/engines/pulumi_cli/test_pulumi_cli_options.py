@@ -72,7 +72,7 @@ def nothing(_event: object) -> None:
 
 
 def test_the_embedded_engine_reads_anew_first_when_asked(workspace: Workspace) -> None:
-    """`--refresh`: an up takes drift into the state; a preview does so on a copy."""
+    """``--refresh``: an up takes drift into the state; a preview does so on a copy."""
     made = Embedded(workspace, "lab", {}, Options(refresh=True, parallel=5))
     made.up("network", nothing)
     made.preview("network", nothing, frozenset())
@@ -182,7 +182,7 @@ def test_setup_prints_what_it_found(
 def test_a_stack_that_isn_t_the_lab_starts_none(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its programs and plugins aren't told of a lab either."""
+    """Its programs and plugins get no lab's address either."""
     (workspace.repository / "Pulumi.dev.yaml").write_text(
         "config: {TapStack:environmentSuffix: dev, aws:region: us-east-1}"
     )

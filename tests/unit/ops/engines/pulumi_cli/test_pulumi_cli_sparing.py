@@ -78,8 +78,8 @@ def test_a_run_plans_first_and_targets_what_is_new_as_well(workspace: Workspace)
     assert "--target" not in planned
     asked = [up[at + 1] for at, word in enumerate(up) if word == "--target"]
     assert asked == sorted([STACK, SERVICE, WEST, OLD_WEST, NEW_WEST])
-    told = [environment.get("WARM_STANDBY_SPARED_REGION") for environment in cli.environments]
-    assert (told[0], told[2]) == ("us-east-1", "us-east-1")
+    passed = [environment.get("WARM_STANDBY_SPARED_REGION") for environment in cli.environments]
+    assert (passed[0], passed[2]) == ("us-east-1", "us-east-1")
     cli.calls.clear()
     made.preview("app", print, frozenset({"data"}))
     assert [call[0] for call in cli.calls] == ["preview", "stack", "preview"]

@@ -1,0 +1,1 @@
+"""AWS Backup's jobs: made by the deployed plans at their times, copied to other vaults."""

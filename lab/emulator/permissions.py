@@ -1,0 +1,145 @@
+"""What each caller has called, and a caller who may do no more than given policies allow.
+
+Nobody is limited by itself: ``/_lab/access`` limits a signer, with the lab's token, so that a
+deployment is seen to need no more than a role's policies. Calls of the lab's own parts don't come
+this way, and functions sign with their own role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lab.api import ApiRefusal
+from lab.call import Answer
+from lab.context import LabContext
+from lab.emulator.exchange import Exchange, Proceed
+from lab.emulator.iam_actions import PASSED_TO, action_of, ids_in, resource_of, roles_in
+from lab.emulator.operation_kinds import is_reading
+from lab.emulator.policies import Access, allows, statements
+from lab.emulator.protocol.answers import write_error
+from lab.emulator.protocol.requests import read_parameters
+
+ALWAYS = frozenset({"sts:GetCallerIdentity"})
+"""Needs no permission (STS API reference)."""
+REFUSALS = {"ec2": "UnauthorizedOperation"}
+JSON_SERVICES = frozenset(
+    {
+        "backup", "dynamodb", "events", "kms", "lambda", "logs", "scheduler", "secretsmanager",
+        "service-quotas", "ssm",
+    }
+)  # fmt: skip
+"""Services that say AccessDeniedException; the others say AccessDenied."""
+
+
+class Permissions:
+    """Remembers actions by signer, and refuses what a limited signer's policies don't allow."""
+
+    def __init__(self, lab: LabContext) -> None:
+        self.lab = lab
+        self._called: dict[str, set[str]] = {}
+        self._limits: dict[str, list[Any]] = {}
+        self._refused: list[str] = []
+
+    def limit(self, principal: str, policies: Iterable[Any]) -> None:
+        """Lets whoever signs with the access key ``principal`` do what these policies allow; with
+        none it may do everything again. What was called and refused before is forgotten."""
+        self._limits.pop(principal, None)
+        if wanted := list(policies):
+            self._limits[principal] = wanted
+        self._called.pop(principal, None)
+        self._refused = []
+
+    def as_dict(self) -> dict[str, Any]:
+        """The actions by signer, and what was refused: ``ACTION on ARN``."""
+        called = {name: sorted(actions) for name, actions in sorted(self._called.items())}
+        return {"called": called, "refused": list(self._refused)}
+
+    async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        """Refuse what isn't allowed; pass everything else on."""
+        operation = exchange.operation
+        if operation is None or exchange.internal:
+            return await proceed(exchange)
+        action = action_of(exchange.service, operation.name)
+        self._called.setdefault(exchange.principal, set()).add(action)
+        policies = self._limits.get(exchange.principal)
+        if policies is not None and action not in ALWAYS:
+            parameters = read_parameters(operation, exchange.call)
+            for wanted, resource in self._asked(exchange, action, parameters):
+                if not await self._allowed(policies, exchange, wanted, resource, parameters):
+                    self._refused.append(f"{wanted} on {resource or '*'}")
+                    message = (
+                        f"User: {exchange.principal} is not authorized to perform: {wanted} on "
+                        f"resource: {resource or '*'} because no identity-based policy allows the "
+                        f"{wanted} action"
+                    )
+                    code = REFUSALS.get(exchange.service, "AccessDenied")
+                    if exchange.service in JSON_SERVICES:
+                        code = "AccessDeniedException"
+                    return write_error(operation, code, message, 403)
+        return await proceed(exchange)
+
+    def _asked(
+        self, exchange: Exchange, action: str, parameters: Mapping[str, Any]
+    ) -> list[tuple[str, str]]:
+        """The action on its resource, and each role that the call hands on."""
+        account = self.lab.account_id
+        resource = resource_of(exchange.service, exchange.region, account, parameters)
+        asked = [(action, resource)]
+        if exchange.service in PASSED_TO and not is_reading(action.partition(":")[2]):
+            asked += [("iam:PassRole", role) for role in roles_in(parameters)]
+        return asked
+
+    async def _allowed(
+        self,
+        policies: list[Any],
+        exchange: Exchange,
+        action: str,
+        resource: str,
+        parameters: Mapping[str, Any],
+    ) -> bool:
+        context: dict[str, str | list[str]] = {"aws:RequestedRegion": exchange.region}
+        if action == "iam:PassRole":
+            context["iam:PassedToService"] = PASSED_TO[exchange.service]
+        for name, key in (("PolicyArn", "iam:PolicyARN"), ("AWSServiceName", "iam:AWSServiceName")):
+            if isinstance(parameters.get(name), str):
+                context[key] = parameters[name]
+        if not resource:
+            # What isn't named yet is decided by the action: its resource is AWS's to make.
+            policies = [_anywhere(policy) for policy in policies]
+        access = Access(action, resource, context=context)
+        if allows(policies, access, identity=True):
+            return True
+        tags = await self._tags(exchange, parameters)
+        tagged = Access(action, resource, context={**context, **tags})
+        return bool(tags) and allows(policies, tagged, identity=True)
+
+    async def _tags(self, exchange: Exchange, parameters: Mapping[str, Any]) -> dict[str, str]:
+        """The tags of what a call names by an id, as conditions know them."""
+        region, found = exchange.region, []
+        try:
+            if exchange.service == "ec2" and (ids := ids_in(parameters)):
+                filters = [{"Name": "resource-id", "Values": ids}]
+                answer = await self.lab.aws.call("ec2", region, "DescribeTags", Filters=filters)
+                found = [(tag["Key"], tag["Value"]) for tag in answer.get("Tags", [])]
+            elif exchange.service == "kms":
+                key = parameters.get("KeyId") or parameters.get("TargetKeyId", "")
+                answer = await self.lab.aws.call("kms", region, "ListResourceTags", KeyId=key)
+                found = [(tag["TagKey"], tag["TagValue"]) for tag in answer.get("Tags", [])]
+            elif exchange.service == "backup":
+                arn = parameters.get("ResourceArn") or (
+                    f"arn:aws:backup:{region}:{self.lab.account_id}:backup-plan:"
+                    f"{parameters.get('BackupPlanId', '')}"
+                )
+                answer = await self.lab.aws.call("backup", region, "ListTags", ResourceArn=arn)
+                found = list(answer.get("Tags", {}).items())
+        except ApiRefusal:
+            return {}
+        return {f"aws:ResourceTag/{key}": value for key, value in found}
+
+
+def _anywhere(policy: Any) -> dict[str, Any]:
+    """The policy as if each statement reached everything."""
+    return {
+        "Statement": [{**statement, "Resource": "*"} for statement in statements(policy)],
+    }

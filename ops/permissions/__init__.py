@@ -1,0 +1,1 @@
+"""What the deploying and the reading role may do, as IAM policies."""

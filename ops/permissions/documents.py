@@ -1,0 +1,160 @@
+"""From grants to IAM policies: statements joined by what they reach, packed to AWS's size. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ops.errors import OperatorError
+from ops.permissions.table import Grant, Table
+from tapstack.well_known import SUFFIX_TAG
+
+Role = Literal["deploy", "read"]
+Statement = dict[str, Any]
+
+MOST_CHARACTERS = 6_144
+"""Of a managed policy, white space not counted (IAM user guide, "IAM and AWS STS quotas")."""
+MOST_POLICIES = 10
+"""Attached to a role, by default (the same)."""
+DOCUMENT: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose resources the policies reach."""
+
+    account: str
+    """Twelve digits."""
+    suffix: str
+    regions: tuple[str, str]
+    attached: tuple[str, ...] = ()
+    """ARNs of AWS's own policies that the programs attach."""
+    state_bucket: str = ""
+    """Name of the bucket with Pulumi's state; empty: none."""
+
+    def arns(self, templates: Iterable[str]) -> list[str]:
+        """The templates with account, suffix and each region filled in, each once."""
+        names = {"account": self.account, "suffix": self.suffix}
+        filled = [
+            template.format(**names, region=region)
+            for template in templates
+            for region in self.regions
+        ]
+        return list(dict.fromkeys(filled))
+
+
+def policies(role: Role, table: Table, grants: Iterable[Grant], place: Place) -> list[Statement]:
+    """The role's policies, each within AWS's size, in an order that doesn't change."""
+    deploys = role == "deploy"
+    wanted = [*grants, table.reading, *([table.deploying] if deploys else [])]
+    statements = [
+        *_reaching(table, wanted, place, deploys=deploys),
+        *_by_region("Anywhere", _all(wanted, "read_any", "write_any", deploys), place),
+        *_tagged(_all(wanted, "tagged_read", "tagged", deploys), place),
+        *(_handing(table, wanted, place) if deploys else ()),
+        *_state(place),
+    ]
+    packed = list(_packed(statements))
+    if len(packed) > MOST_POLICIES:
+        raise OperatorError(
+            f"the {role} role would need {len(packed)} policies, and a role takes "
+            f"{MOST_POLICIES}: ask AWS for more (quota L-0DA4ABF3 of iam)"
+        )
+    return packed
+
+
+def size(document: Mapping[str, Any]) -> int:
+    """Characters as AWS counts them."""
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def _all(grants: Iterable[Grant], read: str, write: str, deploys: bool) -> set[str]:
+    names = (read, write) if deploys else (read,)
+    return {action for grant in grants for name in names for action in getattr(grant, name)}
+
+
+def _reaching(
+    table: Table, grants: Iterable[Grant], place: Place, *, deploys: bool
+) -> Iterator[Statement]:
+    """A statement for each group of resources that is reached by the same actions."""
+    reached: dict[tuple[str, ...], set[str]] = {}
+    for grant in grants:
+        reached.setdefault(grant.on, set()).update(_all([grant], "read", "write", deploys))
+        for name, actions in grant.also.items() if deploys else ():
+            reached.setdefault((name,), set()).update(actions)
+    for names, actions in sorted(reached.items()):
+        if actions:
+            templates = [template for name in names for template in table.resources[name]]
+            sid = "On" + "".join(part.title().replace("_", "") for part in names)
+            yield _allow(sid, actions, place.arns(templates))
+
+
+def _by_region(
+    sid: str, actions: set[str], place: Place, condition: Mapping[str, Any] | None = None
+) -> Iterator[Statement]:
+    """Actions without a resource, in our two regions only; global services count as us-east-1."""
+    if actions:
+        equal = {"aws:RequestedRegion": list(place.regions), **(condition or {})}
+        yield {**_allow(sid, actions, ["*"]), "Condition": {"StringEquals": equal}}
+
+
+def _tagged(actions: set[str], place: Place) -> Iterator[Statement]:
+    return _by_region("Tagged", actions, place, {f"aws:ResourceTag/{SUFFIX_TAG}": place.suffix})
+
+
+def _handing(table: Table, grants: Sequence[Grant], place: Place) -> Iterator[Statement]:
+    """Which roles are handed to which services, and what may be attached to them."""
+    roles = place.arns(table.resources["role"])
+    passed = sorted({service for grant in grants for service in grant.passes})
+    if passed:
+        yield {
+            **_allow("PassRoles", {"iam:PassRole"}, roles),
+            "Condition": {"StringEquals": {"iam:PassedToService": passed}},
+        }
+    if any(grant.attaches for grant in grants):
+        ours = [*place.arns(table.resources["policy"]), *sorted(place.attached)]
+        attaching = {"iam:AttachRolePolicy", "iam:DetachRolePolicy"}
+        yield {
+            **_allow("AttachPolicies", attaching, roles),
+            "Condition": {"ArnLike": {"iam:PolicyARN": ours}},
+        }
+    services = sorted({service for grant in grants for service in grant.service_roles})
+    if services:
+        own = place.arns(table.resources["service_role"])
+        yield {
+            **_allow("ServiceRoles", {"iam:CreateServiceLinkedRole"}, own),
+            "Condition": {"StringEquals": {"iam:AWSServiceName": services}},
+        }
+
+
+def _state(place: Place) -> Iterator[Statement]:
+    """Pulumi's state: both roles lock it, a preview too."""
+    if place.state_bucket:
+        bucket = f"arn:aws:s3:::{place.state_bucket}"
+        yield _allow("StateBucket", {"s3:ListBucket", "s3:GetBucketLocation"}, [bucket])
+        objects = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
+        yield _allow("State", objects, [f"{bucket}/.pulumi/*"])
+
+
+def _allow(sid: str, actions: Iterable[str], resources: Sequence[str]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": list(resources),
+    }
+
+
+def _packed(statements: Iterable[Statement]) -> Iterator[dict[str, Any]]:
+    """The statements in as few documents as their order gives."""
+    held: list[Statement] = []
+    for statement in statements:
+        grown = {**DOCUMENT, "Statement": [*held, statement]}
+        if held and size(grown) > MOST_CHARACTERS:
+            yield {**DOCUMENT, "Statement": held}
+            held = []
+        held.append(statement)
+    if held:
+        yield {**DOCUMENT, "Statement": held}

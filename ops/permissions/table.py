@@ -1,0 +1,79 @@
+"""What a role may do for each resource type: ``types.toml``, typed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ops.errors import OperatorError
+
+TABLE = Path(__file__).with_name("types.toml")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One entry of the table: actions of the reading role, and what the deploying role adds."""
+
+    on: tuple[str, ...] = ()
+    """Names of resources, to which ``read`` and ``write`` are limited."""
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    read_any: tuple[str, ...] = ()
+    write_any: tuple[str, ...] = ()
+    tagged_read: tuple[str, ...] = ()
+    tagged: tuple[str, ...] = ()
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name of resources → further actions of the deploying role."""
+    passes: tuple[str, ...] = ()
+    """Services that get a role of ours."""
+    service_roles: tuple[str, ...] = ()
+    """Services whose own role the first use in an account makes."""
+    attaches: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Resource names → ARN templates, types → grants, tasks → grants."""
+
+    resources: Mapping[str, tuple[str, ...]]
+    types: Mapping[str, Grant]
+    deploying: Grant
+    reading: Grant
+
+    def of(self, types: Iterable[str]) -> list[Grant]:
+        """The grants of these types; one that the table lacks is named, never left out."""
+        wanted = sorted(set(types))
+        missing = [type_ for type_ in wanted if type_ not in self.types]
+        if missing:
+            raise OperatorError(
+                f"ops/permissions/types.toml has no actions for {', '.join(missing)}: a policy "
+                "without them would stop a deployment halfway; add them there"
+            )
+        return [self.types[type_] for type_ in wanted]
+
+
+@cache
+def table() -> Table:
+    """The table as it is kept."""
+    kept = tomllib.loads(TABLE.read_text("utf-8"))
+    return Table(
+        {name: tuple(arns) for name, arns in kept["resources"].items()},
+        {name: _grant(entry) for name, entry in kept.items() if name.startswith("aws:")},
+        _grant(kept["tasks"]["deploy"]),
+        _grant(kept["tasks"]["read"]),
+    )
+
+
+def _grant(entry: Mapping[str, Any]) -> Grant:
+    def typed(value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(value.split())
+        if isinstance(value, dict):
+            return {name: tuple(actions.split()) for name, actions in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
+    return Grant(**{name: typed(value) for name, value in entry.items()})

@@ -1,0 +1,1 @@
+"""The database's users and their secrets, changed by command."""

@@ -1,0 +1,179 @@
+"""Signers who may do no more than policies allow (trap 54)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from emulator_world import EAST, World
+
+from lab.emulator.iam_actions import action_of, ids_in, resource_of, roles_in
+
+SIGNER = "test"
+
+
+def control(world: World, **given: Any) -> tuple[int, dict[str, Any]]:
+    """POST /_lab/access."""
+    answer = world.request(
+        "POST", "/_lab/access", {"x-lab-token": "own", "host": "127.0.0.1"},
+        json.dumps(given).encode(),
+    )  # fmt: skip
+    assert answer is not None
+    return answer[0], json.loads(answer[2])
+
+
+def limit(world: World, *allowed: tuple[str, str, dict[str, Any]]) -> None:
+    """Allows these (action, resource, equal) alone."""
+    document = {
+        "Statement": [
+            {
+                "Effect": "Allow", "Action": action, "Resource": resource,
+                **({"Condition": {"StringEquals": equal}} if equal else {}),
+            }
+            for action, resource, equal in allowed
+        ]
+    }  # fmt: skip
+    assert control(world, principal=SIGNER, policies=[document])[0] == 200
+
+
+@pytest.fixture(autouse=True)
+def _unlimited(world: World) -> Iterator[None]:
+    yield
+    control(world, principal=SIGNER)
+
+
+def refusal(call: Any, **parameters: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    return caught.value.response["Error"]["Code"]
+
+
+def test_only_what_is_allowed_passes_and_the_rest_is_listed(world: World) -> None:
+    """Trap 54: by action and by resource, in each service's own words; the caller's identity may
+    always be asked."""
+    sqs, ec2 = world.aws("sqs"), world.aws("ec2")
+    limit(world, ("sqs:CreateQueue", f"arn:aws:sqs:{EAST}:*:queue-ours-*", {}))
+    sqs.create_queue(QueueName="queue-ours-1")
+    assert refusal(sqs.create_queue, QueueName="queue-theirs") == "AccessDenied"
+    assert refusal(ec2.describe_vpcs) == "UnauthorizedOperation"
+    dynamodb = world.aws("dynamodb")
+    assert refusal(dynamodb.describe_table, TableName="t") == "AccessDeniedException"
+    world.aws("sts").get_caller_identity()
+    seen = control(world)[1]
+    assert seen["refused"] == [
+        f"sqs:CreateQueue on arn:aws:sqs:{EAST}:000000000000:queue-theirs",
+        "ec2:DescribeVpcs on *",
+        f"dynamodb:DescribeTable on arn:aws:dynamodb:{EAST}:000000000000:table/t",
+    ]
+    assert {"sqs:CreateQueue", "ec2:DescribeVpcs"} <= set(seen["called"][SIGNER])
+    control(world, principal=SIGNER)
+    assert control(world)[1]["refused"] == []
+    sqs.create_queue(QueueName="queue-theirs")
+
+
+def test_what_has_an_id_goes_by_its_tag(world: World) -> None:
+    """Trap 54: a VPC, a key and a plan of another environment can't be changed."""
+    ec2, kms, backup = world.aws("ec2"), world.aws("kms"), world.aws("backup")
+    tags = [{"Key": "EnvironmentSuffix", "Value": "ours"}]
+    spec = [{"ResourceType": "vpc", "Tags": tags}]
+    ours = ec2.create_vpc(CidrBlock="10.7.0.0/16", TagSpecifications=spec)["Vpc"]["VpcId"]
+    theirs = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    key = kms.create_key(Tags=[{"TagKey": "EnvironmentSuffix", "TagValue": "ours"}])
+    rule = {"RuleName": "r", "TargetBackupVaultName": "v"}
+    plan = backup.create_backup_plan(
+        BackupPlan={"BackupPlanName": "tagged", "Rules": [rule]},
+        BackupPlanTags={"EnvironmentSuffix": "ours"},
+    )
+    equal = {"aws:ResourceTag/EnvironmentSuffix": "ours"}
+    actions = ("ec2:DeleteVpc", "kms:ScheduleKeyDeletion", "backup:DeleteBackupPlan")
+    limit(world, *((action, "*", equal) for action in actions))
+    ec2.delete_vpc(VpcId=ours)
+    assert refusal(ec2.delete_vpc, VpcId=theirs) == "UnauthorizedOperation"
+    kms.schedule_key_deletion(KeyId=key["KeyMetadata"]["KeyId"])
+    assert refusal(kms.schedule_key_deletion, KeyId="no-such-key") == "AccessDeniedException"
+    backup.delete_backup_plan(BackupPlanId=plan["BackupPlanId"])
+    other = refusal(backup.delete_backup_plan, BackupPlanId="no-such-plan")
+    assert other == "AccessDeniedException"
+
+
+def test_a_role_is_handed_only_where_it_may_be(world: World) -> None:
+    """Trap 54: iam:PassRole, by role and by service."""
+    role = "arn:aws:iam::000000000000:role/role-ours"
+    events = world.aws("events")
+    events.put_rule(Name="rule-1", ScheduleExpression="rate(1 day)")
+    target = {"Id": "one", "Arn": f"arn:aws:sqs:{EAST}:000000000000:q", "RoleArn": role}
+    limit(
+        world,
+        ("events:PutTargets", "*", {}),
+        ("iam:PassRole", role, {"iam:PassedToService": "events.amazonaws.com"}),
+    )
+    events.put_targets(Rule="rule-1", Targets=[target])
+    limit(world, ("events:PutTargets", "*", {}), ("iam:PassRole", f"{role}-2", {}))
+    code = refusal(events.put_targets, Rule="rule-1", Targets=[target])
+    assert code == "AccessDeniedException"
+    assert control(world)[1]["refused"] == [f"iam:PassRole on {role}"]
+
+
+def test_what_is_attached_is_a_condition(world: World) -> None:
+    """Trap 54: of AWS's policies those that the programs name, no others."""
+    iam = world.aws("iam")
+    trusted = json.dumps({"Version": "2012-10-17", "Statement": []})
+    iam.create_role(RoleName="role-attached", AssumeRolePolicyDocument=trusted)
+    ours = iam.create_policy(PolicyName="policy-ours", PolicyDocument=trusted)["Policy"]["Arn"]
+    limit(world, ("iam:AttachRolePolicy", "*", {"iam:PolicyARN": ours}))
+    iam.attach_role_policy(RoleName="role-attached", PolicyArn=ours)
+    more = "arn:aws:iam::aws:policy/AdministratorAccess"
+    code = refusal(iam.attach_role_policy, RoleName="role-attached", PolicyArn=more)
+    assert code == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "action"),
+    [
+        ("rds", "CreateDBCluster", "rds:CreateDBCluster"),
+        ("elbv2", "CreateRule", "elasticloadbalancing:CreateRule"),
+        ("lambda", "Invoke", "lambda:InvokeFunction"),
+        ("s3", "HeadBucket", "s3:ListBucket"),
+        ("s3", "GetBucketReplication", "s3:GetReplicationConfiguration"),
+        ("s3", "PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+        ("s3", "GetBucketPolicy", "s3:GetBucketPolicy"),
+        ("s3", "DeleteBucketPolicy", "s3:DeleteBucketPolicy"),
+    ],
+)
+def test_an_operation_is_an_action(service: str, operation: str, action: str) -> None:
+    """Service Authorization Reference: mostly of the same name; S3 differs."""
+    assert action_of(service, operation) == action
+
+
+@pytest.mark.parametrize(
+    ("service", "parameters", "arn"),
+    [
+        ("s3", {"Bucket": "b"}, "arn:aws:s3:::b"),
+        ("s3", {"Bucket": "b", "Key": "a/b"}, "arn:aws:s3:::b/a/b"),
+        ("sqs", {"QueueUrl": "http://x/1/q"}, "arn:aws:sqs:r:1:q"),
+        ("cloudwatch", {"AlarmNames": ["a"]}, "arn:aws:cloudwatch:r:1:alarm:a"),
+        ("rds", {"GlobalClusterIdentifier": "g"}, "arn:aws:rds::1:global-cluster:g"),
+        ("route53", {"HostedZoneId": "/hostedzone/Z"}, "arn:aws:route53:::hostedzone/Z"),
+        ("lambda", {"FunctionName": "arn:aws:lambda:r:1:f"}, "arn:aws:lambda:r:1:f"),
+        ("sns", {"TopicArn": "arn:aws:sns:r:1:t"}, "arn:aws:sns:r:1:t"),
+        ("elbv2", {"Names": ["x"]}, ""),
+        ("rds", {"DBClusterIdentifier": 5}, ""),
+        ("ec2", {"VpcId": "vpc-1"}, ""),
+    ],
+)  # fmt: skip
+def test_a_call_is_about_a_resource(service: str, parameters: dict[str, Any], arn: str) -> None:
+    """The parameter that names it, else nothing: its id is AWS's to make."""
+    assert resource_of(service, "r", "1", parameters) == arn
+
+
+def test_roles_and_ids_are_found_in_what_is_nested() -> None:
+    """Only whole values count: a policy's text that names a role hands nothing on."""
+    role = "arn:aws:iam::000000000000:role/r"
+    given = {"Targets": [{"RoleArn": role}], "Policy": f'{{"AWS": "{role}"}}', "Number": 3}
+    assert roles_in(given) == [role]
+    assert ids_in({"VpcId": "vpc-0123456789abcdef0", "Ids": ("subnet-01234567", "x")}) == [
+        "vpc-0123456789abcdef0", "subnet-01234567",
+    ]  # fmt: skip
