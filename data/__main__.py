@@ -67,6 +67,7 @@ readiness_token = ReadinessToken(
     ),
     regions.primary.options(),
 )
+writer = writing_region(regions)
 database = GlobalDatabase(
     "global-database",
     GlobalDatabaseArgs(
@@ -76,7 +77,7 @@ database = GlobalDatabase(
         secrets=secrets,
         settings=settings.data,
         account_id=account,
-        writing_region=writing_region(regions),
+        writing_region=writer,
     ),
     regions.primary.options(),
 )
@@ -86,7 +87,7 @@ backup = BackupPlan(
         regions=regions,
         keys=keys,
         cluster_arns=database.clusters.map(lambda cluster: cluster.cluster.arn),
-        writer=regions.primary.name,
+        writer=writer,
         settings=settings.data,
     ),
     regions.primary.options(),

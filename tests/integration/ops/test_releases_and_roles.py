@@ -80,7 +80,9 @@ def test_a_bundle_that_fails_stops_before_us_east_1(lab: Lab) -> None:
 def test_a_rollback_is_kept_by_the_deployment_of_the_same_code(lab: Lab) -> None:
     """Trap 65: us-west-2 goes back to what us-east-1 serves; the same code deployed again changes
     nothing that serves, neither after a refresh."""
-    moved = json.loads(inv(lab, "app.rollback", "--json"))
+    answer = lab.inv("app.rollback", "--json")
+    assert answer.returncode == 0, answer.stderr
+    moved = json.loads(answer.stdout)
     assert {(one["region"], one["was"], one["version"]) for one in moved} == {(WEST, 2, 1)}
     assert served(lab, "secondary") == (200, "1")
     inv(lab, "up", "--layer", "app", "--refresh")
@@ -89,6 +91,7 @@ def test_a_rollback_is_kept_by_the_deployment_of_the_same_code(lab: Lab) -> None
     assert "no changes" in inv(lab, "preview", "--layer", "app")
 
 
+@pytest.mark.long
 def test_mended_code_goes_through_the_gate_and_back_again(lab: Lab) -> None:
     """Trap 65: standby and primary get it; one command leads both back, to the release before, and
     there is none before that one."""
@@ -133,6 +136,7 @@ def state(rds: Any, name: str, field: str = "Status") -> Any:
         return None
 
 
+@pytest.mark.long
 def test_a_lost_member_is_rebuilt_while_us_west_2_writes(lab: Lab) -> None:
     """Trap 43: roles swapped is a normal state: the member comes back as one that follows, what is
     written in us-west-2 arrives there, and nothing is left to change."""

@@ -727,10 +727,12 @@ def test_each_region_has_a_plan_that_copies_to_the_other(
 
 def test_the_writer_alone_is_selected(data: Deployment) -> None:
     """Trap 45: one copy, not two; by ARN."""
-    selection = data.one(SELECTION)
-    assert data.region_of(selection) == "us-east-1"
-    assert selection.inputs["resources"] == [cluster_of(data, "us-east-1").outputs["arn"]]
-    assert "selectionTags" not in selection.inputs
+    for region in REGIONS:
+        selection = data.one(SELECTION, region=region).inputs
+        arn = cluster_of(data, region).outputs["arn"]
+        assert selection["resources"] == [arn]
+        assert selection["notResources"] == ([] if region == "us-east-1" else [arn])
+        assert "selectionTags" not in selection
 
 
 def test_who_backs_up_can_t_restore(data: Deployment) -> None:

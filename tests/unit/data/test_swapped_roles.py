@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import computed_outputs
 import pytest
 from harness import SUFFIX, Deployment, Registered, program, run_program
@@ -13,17 +15,22 @@ LOCAL = f"/warm-standby/us-west-2/{SUFFIX}/local"
 OF_THE_WRITER = ("databaseName", "masterUsername", "masterPassword")
 
 
+Switched = Callable[[str], Deployment]
+
+
 @pytest.fixture
-def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The failover switch is engaged, among the other parameters of its region."""
-    parameters = {f"{LOCAL}/role": "secondary", f"{LOCAL}/failover-switch": "engaged"}
-    monkeypatch.setitem(
-        computed_outputs._INVOKES,
-        BY_PATH,
-        lambda given, _region: {
-            **given, "names": [*parameters], "values": [*parameters.values()],
-        },
-    )  # fmt: skip
+def switched(monkeypatch: pytest.MonkeyPatch) -> Switched:
+    """Runs the program with the failover switch as given, among its region's other parameters."""
+
+    def run(value: str) -> Deployment:
+        parameters = {f"{LOCAL}/role": "secondary", f"{LOCAL}/failover-switch": value}
+        found = {"names": [*parameters], "values": [*parameters.values()]}
+        monkeypatch.setitem(
+            computed_outputs._INVOKES, BY_PATH, lambda given, _region: {**given, **found}
+        )
+        return run_program("data")
+
+    return run
 
 
 def cluster(deployment: Deployment, region: str) -> Registered:
@@ -39,11 +46,10 @@ def asked(deployment: Deployment) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.usefixtures("swapped")
-def test_a_lost_member_is_rebuilt_as_what_follows_the_writer() -> None:
+def test_a_lost_member_is_rebuilt_as_what_follows_the_writer(switched: Switched) -> None:
     """Trap 43: while us-west-2 writes, us-east-1's member is made without user, password and
     database, and copies from us-west-2; us-west-2's would be made as the writer."""
-    deployment = run_program("data")
+    deployment = switched("engaged")
     east, west = (cluster(deployment, region) for region in REGIONS)
     assert [key for key in OF_THE_WRITER if east.inputs.get(key) is not None] == []
     assert east.inputs["sourceRegion"] == "us-west-2"
@@ -52,11 +58,10 @@ def test_a_lost_member_is_rebuilt_as_what_follows_the_writer() -> None:
     assert "sourceRegion" not in west.inputs
 
 
-@pytest.mark.usefixtures("swapped")
 @pytest.mark.parametrize("region", REGIONS)
-def test_members_that_stand_are_left_alone(region: str) -> None:
+def test_members_that_stand_are_left_alone(switched: Switched, region: str) -> None:
     """Traps 2, 43: what differs after a swap is ignored, since it would replace the cluster."""
-    before, after = cluster(program("data"), region), cluster(run_program("data"), region)
+    before, after = (cluster(switched(value), region) for value in ("released", "engaged"))
     differing = {
         key
         for key in {*before.inputs, *after.inputs}
@@ -81,3 +86,14 @@ def test_nothing_is_asked_of_a_standby_that_is_left_alone(
     deployment = run_program("data")
     assert asked(deployment) == []
     assert "masterUsername" in cluster(deployment, "us-east-1").inputs
+
+
+def test_the_backup_follows_the_writer(switched: Switched) -> None:
+    """Trap 45: while us-west-2 writes its plan backs its cluster up, and us-east-1's leaves its own
+    out; the copies go the other way."""
+    deployment = switched("engaged")
+    for region, excluded in zip(REGIONS, (True, False), strict=True):
+        arn = cluster(deployment, region).outputs["arn"]
+        selection = deployment.one("aws:backup/selection:Selection", region=region).inputs
+        assert selection["resources"] == [arn]
+        assert selection["notResources"] == ([arn] if excluded else [])
