@@ -39,7 +39,7 @@ def started_copy(directory: Path, repository: Path = REPOSITORY) -> Lab:
         shared = shared.parent
     with fasteners.InterProcessLock(shared / "model.lock"):
         model = _model(shared / "model")
-    lab = copied(model, directory, repository)
+    lab = copy_of(model, directory, repository)
     try:
         lab.up()
     except BaseException:
@@ -48,7 +48,7 @@ def started_copy(directory: Path, repository: Path = REPOSITORY) -> Lab:
     return lab
 
 
-def copied(model: Lab, directory: Path, repository: Path = REPOSITORY) -> Lab:
+def copy_of(model: Lab, directory: Path, repository: Path = REPOSITORY) -> Lab:
     """A stopped lab as it is, at a port and in a folder of its own."""
     lab = Lab(directory, free_port(), repository)
     subprocess.run(["cp", "-a", f"{model.directory}/.", str(directory)], check=True)
