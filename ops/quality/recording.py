@@ -1,8 +1,8 @@
 """A recorded pair of terminals, and the animated picture of it.
 
 A recording is JSON lines, one for each line of a terminal. ``./inv bench recording`` makes it of a
-real run; the picture shows its lines in their order and at their pace, sped up as a whole, and
-never changes one.
+drill's history; the picture shows its lines in their order and at their pace, sped up as a whole,
+and never changes one.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LINE, LETTER, EDGE, TITLE = 19, 8.4, 12, 26
 
 
 SUMMARY = (
-    "Two terminals. A client writes a record every two seconds. The operator takes us-east-1 away: "
-    "writes fail, DNS moves to us-west-2, its database is promoted by itself, and writes succeed."
+    "Two terminals. A client writes records, and a drill takes us-east-1 away: writes fail, DNS "
+    "moves to us-west-2, its database is promoted by itself, and writes succeed."
 )
 """What a screen reader says of the recording in docs/pictures."""
 
@@ -47,8 +47,8 @@ class Pane:
 
 
 PANES = (
-    Pane("operator", "operator", 15),
-    Pane("client", "client: writes a record every two seconds, through DNS", 9),
+    Pane("operator", "the drill: what is seen from outside", 15),
+    Pane("client", "a client's writes, one in two seconds, through DNS", 9),
 )
 
 
@@ -186,9 +186,9 @@ def _class(one: Shown) -> str:
     """The colour of a line: of the client's, who answered; the operator's are plain."""
     if one.typed:
         return "typed"
-    if one.pane == "operator" or one.text.endswith("us-east-1"):
+    if one.pane == "operator" or one.text.endswith("201 us-east-1"):
         return "text"
-    return "alive" if one.text.endswith("us-west-2") else "dead"
+    return "alive" if one.text.endswith("201 us-west-2") else "dead"
 
 
 def _scroll(pane: Pane, times: Sequence[float]) -> str:

@@ -13,12 +13,12 @@ from ops.quality.themes import THEMES
 
 RUN = (
     Shown(10.0, "client", "$ while sleep 2; do write; done", typed=True),
-    Shown(12.0, "client", "2 s  us-east-1"),
+    Shown(12.0, "client", "2 s  201 us-east-1"),
     Shown(13.0, "operator", "$ ./inv lab.outage us-east-1", typed=True),
     Shown(14.0, "operator", ""),
     Shown(14.5, "operator", "us-east-1 <down>"),
-    Shown(16.0, "client", "6 s  curl: (7) refused"),
-    Shown(310.0, "client", "300 s  us-west-2"),
+    Shown(16.0, "client", "6 s  503 us-west-2"),
+    Shown(310.0, "client", "300 s  201 us-west-2"),
 )
 SVG = "{http://www.w3.org/2000/svg}"
 
