@@ -8,6 +8,7 @@ and never changes one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -25,7 +26,7 @@ TYPING_SECONDS = 0.02
 
 PROMPT = 2
 """Letters of the prompts ``$`` and ``>`` with their space."""
-COLUMNS = 72
+COLUMNS = 56
 LINE, LETTER, EDGE, TITLE = 19, 8.4, 12, 26
 """Pixels: a line's height, a letter's width, the margin, the height of a pane's title."""
 
@@ -35,6 +36,13 @@ SUMMARY = (
     "moves to us-west-2, its database is promoted by itself, and writes succeed."
 )
 """What a screen reader says of the recording in docs/pictures."""
+
+
+COLOURS = {
+    "dead": r"outage|unhealthy|unknown|no answer|\b503\b",
+    "alive": r"\b(?:201|dns:|writer:) us-west-2$|promoted$",
+}
+"""Colour → what a line in it says; all others have the text's own."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ def _pane(
     styles = [_scroll(pane, [at for at, _ in lines])]
     drawn = [
         f'<text x="{EDGE}" y="{top + 18}" class="title">{escape(title)}</text>',
-        f'<svg x="{EDGE - 6}" y="{top + TITLE}" width="{width + 12}" height="{height + 6}">',
+        f'<svg x="{EDGE - 6}" y="{top + TITLE}" width="{width + 12}" height="{height + 1}">',
         '<rect width="100%" height="100%" rx="6" class="box"/>',
         f'<g class="{pane.name}" transform="translate(6 {(pane.rows - len(lines)) * LINE})">',
     ]
@@ -183,12 +191,10 @@ def _pane(
 
 
 def _class(one: Shown) -> str:
-    """The colour of a line: of the client's, who answered; the operator's are plain."""
+    """The colour of a line, by what it says of the two regions."""
     if one.typed:
         return "typed"
-    if one.pane == "operator" or one.text.endswith("201 us-east-1"):
-        return "text"
-    return "alive" if one.text.endswith("201 us-west-2") else "dead"
+    return next((name for name, words in COLOURS.items() if re.search(words, one.text)), "text")
 
 
 def _scroll(pane: Pane, times: Sequence[float]) -> str:

@@ -77,6 +77,25 @@ def test_the_picture_shows_every_line(theme: str) -> None:
     assert last.get("transform") == f"translate(6 {(9 - 4) * recording.LINE})"
 
 
+@pytest.mark.parametrize(
+    ("line", "colour"),
+    [
+        ("  39.4 s  drill: outage us-east-1", "dead"),
+        ("  40.4 s  health: us-east-1: unhealthy", "dead"),
+        ("  55.0 s  no answer (ProtocolError)", "dead"),
+        ("  92.5 s  dns: us-west-2", "alive"),
+        (" 250.0 s  writer: us-west-2", "alive"),
+        ("   0.0 s  health: us-west-2: healthy", "text"),
+        ("   0.0 s  201 us-east-1", "text"),
+    ],
+)
+def test_a_line_s_colour_is_what_it_says(line: str, colour: str) -> None:
+    """Issue 22: lost and recovered are seen before they are read."""
+    drawn = ET.fromstring(recording.draw([Shown(1.0, "client", line)], THEMES["dark"], "x"))  # noqa: S314
+    (text,) = [one for one in drawn.iter(f"{SVG}text") if one.text == line]
+    assert text.get("class") == colour
+
+
 def test_the_picture_plays_for_its_time_and_only_where_motion_is_wanted() -> None:
     """Issue 22: forty seconds at most; who wants no motion sees the end."""
     text = recording.draw(RUN, THEMES["light"], "x")
