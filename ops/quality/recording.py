@@ -56,7 +56,7 @@ class Pane:
 
 PANES = (
     Pane("operator", "the drill: what is seen from outside", 15),
-    Pane("client", "a client's writes, one in two seconds, through DNS", 9),
+    Pane("client", "a client's writes through DNS", 9),
 )
 
 
