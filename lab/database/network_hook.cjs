@@ -5,6 +5,8 @@
  * The lab is asked where a name should resolve, and answers as a network does: with the local port
  * that stands for the endpoint, with nothing (a missing route: the connection attempt hangs), with
  * a refused connection, or that there is no such name. The host name that TLS checks stays.
+ *
+ * Load balancers' public names lead to the lab, which serves them by the request's host.
  */
 "use strict";
 
@@ -12,6 +14,7 @@ const fs = require("node:fs");
 const net = require("node:net");
 
 const ENDPOINT = /\.rds\.amazonaws\.com$/i;
+const BALANCER = /\.elb\.amazonaws\.com$/i;
 const LOCAL = "127.0.0.1";
 const connect = net.Socket.prototype.connect;
 
@@ -74,6 +77,10 @@ function lookupThrough(map, host, socket) {
 
 net.Socket.prototype.connect = function labConnect(...given) {
   const [options, listener] = Array.isArray(given[0]) ? given[0] : net._normalizeArgs(given);
+  if (process.env.LAB_PORT && BALANCER.test(options?.host ?? "")) {
+    const lab = { ...options, host: LOCAL, port: Number(process.env.LAB_PORT), lookup: undefined };
+    return listener ? connect.call(this, lab, listener) : connect.call(this, lab);
+  }
   if (options === null || typeof options !== "object" || !ENDPOINT.test(options.host ?? "")) {
     return connect.apply(this, given);
   }

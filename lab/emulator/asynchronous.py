@@ -106,7 +106,10 @@ class Asynchronous:
         target = ((settings.get("DestinationConfig") or {}).get(kind) or {}).get("Destination", "")
         if not target:
             return
-        response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        response: dict[str, Any] = {
+            "statusCode": 200,
+            "executedVersion": function.version,
+        }
         if outcome.error:
             response["functionError"] = "Unhandled"
         record = {
@@ -114,7 +117,7 @@ class Asynchronous:
             "timestamp": self.lab.clock.utc_now().isoformat(timespec="milliseconds"),
             "requestContext": {
                 "requestId": request_id,
-                "functionArn": f"{function.arn}:$LATEST",
+                "functionArn": f"{function.arn}:{function.qualifier or '$LATEST'}",
                 "condition": condition,
                 "approximateInvokeCount": attempts,
             },

@@ -19,9 +19,9 @@ def group_name(config: Mapping[str, Any]) -> str:
     return str(logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}")
 
 
-def stream_name() -> str:
+def stream_name(version: str) -> str:
     """A new stream's name; one for each set of workers."""
-    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+    return f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{uuid.uuid4().hex}"
 
 
 def write(

@@ -47,11 +47,23 @@ class Function:
 
     config: Mapping[str, Any]
     code: bytes
+    qualifier: str = ""
+    """The alias or version by which it is called; empty for none."""
 
     @property
     def arn(self) -> str:
-        """arn:aws:lambda:REGION:ACCOUNT:function:NAME"""
-        return str(self.config["FunctionArn"])
+        """arn:aws:lambda:REGION:ACCOUNT:function:NAME, whatever the version."""
+        return ":".join(str(self.config["FunctionArn"]).split(":")[:7])
+
+    @property
+    def called_arn(self) -> str:
+        """The ARN by which it is called: what policies and settings are about."""
+        return f"{self.arn}:{self.qualifier}" if self.qualifier else self.arn
+
+    @property
+    def version(self) -> str:
+        """The number of the published version, or $LATEST."""
+        return str(self.config.get("Version") or "$LATEST")
 
     @property
     def name(self) -> str:
@@ -74,7 +86,7 @@ class _Pool:
     function: Function
     code: Path
     environment: dict[str, str]
-    stream: str = field(default_factory=function_logs.stream_name)
+    stream: str = ""
     workers: list[Worker] = field(default_factory=list)
     idle: list[Worker] = field(default_factory=list)
     waiting: deque[asyncio.Future[Worker]] = field(default_factory=deque)
@@ -289,7 +301,7 @@ class Functions:
     def _pool(self, function: Function) -> _Pool:
         config = function.config
         environment = self._environment(function)
-        key = f"{function.arn}:{config.get('Version', '$LATEST')}"
+        key = f"{function.arn}:{function.version}"
         known = self._pools.get(key)
         # The very same bytes as at the last call: hashing them takes longer than a small handler.
         if known and known[1].function.code is function.code:
@@ -307,6 +319,7 @@ class Functions:
             known[1].close()
         code = self._unpack(function, code_hash)
         pool = _Pool(function, code, environment | {"LAMBDA_TASK_ROOT": str(code)})
+        pool.stream = function_logs.stream_name(function.version)
         pool.environment["AWS_LAMBDA_LOG_STREAM_NAME"] = pool.stream
         self._pools[key] = (version, pool)
         return pool
@@ -338,7 +351,7 @@ class Functions:
             "AWS_DEFAULT_REGION": function.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', '')}",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": str(config.get("Version", "$LATEST")),
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": function_logs.group_name(config),
@@ -358,8 +371,8 @@ class Functions:
     def _context(self, pool: _Pool, function: Function, request_id: str) -> dict[str, Any]:
         return {
             "functionName": function.name,
-            "functionVersion": str(function.config.get("Version", "$LATEST")),
-            "invokedFunctionArn": function.arn,
+            "functionVersion": function.version,
+            "invokedFunctionArn": function.called_arn,
             "memoryLimitInMB": str(function.config.get("MemorySize", 128)),
             "awsRequestId": request_id,
             "logGroupName": function_logs.group_name(function.config),

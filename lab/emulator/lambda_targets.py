@@ -28,18 +28,19 @@ def deployed_function(arn: str) -> Function | None:
     )
     if not record or not config or not record.get("code_zip"):
         return None
-    return Function(config, record["code_zip"])
+    return Function(config, record["code_zip"], ":".join(parts[7:]))
 
 
 def may_invoke(function: Function, target_group: str) -> bool:
-    """Whether the function's policy lets load balancers call it from this target group."""
+    """Whether the policy of the function, or of the alias or version that is called, lets load
+    balancers call it from this target group."""
     from ministack.services import lambda_svc
 
     account = function.arn.split(":")[4]
     record = lambda_svc._functions._data.get((account, function.region, function.name), {})
     access = Access(
         action="lambda:InvokeFunction",
-        resource=function.arn,
+        resource=function.called_arn,
         service="elasticloadbalancing.amazonaws.com",
         context={"aws:SourceArn": target_group, "aws:SourceAccount": account},
     )

@@ -23,6 +23,7 @@ from lab.emulator.services import (
     lambda_names,
     lambda_runtime,
     lambda_settings,
+    lambda_versions,
     logs,
     rds,
     restore_testing,
@@ -67,6 +68,8 @@ MENDS: dict[ModuleType, str] = {
     lambda_mappings: "event source mappings polled on the machine's clock, by any role; malformed "
     "answers taken for success",
     lambda_names: "names of any form",
+    lambda_versions: "the function itself named as its last version; the same version published "
+    "again; one policy for the function and all its aliases; aliases of no version",
     lambda_runtime: "one worker a function, AWS SDK stubbed, handler errors reshaped, "
     "no retry on the clock, Pending for ever after a kill",
 }

@@ -70,6 +70,31 @@ def get_secret_versions(aws: Aws, args: Arguments) -> Answer:
     }
 
 
+def get_parameters_by_path(aws: Aws, args: Arguments) -> Answer:
+    """Answers ``aws.ssm.get_parameters_by_path``: lists in one order, empty where nothing is."""
+    asked = {
+        "Path": args["path"],
+        "Recursive": bool(args.get("recursive", False)),
+        "WithDecryption": bool(args.get("withDecryption", True)),
+    }
+    found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    while True:
+        page = aws.call("ssm", "GetParametersByPath", {**asked, **more})
+        found += page["Parameters"]
+        if not page.get("NextToken"):
+            break
+        more = {"NextToken": page["NextToken"]}
+    return {
+        **args,
+        "id": args["path"],
+        "arns": [one["ARN"] for one in found],
+        "names": [one["Name"] for one in found],
+        "types": [one["Type"] for one in found],
+        "values": secret([one["Value"] for one in found]),
+    }
+
+
 def get_zone(aws: Aws, args: Arguments) -> Answer:
     """Answers ``aws.route53.get_zone``: the hosted zone of an id."""
     found = aws.call("route53", "GetHostedZone", {"Id": args["zoneId"]})
@@ -96,5 +121,6 @@ FUNCTIONS: dict[str, Callable[[Aws, Arguments], Answer]] = {
     "aws:secretsmanager/getRandomPassword:getRandomPassword": get_random_password,
     "aws:secretsmanager/getSecretVersions:getSecretVersions": get_secret_versions,
     "aws:route53/getZone:getZone": get_zone,
+    "aws:ssm/getParametersByPath:getParametersByPath": get_parameters_by_path,
 }
 """Every supported function, by token."""

@@ -40,7 +40,7 @@ def _check(request: ApiRequest, given: dict[str, Any], arn: str) -> None:
 
     reference = str(given.get("FunctionName", ""))
     prefix = f"arn:aws:lambda:{request.region}:{account_of(request)}:function:"
-    function = deployed_function(reference if ":" in reference else prefix + reference)
+    function = deployed_function(reference if reference.startswith("arn:") else prefix + reference)
     if function is None:
         return  # the emulator refuses it
     queue = sqs._queue_by_arn(arn)
@@ -70,7 +70,7 @@ def _check(request: ApiRequest, given: dict[str, Any], arn: str) -> None:
     if unknown:
         raise _refusal(f"Unknown function response type {sorted(unknown)[0]}")
     for mapping in lambda_svc._esms.values():
-        if mapping["EventSourceArn"] == arn and mapping["FunctionArn"] == function.arn:
+        if mapping["EventSourceArn"] == arn and mapping["FunctionArn"] == function.called_arn:
             raise ApiRefusal(
                 "ResourceConflictException",
                 f'An event source mapping with SQS arn ("{arn}") and function '

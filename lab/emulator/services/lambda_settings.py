@@ -13,7 +13,7 @@ from lab.faults import Fault
 
 CONFIGURATIONS = (
     "CreateFunction UpdateFunctionConfiguration UpdateFunctionCode GetFunction "
-    "GetFunctionConfiguration ListFunctions"
+    "GetFunctionConfiguration ListFunctions PublishVersion ListVersionsByFunction"
 )
 
 LOW_CONCURRENCY = 10
@@ -78,10 +78,8 @@ async def configurations(request: ApiRequest, call_next: CallNext) -> ApiRespons
     if not response.ok:
         return response
     result = response.result
-    if "Functions" in result:
-        found = result["Functions"]
-    else:
-        found = [result.get("Configuration") or result]
+    listed = result.get("Functions", result.get("Versions"))
+    found = [result.get("Configuration") or result] if listed is None else listed
     for config in found:
         _complete(config, request)
     return response

@@ -13,6 +13,8 @@ from lab.provider.resource import ResourceType
 from pulumi_protocol.values import plain_without_nulls
 
 CODE = "code architectures"
+LATEST = "$LATEST"
+UNPUBLISHED = frozenset({"tags", "tagsAll", "reservedConcurrentExecutions"})
 ROLE_SECONDS = 10.0
 """A role made a moment ago can't be assumed yet, or has no permissions yet."""
 MAPPING_ARN = "arn:aws:lambda:{region}:{account}:event-source-mapping"
@@ -83,15 +85,32 @@ class Function(ResourceType):
         "arn": "FunctionArn",
         "invokeArn": (f"{invoke}arn:aws:lambda:{{region}}:{{account}}:function:{{id}}/invocations"),
         "qualifiedArn": lambda raw: (
-            f"{raw['FunctionArn']}:{raw.get('Version') or '$LATEST'}"
+            f"{raw['FunctionArn']}:{raw.get('Newest') or LATEST}"
             if raw.get("FunctionArn")
             else None
         ),
-        "version": "Version",
+        "version": lambda raw: raw.get("Newest") or raw.get("Version"),
         "lastModified": "LastModified",
         "codeSha256": "CodeSha256",
         "sourceCodeSize": "CodeSize",
     }
+
+    def describe(self, aws: Aws, ident: str, props: Any) -> Properties | None:
+        """As pulumi-aws does: the version is the newest that is published, if any is."""
+        raw = super().describe(aws, ident, props)
+        if raw is not None:
+            published = self._published(aws, ident)
+            raw["Newest"] = str(max(published)) if published else LATEST
+        return raw
+
+    def _published(self, aws: Aws, ident: str) -> list[int]:
+        found, more = [], {}
+        while True:
+            page = aws.call("lambda", "ListVersionsByFunction", {"FunctionName": ident, **more})
+            found += [int(one["Version"]) for one in page["Versions"] if one["Version"] != LATEST]
+            if not page.get("NextMarker"):
+                return found
+            more = {"Marker": page["NextMarker"]}
 
     def create(self, aws: Aws, props: Properties) -> str:
         call = op("CreateFunction")
@@ -120,7 +139,9 @@ class Function(ResourceType):
         """Waits until creation or the last update has ended."""
 
         def probe() -> bool | None:
-            raw = self.require(aws, ident, {})
+            raw = super(Function, self).describe(aws, ident, {})
+            if raw is None:
+                raise RuntimeError(f"function {ident}: gone right after it was written")
             if raw.get("State") == "Failed" or raw.get("LastUpdateStatus") == "Failed":
                 reason = raw.get("StateReason") or raw.get("LastUpdateStatusReason")
                 raise RuntimeError(f"function {ident} failed: {reason}")
@@ -146,8 +167,10 @@ class Function(ResourceType):
         if set(CODE.split()) & set(changed):
             self._send_code(aws, ident, after)
             self._settled(aws, ident)
-        elif after.get("publish"):
+        # Tags and concurrency are the function's, not a version's.
+        if after.get("publish") and set(changed) - UNPUBLISHED:
             aws.call("lambda", "PublishVersion", {"FunctionName": ident})
+            self._settled(aws, ident)
         if "reservedConcurrentExecutions" in changed:
             if int(after.get("reservedConcurrentExecutions", -1)) >= 0:
                 self.finish(aws, ident, after)
@@ -157,7 +180,7 @@ class Function(ResourceType):
     def _send_code(self, aws: Aws, ident: str, props: Properties) -> None:
         parameters = self.parameters(aws, op("UpdateFunctionCode", only=CODE), None, props)
         parameters["ZipFile"] = zipped(props["code"])
-        parameters |= {"FunctionName": ident, "Publish": bool(props.get("publish"))}
+        parameters["FunctionName"] = ident
         aws.call("lambda", "UpdateFunctionCode", parameters)
 
     def drift(self, aws: Aws, raw: Properties, key: str, written: Any) -> Any:
@@ -222,16 +245,20 @@ class Invocation(ResourceType):
 
     pulumi_type = "aws:lambda/invocation:Invocation"
     service = "lambda"
-    inputs = "functionName input triggers"
+    inputs = "functionName input triggers qualifier"
     names: ClassVar = {"triggers": ""}
     outputs: ClassVar = {"result": "result"}
     volatile = frozenset({"result"})
 
     def replaces(self, prop: str) -> bool:
-        return prop in ("functionName", "region", "input", "triggers")
+        return prop in ("functionName", "region", "input", "triggers", "qualifier")
 
     def _invoke(self, aws: Aws, props: Properties) -> str:
-        parameters = {"FunctionName": props["functionName"], "Payload": props["input"].encode()}
+        parameters = {
+            "FunctionName": props["functionName"],
+            "Payload": props["input"].encode(),
+            "Qualifier": props.get("qualifier") or LATEST,
+        }
         answer = aws.retry(
             30,
             ("ResourceConflictException", "TooManyRequestsException"),
@@ -247,7 +274,8 @@ class Invocation(ResourceType):
     def create_with_outputs(self, aws: Aws, props: Properties) -> tuple[str, Properties]:
         result = self._invoke(aws, props)
         digest = hashlib.sha256(props["input"].encode()).hexdigest()[:32]
-        return f"{props['functionName']}_$LATEST_{digest}", {"result": result}
+        qualifier = props.get("qualifier") or LATEST
+        return f"{props['functionName']}_{qualifier}_{digest}", {"result": result}
 
     def look_up(self, aws: Aws, inputs: Properties) -> str | None:
         return None  # a call leaves nothing behind to be found; it is made again

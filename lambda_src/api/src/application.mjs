@@ -86,7 +86,7 @@ export function createApplication(environment, overrides = {}) {
     logger,
     now,
   });
-  const answerHealth = () => health(region);
+  const answerHealth = () => health(region, environment.functionVersion);
 
   const answerHttp = createHttpHandler({
     routes: [
@@ -179,6 +179,16 @@ export function createApplication(environment, overrides = {}) {
       const { createProbe } = await import("./probe.mjs");
       probe ??= createProbe({ environment, readSecret, logger, createClient: overrides.createClient });
       return probe(event ?? {});
+    },
+
+    /**
+     * Whether the standby's load balancer serves a version: before the primary region gets the code.
+     *
+     * @param {any} event
+     */
+    gate: async (event) => {
+      const { createGate } = await import("./gate.mjs");
+      return createGate({ ...environment.gate, ...overrides.gate })(event ?? {});
     },
 
     close: database.close,
