@@ -46,6 +46,7 @@ S3_NAMES = {
 
 NAMED: dict[str, tuple[tuple[str, str], ...]] = {
     "backup": (
+        ("RecoveryPointArn", "{}"),
         ("BackupVaultName", "backup-vault:{}"),
         ("RestoreTestingPlanName", "restore-testing-plan:{}"),
     ),
@@ -122,6 +123,8 @@ def resource_of(service: str, region: str, account: str, parameters: Mapping[str
         arn = template.removeprefix("=").format(name, account=account)
         if service == "s3" and isinstance(parameters.get("Key"), str):
             arn += f"/{parameters['Key']}"
+        elif service == "s3" and "Delete" in parameters:
+            arn += "/*"  # DeleteObjects: many of the bucket's
         whole = template.startswith("=")
         return (
             arn if whole else f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:{arn}"
