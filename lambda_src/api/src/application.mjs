@@ -158,10 +158,14 @@ export function createApplication(environment, overrides = {}) {
     /**
      * Makes the database's user and schema.
      *
-     * @param {{stages?: {master?: string, application?: string}}} [event] versions of the secrets to
-     *   work with, by their staging label; the current ones where none is named
+     * @param {{stages?: {master?: string, application?: string}, knows?: string}} [event] versions of the
+     *   secrets to work with, by their staging label, the current ones where none is named; or a question:
+     *   does this code know `rotations`, which is answered without the database
      */
     migrate: async (event) => {
+      if (event?.knows !== undefined) {
+        return { knows: event.knows === "rotations" };
+      }
       const { migrate } = await import("./migration.mjs");
       return migrate(environment, { readSecret, logger, stages: event?.stages, createClient: overrides.createClient });
     },
