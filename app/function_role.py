@@ -36,6 +36,7 @@ class FunctionRole(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             name=args.region.physical_name("role", args.purpose),
+            permissions_boundary=args.region.permissions_boundary,
             description=f"What the function {args.purpose} may do in {args.region.name}",
             assume_role_policy=trust("lambda.amazonaws.com"),
             opts=child,

@@ -35,6 +35,7 @@ class OutboxSchedule(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             name=args.region.physical_name("role", "outbox-schedule"),
+            permissions_boundary=args.region.permissions_boundary,
             description=f"Lets the outbox's schedule call the function in {args.region.name}",
             # Schedules of no other account (the confused deputy).
             assume_role_policy=trust("scheduler.amazonaws.com", args.account_id),

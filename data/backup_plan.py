@@ -63,6 +63,7 @@ class BackupPlan(pulumi.ComponentResource):
             made = aws.iam.Role(
                 f"role-{purpose}",
                 name=primary.physical_name("role", purpose),
+                permissions_boundary=primary.permissions_boundary,
                 assume_role_policy=trust("backup.amazonaws.com"),
                 opts=within(primary),
             )

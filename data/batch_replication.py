@@ -38,6 +38,7 @@ class BatchReplicationRole(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"role-{BATCH_REPLICATION}-{region.name}",
             name=region.physical_name("role", BATCH_REPLICATION),
+            permissions_boundary=region.permissions_boundary,
             assume_role_policy=trust("batchoperations.s3.amazonaws.com"),
             opts=here,
         )

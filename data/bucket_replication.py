@@ -58,6 +58,7 @@ class ReplicationRole(pulumi.ComponentResource):
         self.role = aws.iam.Role(
             f"role-replication-{region.name}",
             name=region.physical_name("role", "replication"),
+            permissions_boundary=region.permissions_boundary,
             assume_role_policy=trust("s3.amazonaws.com"),
             opts=here,
         )

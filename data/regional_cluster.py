@@ -238,6 +238,7 @@ def _monitoring_role(parent: pulumi.Resource, args: RegionalClusterArgs) -> pulu
     role = aws.iam.Role(
         f"role-rds-monitoring-{region.name}",
         name=region.physical_name("role", "rds-monitoring"),
+        permissions_boundary=region.permissions_boundary,
         assume_role_policy=trust("monitoring.rds.amazonaws.com", args.account_id),
         opts=here,
     )

@@ -29,6 +29,7 @@ class ForwardingRole(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             name=args.region.physical_name("role", "forward-events"),
+            permissions_boundary=args.region.permissions_boundary,
             description=f"Puts events of {args.region.name} on the other region's bus",
             assume_role_policy=trust("events.amazonaws.com", args.account_id),
             opts=child,

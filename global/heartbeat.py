@@ -79,6 +79,7 @@ class Heartbeat(pulumi.ComponentResource):
         role = aws.iam.Role(
             name,
             name=primary.physical_name("role", "heartbeat"),
+            permissions_boundary=primary.permissions_boundary,
             description=f"Puts signs of life on the bus of {primary.name}",
             assume_role_policy=trust("scheduler.amazonaws.com", args.account_id),
             opts=here,

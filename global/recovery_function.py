@@ -78,6 +78,7 @@ class RecoveryFunction(pulumi.ComponentResource):
         self.role = aws.iam.Role(
             name,
             name=region.physical_name("role", args.purpose),
+            permissions_boundary=region.permissions_boundary,
             description=f"What {args.purpose} may do from {region.name}",
             assume_role_policy=trust("lambda.amazonaws.com"),
             opts=here,

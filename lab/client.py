@@ -166,10 +166,13 @@ def injected(state_dir: Path) -> dict[str, int]:
     return _post(state_dir, "errors")["answered"]
 
 
-def limit(state_dir: Path, principal: str, policies: Iterable[Any] = ()) -> None:
-    """Lets who signs with an access key do what the policies allow, or everything again
-    (:mod:`lab.emulator.permissions`)."""
-    _post(state_dir, "access", principal=principal, policies=list(policies))
+def limit(
+    state_dir: Path, principal: str, policies: Iterable[Any] = (), *, observe: bool = False
+) -> None:
+    """Lets who signs with an access key do what the policies allow, or everything again; with
+    ``observe`` what they don't allow is listed and done (:mod:`lab.emulator.permissions`)."""
+    given = {"principal": principal, "policies": list(policies), "observe": observe}
+    _post(state_dir, "access", **given)
 
 
 def access(state_dir: Path) -> dict[str, Any]:

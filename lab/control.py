@@ -98,7 +98,9 @@ class Control:
             case "access":
                 if given:
                     principal = _field(command, given, "principal")
-                    self.emulator.permissions.limit(principal, given.get("policies") or [])
+                    self.emulator.permissions.limit(
+                        principal, given.get("policies") or [], observe=bool(given.get("observe"))
+                    )
                 return 200, self.emulator.permissions.as_dict()
             case _:
                 return 404, {"error": f"the lab has no command {command!r}"}

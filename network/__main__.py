@@ -123,6 +123,7 @@ networks = Pair.of(
         load_balancer_security_group_id=group.load_balancer.id,
         function_security_group_id=group.function.id,
         database_security_group_id=group.database.id,
+        egress_addresses=pulumi.Output.all(*own.nat_addresses).apply(list),
     )
     for region, vpc, cidr, own, group in regions.zip(vpcs, cidrs, subnets, groups)
 )

@@ -61,6 +61,7 @@ class FlowLogs(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"role-flow-logs-{region.name}",
             name=region.physical_name("role", "flow-logs"),
+            permissions_boundary=region.permissions_boundary,
             assume_role_policy=trust("vpc-flow-logs.amazonaws.com", args.account_id),
             opts=here,
         )

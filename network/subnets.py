@@ -99,6 +99,7 @@ class RegionalSubnets(pulumi.ComponentResource):
             associate(f"database-{letter}", subnet, self.database_table)
 
         gateways = []
+        self.nat_addresses = []
         public = list(zip(letters, self.public, strict=True))
         for letter, subnet in public[: args.nat_gateways]:
             address = aws.ec2.Eip(
@@ -107,6 +108,7 @@ class RegionalSubnets(pulumi.ComponentResource):
                 tags=region.named("nat-address", letter),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[args.internet_gateway]),
             )
+            self.nat_addresses.append(address.public_ip)
             gateways.append(
                 aws.ec2.NatGateway(
                     f"nat-gateway-{letter}-{region.name}",

@@ -59,6 +59,8 @@ class RegionalNetwork:
     load_balancer_security_group_id: Text
     function_security_group_id: Text
     database_security_group_id: Text
+    egress_addresses: Texts
+    """Public addresses of the NAT gateways: what third parties see; empty without any."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Region:
     """Three availability zones."""
     provider: aws.Provider
     """Makes every resource and invoke of this region."""
+    permissions_boundary: str | None = None
+    """ARN of the policy that limits every role, if the account wants one."""
 
     @property
     def is_primary(self) -> bool:
@@ -126,4 +128,5 @@ def _region(settings: Settings, name: str, role: Role, zones: tuple[str, ...]) -
         default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(settings, name, role)),
         **arguments,  # type: ignore[arg-type]
     )
-    return Region(name, role, settings.suffix, zones, provider)
+    boundary = settings.stack.permissions_boundary or None
+    return Region(name, role, settings.suffix, zones, provider, boundary)

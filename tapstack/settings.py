@@ -50,6 +50,11 @@ class StackSettings:
         check=matching(r"\d{12}", "twelve digits"),
         help="The only AWS account that may be deployed to",
     )
+    permissions_boundary: str = setting(
+        "",
+        check=matching(r"arn:aws:iam::\d{12}:policy/\S+", "the ARN of a managed policy"),
+        help="Boundary of every role; the deploying role then makes none without it",
+    )
     endpoint: str = setting(
         "",
         check=matching(

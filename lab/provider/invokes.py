@@ -49,6 +49,27 @@ def get_random_password(aws: Aws, args: Arguments) -> Answer:
     return {**args, "id": aws.region, "randomPassword": secret("".join(chosen[:length]))}
 
 
+def get_secret_versions(aws: Aws, args: Arguments) -> Answer:
+    """Answers ``aws.secretsmanager.get_secret_versions``: ids and labels, no values."""
+    asked = {"SecretId": args["secretId"], "IncludeDeprecated": bool(args.get("includeDeprecated"))}
+    found = aws.call("secretsmanager", "ListSecretVersionIds", asked)
+    return {
+        **args,
+        "id": args["secretId"],
+        "arn": found["ARN"],
+        "name": found["Name"],
+        "versions": [
+            {
+                "versionId": one["VersionId"],
+                "versionStages": one.get("VersionStages", []),
+                "createdTime": str(one.get("CreatedDate", "")),
+                "lastAccessedDate": "",
+            }
+            for one in found["Versions"]
+        ],
+    }
+
+
 def get_parameters_by_path(aws: Aws, args: Arguments) -> Answer:
     """Answers ``aws.ssm.get_parameters_by_path``: lists in one order, empty where nothing is."""
     asked = {
@@ -71,27 +92,6 @@ def get_parameters_by_path(aws: Aws, args: Arguments) -> Answer:
         "names": [one["Name"] for one in found],
         "types": [one["Type"] for one in found],
         "values": secret([one["Value"] for one in found]),
-    }
-
-
-def get_secret_versions(aws: Aws, args: Arguments) -> Answer:
-    """Answers ``aws.secretsmanager.get_secret_versions``: ids and labels, no values."""
-    asked = {"SecretId": args["secretId"], "IncludeDeprecated": bool(args.get("includeDeprecated"))}
-    found = aws.call("secretsmanager", "ListSecretVersionIds", asked)
-    return {
-        **args,
-        "id": args["secretId"],
-        "arn": found["ARN"],
-        "name": found["Name"],
-        "versions": [
-            {
-                "versionId": one["VersionId"],
-                "versionStages": one.get("VersionStages", []),
-                "createdTime": str(one.get("CreatedDate", "")),
-                "lastAccessedDate": "",
-            }
-            for one in found["Versions"]
-        ],
     }
 
 

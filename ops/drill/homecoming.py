@@ -53,7 +53,7 @@ class Homecoming:
     def bring_home(self, stay: bool) -> str:
         """Reconciles, acknowledges and fails back; returns how the system was left."""
         home = self._ready.system.regions[0]
-        writer = self._ready.system.writer()
+        writer = self._writer()
         if writer == home:
             return f"{home} writes, as before"
         if stay:
@@ -67,6 +67,15 @@ class Homecoming:
             self._insist(lambda step=step: step(world))
             self._note(what)
         return f"reconciled, acknowledged and failed back: {home} writes"
+
+    def _writer(self) -> str:
+        """The region that writes: one look that wasn't answered moves no writer."""
+        system, end = self._ready.system, self._now() + WHOLE_SECONDS * self._ready.clock
+        while (writer := system.writer()) not in system.regions:
+            if self._now() > end:
+                raise OperatorError("nobody answers which region writes: ./inv status says more")
+            self._pause(PAUSE_SECONDS)
+        return writer
 
     def _reconcile(self, world: World) -> None:
         """A planned change has no lost tail; one that AWS kept no volume of is accepted by name."""

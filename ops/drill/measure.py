@@ -123,11 +123,21 @@ def recovered_after(
 
 
 def steady(operations: Iterable[Operation], at: float, seconds: float) -> bool:
-    """Whether requests and writes were served for some seconds before a moment: nothing of them
-    may be under way for longer than the window's end."""
-    before = [one for one in operations if at - seconds <= one.due < at and one.attempt == 1]
+    """Whether requests and writes were served for some seconds before a moment.
+
+    What was due in the last tenth of them may be under way at that moment, and is no failure where
+    the loss takes it with it; what was due before and hadn't ended by then is one.
+    """
+    under_way = at - seconds / 10
+    before = [
+        one
+        for one in operations
+        if at - seconds <= one.due < at
+        and one.attempt == 1
+        and (one.due < under_way or one.ended <= at)
+    ]
     return all(
-        len(of := [one.ok for one in before if one.kind is kind]) >= FEWEST
+        len(of := [one.ok and one.ended <= at for one in before if one.kind is kind]) >= FEWEST
         and sum(of) >= GOOD_SHARE * len(of)
         for kind in (Kind.READ, Kind.WRITE)
     )

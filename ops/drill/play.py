@@ -39,7 +39,7 @@ PHASE_SECONDS = 60.0
 SETTLE_SECONDS = 240.0
 """Real seconds for which a region may still lack an event at the end, at any clock: functions run
 in real time."""
-ROWS_SECONDS = 20.0
+ROWS_SECONDS = 60.0
 """The same for a row."""
 CLOCK_ERROR_SECONDS = 1.0
 """Real seconds between an acknowledgement, the client's reading of its clock and the loss."""

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 REASON = "Why; it is shown, notified and kept"
 
 
-def _items(stack: str) -> Items:
+def _items(stack: str, guarded: str = "") -> Items:
+    """The stack's items; in production two people agree first on what lifts a guard."""
     from ops import session
+    from ops.recovery import two_people
     from ops.recovery.items import Items
 
     _, file, clients = session.looking_at(stack)
+    if guarded:
+        two_people.agreed(clients, file, guarded)
     return Items(clients, file.settings.suffix, stack)
 
 
@@ -45,7 +49,7 @@ def thaw(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """End a freeze."""
     from ops.recovery import orders
 
-    orders.thaw(_items(stack), json)
+    orders.thaw(_items(stack, "recovery.thaw"), json)
 
 
 @command(minutes="1 to 60", reason=REASON)
@@ -63,7 +67,7 @@ def acknowledge(_c: Context, stack: str = "lab", json: bool = False) -> None:
     """Let the controllers guard again after a promotion that people have looked at."""
     from ops.recovery import orders
 
-    orders.acknowledge(_items(stack), json)
+    orders.acknowledge(_items(stack, "recovery.acknowledge"), json)
 
 
 @command(

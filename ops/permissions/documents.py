@@ -18,6 +18,9 @@ MOST_CHARACTERS = 6_144
 """Of a managed policy, white space not counted (IAM user guide, "IAM and AWS STS quotas")."""
 MOST_POLICIES = 10
 """Attached to a role, by default (the same)."""
+BOUNDED = frozenset({"iam:CreateRole"})
+"""What makes a role, and so must give it the boundary."""
+REBOUND = "iam:PutRolePermissionsBoundary"
 DOCUMENT: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
 
 
@@ -33,6 +36,8 @@ class Place:
     """ARNs of AWS's own policies that the programs attach."""
     state_bucket: str = ""
     """Name of the bucket with Pulumi's state; empty: none."""
+    boundary: str = ""
+    """ARN of the boundary of every role; empty: roles have none."""
 
     def arns(self, templates: Iterable[str]) -> list[str]:
         """The templates with account, suffix and each region filled in, each once."""
@@ -48,7 +53,7 @@ class Place:
 def policies(role: Role, table: Table, grants: Iterable[Grant], place: Place) -> list[Statement]:
     """The role's policies, each within AWS's size, in an order that doesn't change."""
     deploys = role == "deploy"
-    wanted = [*grants, table.reading, *([table.deploying] if deploys else [])]
+    wanted = [*grants, *table.reading, *(table.deploying if deploys else ())]
     statements = [
         *_reaching(table, wanted, place, deploys=deploys),
         *_by_region("Anywhere", _all(wanted, "read_any", "write_any", deploys), place),
@@ -85,10 +90,15 @@ def _reaching(
         for name, actions in grant.also.items() if deploys else ():
             reached.setdefault((name,), set()).update(actions)
     for names, actions in sorted(reached.items()):
-        if actions:
-            templates = [template for name in names for template in table.resources[name]]
+        templates = [template for name in names for template in table.resources[name]]
+        arns = place.arns(templates)
+        bounded = BOUNDED & actions if place.boundary else set()
+        if bounded:
+            # Nor may it take the boundary from a role, or change the boundary itself.
+            yield {**_allow("Bounded", {*bounded, REBOUND}, arns), **_within(place)}
+        if actions - bounded:
             sid = "On" + "".join(part.title().replace("_", "") for part in names)
-            yield _allow(sid, actions, place.arns(templates))
+            yield _allow(sid, actions - bounded, arns)
 
 
 def _by_region(
@@ -116,9 +126,10 @@ def _handing(table: Table, grants: Sequence[Grant], place: Place) -> Iterator[St
     if any(grant.attaches for grant in grants):
         ours = [*place.arns(table.resources["policy"]), *sorted(place.attached)]
         attaching = {"iam:AttachRolePolicy", "iam:DetachRolePolicy"}
+        within = _within(place)["Condition"] if place.boundary else {}
         yield {
             **_allow("AttachPolicies", attaching, roles),
-            "Condition": {"ArnLike": {"iam:PolicyARN": ours}},
+            "Condition": {"ArnLike": {"iam:PolicyARN": ours}, **within},
         }
     services = sorted({service for grant in grants for service in grant.service_roles})
     if services:
@@ -127,6 +138,10 @@ def _handing(table: Table, grants: Sequence[Grant], place: Place) -> Iterator[St
             **_allow("ServiceRoles", {"iam:CreateServiceLinkedRole"}, own),
             "Condition": {"StringEquals": {"iam:AWSServiceName": services}},
         }
+
+
+def _within(place: Place) -> dict[str, Any]:
+    return {"Condition": {"StringEquals": {"iam:PermissionsBoundary": place.boundary}}}
 
 
 def _state(place: Place) -> Iterator[Statement]:

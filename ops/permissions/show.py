@@ -62,6 +62,7 @@ def documents(space: Workspace, file: StackFile, role: Role) -> list[dict[str, A
         (settings.primary_region, settings.standby_region),
         attached(resources),
         state_bucket(os.environ),
+        settings.stack.permissions_boundary,
     )
     known = table()
     return policies(role, known, known.of(one.type for one in resources), place)

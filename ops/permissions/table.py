@@ -41,8 +41,8 @@ class Table:
 
     resources: Mapping[str, tuple[str, ...]]
     types: Mapping[str, Grant]
-    deploying: Grant
-    reading: Grant
+    deploying: tuple[Grant, ...] = ()
+    reading: tuple[Grant, ...] = ()
 
     def of(self, types: Iterable[str]) -> list[Grant]:
         """The grants of these types; one that the table lacks is named, never left out."""
@@ -63,8 +63,8 @@ def table() -> Table:
     return Table(
         {name: tuple(arns) for name, arns in kept["resources"].items()},
         {name: _grant(entry) for name, entry in kept.items() if name.startswith("aws:")},
-        _grant(kept["tasks"]["deploy"]),
-        _grant(kept["tasks"]["read"]),
+        tuple(map(_grant, kept["tasks"]["deploy"])),
+        tuple(map(_grant, kept["tasks"]["read"])),
     )
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import flat_lines, make_console, print_json
-from ops.recovery import failback, failover, switchover
+from ops.recovery import failback, failover, switchover, two_people
 from ops.recovery import reconcile as tail
 from ops.recovery.place import World
+
+FORCED = "failover --force"
 
 
 def fail_over(
@@ -28,6 +30,8 @@ def fail_over(
         done = switchover.run(world, region, confirm=talk.confirm, report=talk.report)
         talk.end(done.as_dict(), f"{region} writes, epoch {done.epoch}")
         return
+    if force and (asked_by := two_people.agreed(world.clients, world.file, FORCED, reason)):
+        reason = f"{reason} (asked for by {asked_by})"
     promoted = failover.run(world, reason=reason, confirm=talk.confirm, report=talk.report)
     talk.end(promoted.as_dict(), f"{promoted.region} writes, epoch {promoted.epoch}")
 

@@ -78,7 +78,7 @@ async def configurations(request: ApiRequest, call_next: CallNext) -> ApiRespons
     if not response.ok:
         return response
     result = response.result
-    listed = result.get("Functions") or result.get("Versions")
+    listed = result.get("Functions", result.get("Versions"))
     found = [result.get("Configuration") or result] if listed is None else listed
     for config in found:
         _complete(config, request)

@@ -1,6 +1,7 @@
 """AWS Backup: restore testing plans and selections, which the emulator lists empty.
 
-The lab takes no backups, so nothing is restored: what is deployed is kept, and refused as AWS does.
+The lab's recovery points hold no content, so nothing is restored: what is deployed is kept, and
+refused as AWS does.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_the_dashboard_is_in_the_standby_region(deployed: Lab) -> None:
 
 
 @both_regions
-def test_only_the_peers_role_may_put_events_from_elsewhere(
+def test_only_the_peers_rule_may_put_events_from_elsewhere(
     deployed: Lab, role: str, region: str
 ) -> None:
     """R5.2: the policy as EventBridge keeps it."""
@@ -120,4 +120,6 @@ def test_only_the_peers_role_may_put_events_from_elsewhere(
     assert bus["Arn"] == deployed.outputs[f"global.{role}.bus_arn"]
     (statement,) = json.loads(bus["Policy"])["Statement"]
     peer = {"us-east-1": "us-west-2", "us-west-2": "us-east-1"}[region]
-    assert statement["Principal"]["AWS"].endswith(f":role/role-forward-events-{peer}-lab")
+    assert statement["Principal"]["AWS"].endswith(":root")
+    source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert source.endswith(f"/rule-forward-{peer}-lab")

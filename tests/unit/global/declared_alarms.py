@@ -1,6 +1,8 @@
 """What tests of the declared alarms share."""
 
-from harness import ACCOUNT
+from functools import cache
+
+from harness import ACCOUNT, Deployment, run_program
 
 REGIONS = ("us-east-1", "us-west-2")
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -9,3 +11,9 @@ CERTIFICATES = {
     for region in REGIONS
 }
 """With certificates their expiry is watched as well."""
+
+
+@cache
+def with_certificates() -> Deployment:
+    """Returns the program's resources where the load balancers have certificates; run once."""
+    return run_program("global", config={"app:certificateArns": CERTIFICATES})

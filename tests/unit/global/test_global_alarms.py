@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from declared_alarms import ALARM, CERTIFICATES, REGIONS
+from declared_alarms import ALARM, CERTIFICATES, REGIONS, with_certificates
 from harness import ACCOUNT, SUFFIX, Deployment, Registered, program, run_program, sample_outputs
 
 from tapstack.contracts import AppOutputs, DataOutputs
@@ -99,7 +99,7 @@ def drawn() -> list[tuple[str, str, dict[str, str]]]:
 
 def test_every_metric_exists_with_its_dimensions() -> None:
     """R6.1, R6.2: an alarm on a metric that nobody publishes is always quiet."""
-    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    deployment = with_certificates()
     used = [metric for entry in deployment.created(ALARM) for metric in watched(entry)]
     for namespace, name, dimensions in [*used, *drawn()]:
         assert set(dimensions) == METRICS[namespace, name][0], (namespace, name)
@@ -245,7 +245,7 @@ RATES = ("lambda-errors", "target-5xx", "alb-5xx")
 
 def test_how_long_a_fault_must_last() -> None:
     """R6.2: how soon each alarm rises, and that one bad minute of errors alone raises none."""
-    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    deployment = with_certificates()
     seen = set()
     for entry in deployment.created(ALARM):
         purpose = entry.name.removesuffix(f"-{deployment.region_of(entry)}")
@@ -286,7 +286,7 @@ DIMENSION_FORMS = {
 def test_dimensions_name_the_things_of_the_alarms_region() -> None:
     """R6.2: a target group's dimension holds a target group, and each of the alarm's own region;
     replication goes from one bucket to the other, by the rule into the destination."""
-    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    deployment = with_certificates()
     seen = set()
     for entry in deployment.created(ALARM):
         region = deployment.region_of(entry)
@@ -464,7 +464,7 @@ def test_dead_letter_alarms_name_queues_that_exist(region: str) -> None:
 @both_regions
 def test_certificates_are_watched_when_used(region: str) -> None:
     """R6.2: each region its own."""
-    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    deployment = with_certificates()
     entry = alarm("certificate-expiry", region, deployment)
     assert entry["dimensions"] == {"CertificateArn": CERTIFICATES[region]}
     assert (entry["comparisonOperator"], entry["threshold"]) == ("LessThanThreshold", 30)

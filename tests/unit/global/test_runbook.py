@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from declared_alarms import ALARM, CERTIFICATES
-from harness import run_program
+from declared_alarms import ALARM, with_certificates
 
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
 COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
@@ -12,7 +11,7 @@ COMPOSITE = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 
 def test_every_alarm_is_explained_and_none_that_is_gone() -> None:
     """R6.2: an alarm without a line in docs/runbook.md, or a line without its alarm."""
-    deployment = run_program("global", config={"app:certificateArns": CERTIFICATES})
+    deployment = with_certificates()
     names = [
         *(entry.inputs["name"] for entry in deployment.created(ALARM)),
         *(entry.inputs["alarmName"] for entry in deployment.created(COMPOSITE)),

@@ -15,6 +15,7 @@ SUBNET = "aws:ec2/subnet:Subnet"
 ROUTE = "aws:ec2/route:Route"
 TABLE = "aws:ec2/routeTable:RouteTable"
 NAT = "aws:ec2/natGateway:NatGateway"
+ADDRESS = "aws:ec2/eip:Eip"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -416,3 +417,16 @@ def test_bad_configuration_is_refused_before_any_resource(
     with pytest.raises(SettingsError, match=message) as raised:
         run_program("network", config=config)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("fixture", "count"), [("network", 1), ("without_nat", 0)])
+def test_what_third_parties_see_is_an_output(
+    request: pytest.FixtureRequest, fixture: str, count: int
+) -> None:
+    """Issue 23, item 9: both regions' addresses, or none where nothing leaves."""
+    deployment: Deployment = request.getfixturevalue(fixture)
+    for side, region in (("primary", "us-east-1"), ("secondary", "us-west-2")):
+        addresses = deployment.exports[side]["egress_addresses"]
+        made = [one.outputs["publicIp"] for one in deployment.created(ADDRESS, region)]
+        assert addresses == made
+        assert len(addresses) == count

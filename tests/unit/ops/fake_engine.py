@@ -69,7 +69,7 @@ def exported(layer: str) -> dict[str, Any]:
         for part in path[:-1]:
             inside = inside.setdefault(part, {})
         text = ".".join(path)
-        plural = path[-1].endswith(("_ids", "_zones", "_servers"))
+        plural = path[-1].endswith(("_ids", "_zones", "_servers", "_addresses"))
         inside[path[-1]] = 5432 if path[-1] == "database_port" else [text] if plural else text
     return values
 

@@ -251,6 +251,11 @@ def test_a_functions_role_is_checked(world: World, settings: dict[str, Any], sai
     assert "InvalidParameterValueException" in str(caught.value)
 
 
+def test_a_region_without_functions_lists_none(world: World) -> None:
+    """An empty list is an answer: the ways to the database are read beside it."""
+    assert world.aws("lambda").list_functions()["Functions"] == []
+
+
 def test_a_function_reads_back_whole(world: World) -> None:
     """A VPC of its subnets, a log group always, log levels of JSON logs; 64 characters a name."""
     functions = world.aws("lambda")

@@ -74,6 +74,14 @@ def test_only_what_is_allowed_passes_and_the_rest_is_listed(world: World) -> Non
     sqs.create_queue(QueueName="queue-theirs")
 
 
+def test_what_would_be_refused_can_be_listed_alone(world: World) -> None:
+    """Trap 54: a whole run shows all that a role lacks, not its first gap."""
+    nothing = {"Statement": []}
+    control(world, principal=SIGNER, policies=[nothing], observe=True)
+    world.aws("ec2").describe_vpcs()
+    assert control(world)[1]["refused"] == ["ec2:DescribeVpcs on *"]
+
+
 def test_what_has_an_id_goes_by_its_tag(world: World) -> None:
     """Trap 54: a VPC, a key and a plan of another environment can't be changed."""
     ec2, kms, backup = world.aws("ec2"), world.aws("kms"), world.aws("backup")

@@ -356,6 +356,18 @@ def test_who_stays_or_is_home_is_left(way: Home) -> None:
     assert way.done == []
 
 
+def test_a_writer_that_nobody_knows_is_asked_for_again(
+    way: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look without an answer moves no writer; none at all is said after some minutes."""
+    answers = ["unknown", EAST]
+    monkeypatch.setattr(way.world, "writer", lambda: answers.pop(0) if answers else "unknown")
+    assert way.home.bring_home(stay=False) == "us-east-1 writes, as before"
+    with pytest.raises(OperatorError, match="nobody answers which region writes"):
+        way.home.bring_home(stay=False)
+    assert way.done == []
+
+
 def test_both_regions_are_waited_for(way: Home) -> None:
     """What doesn't come back is named."""
     way.home.give_back()

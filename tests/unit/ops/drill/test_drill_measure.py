@@ -73,6 +73,11 @@ def test_a_steady_state_is_one_of_requests_and_writes() -> None:
     assert measure.steady(course, LOSS_AT, 20.0)
     assert not measure.steady([one for one in course if one.kind is Kind.READ], LOSS_AT, 20.0)
     assert not measure.steady(course, LOSS_AT + 10, 20.0)
+    # What the loss takes with it was no failure before it; what had hung for long was one.
+    lost = [*course, request(LOSS_AT - 0.5, ok=False, ended=LOSS_AT + 5)]
+    assert measure.steady(lost, LOSS_AT, 20.0)
+    hung = [*course, request(LOSS_AT - 5, ended=LOSS_AT + 5)]
+    assert not measure.steady(hung, LOSS_AT, 20.0)
 
 
 def test_the_generator_and_its_latencies() -> None:

@@ -116,7 +116,7 @@ def test_the_reading_role_changes_nothing() -> None:
         action
         for statement in statements("read")
         for action in statement["Action"]
-        if not action.partition(":")[2].startswith(("Get", "List", "Describe"))
+        if not action.partition(":")[2].startswith(("Get", "List", "Describe", "Query"))
     }
     assert changes == {"s3:PutObject", "s3:DeleteObject"}
     assert {s["Sid"] for s in statements("read")} & {"PassRoles", "AttachPolicies"} == set()
@@ -133,6 +133,38 @@ def test_roles_are_handed_and_filled_as_the_programs_do() -> None:
     assert all(SUFFIX in arn for arn in set(attached) - set(PLACE.attached))
     services = by_sid["ServiceRoles"]["Condition"]["StringEquals"]["iam:AWSServiceName"]
     assert services == ["elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"]
+
+
+def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
+    """Trap 54: who makes roles and writes their policies could otherwise give itself everything."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    place = replace(PLACE, boundary=boundary)
+    found = [
+        statement
+        for document in policies("deploy", table(), table().of(TYPES), place)
+        for statement in document["Statement"]
+    ]
+    made = [one for one in found if "iam:CreateRole" in one["Action"]]
+    attached = [one for one in found if "iam:AttachRolePolicy" in one["Action"]]
+    for (statement,) in (made, attached):
+        wanted = {"iam:PermissionsBoundary": boundary}
+        assert statement["Condition"]["StringEquals"] == wanted
+    actions = {action for statement in found for action in statement["Action"]}
+    assert "iam:DeleteRolePermissionsBoundary" not in actions
+    (plain,) = [one for one in statements("deploy") if "iam:CreateRole" in one["Action"]]
+    assert "Condition" not in plain
+
+
+def test_every_role_has_the_boundary_that_is_configured() -> None:
+    """Trap 54: all of them, or the deploying role couldn't make them."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    for layer in LAYERS:
+        bounded = run_program(layer, config={"TapStack:permissionsBoundary": boundary})
+        roles = bounded.created("aws:iam/role:Role")
+        assert roles, layer
+        assert {role.inputs.get("permissionsBoundary") for role in roles} == {boundary}
+    for role in program("data").created("aws:iam/role:Role"):
+        assert "permissionsBoundary" not in role.inputs
 
 
 def test_the_hidden_actions_are_there() -> None:
@@ -161,7 +193,7 @@ def test_what_needs_too_many_policies_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_nothing_asked_is_nothing_allowed() -> None:
     """A grant without hand-overs makes no statement of them, and no state bucket none of it."""
     alone = table()
-    empty = replace(alone, deploying=Grant(), reading=Grant())
+    empty = replace(alone, deploying=(Grant(),), reading=())
     assert policies("deploy", empty, [], replace(PLACE, state_bucket="")) == []
 
 

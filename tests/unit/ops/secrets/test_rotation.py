@@ -272,6 +272,22 @@ def test_a_region_without_an_item_is_no_obstacle() -> None:
     assert rotation.rotate(world(aws), "application")
 
 
+def test_a_label_that_is_gone_already_isn_t_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some services take the pending label away with the promotion; asked again they refuse."""
+    aws = Aws()
+    moved = aws.secrets.update_secret_version_stage
+
+    def promoting(**given: Any) -> None:
+        assert given.get("VersionStage") != "AWSPENDING"
+        moved(**given)
+        for version in aws.secrets.names[given["SecretId"]].values():
+            version["labels"] = [one for one in version["labels"] if one != "AWSPENDING"]
+
+    monkeypatch.setattr(aws.secrets, "update_secret_version_stage", promoting)
+    assert rotation.rotate(world(aws), "application")
+    assert aws.secrets.labels(APPLICATION)["v1"] == ["AWSCURRENT"]
+
+
 def test_users_alternate() -> None:
     """Both names of the schema's grants (lambda_src/api/src/migration.mjs)."""
     assert alternate(alternate("application")) == "application"
