@@ -38,7 +38,8 @@ class ProbeArgs:
 
 
 class Probe(pulumi.ComponentResource):
-    """``function``, by its ``alias``: commits on the writer, reads on the reader, asks clusters.
+    """``function``, called by its ``alias``: commits on the writer, reads on the own reader, asks
+    both clusters.
 
     It has the application's database user, and of AWS nothing but that user's secret.
     """

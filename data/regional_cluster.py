@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -131,7 +132,12 @@ class RegionalCluster(pulumi.ComponentResource):
         )
         master, name_of_region = args.master, region.name
 
-        def if_writer(value: pulumi.Input[str]) -> pulumi.Output[str | None]:
+        def if_reader(value: pulumi.Input[str]) -> pulumi.Output[Any]:
+            return pulumi.Output.all(args.writing_region, value).apply(
+                lambda known: known[1] if known[0] != name_of_region else None
+            )
+
+        def if_writer(value: pulumi.Input[str]) -> pulumi.Output[Any]:
             return pulumi.Output.all(args.writing_region, value).apply(
                 lambda known: known[1] if known[0] == name_of_region else None
             )
@@ -148,9 +154,7 @@ class RegionalCluster(pulumi.ComponentResource):
             database_name=if_writer(DATABASE_NAME),
             master_username=if_writer(master.username),
             master_password=if_writer(master.password),
-            source_region=args.writing_region.apply(
-                lambda writer: None if writer == name_of_region else writer
-            ),
+            source_region=if_reader(args.writing_region),
             port=DATABASE_PORT,
             db_subnet_group_name=subnets.name,
             db_cluster_parameter_group_name=parameters.name,

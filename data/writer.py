@@ -27,8 +27,9 @@ def writing_region(regions: Pair[Region]) -> pulumi.Output[str]:
     )
 
     def writes(known: Sequence[Sequence[str]]) -> str:
-        values = dict(zip(*known, strict=True))
-        return standby.name if values.get(switch) == SWITCH_ENGAGED else primary.name
+        names, values = known
+        held = dict(zip(names, values, strict=True))
+        return standby.name if held.get(switch) == SWITCH_ENGAGED else primary.name
 
     # pulumi-aws takes every parameter's value for a secret; the switch is none.
     return pulumi.Output.unsecret(pulumi.Output.all(found.names, found.values)).apply(writes)

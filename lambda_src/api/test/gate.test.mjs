@@ -93,6 +93,14 @@ test("trap 65: GET /health names the version that answers, as the gate reads it 
   }
 });
 
+test("trap 65: a wrong answer of a load balancer that is new is asked again a second later", async () => {
+  const statuses = [502];
+  const send = async ({ path }) => ({ status: statuses.shift() ?? 200, version: path === "/health" ? "7" : "", code: "" });
+  const began = performance.now();
+  assert.equal((await createGate({ region: "us-west-2", host: HOST, serverName: "", send })({ version: "7" })).passes, 3);
+  assert.ok(performance.now() - began >= 990);
+});
+
 test("an answer that is no JSON has no code", async () => {
   const bodies = ["<html>", "null", "{}"];
   const server = createServer((_request, response) => response.writeHead(502).end(bodies.shift()));
