@@ -1,5 +1,6 @@
 """The application layer: the same service in both regions, and the migration before it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
@@ -10,9 +11,18 @@ from current_secret import current_version
 from function_environment import Database
 from migration import Migration, MigrationArgs
 from regional_service import RegionalService, RegionalServiceArgs
-from tapstack.contracts import AppOutputs, DataOutputs, NetworkOutputs, export, read
-from tapstack.pair import Pair
-from tapstack.regions import account_id, both_regions
+from release import release
+from standby_gate import StandbyGate, StandbyGateArgs
+from tapstack.contracts import (
+    AppOutputs,
+    DataOutputs,
+    NetworkOutputs,
+    RegionalData,
+    RegionalNetwork,
+    export,
+    read,
+)
+from tapstack.regions import Region, account_id, both_regions
 from tapstack.settings import Settings
 
 HERE = Path(__file__).parent
@@ -24,6 +34,8 @@ data = read(DataOutputs, consumer="app")
 account = account_id(settings, regions)
 
 bundle = bundle_function(HERE.parent / "lambda_src" / "api", HERE / "build" / "api")
+code_hash = bundle_hash(bundle)
+deployed = release(code_hash, settings.app, regions)
 code = pulumi.FileArchive(str(bundle))
 database = Database(
     writer_endpoint=data.global_writer_endpoint,
@@ -44,12 +56,22 @@ migration = Migration(
         master_secret_arn=data.master_secret_arn,
         secret_version=current_version(regions, data.both),
         code=code,
-        code_hash=bundle_hash(bundle),
+        code_hash=code_hash,
     ),
     regions.primary.options(),
 )
-services = Pair.of(
-    RegionalService(
+
+
+def service(
+    region: Region,
+    peer: Region,
+    regional_network: RegionalNetwork,
+    both_data: tuple[RegionalData, RegionalData],
+    gate: Sequence[pulumi.Resource] = (),
+) -> RegionalService:
+    """One region's service; ``both_data``: its own, then its peer's."""
+    regional_data, peer_data = both_data
+    return RegionalService(
         f"service-{region.name}",
         RegionalServiceArgs(
             region=region,
@@ -61,12 +83,28 @@ services = Pair.of(
             peer_data=peer_data,
             database=database,
             code=code,
-            after=migration.done,
+            release=deployed,
+            after=[migration.done, *gate],
         ),
         region.options(),
     )
-    for region, peer, regional_network, (regional_data, peer_data) in regions.zip(
-        regions.swapped(), network.both, data.both.zip(data.both.swapped())
-    )
+
+
+places = regions.zip(regions.swapped(), network.both, data.both.zip(data.both.swapped()))
+# New code goes to the standby first (trap 65).
+standby = service(*places.secondary)
+gate = StandbyGate(
+    f"gate-{regions.secondary.name}",
+    StandbyGateArgs(
+        region=regions.secondary,
+        settings=settings.app,
+        account_id=account,
+        key_arn=data.secondary.key_arn,
+        service=standby,
+        code=code,
+        server_name=settings.fqdn if settings.app.certificate_arns else "",
+    ),
+    regions.secondary.options(),
 )
-export(AppOutputs(primary=services.primary.outputs, secondary=services.secondary.outputs))
+primary = service(*places.primary, gate=gate.passed)
+export(AppOutputs(primary=primary.outputs, secondary=standby.outputs))

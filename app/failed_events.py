@@ -42,11 +42,12 @@ class FailedEventsQueue(pulumi.ComponentResource):
         )
         self.register_outputs({"arn": self.queue.arn})
 
-    def receive_from(self, name: str, function: aws.lambda_.Function) -> None:
+    def receive_from(self, name: str, function: aws.lambda_.Alias) -> None:
         """Sends here what ``function`` failed on twice more, or what grew too old."""
         aws.lambda_.FunctionEventInvokeConfig(
             name,
-            function_name=function.name,
+            function_name=function.function_name,
+            qualifier=function.name,
             maximum_event_age_in_seconds=OLDEST_EVENT_SECONDS,
             maximum_retry_attempts=2,
             destination_config=aws.lambda_.FunctionEventInvokeConfigDestinationConfigArgs(

@@ -81,6 +81,11 @@ def probe(
     }
 
 
+def gate(load_balancer: pulumi.Input[str], server_name: str) -> Mapping[str, pulumi.Input[str]]:
+    """The gate's environment: whom it asks; ``server_name`` is empty without a certificate."""
+    return {"LOG_LEVEL": "info", "GATE_HOST": load_balancer, "GATE_SERVER_NAME": server_name}
+
+
 def migration(
     region: Region,
     database: Database,

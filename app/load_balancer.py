@@ -1,4 +1,4 @@
-"""The load balancer of one region, with the function as its only target."""
+"""The load balancer of one region, with the function's alias as its only target."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class LoadBalancerArgs:
     settings: AppSettings
     network: RegionalNetwork
     access_log_bucket_name: pulumi.Input[str]
-    function: aws.lambda_.Function
+    function: aws.lambda_.Alias
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -82,7 +82,8 @@ class LoadBalancer(pulumi.ComponentResource):
         permission = aws.lambda_.Permission(
             f"from-alb-{name}",
             action="lambda:InvokeFunction",
-            function=args.function.name,
+            function=args.function.function_name,
+            qualifier=args.function.name,
             principal="elasticloadbalancing.amazonaws.com",
             source_arn=self.target_group.arn,
             opts=child,
@@ -91,7 +92,10 @@ class LoadBalancer(pulumi.ComponentResource):
             f"target-{name}",
             target_group_arn=self.target_group.arn,
             target_id=args.function.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+            # A group takes one function: the one before makes way.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[permission], delete_before_replace=True
+            ),
         )
         certificate_arn = args.settings.certificate_arns.get(args.region.name)
         if certificate_arn:

@@ -10,10 +10,10 @@ import function_environment
 import policy_statements as statements
 from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
+from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalData, RegionalNetwork
 from tapstack.regions import Region
-from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
 
 TIMEOUT_SECONDS = 300
 """Longer than the service's: it waits for the advisory lock of a migration that's running."""
@@ -67,9 +67,9 @@ class Migration(pulumi.ComponentResource):
             ),
             child,
         )
-        migrate = VpcFunction(
+        migrate = NodeFunction(
             f"function-{name}",
-            VpcFunctionArgs(
+            NodeFunctionArgs(
                 region=args.region,
                 purpose="migrate",
                 description="Makes the application's database user and schema, idempotently",

@@ -17,7 +17,7 @@ PAYLOAD = json.dumps({"source": SCHEDULE_SOURCE, "detail-type": DRAIN_DETAIL_TYP
 
 @dataclass(frozen=True)
 class OutboxScheduleArgs:
-    """Whom it calls, in which account."""
+    """Whom it calls (a function's alias), in which account."""
 
     region: Region
     account_id: pulumi.Input[str]

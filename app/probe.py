@@ -1,5 +1,6 @@
 """The probe: what the recovery controller, which is outside the VPC, learns of the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -8,11 +9,12 @@ import function_environment
 import policy_statements as statements
 from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
+from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
+from release import Release
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalData, RegionalNetwork
 from tapstack.regions import Region
 from tapstack.well_known import PROBE_FUNCTION
-from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
 
 TIMEOUT_SECONDS = 15
 """It answers within 12 s: two tries of 5 s, side by side for all servers."""
@@ -30,12 +32,14 @@ class ProbeArgs:
     account_id: pulumi.Input[str]
     settings: AppSettings
     code: pulumi.Input[pulumi.Archive]
-    after: pulumi.Resource
-    """The migration, which makes what it asks for."""
+    release: Release
+    after: Sequence[pulumi.Resource]
+    """The migration, which makes what it asks for; in the primary region the gate."""
 
 
 class Probe(pulumi.ComponentResource):
-    """``function``: commits on the writer, reads on the own reader, asks both clusters.
+    """``function``, called by its ``alias``: commits on the writer, reads on the own reader, asks
+    both clusters.
 
     It has the application's database user, and of AWS nothing but that user's secret.
     """
@@ -61,9 +65,9 @@ class Probe(pulumi.ComponentResource):
             ),
             child,
         )
-        self.function = VpcFunction(
+        probe = NodeFunction(
             f"function-{name}",
-            VpcFunctionArgs(
+            NodeFunctionArgs(
                 region=args.region,
                 purpose=PROBE_FUNCTION,
                 description="Asks the database for the recovery controller",
@@ -73,12 +77,14 @@ class Probe(pulumi.ComponentResource):
                     args.region, args.database, args.data, args.peer
                 ),
                 code=args.code,
-                after=[args.after],
+                after=args.after,
+                release=args.release,
                 settings=args.settings,
                 network=args.network,
                 key_arn=args.data.key_arn,
                 role=role,
             ),
             child,
-        ).function
+        )
+        self.function, self.alias = probe.function, probe.alias
         self.register_outputs({"function_arn": self.function.arn})

@@ -1,5 +1,6 @@
 """The service of one region: its function, what calls it, and the load balancer before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,8 +11,10 @@ from failed_events import FailedEventsQueue, FailedEventsQueueArgs
 from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
 from load_balancer import LoadBalancer, LoadBalancerArgs
+from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
 from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
 from probe import Probe, ProbeArgs
+from release import Release, keep_held
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
 from tapstack.events import consume_queue_arn, event_bus_arn
@@ -19,7 +22,6 @@ from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.policies import Statement, allow, parameter_arn
 from tapstack.regions import Region
 from tapstack.well_known import API_FUNCTION, ATTACHMENTS_PREFIX, FAILED_EVENTS
-from vpc_function import FunctionNames, VpcFunction, VpcFunctionArgs
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,18 @@ class RegionalServiceArgs:
     peer_data: RegionalData
     database: Database
     code: pulumi.Input[pulumi.Archive]
-    after: pulumi.Resource
-    """What must be done before new code runs: the migration."""
+    release: Release
+    after: Sequence[pulumi.Resource]
+    """What must be done before new code runs: the migration; in the primary region the gate."""
 
 
 class RegionalService(pulumi.ComponentResource):
-    """Used twice. ``outputs`` is what the other layers read of it."""
+    """Used twice. ``outputs`` is what the other layers read of it; ``api`` and ``probe`` are called
+    by their aliases."""
 
     outputs: RegionalApp
+    api: NodeFunction
+    probe: Probe
 
     def __init__(
         self, name: str, args: RegionalServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -64,9 +70,9 @@ class RegionalService(pulumi.ComponentResource):
             ),
             child,
         )
-        api = VpcFunction(
+        self.api = api = NodeFunction(
             f"function-{API_FUNCTION}-{region.name}",
-            VpcFunctionArgs(
+            NodeFunctionArgs(
                 region=region,
                 purpose=API_FUNCTION,
                 description="The application: records, events, health",
@@ -80,19 +86,20 @@ class RegionalService(pulumi.ComponentResource):
                 environment=function_environment.service(
                     region, args.database, args.data, args.peer, args.peer_data
                 ),
-                after=[args.after],
+                release=args.release,
+                after=args.after,
             ),
             child,
         )
-        failed_events.receive_from(f"{FAILED_EVENTS}-{region.name}", api.function)
+        failed_events.receive_from(f"{FAILED_EVENTS}-{region.name}", api.alias)
         OutboxSchedule(
             f"schedule-outbox-{region.name}",
             OutboxScheduleArgs(
-                region=region, account_id=args.account_id, function_arn=api.function.arn
+                region=region, account_id=args.account_id, function_arn=api.alias.arn
             ),
             child,
         )
-        probe = Probe(
+        self.probe = probe = Probe(
             f"probe-{region.name}",
             ProbeArgs(
                 region=region,
@@ -103,10 +110,12 @@ class RegionalService(pulumi.ComponentResource):
                 data=args.data,
                 database=args.database,
                 code=args.code,
+                release=args.release,
                 after=args.after,
             ),
             child,
         )
+        keep_held(region, child)
         balancer = LoadBalancer(
             f"app-{region.name}",
             LoadBalancerArgs(
@@ -114,7 +123,7 @@ class RegionalService(pulumi.ComponentResource):
                 settings=args.settings,
                 network=args.network,
                 access_log_bucket_name=args.data.access_log_bucket_name,
-                function=api.function,
+                function=api.alias,
             ),
             child,
         )
@@ -124,10 +133,10 @@ class RegionalService(pulumi.ComponentResource):
             load_balancer_arn_suffix=balancer.balancer.arn_suffix,
             target_group_arn_suffix=balancer.target_group.arn_suffix,
             function_name=api.function.name,
-            function_arn=api.function.arn,
+            function_arn=api.alias.arn,
             log_group_name=api.log_group.name,
             probe_function_name=probe.function.name,
-            probe_function_arn=probe.function.arn,
+            probe_function_arn=probe.alias.arn,
         )
         self.register_outputs({"load_balancer_dns_name": balancer.balancer.dns_name})
 

@@ -29,6 +29,7 @@ from tapstack.pair import Pair
 from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
 from tapstack.well_known import DATABASE_PORT
+from writer import writing_region
 
 settings = Settings.of_program()
 for warning in settings.warnings():
@@ -66,6 +67,7 @@ readiness_token = ReadinessToken(
     ),
     regions.primary.options(),
 )
+writer = writing_region(regions)
 database = GlobalDatabase(
     "global-database",
     GlobalDatabaseArgs(
@@ -75,6 +77,7 @@ database = GlobalDatabase(
         secrets=secrets,
         settings=settings.data,
         account_id=account,
+        writing_region=writer,
     ),
     regions.primary.options(),
 )
@@ -84,7 +87,7 @@ backup = BackupPlan(
         regions=regions,
         keys=keys,
         cluster_arns=database.clusters.map(lambda cluster: cluster.cluster.arn),
-        writer=regions.primary.name,
+        writer=writer,
         settings=settings.data,
     ),
     regions.primary.options(),

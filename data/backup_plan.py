@@ -36,14 +36,14 @@ class BackupPlanArgs:
     regions: Pair[Region]
     keys: Pair[aws.kms.Key]
     cluster_arns: Pair[pulumi.Input[str]]
-    writer: str
+    writer: pulumi.Output[str]
     """The region whose cluster is backed up: selecting both would make every copy twice."""
     settings: DataSettings
 
 
 class BackupPlan(pulumi.ComponentResource):
-    """The plan of the region that only reads selects nothing: with the other writer its selection
-    is one change of configuration, and neither region needs the other one for it."""
+    """The plan of the region that only reads excludes its cluster: with the other writer the next
+    deployment changes both selections, and neither region needs the other one for it."""
 
     vaults: Pair[aws.backup.Vault]
     restoring: aws.iam.Role
@@ -107,16 +107,25 @@ class BackupPlan(pulumi.ComponentResource):
                 ],
                 opts=within(region),
             )
-            if region.name == args.writer:
-                aws.backup.Selection(
-                    f"backup-selection-{region.name}",
-                    name=region.physical_name("backup-selection"),
-                    plan_id=plan.id,
-                    iam_role_arn=backing_up.arn,
-                    resources=[cluster_arn],
-                    opts=within(region, depends_on=[may]),
-                )
+            aws.backup.Selection(
+                f"backup-selection-{region.name}",
+                name=region.physical_name("backup-selection"),
+                plan_id=plan.id,
+                iam_role_arn=backing_up.arn,
+                resources=[cluster_arn],
+                not_resources=_excluded(region, args.writer, cluster_arn),
+                opts=within(region, depends_on=[may]),
+            )
         self.register_outputs({})
+
+
+def _excluded(
+    region: Region, writer: pulumi.Output[str], cluster_arn: pulumi.Input[str]
+) -> pulumi.Output[list[str]]:
+    """The cluster of a region that only reads; AWS wants a selection to name something."""
+    return writer.apply(
+        lambda name: pulumi.Output.from_input([] if name == region.name else [cluster_arn])
+    )
 
 
 def _copies(

@@ -34,6 +34,8 @@ class GlobalDatabaseArgs:
     secrets: DatabaseSecrets
     settings: DataSettings
     account_id: pulumi.Input[str]
+    writing_region: pulumi.Output[str]
+    """The name of the region whose member is made as the writer."""
 
 
 class GlobalDatabase(pulumi.ComponentResource):
@@ -68,12 +70,12 @@ class GlobalDatabase(pulumi.ComponentResource):
             ),
         )
 
+        master = MasterUser(args.secrets.master_username, args.secrets.master_password)
+
         def member(
             region: Region,
             network: RegionalNetwork,
             key: aws.kms.Key,
-            *,
-            master: MasterUser | None = None,
             after: Sequence[pulumi.Resource] = (),
         ) -> RegionalCluster:
             return RegionalCluster(
@@ -89,17 +91,14 @@ class GlobalDatabase(pulumi.ComponentResource):
                     account_id=args.account_id,
                     global_cluster_id=self.global_cluster.id,
                     master=master,
-                    primary_region=regions.primary.name,
+                    writing_region=args.writing_region,
                     after=after,
                 ),
                 region.options(),
             )
 
         places = regions.zip(args.networks, args.keys)
-        primary = member(
-            *places.primary,
-            master=MasterUser(args.secrets.master_username, args.secrets.master_password),
-        )
-        secondary = member(*places.secondary, after=primary.instances)
+        primary = member(*places.primary)
+        secondary = member(*places.secondary, primary.instances)
         self.clusters = Pair(primary, secondary)
         self.register_outputs({"global_cluster_id": self.global_cluster.id})

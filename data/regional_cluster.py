@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -36,6 +37,10 @@ SWAPPED_BY_A_FAILOVER = ["replication_source_identifier", "global_cluster_identi
 """A role swap changes these behind Pulumi's back: the demoted cluster reports a source, and a
 second ``up`` that reverts either one detaches or promotes a cluster (tf-aws #43214, PR #40921)."""
 
+DECIDED_WHEN_IT_IS_MADE = ["database_name", "master_username", "master_password", "source_region"]
+"""They follow the writer of the moment in which a member is made; where one stands already, a
+change of them would replace it (trap 43)."""
+
 UPGRADED_BY_THE_GLOBAL_CLUSTER = ["engine_version"]
 """An upgrade is the global cluster's; its members follow (pulumi-aws, rds.GlobalCluster)."""
 
@@ -47,8 +52,8 @@ CHOSEN_AT_CREATION = ["engine_lifecycle_support"]
 
 @dataclass(frozen=True)
 class MasterUser:
-    """Only the primary has one: AWS refuses it for a secondary ("Cannot specify password for cross
-    region replication cluster")."""
+    """Only the writer is made with one: AWS refuses it for a member that follows ("Cannot specify
+    password for cross region replication cluster")."""
 
     username: pulumi.Input[str]
     password: pulumi.Input[str]
@@ -65,10 +70,9 @@ class RegionalClusterArgs:
     windows: Windows
     account_id: pulumi.Input[str]
     global_cluster_id: pulumi.Input[str]
-    master: MasterUser | None
-    """Given for the primary, None for the secondary."""
-    primary_region: str
-    """Where an encrypted secondary copies from."""
+    master: MasterUser
+    writing_region: pulumi.Output[str]
+    """Whose cluster is made as the writer; an encrypted other one copies from there."""
     after: Sequence[pulumi.Resource] = ()
     """What the cluster waits for: the primary's instances, of the secondary."""
 
@@ -126,7 +130,18 @@ class RegionalCluster(pulumi.ComponentResource):
             kms_key_id=args.key.arn,
             opts=here,
         )
-        master = args.master
+        master, name_of_region = args.master, region.name
+
+        def if_reader(value: pulumi.Input[str]) -> pulumi.Output[Any]:
+            return pulumi.Output.all(args.writing_region, value).apply(
+                lambda known: known[1] if known[0] != name_of_region else None
+            )
+
+        def if_writer(value: pulumi.Input[str]) -> pulumi.Output[Any]:
+            return pulumi.Output.all(args.writing_region, value).apply(
+                lambda known: known[1] if known[0] == name_of_region else None
+            )
+
         self.cluster = aws.rds.Cluster(
             f"aurora-cluster-{region.name}",
             cluster_identifier=identifier,
@@ -136,10 +151,10 @@ class RegionalCluster(pulumi.ComponentResource):
             # Said, not left to the default, which is Extended Support and bills by the vCPU-hour
             # once a major's standard support is over: then AWS upgrades the cluster instead.
             engine_lifecycle_support=LIFECYCLE,
-            database_name=DATABASE_NAME if master else None,
-            master_username=master.username if master else None,
-            master_password=master.password if master else None,
-            source_region=None if master else args.primary_region,
+            database_name=if_writer(DATABASE_NAME),
+            master_username=if_writer(master.username),
+            master_password=if_writer(master.password),
+            source_region=if_reader(args.writing_region),
             port=DATABASE_PORT,
             db_subnet_group_name=subnets.name,
             db_cluster_parameter_group_name=parameters.name,
@@ -166,6 +181,7 @@ class RegionalCluster(pulumi.ComponentResource):
                 depends_on=[logs, *args.after],
                 ignore_changes=[
                     *SWAPPED_BY_A_FAILOVER,
+                    *DECIDED_WHEN_IT_IS_MADE,
                     *UPGRADED_BY_THE_GLOBAL_CLUSTER,
                     *CHOSEN_AT_CREATION,
                 ],

@@ -100,7 +100,7 @@ class EventConsumer(pulumi.ComponentResource):
         aws.lambda_.EventSourceMapping(
             name,
             event_source_arn=waiting.queue.arn,
-            function_name=args.app.function_name,
+            function_name=args.app.function_arn,
             batch_size=BATCH_SIZE,
             # Only what couldn't be stored stays; without it one message holds back its batch.
             function_response_types=["ReportBatchItemFailures"],

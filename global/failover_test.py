@@ -64,7 +64,7 @@ class FailoverTest(pulumi.ComponentResource):
                     "LOAD_BALANCER": own.load_balancer_dns_name,
                     "PEER_LOAD_BALANCER": peer.load_balancer_dns_name,
                     "SERVER_NAME": args.server_name,
-                    "PROBE_FUNCTION": own.probe_function_name,
+                    "PROBE_FUNCTION": own.called_probe,
                     "NAME_SERVERS": args.name_servers,
                     "WITNESS": args.witnesses.primary,
                     "OWN_WITNESS": args.witnesses.secondary,

@@ -76,7 +76,7 @@ class ReadinessValidator(pulumi.ComponentResource):
                     "GLOBAL_CLUSTER": args.global_cluster_id,
                     "CLUSTER": data.cluster_identifier,
                     "PEER_CLUSTER": peer_data.cluster_identifier,
-                    "PROBE_FUNCTION": app.probe_function_name,
+                    "PROBE_FUNCTION": app.called_probe,
                     "LOAD_BALANCER": app.load_balancer_dns_name,
                     "PEER_LOAD_BALANCER": peer_app.load_balancer_dns_name,
                     "SERVER_NAME": args.server_name,

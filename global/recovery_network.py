@@ -100,7 +100,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
                         "CLUSTER": data.cluster_identifier,
                         "CLUSTER_ARN": cluster_arn(region, args.account_id, data),
                         "PEER_CLUSTER": peer_data.cluster_identifier,
-                        "PROBE_FUNCTION": app.probe_function_name,
+                        "PROBE_FUNCTION": app.called_probe,
                         "LOAD_BALANCER": app.load_balancer_dns_name,
                         "PEER_LOAD_BALANCER": peer_app.load_balancer_dns_name,
                         "READINESS_TOKEN_SECRET_ARN": data.readiness_token_secret_arn,

@@ -25,7 +25,7 @@ class Group:
 GROUPS = (
     Group("Deploy", "./inv deploy-all", (
         "deploy-all", "preview-all", "refresh-all", "destroy-all", "up", "preview", "refresh",
-        "destroy", "outputs",
+        "destroy", "app.rollback", "outputs",
     )),
     Group("Look", "./inv console", (
         "status", "console", "alarms", "inventory", "drift", "cost", "policy", "doctor", "restores",

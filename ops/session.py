@@ -13,6 +13,7 @@ from ops import lab, node, stack_file, workspace
 from ops.cloud import account
 from ops.cloud.clients import Clients
 from ops.deploy.driver import Driver
+from ops.deploy.membership import missing_members
 from ops.doctor import offers
 from ops.engines import choice, state
 from ops.engines.engine import Options
@@ -62,6 +63,9 @@ def driver_for(
             None if endpoint or options.spared_region else offers.check(clients, file.settings)
         ),
         announced=lambda report: _held(file, endpoint, report),
+        missing_members=lambda: missing_members(
+            Clients(file, endpoint, impatient=True), file.settings
+        ),
     )
     for warning in file.settings.warnings():
         driver.errors.print(f"warning: {warning}", style="yellow")

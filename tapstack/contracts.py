@@ -18,6 +18,7 @@ import pulumi
 from pulumi.output import UNKNOWN
 
 from tapstack.errors import ContractError
+from tapstack.naming import called
 from tapstack.pair import Pair
 
 Text = pulumi.Input[str]
@@ -108,7 +109,10 @@ class DataOutputs(BothRegions[RegionalData]):
 
 @dataclass(frozen=True)
 class RegionalApp:
-    """One region's load balancer, function, and probe of the database."""
+    """One region's load balancer, function, and probe of the database.
+
+    The ARNs are those of the functions' aliases, by which they are called (trap 65).
+    """
 
     load_balancer_dns_name: Text
     load_balancer_zone_id: Text
@@ -119,6 +123,11 @@ class RegionalApp:
     log_group_name: Text
     probe_function_name: Text
     probe_function_arn: Text
+
+    @property
+    def called_probe(self) -> pulumi.Output[str]:
+        """The probe's name with its alias, by which it is called."""
+        return pulumi.Output.from_input(self.probe_function_name).apply(called)
 
 
 @dataclass(frozen=True)

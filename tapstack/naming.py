@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tapstack.errors import NameTooLongError, SettingsError
-from tapstack.well_known import EPOCH, FAILOVER_SWITCH, PROJECT
+from tapstack.well_known import EPOCH, FAILOVER_SWITCH, LIVE, PROJECT
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,11 @@ def failover_switch_parameter(region: str, suffix: str) -> str:
 def epoch_parameter(region: str, suffix: str) -> str:
     """Path of the newest epoch that a region knows, which ``data`` makes."""
     return parameter_path(region, suffix, "shared", EPOCH)
+
+
+def called(function_name: str) -> str:
+    """A function with the alias by which it is called, as AWS Lambda's API takes it."""
+    return f"{function_name}:{LIVE}"
 
 
 def log_group_of(function_name: str) -> str:

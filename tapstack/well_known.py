@@ -40,6 +40,9 @@ FAILOVER_SWITCH_PATH = "/failover-switch"
 FAILOVER_SWITCH = "failover-switch"
 """Key of the switch's parameter; the standby region has it, under ``local``."""
 
+SWITCH_ENGAGED = "engaged"
+"""The switch's value while the standby writes, and traffic stays there."""
+
 SWITCH_RELEASED = "released"
 """The switch's value while traffic may go to the primary."""
 
@@ -72,6 +75,13 @@ ACCESS_LOG_BUCKET = "access-logs"
 
 PROBE_FUNCTION = "probe"
 """Purpose of the function that asks the database from inside the VPC."""
+
+LIVE = "live"
+"""The alias by which the application's functions are called: load balancers, queues, schedules and
+the recovery controller name it (:mod:`tapstack.releases`)."""
+
+GATE_FUNCTION = "gate"
+"""Purpose of the function that asks the standby before the primary region gets new code."""
 
 RECOVERY = "recovery"
 """Purpose of the recovery controller's function, table and rule."""

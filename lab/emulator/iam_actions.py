@@ -45,7 +45,11 @@ S3_NAMES = {
 """What S3's Get and Put operations are called as actions."""
 
 NAMED: dict[str, tuple[tuple[str, str], ...]] = {
-    "backup": (("BackupVaultName", "backup-vault:{}"),),
+    "backup": (
+        ("RecoveryPointArn", "{}"),
+        ("BackupVaultName", "backup-vault:{}"),
+        ("RestoreTestingPlanName", "restore-testing-plan:{}"),
+    ),
     "cloudwatch": (
         ("AlarmName", "alarm:{}"),
         ("AlarmNames", "alarm:{}"),
@@ -119,13 +123,19 @@ def resource_of(service: str, region: str, account: str, parameters: Mapping[str
         arn = template.removeprefix("=").format(name, account=account)
         if service == "s3" and isinstance(parameters.get("Key"), str):
             arn += f"/{parameters['Key']}"
+        elif service == "s3" and "Delete" in parameters:
+            arn += "/*"  # DeleteObjects: many of the bucket's
         whole = template.startswith("=")
         return (
             arn if whole else f"arn:aws:{PREFIXES.get(service, service)}:{region}:{account}:{arn}"
         )
-    if service in ("events", "elbv2", "sns", "kms", "backup", "lambda"):
-        return next((value for value in _texts(parameters) if value.startswith("arn:")), "")
-    return ""
+    if service == "events" and isinstance(rule := parameters.get("Rule"), str):
+        bus = str(parameters.get("EventBusName") or "default").rpartition("/")[2]
+        path = rule if bus == "default" else f"{bus}/{rule}"
+        return f"arn:aws:events:{region}:{account}:rule/{path}"
+    arns = [one for one in parameters.values() if isinstance(one, str) and one.startswith("arn:")]
+    # A role that is handed over is asked about by itself.
+    return next((arn for arn in arns if not _ROLE.fullmatch(arn)), "")
 
 
 def roles_in(parameters: Mapping[str, Any]) -> list[str]:

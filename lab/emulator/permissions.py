@@ -119,11 +119,20 @@ class Permissions:
         tagged = Access(action, resource, context={**context, **tags})
         return bool(tags) and allows(policies, tagged, identity=True)
 
+    async def _route_tables(self, region: str, associations: list[str]) -> list[str]:
+        name = "association.route-table-association-id"
+        filters = [{"Name": name, "Values": associations}]
+        answer = await self.lab.aws.call("ec2", region, "DescribeRouteTables", Filters=filters)
+        return [table["RouteTableId"] for table in answer.get("RouteTables", [])]
+
     async def _tags(self, exchange: Exchange, parameters: Mapping[str, Any]) -> dict[str, str]:
         """The tags of what a call names by an id, as conditions know them."""
         region, found = exchange.region, []
         try:
             if exchange.service == "ec2" and (ids := ids_in(parameters)):
+                # What is asked about is the route table, of whose association the id is.
+                held = [one for one in ids if one.startswith("rtbassoc-")]
+                ids += await self._route_tables(region, held) if held else []
                 filters = [{"Name": "resource-id", "Values": ids}]
                 answer = await self.lab.aws.call("ec2", region, "DescribeTags", Filters=filters)
                 found = [(tag["Key"], tag["Value"]) for tag in answer.get("Tags", [])]

@@ -20,7 +20,7 @@ from ops.errors import OperatorError
 from ops.printing import make_console, print_json, rows_table
 from ops.waiting import announced
 from tapstack.events import event_bus_name
-from tapstack.naming import physical_name
+from tapstack.naming import called, physical_name
 from tapstack.well_known import (
     API_FUNCTION,
     CONSUME_DEAD_LETTERS,
@@ -134,7 +134,7 @@ def _to_bus(clients: Clients, region: str, suffix: str, event: dict[str, Any]) -
 def _to_function(clients: Clients, region: str, suffix: str, record: dict[str, Any]) -> None:
     """An invocation record as AWS Lambda left it: ``requestPayload`` is what the function got."""
     clients.get("lambda", region).invoke(
-        FunctionName=physical_name("function", API_FUNCTION, region, suffix),
+        FunctionName=called(physical_name("function", API_FUNCTION, region, suffix)),
         InvocationType="Event",
         Payload=json.dumps(record["requestPayload"]).encode(),
     )

@@ -208,6 +208,8 @@ def _backups(resource: Declared, context: Context) -> Iterator[Charge]:
     """A daily snapshot and its copies, each of the whole database (Aurora user guide,
     "Understanding Amazon Aurora backup storage usage"). Snapshots within the cluster's own
     retention cost nothing; copies always do, and cross whole as well."""
+    if resource.inputs.get("notResources"):
+        return  # the other region's cluster is the one that is backed up
     gb = context.book.assumption["database_gb"]
     free = context.beside(resource, "aws:rds/cluster:Cluster").inputs["backupRetentionPeriod"]
     for rule in context.beside(resource, "aws:backup/plan:Plan").inputs["rules"]:
@@ -365,6 +367,7 @@ FREE = frozenset(
         "aws:iam/role:Role",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         "aws:kms/alias:Alias",
+        "aws:lambda/alias:Alias",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
         "aws:lambda/invocation:Invocation",

@@ -27,6 +27,13 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi_protocol.urns import is_provider_type
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
 
+NOTHING_YET: Mapping[str, Mapping[str, Any]] = {
+    "aws:ssm/getParametersByPath:getParametersByPath": {
+        name: [] for name in ("arns", "names", "types", "values")
+    }
+}
+"""What provider functions answer before a first deployment."""
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -152,5 +159,10 @@ class _Monitor(mocks.MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
-        # What a provider function would say is unknown without a cloud.
-        return resource_pb2.ResourceInvokeResponse(unknown=True)
+        answer = resource_pb2.ResourceInvokeResponse()
+        if request.tok in NOTHING_YET:
+            json_format.ParseDict(NOTHING_YET[request.tok], getattr(answer, "return"))
+        else:
+            # What a provider function would say is unknown without a cloud.
+            answer.unknown = True
+        return answer

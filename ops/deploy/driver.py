@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.deploy import outputs, sequence, transient
+from ops.deploy import gate, outputs, sequence, transient
 from ops.deploy.sequence import Graph, LayerResult, Outcome
 from ops.deploy.view import View, error_lines, results_table
 from ops.engines.engine import Engine, OnEvent
@@ -36,7 +36,9 @@ Work = Callable[[str, OnEvent], Summary]
 """Moves the layer of that name, and reports its events."""
 
 NEVER = "isn't deployed"
-RECOVERED = frozenset({"data", "app", "global"})
+DATA = "data"
+"""The layer of the database."""
+RECOVERED = frozenset({DATA, "app", "global"})
 """Layers whose deployment may look to a recovery controller like a dead database."""
 ZONED = frozenset({"network", "data"})
 """Layers that put things into zones: subnets, and the database's instances."""
@@ -62,6 +64,8 @@ class Driver:
     """Raises where what the layers with zones and the database need isn't offered."""
     announced: Callable[[Report], AbstractContextManager[None]] = lambda _report: nullcontext()
     """Announces a deployment to the recovery controllers while it runs."""
+    missing_members: Callable[[], Sequence[str]] = tuple
+    """The regions that the global database has lost its member in."""
     graph: Graph = field(default_factory=sequence.contract_graph)
     console: Console = field(default_factory=make_console)
     errors: Console = field(default_factory=lambda: make_console(stderr=True))
@@ -114,10 +118,11 @@ class Driver:
         if not ZONED.isdisjoint(layers):
             self.ready()
         with self._alone("deploy-all"), self._announced(layers):
-            results = self._run("deploy", layers, self._patiently(self.engine.up))
+            results = self._run("deploy", layers, self._patiently(self._up))
             found = self.write_outputs()
         self._explain(results, "deploy-all", layers)
         if all(result.outcome is Outcome.DONE for result in results):
+            self._check_members(layers)
             self.show_endpoints(found)
         return results
 
@@ -217,10 +222,39 @@ class Driver:
         self.console.print(results_table(results, planned=planned))
         for result in results:
             if result.error is not None:
-                for line in error_lines(result.error):
+                for line in self._said(result.error):
                     text = line.removeprefix(f"{result.layer}: ")
                     self.errors.print(f"{result.layer}: {text}")
         return results
+
+    def _said(self, error: BaseException) -> list[str]:
+        """An error's lines, or the one that matters when the gate held the new code."""
+        lines = error_lines(error)
+        settings = self.stack_file.settings
+        held = gate.held_by(lines, settings.primary_region, settings.standby_region, self.flags)
+        return [held] if held else lines
+
+    def _up(self, layer: str, on_event: OnEvent) -> Summary:
+        """Deploys one layer; the state of a database that lost a member is read anew first."""
+        if layer == DATA and self.engine.resources(layer) and (lost := self.missing_members()):
+            self.console.print(
+                f"{layer}: the global database has no member in {' and '.join(lost)}: reading the "
+                "state anew"
+            )
+            self.engine.refresh(layer, on_event)
+        return self.engine.up(layer, on_event)
+
+    def _check_members(self, layers: Sequence[str]) -> None:
+        """Membership is looked at, not believed (trap 43)."""
+        lost = self.missing_members() if DATA in layers else ()
+        if lost:
+            where = " and ".join(lost)
+            raise OperatorError(
+                f"{DATA}: the global database has no member in {where} after the deployment: a "
+                "cluster that stands alone can't join again, so delete it with its instances and "
+                f"run ./inv up --layer {DATA}{self.flags}",
+                ExitCode.DIFFERENCE,
+            )
 
     def _patiently(self, work: Work) -> Work:
         return transient.patiently(work, self._interrupted.wait, self.errors.print)

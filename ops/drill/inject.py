@@ -23,7 +23,7 @@ from ops.drill.restoration import Restoration, Undo
 from ops.drill.scenario import Action, Scenario, Step
 from ops.errors import OperatorError, bad_input
 from tapstack.naming import physical_name
-from tapstack.well_known import RECOVERY
+from tapstack.well_known import LIVE, RECOVERY
 
 NO_HANDLER = "missing.handler"
 """What a bad deployment's function can't find."""
@@ -91,9 +91,7 @@ class Injector:
             Action.FAULT: self._fault,
             Action.SWITCHOVER: self._switchover,
             Action.PLANNED: lambda step: self.planned(self._other(step)),
-            Action.BAD_DEPLOY: lambda step: self._lambda(step).update_function_configuration(
-                FunctionName=self._function(step), Handler=NO_HANDLER
-            ),
+            Action.BAD_DEPLOY: self._bad_deploy,
             Action.STOP_CONTROLLER: lambda step: self._events(step).disable_rule(
                 Name=self._rule(step)
             ),
@@ -113,12 +111,11 @@ class Injector:
             case Action.OUTAGE:
                 return Undo("experiment", step.region, {"id": self.template})
             case Action.BAD_DEPLOY:
-                return Undo("handler", step.region, {
-                    "function": self._function(step),
-                    "handler": self._lambda(step).get_function_configuration(
-                        FunctionName=self._function(step)
-                    )["Handler"],
-                })  # fmt: skip
+                client, function = self._lambda(step), self._function(step)
+                handler = client.get_function_configuration(FunctionName=function)["Handler"]
+                version = client.get_alias(FunctionName=function, Name=LIVE)["FunctionVersion"]
+                names = {"function": function, "handler": handler, "version": version}
+                return Undo("handler", step.region, names)
             case Action.STOP_CONTROLLER:
                 return Undo("rule", step.region, {"rule": self._rule(step)})
             case _:
@@ -142,6 +139,13 @@ class Injector:
     def _fault(self, step: Step) -> None:
         assert self.lab_state is not None  # noqa: S101 - ``refuse`` lets no fault onto AWS
         client.fault(self.lab_state, step.fault, step.value or None)
+
+    def _bad_deploy(self, step: Step) -> None:
+        """What a deployment around the gate would do. No version is published: the next deployment
+        would take the newest one for its own."""
+        client, function = self._lambda(step), self._function(step)
+        client.update_function_configuration(FunctionName=function, Handler=NO_HANDLER)
+        client.update_alias(FunctionName=function, Name=LIVE, FunctionVersion="$LATEST")
 
     def _switchover(self, step: Step) -> None:
         """Asked for where the writer is; the target is the other region's cluster."""

@@ -17,6 +17,7 @@ from ops.cloud.answers import reason
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
 from pulumi_protocol.files import private_directory, write_atomically
+from tapstack.well_known import LIVE
 
 NAME = "restore.json"
 
@@ -38,8 +39,8 @@ class Undo:
             return f"./inv lab.restore {self.region}"
         return {
             "rule": "aws events enable-rule --name {rule}",
-            "handler": "aws lambda update-function-configuration --function-name {function} "
-            "--handler {handler}",
+            "handler": f"aws lambda update-alias --function-name {{function}} --name {LIVE} "
+            "--function-version {version}",
             "health-check": "aws route53 update-health-check --health-check-id {id} --no-inverted",
             "experiment": "aws fis stop-experiment --id {id}",
         }[self.kind].format(**given) + f" --region {self.region}"  # fmt: skip
@@ -106,7 +107,12 @@ class Restoration:
             case "rule":
                 self._clients.get("events", undo.region).enable_rule(Name=names["rule"])
             case "handler":
-                self._clients.get("lambda", undo.region).update_function_configuration(
+                functions = self._clients.get("lambda", undo.region)
+                # First what serves: the alias goes back to the version that it led to.
+                functions.update_alias(
+                    FunctionName=names["function"], Name=LIVE, FunctionVersion=names["version"]
+                )
+                functions.update_function_configuration(
                     FunctionName=names["function"], Handler=names["handler"]
                 )
             case "health-check":

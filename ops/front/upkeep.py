@@ -69,6 +69,21 @@ def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
     redrive.show(*session.clients_for(stack), json)
 
 
+@command(
+    "rollback",
+    region="The only region to touch, while the other one is lost",
+    undo="Hold nothing back any more: the next deployment leads on again",
+)
+def app_rollback(
+    _c: Context, stack: str = "lab", region: str = "", undo: bool = False, json: bool = False
+) -> None:
+    """Lead the application's functions back to the release before, in both regions."""
+    from ops import session
+    from ops.recovery import rollback
+
+    rollback.show(session.acting_on(stack), region, undo=undo, as_json=json)
+
+
 @command("rotate", user="application, master or both")
 def secrets_rotate(_c: Context, stack: str = "lab", user: str = "both", json: bool = False) -> None:
     """Give the database's users new passwords, in both regions, without a refused login."""
@@ -95,6 +110,7 @@ def objects_replicate(
 
 
 TASKS = (init, setup)
+APP = Collection("app", app_rollback)
 STATE = Collection("state", state_move)
 EVENTS = Collection("events", events_redrive)
 SECRETS = Collection("secrets", secrets_rotate)

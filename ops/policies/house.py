@@ -15,6 +15,8 @@ NAMED_OTHERWISE = {
     "aws:route53/record:Record",
     "aws:route53/zone:Zone",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    # Its name is a function's, which has a house name.
+    "aws:lambda/alias:Alias",
     # Letters, digits and underscores only; a selection is named within its plan.
     "aws:backup/restoreTestingPlan:RestoreTestingPlan",
     "aws:backup/restoreTestingSelection:RestoreTestingSelection",

@@ -1,13 +1,14 @@
 """A recorded pair of terminals, and the animated picture of it.
 
 A recording is JSON lines, one for each line of a terminal. ``./inv bench recording`` makes it of a
-real run; the picture shows its lines in their order and at their pace, sped up as a whole, and
-never changes one.
+drill's history; the picture shows its lines in their order and at their pace, sped up as a whole,
+and never changes one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -25,16 +26,23 @@ TYPING_SECONDS = 0.02
 
 PROMPT = 2
 """Letters of the prompts ``$`` and ``>`` with their space."""
-COLUMNS = 72
+COLUMNS = 56
 LINE, LETTER, EDGE, TITLE = 19, 8.4, 12, 26
 """Pixels: a line's height, a letter's width, the margin, the height of a pane's title."""
 
 
 SUMMARY = (
-    "Two terminals. A client writes a record every two seconds. The operator takes us-east-1 away: "
-    "writes fail, DNS moves to us-west-2, its database is promoted by itself, and writes succeed."
+    "Two terminals. A client writes records, and a drill takes us-east-1 away: writes fail, DNS "
+    "moves to us-west-2, its database is promoted by itself, and writes succeed."
 )
 """What a screen reader says of the recording in docs/pictures."""
+
+
+COLOURS = {
+    "dead": r"outage|unhealthy|unknown|no answer|\b503\b",
+    "alive": r"\b(?:201|dns:|writer:) us-west-2$|promoted$",
+}
+"""Colour → what a line in it says; all others have the text's own."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +55,8 @@ class Pane:
 
 
 PANES = (
-    Pane("operator", "operator", 15),
-    Pane("client", "client: writes a record every two seconds, through DNS", 9),
+    Pane("operator", "the drill: what is seen from outside", 15),
+    Pane("client", "a client's writes through DNS", 9),
 )
 
 
@@ -161,7 +169,7 @@ def _pane(
     styles = [_scroll(pane, [at for at, _ in lines])]
     drawn = [
         f'<text x="{EDGE}" y="{top + 18}" class="title">{escape(title)}</text>',
-        f'<svg x="{EDGE - 6}" y="{top + TITLE}" width="{width + 12}" height="{height + 6}">',
+        f'<svg x="{EDGE - 6}" y="{top + TITLE}" width="{width + 12}" height="{height + 1}">',
         '<rect width="100%" height="100%" rx="6" class="box"/>',
         f'<g class="{pane.name}" transform="translate(6 {(pane.rows - len(lines)) * LINE})">',
     ]
@@ -183,12 +191,10 @@ def _pane(
 
 
 def _class(one: Shown) -> str:
-    """The colour of a line: of the client's, who answered; the operator's are plain."""
+    """The colour of a line, by what it says of the two regions."""
     if one.typed:
         return "typed"
-    if one.pane == "operator" or one.text.endswith("us-east-1"):
-        return "text"
-    return "alive" if one.text.endswith("us-west-2") else "dead"
+    return next((name for name, words in COLOURS.items() if re.search(words, one.text)), "text")
 
 
 def _scroll(pane: Pane, times: Sequence[float]) -> str:

@@ -30,6 +30,8 @@ WAIT_SECONDS = 180
 """For RDS to have taken the master's password, and for the replica to follow."""
 POLL_SECONDS = 3
 MIGRATE = "migrate"
+ROTATIONS = "rotations"
+"""What the migration is asked whether it knows it (lambda_src/api/src/application.mjs)."""
 MOVING = (Stage.INTENT, Stage.CALLED, Stage.PROMOTING, Stage.VERIFYING)
 """While a writer is made."""
 
@@ -67,6 +69,7 @@ def rotate(world: World, which: str, report: Report = lambda _line: None) -> lis
     if which not in USERS:
         raise bad_input(f"--user {which!r} is none of {', '.join(USERS)}")
     _may(world)
+    _must_know_rotations(world)
     return [_one(world, user, report) for user in USERS[which]]
 
 
@@ -88,6 +91,17 @@ def _may(world: World) -> None:
             )
 
 
+def _must_know_rotations(world: World) -> None:
+    """A migration of before this command would ignore which version it is asked to work with. Asked
+    without the database: after a killed rotation the master's current version may not log in."""
+    name, answer = _invoked(world, {"knows": ROTATIONS})
+    if answer.get("knows") is not True:
+        why = answer.get("errorMessage", "it is of a release before")
+        raise bad_input(
+            f"{name} doesn't know rotations ({why}): run ./inv up --layer app{world.flags} first"
+        )
+
+
 def _one(world: World, user: str, report: Report) -> Rotated:
     primary, standby = world.clients.regions
     name = physical_name("secret", user, primary, world.file.settings.suffix)
@@ -98,7 +112,7 @@ def _one(world: World, user: str, report: Report) -> Rotated:
         report(f"{name}: {'goes on' if begun.resumed else 'begins'} with user {begun.username}")
         if user == MASTER:
             _set_master(world, secret)
-        _migrate(world, user)
+        _migrate(world, user, begun.username)
         secret.finish(begun)
         report(f"{name}: {begun.username}'s new password is the current one")
     except (ClientError, BotoCoreError) as error:
@@ -123,34 +137,39 @@ def _set_master(world: World, secret: Versions) -> None:
     )
 
 
-def _migrate(world: World, user: str) -> None:
+def _migrate(world: World, user: str, username: str) -> None:
     """Lets the migration work with the pending version: it makes the application's user, or logs in
     as master, and proves that the application's user may. RDS takes a while for the master's."""
-    primary = world.clients.regions[0]
-    name = physical_name("function", MIGRATE, primary, world.file.settings.suffix)
+    stages = {user: PENDING}
     until = world.now() + (WAIT_SECONDS if user == MASTER else 0)
     while True:
-        answer = world.clients.get("lambda", primary).invoke(
-            FunctionName=name, Payload=json.dumps({"stages": {user: PENDING}}).encode()
-        )
-        said = _read(answer)
-        if not answer.get("FunctionError"):
+        name, answer = _invoked(world, {"stages": stages})
+        if answer.get("stages") == stages and (user == MASTER or answer["user"] == username):
             return
         if world.now() >= until:
             raise OperatorError(
-                f"{name} failed: {said}; logins go on as before; run ./inv secrets.rotate --user "
-                f"{user}{world.flags} again"
+                f"{name} failed: {answer.get('errorMessage', 'it proved another user')}; logins go "
+                f"on as before; run ./inv secrets.rotate --user {user}{world.flags} again"
             )
         world.sleep(POLL_SECONDS)
 
 
-def _read(answer: Any) -> str:
-    """What a failing function says, in one line."""
+def _invoked(world: World, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The migration's name and what it answered; of a failure ``errorMessage``."""
+    primary = world.clients.regions[0]
+    name = physical_name("function", MIGRATE, primary, world.file.settings.suffix)
+    try:
+        answer = world.clients.get("lambda", primary).invoke(
+            FunctionName=name, Payload=json.dumps(event).encode()
+        )
+    except (ClientError, BotoCoreError) as error:
+        return name, {"errorMessage": reason(error)}
     text = answer["Payload"].read().decode(errors="replace")
     try:
-        return str(json.loads(text)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return " ".join(text.split())
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    return name, found if isinstance(found, dict) else {"errorMessage": " ".join(text.split())}
 
 
 def _followed(world: World, name: str, begun: Begun, standby: str) -> str:

@@ -52,9 +52,12 @@ def detach_demoted(
         if writer is None or _region(writer) == settings.primary_region:
             return None
         demoted = [arn for arn in _members(found) if arn != writer]
-        rds = clients.get("rds", _region(writer))
         for arn in demoted:
-            rds.remove_from_global_cluster(GlobalClusterIdentifier=name, DbClusterIdentifier=arn)
+            # In the removed cluster's own region (Aurora user guide, "Removing a cluster from an
+            # Amazon Aurora global database").
+            clients.get("rds", _region(arn)).remove_from_global_cluster(
+                GlobalClusterIdentifier=name, DbClusterIdentifier=arn
+            )
         until = clock() + WAIT_SECONDS
         with announced(f"data: {name} to let its demoted cluster go"):
             while _members(_describe(clients, name)) - {writer} or not all(
@@ -79,8 +82,16 @@ def _failed(name: str, why: str) -> str:
 
 
 def _describe(clients: Clients, name: str) -> dict[str, Any] | None:
-    """The global cluster, asked of the standby region, which outlives the primary's loss."""
-    rds = clients.get("rds", clients.regions[1])
+    """The global cluster, asked of the standby region, which outlives the primary's loss; where it
+    doesn't answer either, of the primary."""
+    primary, standby = clients.regions
+    try:
+        return _described(clients.get("rds", standby), name)
+    except BotoCoreError:
+        return _described(clients.get("rds", primary), name)
+
+
+def _described(rds: Any, name: str) -> dict[str, Any] | None:
     try:
         return rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"][0]
     except rds.exceptions.GlobalClusterNotFoundFault:

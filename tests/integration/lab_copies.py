@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import fasteners
-from deployed_lab import Lab, free_port
+from deployed_lab import REPOSITORY, Lab, free_port
 
 DEPLOY_SECONDS = 300
 DATA = "data"
@@ -22,23 +22,24 @@ DATA = "data"
 
 
 @contextmanager
-def a_deployed_lab(directory: Path) -> Iterator[Lab]:
-    """All four layers in a lab of its own, stopped afterwards: for tests that break something."""
-    lab = started_copy(directory)
+def a_deployed_lab(directory: Path, repository: Path = REPOSITORY) -> Iterator[Lab]:
+    """All four layers in a lab of its own, stopped afterwards: for tests that break something, or
+    change the working copy ``repository``."""
+    lab = started_copy(directory, repository)
     try:
         yield lab
     finally:
         lab.stop()
 
 
-def started_copy(directory: Path) -> Lab:
+def started_copy(directory: Path, repository: Path = REPOSITORY) -> Lab:
     """All four layers in a running lab; the folder is one that pytest made. The caller stops it."""
     shared = directory.parent
     if "PYTEST_XDIST_WORKER" in os.environ and shared.name.startswith("popen-"):
         shared = shared.parent
     with fasteners.InterProcessLock(shared / "model.lock"):
         model = _model(shared / "model")
-    lab = copied(model, directory)
+    lab = copy_of(model, directory, repository)
     try:
         lab.up()
     except BaseException:
@@ -47,14 +48,15 @@ def started_copy(directory: Path) -> Lab:
     return lab
 
 
-def copied(model: Lab, directory: Path) -> Lab:
+def copy_of(model: Lab, directory: Path, repository: Path = REPOSITORY) -> Lab:
     """A stopped lab as it is, at a port and in a folder of its own."""
-    lab = Lab(directory, free_port())
+    lab = Lab(directory, free_port(), repository)
     subprocess.run(["cp", "-a", f"{model.directory}/.", str(directory)], check=True)
     ours = {
         str(model.directory): str(lab.directory),
         f"127.0.0.1:{model.port}": f"127.0.0.1:{lab.port}",
         f"localhost:{model.port}": f"localhost:{lab.port}",
+        f"{model.repository}/": f"{lab.repository}/",
     }
     for chosen in lab.state_dir.glob("database/servers/*/port"):
         chosen.unlink()  # the lab chooses anew

@@ -104,7 +104,8 @@ class Function(ResourceType):
         return raw
 
     def _published(self, aws: Aws, ident: str) -> list[int]:
-        found, more = [], {}
+        found: list[int] = []
+        more: dict[str, str] = {}
         while True:
             page = aws.call("lambda", "ListVersionsByFunction", {"FunctionName": ident, **more})
             found += [int(one["Version"]) for one in page["Versions"] if one["Version"] != LATEST]

@@ -86,7 +86,7 @@ export function createApplication(environment, overrides = {}) {
     logger,
     now,
   });
-  const answerHealth = () => health(region);
+  const answerHealth = () => health(region, environment.functionVersion);
 
   const answerHttp = createHttpHandler({
     routes: [
@@ -158,10 +158,14 @@ export function createApplication(environment, overrides = {}) {
     /**
      * Makes the database's user and schema.
      *
-     * @param {{stages?: {master?: string, application?: string}}} [event] versions of the secrets to
-     *   work with, by their staging label; the current ones where none is named
+     * @param {{stages?: {master?: string, application?: string}, knows?: string}} [event] versions of the
+     *   secrets to work with, by their staging label, the current ones where none is named; or a question:
+     *   does this code know `rotations`, which is answered without the database
      */
     migrate: async (event) => {
+      if (event?.knows !== undefined) {
+        return { knows: event.knows === "rotations" };
+      }
       const { migrate } = await import("./migration.mjs");
       return migrate(environment, { readSecret, logger, stages: event?.stages, createClient: overrides.createClient });
     },
@@ -175,6 +179,16 @@ export function createApplication(environment, overrides = {}) {
       const { createProbe } = await import("./probe.mjs");
       probe ??= createProbe({ environment, readSecret, logger, createClient: overrides.createClient });
       return probe(event ?? {});
+    },
+
+    /**
+     * Whether the standby's load balancer serves a version: before the primary region gets the code.
+     *
+     * @param {any} event
+     */
+    gate: async (event) => {
+      const { createGate } = await import("./gate.mjs");
+      return createGate({ ...environment.gate, ...overrides.gate })(event ?? {});
     },
 
     close: database.close,

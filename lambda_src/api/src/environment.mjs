@@ -4,6 +4,7 @@
  * @typedef {object} Environment
  * @property {string} region AWS region that the function wakes up in
  * @property {"primary" | "secondary"} regionRole
+ * @property {string} functionVersion the published version of this function that runs, or $LATEST
  * @property {string | undefined} failoverSwitchParameter parameter name, in the standby region only
  * @property {{name: string, region?: string}[]} epochParameters where each region keeps the newest epoch
  *   that it knows; those that aren't configured are left out
@@ -26,6 +27,8 @@
  * @property {string} environmentSuffix
  * @property {string} masterSecretArn migration function only
  * @property {string} applicationSecretArn migration function only
+ * @property {{region: string, host: string, serverName: string}} gate gate function only: the standby's load
+ *   balancer, and the name on its certificate, empty where it serves plain HTTP
  */
 
 /**
@@ -39,6 +42,7 @@ export function readEnvironment(variables) {
   const databaseClusterEndpoint = text("DATABASE_CLUSTER_ENDPOINT");
   return Object.freeze({
     region: text("AWS_REGION", "unknown"),
+    functionVersion: text("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     regionRole: text("REGION_ROLE") === "secondary" ? "secondary" : "primary",
     failoverSwitchParameter: variables.FAILOVER_SWITCH_PARAMETER || undefined,
     peerRegion,
@@ -67,5 +71,6 @@ export function readEnvironment(variables) {
     environmentSuffix: text("ENVIRONMENT_SUFFIX"),
     masterSecretArn: text("MASTER_SECRET_ARN"),
     applicationSecretArn: text("APPLICATION_SECRET_ARN"),
+    gate: { region: text("AWS_REGION", "unknown"), host: text("GATE_HOST"), serverName: text("GATE_SERVER_NAME") },
   });
 }

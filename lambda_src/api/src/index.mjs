@@ -1,6 +1,7 @@
 /**
- * The Lambda handlers: `index.handler` (the application), `index.migrate` (the schema) and
- * `index.probe` (what the recovery controller learns of the database).
+ * The Lambda handlers: `index.handler` (the application), `index.migrate` (the schema),
+ * `index.probe` (what the recovery controller learns of the database) and `index.gate` (whether the
+ * standby serves what was deployed there).
  */
 import { createApplication } from "./application.mjs";
 import { readEnvironment } from "./environment.mjs";
@@ -10,3 +11,4 @@ const application = createApplication(readEnvironment(process.env));
 export const handler = application.handle;
 export const migrate = application.migrate;
 export const probe = application.probe;
+export const gate = application.gate;

@@ -83,9 +83,9 @@ async function grant(client, username, database) {
  * @param {{master?: string, application?: string}} [services.stages] staging labels of a rotation
  * @param {import("./log.mjs").Logger} services.logger
  * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
- * @returns {Promise<{applied: number[], version: number, heartbeat: string, audited: string}>} steps
- *   applied now, the last of all, the schedule of the database's own heartbeat (`absent` without
- *   pg_cron), and what pgaudit logs
+ * @returns {Promise<{applied: number[], version: number, heartbeat: string, audited: string, user: string,
+ *   stages: object}>} steps applied now, the last of all, the schedule of the database's own heartbeat
+ *   (`absent` without pg_cron), what pgaudit logs, who has logged in, and the versions that were asked for
  */
 export async function migrate(environment, { readSecret, logger, stages = {}, createClient = createDriverClient }) {
   const [master, application] = await Promise.all([
@@ -131,7 +131,7 @@ export async function migrate(environment, { readSecret, logger, stages = {}, cr
     // Whoever makes this the current version may rely on it: the user has logged in.
     await (await connect(environment.databaseName, application)).end();
     logger.info("schema migrated", { applied, heartbeat, audited });
-    return { applied, version: STEPS.at(-1).version, heartbeat, audited };
+    return { applied, version: STEPS.at(-1).version, heartbeat, audited, user: application.username, stages };
   } finally {
     // Ending the connection rolls back whatever was not committed.
     await client.end();

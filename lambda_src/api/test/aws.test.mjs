@@ -38,7 +38,10 @@ test("a secret's user name and password are read in the function's region", asyn
   answer = { SecretString: '{"username":"api","password":"p","engine":"postgres"}' };
   assert.deepEqual(await aws.readSecret("arn:secret"), { username: "api", password: "p" });
   const { target, region, body } = requests.at(-1);
-  assert.deepEqual([target, region, JSON.parse(body).SecretId], ["secretsmanager.GetSecretValue", "us-west-2", "arn:secret"]);
+  assert.deepEqual([target, region], ["secretsmanager.GetSecretValue", "us-west-2"]);
+  assert.deepEqual(JSON.parse(body), { SecretId: "arn:secret", VersionStage: "AWSCURRENT" });
+  await aws.readSecret("arn:secret", "AWSPENDING");
+  assert.equal(JSON.parse(requests.at(-1).body).VersionStage, "AWSPENDING");
 });
 
 test("a parameter is read by name", async () => {

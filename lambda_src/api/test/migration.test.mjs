@@ -61,7 +61,7 @@ async function run(client, variables, { username = 'api"user', event } = {}) {
 test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
-  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent", audited: "absent" });
+  assert.deepEqual(result, { applied: [1, 2], version: 2, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
   assert.equal(options.ssl.rejectUnauthorized, true);
@@ -111,7 +111,8 @@ test("trap 42: a rotation names the versions, and the user who may still log in 
     ["api_b", "api"],
   ]) {
     const client = fakeClient({ versions: [1, 2], users: [other] });
-    const { stages } = await run(client, {}, { username, event });
+    const { stages, result } = await run(client, {}, { username, event });
+    assert.deepEqual([result.user, result.stages], [username, event.stages]);
     assert.deepEqual(stages, { "arn:master": undefined, "arn:application": "AWSPENDING" });
     for (const user of [username, other]) {
       assert.ok(client.statements.includes(`GRANT ${GRANTS[0]} TO "${user}"`), user);
@@ -120,6 +121,13 @@ test("trap 42: a rotation names the versions, and the user who may still log in 
     assert.deepEqual(passwords.length, 1);
     assert.match(passwords[0], new RegExp(`"${username}"`));
   }
+});
+
+test("trap 42: whether it knows rotations is answered without a database, whose password may be between two", async () => {
+  const createClient = async () => assert.fail("the database isn't asked");
+  const { application } = fakeApplication({ createClient });
+  assert.deepEqual(await application.migrate({ knows: "rotations" }), { knows: true });
+  assert.deepEqual(await application.migrate({ knows: "something else" }), { knows: false });
 });
 
 test("trap 53: where pgaudit is loaded, whoever reads or changes a record is logged, in the migration's transaction", async () => {
@@ -138,7 +146,7 @@ test("trap 53: where pgaudit is loaded, whoever reads or changes a record is log
 test("a repeated migration applies nothing and makes no user", async () => {
   const client = fakeClient({ versions: [1, 2], users: ['api"user'] });
   const { result } = await run(client);
-  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent", audited: "absent" });
+  assert.deepEqual(result, { applied: [], version: 2, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
   assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|SCHEMA|TABLE public)|ALTER TABLE/.test(text)));
 });
 

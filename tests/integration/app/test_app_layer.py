@@ -116,7 +116,7 @@ def test_the_target_is_checked_and_healthy(deployed: Lab, role: str, region: str
 def test_failed_events_have_their_queue(deployed: Lab, role: str, region: str) -> None:
     """R2.4: what the function failed on is kept."""
     found = deployed.client("lambda", region).get_function_event_invoke_config(
-        FunctionName=function_name(deployed, role)
+        FunctionName=function_name(deployed, role), Qualifier="live"
     )
     destination = found["DestinationConfig"]["OnFailure"]["Destination"]
     name = destination.rpartition(":")[2]

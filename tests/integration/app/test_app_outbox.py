@@ -30,7 +30,7 @@ def leave(connection: psycopg.Connection[Any], region: str, age_seconds: int) ->
 
 def invoked(lab: Lab, role: str) -> Any:
     """Lambda's answer to the schedule's event."""
-    name = lab.outputs[f"app.{role}.function_name"]
+    name = lab.outputs[f"app.{role}.function_arn"]
     return lab.client("lambda", REGIONS[role]).invoke(FunctionName=name, Payload=DRAIN)
 
 

@@ -165,6 +165,8 @@ def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> 
     functions = fast.client("lambda", "us-west-2")
     name = fast.outputs["app.secondary.function_name"]
     functions.update_function_configuration(FunctionName=name, Handler="index.missing")
+    # Around the gate (trap 65): what is called is no published version any more.
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
 
     def fails(alarm: str) -> bool:
         ask(fast, "secondary", "/records?limit=1", port=TLS)

@@ -72,7 +72,7 @@ def test_both_regions_are_identical_but_for_the_region_and_its_arns() -> None:
                 region, resource.inputs
             )
             for resource in deployment.created(region=region)
-            if "migrate" not in resource.name
+            if not re.search("migrate|gate", resource.name)
         }
 
     primary, secondary = graph("us-east-1"), graph("us-west-2")
@@ -197,7 +197,7 @@ def test_the_deployment_calls_the_migration_when_the_bundle_changes() -> None:
     function = migrate(deployment)
     assert function.inputs["handler"] == "index.migrate"
     assert function.inputs["code"] == api(deployment, "us-west-2").inputs["code"]
-    call = deployment.one("aws:lambda/invocation:Invocation")
+    call = deployment.one("aws:lambda/invocation:Invocation", "run-migrate-us-east-1")
     assert call.inputs["functionName"] == function.inputs["name"]
     triggers = call.inputs["triggers"]
     assert re.fullmatch(r"[0-9a-f]{64}", triggers.pop("bundle"))
@@ -320,6 +320,7 @@ def test_events_that_the_function_fails_on_are_kept(region: str) -> None:
                             region=region).inputs  # fmt: skip
     queue = deployment.one("aws:sqs/queue:Queue", region=region)
     assert config["functionName"] == api(deployment, region).inputs["name"]
+    assert config["qualifier"] == "live"
     assert config["destinationConfig"] == {"onFailure": {"destination": queue.outputs["arn"]}}
     assert config["maximumRetryAttempts"] == 2
     assert config["maximumEventAgeInSeconds"] == 6 * 3600
@@ -330,7 +331,7 @@ def test_the_outbox_is_drained_every_minute(region: str) -> None:
     """R2.1, trap 27: a crash between row and event loses neither; both regions drain."""
     deployment = program("app")
     schedule = deployment.one("aws:scheduler/schedule:Schedule", region=region)
-    function = api(deployment, region)
+    alias = deployment.one("aws:lambda/alias:Alias", f"live-api-{region}").outputs["arn"]
     role = deployment.one("aws:iam/role:Role", f"schedule-outbox-{region}")
     assert schedule.inputs["scheduleExpression"] == "rate(1 minute)"
     assert schedule.inputs["flexibleTimeWindow"] == {"mode": "OFF"}
@@ -338,7 +339,7 @@ def test_the_outbox_is_drained_every_minute(region: str) -> None:
     assert json.loads(target["input"]) == {
         "source": "warm-standby.schedule", "detail-type": "outbox.drain",
     }  # fmt: skip
-    assert (target["arn"], target["roleArn"]) == (function.outputs["arn"], role.outputs["arn"])
+    assert (target["arn"], target["roleArn"]) == (alias, role.outputs["arn"])
     trusted = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
     assert trusted == [{
         "Effect": "Allow",
@@ -346,9 +347,7 @@ def test_the_outbox_is_drained_every_minute(region: str) -> None:
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     }]  # fmt: skip
-    assert statements(deployment, f"schedule-outbox-{region}")["Call"]["Resource"] == [
-        function.outputs["arn"]
-    ]
+    assert statements(deployment, f"schedule-outbox-{region}")["Call"]["Resource"] == [alias]
     attachment = deployment.one(
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment", f"schedule-outbox-{region}"
     )

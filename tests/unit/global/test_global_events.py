@@ -180,7 +180,8 @@ def test_only_its_rule_writes_to_the_queue_and_only_its_function_reads_it(region
     assert policy.urn in target.dependencies
     mapping = deployment.one(MAPPING, region=region).inputs
     assert mapping["eventSourceArn"] == waiting.outputs["arn"]
-    assert mapping["functionName"] == app["function_name"]
+    # By its alias (trap 65).
+    assert mapping["functionName"] == app["function_arn"]
     assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
     # Above ten Lambda waits a second for more.

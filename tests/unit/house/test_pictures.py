@@ -32,9 +32,9 @@ def test_the_recording_is_drawn_of_what_was_recorded(theme: str) -> None:
     shown = recording.load((PICTURES / "outage.jsonl").read_text())
     drawn = (PICTURES / f"outage-{theme}.svg").read_text()
     assert drawn == recording.draw(shown, THEMES[theme], recording.SUMMARY)
-    answers = [one.text.partition("  ")[2] for one in shown if one.pane == "client"]
-    assert answers.index("us-east-1") < answers.index("us-west-2")
-    assert any("./inv lab.outage us-east-1" in one.text for one in shown if one.typed)
+    answers = [one.text.partition(" s  ")[2] for one in shown if one.pane == "client"]
+    assert answers.index("201 us-east-1") < answers.index("201 us-west-2")
+    assert any(one.text.endswith("drill: outage us-east-1") for one in shown)
 
 
 def test_every_picture_is_shown_somewhere() -> None:

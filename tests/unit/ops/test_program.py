@@ -31,7 +31,7 @@ from ops.permissions import show as permissions
 from ops.policies import table
 from ops.printing import make_console
 from ops.quality import benches, checks, pins
-from ops.recovery import asking, orders, standing
+from ops.recovery import asking, orders, rollback, standing
 from ops.report import compare, figures, verify
 from ops.report import history as drill_history
 from ops.secrets import rotation
@@ -78,7 +78,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         (
             "--list=x",
             "unknown name 'x' after --list: there are drill, lab, recovery, state, events, "
-            "secrets, objects, pins",
+            "secrets, objects, app, pins",
         ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
@@ -224,6 +224,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (server, "run"), (standing, "show"), (orders, "freeze"), (orders, "thaw"), (orders, "hold"),
         (orders, "acknowledge"), (recovery_front, "_items"),
         (asking, "fail_over"), (asking, "fail_back"), (asking, "reconcile"),
+        (rollback, "show"),
         (drills, "run"), (drill_history, "show"), (figures, "show"),
         (compare, "show"), (verify, "show"),
     ):  # fmt: skip

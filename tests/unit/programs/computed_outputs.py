@@ -172,6 +172,9 @@ _COMPUTED: dict[str, _Make] = {
         "qualifiedArn": f"arn:aws:lambda:{r}:{ACCOUNT}:function:{i.get('name', n)}:1",
         "version": "1",
     },
+    "aws:lambda/alias:Alias": lambda n, r, i, s: {
+        "arn": f"arn:aws:lambda:{r}:{ACCOUNT}:function:{i['functionName']}:{n}",
+    },
     "aws:lb/loadBalancer:LoadBalancer": lambda n, r, i, s: {
         "arn": f"arn:aws:elasticloadbalancing:{r}:{ACCOUNT}:loadbalancer/app/{n}/{s[:16]}",
         "id": f"arn:aws:elasticloadbalancing:{r}:{ACCOUNT}:loadbalancer/app/{n}/{s[:16]}",
@@ -239,6 +242,14 @@ _INVOKES: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
     "aws:secretsmanager/getRandomPassword:getRandomPassword": lambda arguments, region: {
         "randomPassword": "example-of-a-random-password-0123",
         "id": "example",
+        **arguments,
+    },
+    "aws:ssm/getParametersByPath:getParametersByPath": lambda arguments, region: {
+        "id": arguments["path"],
+        "arns": [],
+        "names": [],
+        "types": [],
+        "values": [],
         **arguments,
     },
     "aws:secretsmanager/getSecretVersions:getSecretVersions": lambda arguments, region: {

@@ -281,7 +281,7 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     ),
     "probe_function_name": lambda region: f"function-probe-{region}-{SUFFIX}",
     "probe_function_arn": lambda region: (
-        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-probe-{region}-{SUFFIX}"
+        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-probe-{region}-{SUFFIX}:live"
     ),
     "master_secret_arn": lambda region: (
         f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:secret-master-us-east-1-{SUFFIX}-AbCdEf"
@@ -302,7 +302,7 @@ _TEXT_SAMPLES: dict[str, Callable[[str], str]] = {
     "target_group_arn_suffix": lambda region: f"targetgroup/tg-app-{region}-{SUFFIX}/73e2d6bc24d8",
     "function_name": lambda region: f"function-api-{region}-{SUFFIX}",
     "function_arn": lambda region: (
-        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-api-{region}-{SUFFIX}"
+        f"arn:aws:lambda:{region}:{ACCOUNT}:function:function-api-{region}-{SUFFIX}:live"
     ),
     "log_group_name": lambda region: f"/aws/lambda/function-api-{region}-{SUFFIX}",
     "zone_id": lambda _: "Z0123456789ABCDEFGHIJ",

@@ -43,8 +43,8 @@ NAME_INPUTS = (
 NAMED_BY_OTHERS = {
     # The inputs of these that look like a name are references to a resource named elsewhere.
     "aws:s3/", "aws:rds/clusterInstance", "aws:route53/record", "aws:route53/zone",
-    "aws:cloudwatch/eventTarget", "aws:cloudwatch/eventBusPolicy",
-    "aws:backup/restoreTestingSelection",
+    "aws:cloudwatch/eventTarget", "aws:cloudwatch/eventBusPolicy", "aws:lambda/alias",
+    "aws:lambda/eventSourceMapping", "aws:backup/restoreTestingSelection",
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def follows_the_form(name: str, region: str) -> bool:
         rf"alias/{plain}",
         rf"/aws/lambda/{plain}",
         rf"/aws/rds/cluster/{plain}/postgresql",
-        rf"/warm-standby/{region}/{SUFFIX}/(local|shared)/[a-z0-9-]+",
+        rf"/warm-standby/{region}/{SUFFIX}/(local|shared)/[a-z0-9-]+(/[a-z0-9-]+)?",
         # AWS Backup takes letters, digits and underscores.
         rf"restore_testing_{region}_{SUFFIX}".replace("-", "_"),
     )
@@ -114,8 +114,8 @@ PARTS_OF_OTHERS = {
     "aws:s3/bucketPublicAccessBlock:", "aws:s3/bucketReplicationConfig:",
     "aws:s3/bucketServerSideEncryptionConfiguration:", "aws:s3/bucketVersioning:",
     "aws:secretsmanager/secretVersion:", "aws:sns/topicPolicy:", "aws:sqs/queuePolicy:",
-    "aws:backup/restoreTestingSelection:", "aws:lambda/eventSourceMapping:",
-    "aws:sqs/redriveAllowPolicy:",
+    "aws:backup/restoreTestingSelection:", "aws:lambda/alias:",
+    "aws:lambda/eventSourceMapping:", "aws:sqs/redriveAllowPolicy:",
     "aws:vpc/securityGroupEgressRule:", "aws:vpc/securityGroupIngressRule:",
     # Named by the domain, and by alarmName.
     "aws:route53/zone:", "aws:cloudwatch/compositeAlarm:",

@@ -164,5 +164,6 @@ def test_the_application_reads_the_variables_that_it_is_given() -> None:
         for key in node.keys
         if isinstance(key, ast.Constant)
     }
-    # Node.js's own, which the lab sets for every function.
-    assert read - {"AWS_REGION", "NODE_EXTRA_CA_CERTS"} == given
+    # AWS Lambda's own, and Node.js's own, which the lab sets for every function.
+    own = {"AWS_REGION", "AWS_LAMBDA_FUNCTION_VERSION", "NODE_EXTRA_CA_CERTS"}
+    assert read - own == given

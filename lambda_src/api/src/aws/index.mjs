@@ -3,7 +3,7 @@
  * cold start for a health check loads none.
  */
 export const aws = Object.freeze({
-  readSecret: async (arn) => (await import("./secrets.mjs")).readSecret(arn),
+  readSecret: async (arn, stage) => (await import("./secrets.mjs")).readSecret(arn, stage),
   readSecretText: async (arn) => (await import("./secrets.mjs")).readSecretText(arn),
   readParameter: async (name, region) => (await import("./parameters.mjs")).readParameter(name, region),
   putEvents: async (entries) => (await import("./events.mjs")).putEvents(entries),

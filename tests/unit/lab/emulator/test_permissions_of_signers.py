@@ -107,6 +107,25 @@ def test_what_has_an_id_goes_by_its_tag(world: World) -> None:
     assert other == "AccessDeniedException"
 
 
+def test_an_association_goes_by_its_route_table(world: World) -> None:
+    """Trap 54: it has no tags of its own; AWS asks about the table."""
+    ec2 = world.aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.6.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.6.1.0/24")["Subnet"]["SubnetId"]
+    tags = [{"Key": "EnvironmentSuffix", "Value": "ours"}]
+    made = []
+    for spec in ([], [{"ResourceType": "route-table", "Tags": tags}]):
+        table = ec2.create_route_table(VpcId=vpc, TagSpecifications=spec)["RouteTable"]
+        given = {"RouteTableId": table["RouteTableId"], "SubnetId": subnet}
+        made.append(ec2.associate_route_table(**given)["AssociationId"])
+    equal = {"aws:ResourceTag/EnvironmentSuffix": "ours"}
+    limit(world, ("ec2:DisassociateRouteTable", "*", equal))
+    theirs, ours = made
+    code = refusal(ec2.disassociate_route_table, AssociationId=theirs)
+    assert code == "UnauthorizedOperation"
+    ec2.disassociate_route_table(AssociationId=ours)
+
+
 def test_a_role_is_handed_only_where_it_may_be(world: World) -> None:
     """Trap 54: iam:PassRole, by role and by service."""
     role = "arn:aws:iam::000000000000:role/role-ours"
@@ -167,7 +186,13 @@ def test_an_operation_is_an_action(service: str, operation: str, action: str) ->
         ("route53", {"HostedZoneId": "/hostedzone/Z"}, "arn:aws:route53:::hostedzone/Z"),
         ("lambda", {"FunctionName": "arn:aws:lambda:r:1:f"}, "arn:aws:lambda:r:1:f"),
         ("sns", {"TopicArn": "arn:aws:sns:r:1:t"}, "arn:aws:sns:r:1:t"),
+        ("s3", {"Bucket": "b", "Delete": {"Objects": []}}, "arn:aws:s3:::b/*"),
+        ("backup", {"BackupVaultName": "v", "RecoveryPointArn": "arn:p"}, "arn:p"),
         ("elbv2", {"Names": ["x"]}, ""),
+        ("events", {"Rule": "r1"}, "arn:aws:events:r:1:rule/r1"),
+        ("events", {"Rule": "r1", "EventBusName": "b"}, "arn:aws:events:r:1:rule/b/r1"),
+        ("events", {"Targets": [{"Arn": "arn:aws:sqs:r:1:q"}]}, ""),
+        ("elbv2", {"Role": "arn:aws:iam::000000000000:role/x", "ListenerArn": "arn:l"}, "arn:l"),
         ("rds", {"DBClusterIdentifier": 5}, ""),
         ("ec2", {"VpcId": "vpc-1"}, ""),
     ],

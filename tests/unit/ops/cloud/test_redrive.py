@@ -113,7 +113,7 @@ def test_what_the_function_failed_on_goes_back_to_the_function() -> None:
     redrive(world.clients(), "test")
     ((region, given),) = world.invoked
     assert region == "us-east-1"
-    assert given["FunctionName"] == "function-api-us-east-1-test"
+    assert given["FunctionName"] == "function-api-us-east-1-test:live"
     assert given["InvocationType"] == "Event"
     assert json.loads(given["Payload"]) == EVENT
 

@@ -43,6 +43,7 @@ class Calls:
         self.made: list[tuple[str, str, dict[str, Any]]] = []
         self.answers = {
             "get_function_configuration": {"Handler": "index.handler"},
+            "get_alias": {"FunctionVersion": "7"},
             "describe_global_clusters": GLOBAL,
             "start_experiment": {"experiment": {"id": "experiment-1"}},
             "get_experiment_template": {
@@ -126,7 +127,8 @@ def test_a_region_of_the_lab_is_lost_and_given_back(
 def test_a_bad_deployment_and_a_stopped_controller_are_given_back(
     tmp_path: Path, lab: list[tuple[Any, ...]]
 ) -> None:
-    """The handler as it was, and the rule's schedule; the last one broken is the first one back."""
+    """The handler as it was, after the alias to what it led to, and the rule's schedule; the last
+    one broken is the first one back. The deployment goes around the gate (trap 65)."""
     calls = Calls()
     breaking = injector(tmp_path, calls)
     breaking.do(Step(Action.BAD_DEPLOY))
@@ -138,6 +140,8 @@ def test_a_bad_deployment_and_a_stopped_controller_are_given_back(
     assert calls.named("disable_rule") == [(WEST, {"Name": "rule-recovery-us-west-2-lab"})]
     assert len(calls.named("enable_rule")) == 2
     assert calls.named("update_function_configuration")[1][1]["Handler"] == "index.handler"
+    versions = [given["FunctionVersion"] for _, given in calls.named("update_alias")]
+    assert versions == ["$LATEST", "7"]
     assert calls.made[-1][1] == "update_function_configuration"
     assert lab == []
 
@@ -275,6 +279,9 @@ def test_on_aws_what_is_not_reversible_is_refused(
 def test_a_part_alone_needs_no_experiment(tmp_path: Path) -> None:
     """The commands that a person would run to the same effect."""
     injector(tmp_path, Calls(), lab=False).refuse(one_step(part="compute"))
-    handler = Undo("handler", EAST, {"function": "f", "handler": "index.handler"})
-    assert handler.command.endswith("--function-name f --handler index.handler --region us-east-1")
+    handler = Undo("handler", EAST, {"function": "f", "handler": "index.handler", "version": "7"})
+    assert handler.command == (
+        "aws lambda update-alias --function-name f --name live --function-version 7 "
+        "--region us-east-1"
+    )
     assert Undo("experiment", EAST, {"id": "x"}).command.startswith("aws fis stop-experiment")

@@ -13,12 +13,12 @@ from ops.quality.themes import THEMES
 
 RUN = (
     Shown(10.0, "client", "$ while sleep 2; do write; done", typed=True),
-    Shown(12.0, "client", "2 s  us-east-1"),
+    Shown(12.0, "client", "2 s  201 us-east-1"),
     Shown(13.0, "operator", "$ ./inv lab.outage us-east-1", typed=True),
     Shown(14.0, "operator", ""),
     Shown(14.5, "operator", "us-east-1 <down>"),
-    Shown(16.0, "client", "6 s  curl: (7) refused"),
-    Shown(310.0, "client", "300 s  us-west-2"),
+    Shown(16.0, "client", "6 s  503 us-west-2"),
+    Shown(310.0, "client", "300 s  201 us-west-2"),
 )
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -75,6 +75,25 @@ def test_the_picture_shows_every_line(theme: str) -> None:
     last = drawn.find(f".//{SVG}g[@class='client']")
     assert last is not None
     assert last.get("transform") == f"translate(6 {(9 - 4) * recording.LINE})"
+
+
+@pytest.mark.parametrize(
+    ("line", "colour"),
+    [
+        ("  39.4 s  drill: outage us-east-1", "dead"),
+        ("  40.4 s  health: us-east-1: unhealthy", "dead"),
+        ("  55.0 s  no answer (ProtocolError)", "dead"),
+        ("  92.5 s  dns: us-west-2", "alive"),
+        (" 250.0 s  writer: us-west-2", "alive"),
+        ("   0.0 s  health: us-west-2: healthy", "text"),
+        ("   0.0 s  201 us-east-1", "text"),
+    ],
+)
+def test_a_line_s_colour_is_what_it_says(line: str, colour: str) -> None:
+    """Issue 22: lost and recovered are seen before they are read."""
+    drawn = ET.fromstring(recording.draw([Shown(1.0, "client", line)], THEMES["dark"], "x"))  # noqa: S314
+    (text,) = [one for one in drawn.iter(f"{SVG}text") if one.text == line]
+    assert text.get("class") == colour
 
 
 def test_the_picture_plays_for_its_time_and_only_where_motion_is_wanted() -> None:

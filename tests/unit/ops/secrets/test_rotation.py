@@ -86,6 +86,10 @@ class Aws:
     )
     regions: tuple[str, str] = (EAST, WEST)
     calls: list[tuple[str, Any]] = field(default_factory=list)
+    knows: Any = field(default_factory=lambda: {"knows": True})
+    """What the migration answers to the question whether it knows rotations."""
+    proves: str = ""
+    """Who has logged in, if it isn't the user that was asked for."""
     failures: int = 0
     """How many calls of the migration fail."""
     replica: Any = None
@@ -121,12 +125,21 @@ class _Service:
         self.aws.calls.append((self.region, given))
 
     def invoke(self, **given: Any) -> dict[str, Any]:
-        self.aws.calls.append((self.region, json.loads(given["Payload"])))
+        asked = json.loads(given["Payload"])
+        if asked == {"knows": "rotations"}:
+            return {"Payload": io.BytesIO(json.dumps(self.aws.knows).encode())}
+        self.aws.calls.append((self.region, asked))
         if self.aws.failures:
             self.aws.failures -= 1
             text = json.dumps({"errorMessage": "28P01"}) if self.aws.failures % 2 else "no json\n"
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(text.encode())}
-        return {"Payload": io.BytesIO(b"{}")}
+        proved = {"user": self.aws.proves or self._user(asked["stages"]), **asked}
+        return {"Payload": io.BytesIO(json.dumps(proved).encode())}
+
+    def _user(self, stages: dict[str, str]) -> str:
+        stage = stages.get("application", "AWSCURRENT")
+        found = self.aws.secrets.get_secret_value(SecretId=APPLICATION, VersionStage=stage)
+        return json.loads(found["SecretString"])["username"]
 
 
 def world(aws: Aws) -> World:
@@ -220,6 +233,34 @@ def test_a_migration_that_fails_changes_no_login() -> None:
     aws = Aws(failures=1000)
     with pytest.raises(OperatorError, match=r"failed: 28P01|failed: no json"):
         rotation.rotate(world(aws), "master")
+
+
+@pytest.mark.parametrize(
+    "knows", [{"applied": []}, {"knows": False}, {"errorMessage": "28P01"}, ["no dictionary"]]
+)
+def test_a_migration_that_would_ignore_the_version_is_found_first(knows: Any) -> None:
+    """Trap 42: a release of before makes no second user and proves the first one: nothing is begun,
+    and the master isn't changed in the database."""
+    aws = Aws(knows=knows)
+    with pytest.raises(OperatorError, match="up --layer app") as caught:
+        rotation.rotate(world(aws), "both")
+    assert caught.value.code == 2
+    assert (aws.calls, list(aws.secrets.labels(APPLICATION))) == ([], ["v0"])
+
+
+def test_another_user_s_login_proves_nothing() -> None:
+    """Trap 42: the version becomes current only after its own user has logged in."""
+    aws = Aws(proves="application")
+    with pytest.raises(OperatorError, match="it proved another user"):
+        rotation.rotate(world(aws), "application")
+    assert "AWSCURRENT" in aws.secrets.labels(APPLICATION)["v0"]
+
+
+def test_a_migration_that_can_t_be_called_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost primary region: nothing is begun."""
+    monkeypatch.setattr(_Service, "invoke", lambda *_, **__: (_ for _ in ()).throw(lost()))
+    with pytest.raises(OperatorError, match="no connection"):
+        rotation.rotate(world(Aws()), "both")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError
@@ -141,3 +141,33 @@ def test_a_cluster_that_can_t_stand_alone_is_not_waited_for(status: str) -> None
     rds.at_last = status
     with pytest.raises(OperatorError, match=f"{EAST} is {status}; run ./inv destroy-all again"):
         detach(rds)
+
+
+def test_a_member_is_detached_in_its_own_region() -> None:
+    """Trap 49: RDS documents the call there."""
+    rds = FakeRds(WEST, [EAST, WEST])
+    asked: list[str] = []
+    remove = rds.remove_from_global_cluster
+
+    def removed(**call: str) -> None:
+        asked.append(rds.regions[-1])
+        remove(**call)
+
+    rds.remove_from_global_cluster = removed  # type: ignore[method-assign]
+    assert detach(rds)
+    assert asked == ["us-east-1"]
+
+
+def test_the_primary_is_asked_where_the_standby_does_not_answer() -> None:
+    """Trap 49: destroy works from either side."""
+    rds = FakeRds(EAST, [EAST, WEST])
+    describe = rds.describe_global_clusters
+
+    def answers(GlobalClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803
+        if rds.regions[-1] == "us-west-2":
+            raise EndpointConnectionError(endpoint_url="https://rds.us-west-2.amazonaws.com")
+        return describe(GlobalClusterIdentifier)
+
+    rds.describe_global_clusters = answers  # type: ignore[method-assign]
+    assert detach(rds) is None
+    assert rds.regions == ["us-west-2", "us-east-1"]

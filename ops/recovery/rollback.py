@@ -1,0 +1,265 @@
+"""``./inv app.rollback``: the functions' aliases go back to the release before, in both regions.
+
+The decision is pure (:func:`decide`). It follows from what serves: where both regions serve the
+same release, both go back to the one that us-east-1 served before; where a deployment stopped
+between them, the standby goes back to the primary's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops import workspace
+from ops.cloud.answers import reason
+from ops.cloud.clients import Clients
+from ops.errors import ExitCode, OperatorError, bad_input
+from ops.printing import make_console, print_json, rows_table
+from ops.recovery.place import World
+from ops.stack_file import StackFile
+from ops.waiting import announced
+from ops.workspace import Workspace
+from pulumi_protocol.events import EngineError
+from pulumi_protocol.lock import locked
+from tapstack.naming import physical_name
+from tapstack.releases import Held, held_parameter, release_in
+from tapstack.well_known import API_FUNCTION, LIVE, PROBE_FUNCTION
+
+PURPOSES = (API_FUNCTION, PROBE_FUNCTION)
+"""The functions of a release; the first one's decides."""
+LATEST = "$LATEST"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version, and the release that it is of (empty: unknown)."""
+
+    number: int
+    release: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """One function of one region: the version that its alias leads to, and all that there are."""
+
+    live: int
+    versions: tuple[Version, ...]
+    newest_release: str
+    """The release of the last deployment."""
+
+    @property
+    def release(self) -> str:
+        """The release that serves; empty where its version doesn't say."""
+        return next((one.release for one in self.versions if one.number == self.live), "")
+
+    def before(self, withdrawn: Collection[str]) -> str:
+        """The release that came before the one that serves and wasn't put back itself; empty where
+        there is none."""
+        passed = {"", self.release, *withdrawn}
+        older = [
+            one for one in self.versions if one.number < self.live and one.release not in passed
+        ]
+        return max(older, key=lambda one: one.number).release if older else ""
+
+    def newest_of(self, release: str) -> int | None:
+        """The newest version of a release."""
+        return max((one.number for one in self.versions if one.release == release), default=None)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One alias, from version to version."""
+
+    region: str
+    function: str
+    was: int
+    version: int
+    release: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return {
+            "region": self.region,
+            "function": self.function,
+            "was": self.was,
+            "version": self.version,
+            "release": self.release,
+        }
+
+
+def decide(served: Mapping[str, Served], withdrawn: Collection[str] = ()) -> dict[str, str]:
+    """Region → the release that it goes back to, of the regions that change; pure.
+
+    ``served``: the function that serves requests, of one region or of both, the primary first.
+    ``withdrawn``: the releases that were put back before.
+    Raises ``OperatorError`` where there is nothing to go back to.
+    """
+    first, *others = served
+    primary = served[first]
+    for other in others:
+        if served[other].release != primary.release:
+            # Stopped between the regions: the standby alone has what is to go.
+            return {other: primary.release}
+    release = primary.before(withdrawn)
+    if not release:
+        raise bad_input(
+            f"nothing to go back to: {first} has no version of another release before version "
+            f"{primary.live}; nothing was touched"
+        )
+    return dict.fromkeys(served, release)
+
+
+def run(world: World, space: Workspace, region: str, *, undo: bool) -> list[Move]:
+    """Leads the aliases back, or with ``undo`` lets the next deployment lead them on again.
+
+    ``region``: the only one to touch, because the other one is lost; empty: both. What is held
+    back is written down first, so that no deployment undoes a half of it. Raises
+    ``OperatorError``; the same command again goes on.
+    """
+    file, clients = world.file, world.clients
+    regions = _chosen(clients, region)
+    suffix = file.settings.suffix
+    try:
+        with locked(_lock(space, file), f"app.rollback of stack {file.stack}"):
+            if undo:
+                _let_go(clients, regions, suffix, file.stack)
+                return []
+            moves, held = _plan(clients, regions, suffix)
+            for name in regions:
+                _write(clients, name, suffix, held.text())
+            for move in moves:
+                _lead(clients, move)
+            return moves
+    except EngineError as error:
+        raise OperatorError(str(error), ExitCode.BUSY) from None
+
+
+def show(world: World, region: str, *, undo: bool, as_json: bool) -> None:
+    """Runs it and prints what was moved."""
+    with announced("the functions' aliases"):
+        moves = run(world, workspace.find(), region, undo=undo)
+    if as_json:
+        print_json([move.as_dict() for move in moves])
+        return
+    console = make_console()
+    if undo:
+        console.print(
+            f"nothing is held back any more: ./inv up --layer app{world.flags} deploys it"
+        )
+        return
+    rows = ((one.function, one.was, one.version, one.release) for one in moves)
+    console.print(rows_table(("function", "was", "version", "release"), rows))
+    console.print(
+        "deployments keep these versions until the code changes, or ./inv app.rollback --undo"
+        f"{world.flags}"
+    )
+
+
+def _chosen(clients: Clients, region: str) -> tuple[str, ...]:
+    if region and region not in clients.regions:
+        raise bad_input(f"--region {region} is neither {' nor '.join(clients.regions)}")
+    return (region,) if region else clients.regions
+
+
+def _lock(space: Workspace, file: StackFile) -> Any:
+    return space.lab_state / "locks" / f"{file.stack}.lock"
+
+
+def _plan(clients: Clients, regions: tuple[str, ...], suffix: str) -> tuple[list[Move], Held]:
+    """The moves, the primary's first, and what deployments shall keep."""
+    found = {name: dict(_served(clients, name, suffix)) for name in regions}
+    before = Held.parse(_read(clients, regions[-1], suffix))
+    releases = decide({name: each[API_FUNCTION] for name, each in found.items()}, before.withdrawn)
+    moves: list[Move] = []
+    kept: dict[str, dict[str, str]] = {}
+    for name, each in found.items():
+        kept[name] = {purpose: str(one.live) for purpose, one in each.items()}
+        for purpose, one in each.items() if name in releases else ():
+            function = physical_name("function", purpose, name, suffix)
+            version = one.newest_of(releases[name])
+            if version is None:
+                raise bad_input(
+                    f"{function} has no version of release {releases[name]}: nothing was touched; "
+                    "deploy the code that served before"
+                )
+            moves.append(Move(name, function, one.live, version, releases[name]))
+            kept[name][purpose] = str(version)
+    # The last deployment's, which the standby got first, and what served until now.
+    newest = found[regions[-1]][API_FUNCTION].newest_release
+    left = {found[name][API_FUNCTION].release for name in releases} - {newest}
+    others = [one for one in before.withdrawn if one not in (newest, *left)]
+    return moves, Held(newest, kept, (*others, *sorted(left), newest))
+
+
+def _served(clients: Clients, region: str, suffix: str) -> Iterator[tuple[str, Served]]:
+    client = clients.get("lambda", region)
+    for purpose in PURPOSES:
+        function = physical_name("function", purpose, region, suffix)
+        try:
+            alias = client.get_alias(FunctionName=function, Name=LIVE)
+            pages = client.get_paginator("list_versions_by_function").paginate(
+                FunctionName=function
+            )
+            every = [one for page in pages for one in page["Versions"]]
+        except (ClientError, BotoCoreError) as error:
+            raise _unreachable(clients, region, function, error) from None
+        versions = tuple(
+            Version(int(one["Version"]), release_in(one.get("Description", "")))
+            for one in every
+            if one["Version"] != LATEST
+        )
+        newest = next(one for one in every if one["Version"] == LATEST)
+        live = alias["FunctionVersion"]
+        if live == LATEST:
+            raise OperatorError(
+                f"{function}'s alias leads to no published version, as a drill leaves it: run "
+                "./inv drill --restore first"
+            )
+        yield purpose, Served(int(live), versions, release_in(newest.get("Description", "")))
+
+
+def _let_go(clients: Clients, regions: tuple[str, ...], suffix: str, stack: str) -> None:
+    held = {name: Held.parse(_read(clients, name, suffix)) for name in regions}
+    if not any(one.release for one in held.values()):
+        raise bad_input(f"no release of stack {stack} is held back: nothing was touched")
+    for name, one in held.items():
+        others = tuple(release for release in one.withdrawn if release != one.release)
+        _write(clients, name, suffix, Held(withdrawn=others).text())
+
+
+def _read(clients: Clients, region: str, suffix: str) -> str:
+    name = held_parameter(region, suffix)
+    try:
+        return str(clients.get("ssm", region).get_parameter(Name=name)["Parameter"]["Value"])
+    except (ClientError, BotoCoreError) as error:
+        raise _unreachable(clients, region, name, error) from None
+
+
+def _write(clients: Clients, region: str, suffix: str, value: str) -> None:
+    name = held_parameter(region, suffix)
+    try:
+        clients.get("ssm", region).put_parameter(
+            Name=name, Value=value, Type="String", Overwrite=True
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise _unreachable(clients, region, name, error) from None
+
+
+def _lead(clients: Clients, move: Move) -> None:
+    try:
+        clients.get("lambda", move.region).update_alias(
+            FunctionName=move.function, Name=LIVE, FunctionVersion=str(move.version)
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise _unreachable(clients, move.region, move.function, error) from None
+
+
+def _unreachable(clients: Clients, region: str, what: str, error: Exception) -> OperatorError:
+    (other,) = (name for name in clients.regions if name != region)
+    return OperatorError(
+        f"{what} in {region}: {reason(error)}; run ./inv app.rollback again, or for {other} alone "
+        f"with --region {other}"
+    )
