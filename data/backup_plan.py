@@ -5,7 +5,7 @@ Whether AWS Backup may take Aurora at all is a setting of the account, which no 
 ``./inv doctor`` asks for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,20 +91,19 @@ class BackupPlan(pulumi.ComponentResource):
         for region, own, other, cluster_arn in args.regions.zip(
             self.vaults, self.vaults.swapped(), args.cluster_arns
         ):
+            rule: aws.backup.PlanRuleArgsDict = {
+                "rule_name": "daily",
+                "target_vault_name": own.name,
+                "schedule": DAILY,
+                "start_window": 60,
+                "completion_window": 360,
+                "lifecycle": {"delete_after": args.settings.snapshot_retention_days},
+                "copy_actions": list(_copies(region, other.arn, args.settings)),
+            }
             plan = aws.backup.Plan(
                 f"backup-plan-{region.name}",
                 name=region.physical_name("backup-plan"),
-                rules=[
-                    {
-                        "rule_name": "daily",
-                        "target_vault_name": own.name,
-                        "schedule": DAILY,
-                        "start_window": 60,
-                        "completion_window": 360,
-                        "lifecycle": {"delete_after": args.settings.snapshot_retention_days},
-                        "copy_actions": list(_copies(region, other.arn, args.settings)),
-                    }
-                ],
+                rules=[rule],
                 opts=within(region),
             )
             aws.backup.Selection(
@@ -121,7 +120,7 @@ class BackupPlan(pulumi.ComponentResource):
 
 def _excluded(
     region: Region, writer: pulumi.Output[str], cluster_arn: pulumi.Input[str]
-) -> pulumi.Output[list[str]]:
+) -> pulumi.Output[Sequence[pulumi.Input[str]]]:
     """The cluster of a region that only reads; AWS wants a selection to name something."""
     return writer.apply(
         lambda name: pulumi.Output.from_input([] if name == region.name else [cluster_arn])
@@ -130,9 +129,11 @@ def _excluded(
 
 def _copies(
     region: Region, other_vault: pulumi.Output[str], settings: DataSettings
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[aws.backup.PlanRuleCopyActionArgsDict]:
     """To the other region, and to another account's vault of this region where there is one."""
-    kept = {"delete_after": settings.copy_retention_days}
+    kept: aws.backup.PlanRuleCopyActionLifecycleArgsDict = {
+        "delete_after": settings.copy_retention_days
+    }
     yield {"destination_vault_arn": other_vault, "lifecycle": kept}
     if settings.vault_copy_region == region.name:
         yield {"destination_vault_arn": settings.vault_copy_arn, "lifecycle": kept}

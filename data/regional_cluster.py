@@ -16,7 +16,15 @@ from tapstack.well_known import DATABASE_PORT
 
 ENGINE = aws.rds.EngineType.AURORA_POSTGRESQL
 DATABASE_NAME = "app"
-AUDIT = (
+Parameter = aws.rds.ClusterParameterGroupParameterArgsDict
+FORCED_TLS: Parameter = {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"}
+LIBRARIES: Parameter = {
+    "name": "shared_preload_libraries",
+    "value": "pg_stat_statements,pg_cron,pgaudit",
+    "apply_method": "pending-reboot",
+}
+"""The first is Aurora's default; the database's own heartbeat is a job of pg_cron."""
+AUDIT: tuple[Parameter, ...] = (
     {"name": "log_connections", "value": "1", "apply_method": "immediate"},
     {"name": "log_disconnections", "value": "1", "apply_method": "immediate"},
     # Changes of roles, rights and schema by anyone; single tables by what the role may do.
@@ -110,16 +118,7 @@ class RegionalCluster(pulumi.ComponentResource):
             name=region.physical_name("aurora-parameters", major),
             family=f"{ENGINE.value}{major}",
             description="TLS for every connection",
-            parameters=[
-                {"name": "rds.force_ssl", "value": "1", "apply_method": "immediate"},
-                # The database's own heartbeat is a job of pg_cron; the first is Aurora's default.
-                {
-                    "name": "shared_preload_libraries",
-                    "value": "pg_stat_statements,pg_cron,pgaudit",
-                    "apply_method": "pending-reboot",
-                },
-                *AUDIT,
-            ],
+            parameters=[FORCED_TLS, LIBRARIES, *AUDIT],
             opts=here,
         )
         # Made before the cluster writes to it, so that it's encrypted, expires, and is destroyed.

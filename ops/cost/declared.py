@@ -161,7 +161,7 @@ class _Monitor(mocks.MockMonitor):
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         answer = resource_pb2.ResourceInvokeResponse()
         if request.tok in NOTHING_YET:
-            json_format.ParseDict(NOTHING_YET[request.tok], getattr(answer, "return"))
+            json_format.ParseDict(dict(NOTHING_YET[request.tok]), getattr(answer, "return"))
         else:
             # What a provider function would say is unknown without a cloud.
             answer.unknown = True
