@@ -28,6 +28,17 @@ def name_of(urn: str) -> str:
     return urn.rpartition("::")[2]
 
 
+def type_of(urn: str) -> str:
+    """The resource's own type, without its parents'."""
+    return _chain(urn).rpartition("$")[2]
+
+
+def place_of(urn: str) -> tuple[str, str]:
+    """The stack and the project."""
+    stack, project, *_ = urn.removeprefix("urn:pulumi:").split("::")
+    return stack, project
+
+
 def reference(urn: str, id: str) -> str:
     """A provider as resources name it: ``urn::id``."""
     return f"{urn}::{id}"

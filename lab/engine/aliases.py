@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.engine.journal import Journal
@@ -34,17 +35,42 @@ class AliasSpec:
         )
 
 
-def follow(registration: Registration, journal: Journal) -> ResourceState | None:
-    """Renames what is known under one of the aliases; the first that is known counts.
+class Aliases:
+    """Under which other URNs the resources of one program may be known.
 
-    Returns the resource under its new URN; None when there was nothing to rename.
+    A child has its parent's type in its URN, and often its name in its own: it continues under a
+    URN of its parent's aliases as well, as Pulumi's engine has it (``generateAliases`` in
+    pkg/resource/deploy/step_generator.go).
     """
-    if journal.previous(registration.urn) is not None:
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._of: dict[str, tuple[str, ...]] = {}
+        """URN → the others, inherited ones among them."""
+
+    def follow(self, registration: Registration) -> ResourceState | None:
+        """Renames what is known under one of the aliases; the first that is known counts.
+
+        Returns the resource under its new URN; None when there was nothing to rename.
+        """
+        others = (*registration.aliases, *self._inherited(registration))
+        self._of[registration.urn] = others
+        if self._journal.previous(registration.urn) is not None:
+            return None
+        for alias in others:
+            old = self._journal.previous(alias)
+            if old is not None:
+                renamed = old.changed(urn=registration.urn, type=registration.type)
+                self._journal.rename(alias, renamed)
+                return renamed
         return None
-    for alias in registration.aliases:
-        old = journal.previous(alias)
-        if old is not None:
-            renamed = old.changed(urn=registration.urn, type=registration.type)
-            journal.rename(alias, renamed)
-            return renamed
-    return None
+
+    def _inherited(self, registration: Registration) -> Iterator[str]:
+        parent_name = urns.name_of(registration.parent)
+        stack, project = urns.place_of(registration.urn)
+        for parent in self._of.get(registration.parent, ()):
+            for own in (registration.urn, *registration.aliases):
+                name = urns.name_of(own)
+                if name.startswith(parent_name):
+                    name = urns.name_of(parent) + name.removeprefix(parent_name)
+                yield urns.make(stack, project, parent, urns.type_of(own), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from lab.engine import aliases
+from lab.engine.aliases import Aliases
 from lab.engine.custom import CustomResources
 from lab.engine.deletion import Deletion
 from lab.engine.failure import StepFailedError
@@ -43,6 +43,7 @@ class Deployment:
         self._custom = CustomResources(run, journal, self._ledger, self._providers)
         self._reader = Reader(run, journal, self._providers, read_stack)
         self._renaming = threading.Lock()
+        self._aliases = Aliases(journal)
         self._stack: ResourceState | None = None
 
     def begin(self) -> None:
@@ -55,7 +56,7 @@ class Deployment:
         self._ledger.claim(registration.urn)
         self._run.masker.learn(secretive(registration.type, registration.inputs))
         with self._renaming:
-            renamed = aliases.follow(registration, self._journal)
+            renamed = self._aliases.follow(registration)
             if renamed is not None:
                 self._providers.renamed(renamed)
         if not registration.custom:

@@ -15,6 +15,7 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from lab.engine.assets import as_given, rooted
 from lab.engine.decision import Difference
 from pulumi_protocol.structs import from_struct, to_struct
+from pulumi_protocol.urns import type_of
 from pulumi_protocol.values import Properties, plain, references_as_ids, without_asset_contents
 
 CHANNEL_OPTIONS = (
@@ -95,7 +96,7 @@ class Plugin:
 
     def configure(self, urn: str, id: str, inputs: Properties) -> None:
         """Gives the process its one configuration."""
-        kind = urn.split("::")[2].rpartition("$")[2]
+        kind = type_of(urn)
         package = kind.rpartition(":")[2]
         bare = plain(inputs)
         answer = self._call(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi.automation import EngineEvent, OpType
 
-from pulumi_protocol.urns import is_provider_type, name_of, referred
+from pulumi_protocol.urns import is_provider_type, name_of, referred, type_of
 
 MADE = (OpType.CREATE, OpType.CREATE_REPLACEMENT)
 
@@ -46,7 +46,7 @@ def targets(
 
 
 def _of(provider: str, urn: str, reference: str) -> bool:
-    kind = urn.split("::")[2].rpartition("$")[2]
+    kind = type_of(urn)
     if is_provider_type(kind):
         return name_of(urn) == provider
     return name_of(referred(reference)) == provider

@@ -135,6 +135,9 @@ def test_urns_name_the_chain_of_types() -> None:
     assert group == GROUP
     assert urns.make("lab", "shop", group, "aws:s3/bucket:Bucket", "data") == THING
     assert urns.name_of(THING) == "data"
+    assert urns.type_of(THING) == "aws:s3/bucket:Bucket"
+    assert urns.type_of(stack) == urns.STACK_TYPE
+    assert urns.place_of(THING) == ("lab", "shop")
 
 
 def test_provider_references_split_at_the_last_colons() -> None:

@@ -241,6 +241,11 @@ class Act:
         request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=to_struct(outputs))
         self.door.register_outputs(request)
 
+    def component(self, type: str, name: str, **options: Any) -> str:
+        """Registers a component; its URN."""
+        request = resource_pb2.RegisterResourceRequest(type=type, name=name, **options)
+        return self.door.register(request).urn
+
     def provider(self, name: str = "east", region: str = "east", **fields: Any) -> str:
         """Registers a provider; its reference."""
         answer = self.door.register(

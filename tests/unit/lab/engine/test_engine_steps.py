@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -208,6 +209,29 @@ def test_an_alias_keeps_the_resource(stage: Stage) -> None:
     assert counts(stage.run(retyped)) == (0, 0, 0, 0, 1)
     assert list(stage.plugin.cloud) == ["a-1"]
     assert stage.states()["b"].type == "fake:index:Other"
+
+
+def test_what_is_in_a_renamed_component_is_kept(stage: Stage) -> None:
+    """A component of another type and name says so once; what it holds, and what that holds,
+    continues, as in Pulumi's engine (step_generator.go, generateAliases)."""
+
+    def program(kind: str, name: str, *aliases: alias_pb2.Alias) -> Callable[[Act], None]:
+        def run(act: Act) -> None:
+            outer = act.component(kind, name, aliases=aliases)
+            inner = act.component("own:Inner", f"{name}-inner", parent=outer)
+            act.thing("a", act.provider(), options={"name": f"{name}-inner-a", "parent": inner})
+
+        return run
+
+    stage.run(program("own:Old", "old"))
+    before = dict(stage.plugin.cloud)
+    spec = alias_pb2.Alias(spec=alias_pb2.Alias.Spec(type="own:Old", name="old"))
+    done = counts(stage.run(program("own:New", "new", spec)))
+    assert (done[0], done[2], done[3]) == (0, 0, 0), "created, replaced, deleted"
+    assert dict(stage.plugin.cloud) == before
+    assert stage.states()["new-inner-a"].urn.endswith(
+        "own:New$own:Inner$fake:index:Thing::new-inner-a"
+    )
 
 
 def test_deleted_with_saves_the_call(stage: Stage) -> None:
