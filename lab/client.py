@@ -90,6 +90,18 @@ def start(state_dir: Path, port: int | None = None, clock: float | None = None) 
         return _wait_until_ready(state_dir, _spawn(state_dir, port, clock or 1.0))
 
 
+def changed_since(state_dir: Path) -> str:
+    """The file of the lab's code that changed last, where that was after its process began; empty
+    otherwise, and where none runs."""
+    record = _record(state_dir.absolute())
+    if record is None or _process(record) is None:
+        return ""
+    code = Path(__file__).parent
+    newest = max(code.rglob("*.py"), key=lambda file: file.stat().st_mtime)
+    newer = newest.stat().st_mtime > record["started"]
+    return str(newest.relative_to(code.parent)) if newer else ""
+
+
 def stop(state_dir: Path) -> bool:
     """Stops the lab, which saves its state; returns whether one was running."""
     state_dir = state_dir.absolute()

@@ -57,10 +57,16 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
     port = urlsplit(endpoint(file)).port
     try:
         with announced(f"the lab to start; {space.lab_state / 'lab.log'} says more"):
-            return client.start(space.lab_state, port=port, clock=clock)
+            found = client.start(space.lab_state, port=port, clock=clock)
     except LabError as error:
         code = ExitCode.BUSY if "port" in str(error) else ExitCode.FAILED
         raise OperatorError(str(error), code) from None
+    if file := client.changed_since(space.lab_state):
+        make_console(stderr=True).print(
+            f"the lab runs since before {file} changed: ./inv lab.down, then this command again, "
+            "runs it as it is now; what is deployed stays"
+        )
+    return found
 
 
 def require_running(space: Workspace) -> None:

@@ -103,6 +103,24 @@ def test_a_start_that_finds_the_lab_sets_its_clock(lab: RecordedLab) -> None:
     assert ("clock", {"factor": 20.0}) in lab.asked
 
 
+def test_code_that_changed_under_a_running_lab_is_named(
+    lab: RecordedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pulled change is not in the lab's process yet: which file it is, and nothing where the lab
+    is younger, or stopped."""
+    code = tmp_path / "code" / "lab"
+    (code / "dns").mkdir(parents=True)
+    (code / "dns" / "answers.py").write_text("")
+    began = psutil.Process(lab.process.pid).create_time()
+    os.utime(code / "dns" / "answers.py", (began - 9, began - 9))
+    monkeypatch.setattr(client, "__file__", str(code / "client.py"))
+    assert client.changed_since(lab.state_dir) == ""
+    os.utime(code / "dns" / "answers.py", (began + 9, began + 9))
+    assert client.changed_since(lab.state_dir) == "lab/dns/answers.py"
+    lab.record(started=0.0)
+    assert client.changed_since(lab.state_dir) == ""
+
+
 def test_the_lab_is_commanded(lab: RecordedLab) -> None:
     """Issue 16: faults, the round trip and mails, as the control API takes them."""
     lab.answers["mails"] = (200, b'{"mails": [{"to": "a"}]}')

@@ -14,7 +14,7 @@ from lab import client
 from lab.client import Status
 from ops import lab, workspace
 from ops.errors import ExitCode, OperatorError
-from ops.stack_file import parse
+from ops.stack_file import load, parse
 from ops.workspace import Workspace
 
 
@@ -81,6 +81,21 @@ def test_a_lab_without_its_own_dns_shows_none(
     )
     lab.status(as_json=False)
     assert "dns" not in capsys.readouterr().out
+
+
+def test_a_lab_of_older_code_is_said(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """N7: after a pull the running lab is of older code; one line says the way on."""
+    monkeypatch.delenv("WARM_STANDBY_LAB_ENDPOINT", raising=False)
+    monkeypatch.setattr(client, "start", lambda *_, **__: RUNNING)
+    monkeypatch.setattr(client, "changed_since", lambda _dir: "lab/dns/answers.py")
+    lab.start(space, load(space, "lab"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the lab runs since before lab/dns/answers.py changed: ./inv lab.down")
+    monkeypatch.setattr(client, "changed_since", lambda _dir: "")
+    lab.start(space, load(space, "lab"))
+    assert capsys.readouterr().err == ""
 
 
 def test_the_lab_s_commands_reach_the_lab(
