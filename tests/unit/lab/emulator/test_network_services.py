@@ -370,7 +370,7 @@ def test_a_function_must_let_load_balancers_call_it(world: World) -> None:
     )["TargetGroups"][0]
     assert (group["HealthCheckEnabled"], group["HealthCheckIntervalSeconds"]) == (True, 35)
     group = group["TargetGroupArn"]
-    function = world.function("target")
+    function = world.function("balanced-target")
     register = {"TargetGroupArn": group, "Targets": [{"Id": function}]}
     refused(
         "InvalidTarget",
@@ -380,7 +380,7 @@ def test_a_function_must_let_load_balancers_call_it(world: World) -> None:
     )
     refused("AccessDenied", elb.register_targets, **register)
     functions.add_permission(
-        FunctionName="target",
+        FunctionName="balanced-target",
         StatementId="alb",
         Action="lambda:InvokeFunction",
         Principal="elasticloadbalancing.amazonaws.com",

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from invoke.exceptions import Exit
 from rich.console import Console
 
 from ops.errors import OperatorError
-from ops.policies import table
+from ops.policies import databases, table
 from ops.policies.catalogue import HIPAA_RULES, RULES, verdicts
-from ops.policies.graph import Graph, Resource
+from ops.policies.graph import Graph, NotKnownError, Resource
 from ops.policies.rule import Rule, judge
 
 ROOT = Path(__file__).parents[4]
@@ -268,6 +268,30 @@ def test_policies_that_cannot_be_read_have_no_statements():
         assert made("iam/policy:Policy", policy=text).statements() == []
     single = json.dumps({"Statement": {"Effect": "Allow"}})
     assert made("iam/policy:Policy", policy=single).statements() == [{"Effect": "Allow"}]
+
+
+class Unknown(dict[str, Any]):
+    """Properties of which one isn't known before it is deployed."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As the policy pack's: reading it raises."""
+        if key == "notResources":
+            raise NotKnownError
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(("excluded", "in_plan"), [([], True), (["arn:c"], False), (None, True)])
+def test_a_selection_that_leaves_out_what_it_names_protects_nothing(
+    excluded: list[str] | None, in_plan: bool
+) -> None:
+    """Trap 45: the reading region's selection names its cluster and excludes it; the writer's
+    counts, and in a preview what isn't known yet protects nothing."""
+    cluster = Resource("urn:c", "aws:rds/cluster:Cluster", {"arn": "arn:c"})
+    properties = {"resources": ["arn:c"], "notResources": excluded}
+    selection = Resource("urn:s", "aws:backup/selection:Selection", properties)
+    assert (databases._not_in_plan(Graph([cluster, selection])) == []) is in_plan
+    hidden = replace(selection, properties=Unknown(properties))
+    assert databases._not_in_plan(Graph([cluster, hidden])) == [cluster]
 
 
 def test_a_graph_of_a_checkpoint():
