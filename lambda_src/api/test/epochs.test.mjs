@@ -31,6 +31,8 @@ test("H26: the newest epoch is the largest of both regions' parameters and the d
   assert.deepEqual(asked, [["/own", undefined], ["/peer", "us-west-2"]]);
   epochs.adopt(4);
   assert.equal(epochs.known(), 5);
+  epochs.check(5);
+  assert.throws(() => epochs.check(4), { name: "DemotedError", message: "the writer is of epoch 4, the newest known is 5" });
   epochs.adopt(6);
   answers["/peer"] = "7";
   clock.time = 4_999;

@@ -327,6 +327,87 @@ def test_a_cursor_survives_a_lost_tail(tmp_path: Path, seed: int) -> None:
         west.destroy()
 
 
+OLD_VOLUME = "aurora-cluster-lost-tail-us-east-1-test.cluster-x.us-east-1.rds.amazonaws.com"
+BEFORE = 40
+"""Records of the new epoch before the replay, which gives out lost numbers: a client that took its
+own number for replicated would miss these."""
+
+
+def store(server: PostgresServer, count: int, **more: str) -> set[str]:
+    """Stores records one by one, ``age`` ago where given; returns their ids."""
+    keys = {str(uuid.uuid4()) for _ in range(count)}
+    with server.connect(DATABASE) as connection:
+        for key in keys:
+            connection.execute(PLAIN, {"id": key})
+            if more:
+                connection.execute(
+                    "UPDATE public.records SET created_at = created_at - %s::interval"
+                    " WHERE id = %s::uuid",
+                    (more["age"], key),
+                )
+    return keys
+
+
+def test_a_lost_number_that_a_replay_got_misleads_no_reader(tmp_path: Path) -> None:
+    """Trap 61, RECOVERY 5: a replayed record keeps its creation time, of before the promotion, and
+    may get the very number at which an absent client stands; sent back by 409 that client still
+    reads all that survived, and the next epoch's point to go on from lies before the replay."""
+    east, west = pair(tmp_path, 9)
+    try:
+        with running("us-east-1", everywhere(east)) as application:
+            kept = store(east, 5, age="20 minutes")
+            replayed(east, west)
+            west.settings.upstream = Upstream(east.port, "west", cut=True)
+            west.apply()
+            with west.connect() as connection:
+                while connection.execute("SELECT 1 FROM pg_stat_wal_receiver").fetchone():
+                    connection.execute("SELECT pg_sleep(0.02)")
+            lost = store(east, TAIL, age="10 minutes")
+            reader = Reader(application, random.Random(0))
+            reader.read_all()
+        assert set(reader.seen) == kept | lost
+        moment = east.value("SELECT clock_timestamp()")
+        east.kill()
+        promote(west)
+        servers = everywhere(west) | {OLD_VOLUME: east.port}
+        with running("us-west-2", servers) as application:
+            grow = {"action": "grow_epoch", "promoted_at": moment.isoformat()}
+            assert application.call("probe", grow | {"epoch": 2}) == {"epoch": 2}
+            kept |= store(west, BEFORE)
+            east.start()
+            tail = {"action": "compare_tail", "host": OLD_VOLUME, "since": "2000-01-01T00:00:00Z"}
+            page = application.call("probe", tail | {"after": "0", "replay": True, "epoch": 2})
+            assert page["counts"] == {
+                "held": 5, "repeated": 0, "conflict": 0, "lost": 0, "replayed": TAIL,
+            }  # fmt: skip
+            kept |= lost | store(west, 1)
+            with west.connect(DATABASE) as connection:
+                (at,) = connection.execute(
+                    "SELECT id::text FROM public.records WHERE sequence = %s",
+                    (reader.cursor.partition(".")[2],),
+                ).fetchone() or ("",)
+            # Another record than the one that was read under this number, and one of the replay.
+            assert at in lost
+            assert at != reader.seen[-1]
+            reader.application = application
+            reader.read_all()
+            assert reader.resumed == 1
+            assert kept - set(reader.seen) == set()
+            now = west.value("SELECT clock_timestamp()")
+            grow = {"action": "grow_epoch", "promoted_at": now.isoformat()}
+            assert application.call("probe", grow | {"epoch": 3}) == {"epoch": 3}
+        with west.connect(DATABASE) as connection:
+            row = connection.execute(
+                "SELECT count(*) FILTER (WHERE id::text = ANY(%s)), count(*) FROM public.records"
+                " WHERE sequence <= (SELECT last_sequence FROM recovery.epochs WHERE epoch = 3)",
+                (list(lost),),
+            ).fetchone()
+        assert row == (0, 5)
+    finally:
+        east.destroy()
+        west.destroy()
+
+
 def test_after_a_planned_swap_a_client_reads_nothing_twice(tmp_path: Path) -> None:
     """RECOVERY 5: nothing was lost, so the point to go on from is the client's own."""
     east, west = pair(tmp_path, 0)
