@@ -226,18 +226,17 @@ BEFORE = 40
 own number for replicated would miss these."""
 
 
-def store(server: PostgresServer, count: int, **more: str) -> set[str]:
+def store(server: PostgresServer, count: int, age: str = "0 minutes") -> set[str]:
     """Stores records one by one, ``age`` ago where given; returns their ids."""
     keys = {str(uuid.uuid4()) for _ in range(count)}
     with server.connect(DATABASE) as connection:
         for key in keys:
             connection.execute(PLAIN, {"id": key})
-            if more:
-                connection.execute(
-                    "UPDATE public.records SET created_at = created_at - %s::interval"
-                    " WHERE id = %s::uuid",
-                    (more["age"], key),
-                )
+            connection.execute(
+                "UPDATE public.records SET created_at = created_at - %s::interval"
+                " WHERE id = %s::uuid",
+                (age, key),
+            )
     return keys
 
 
