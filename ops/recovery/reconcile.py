@@ -119,10 +119,11 @@ def _pages(
     """Compared in the VPC: patient data stays there (``index.probe``, ``compare_tail``)."""
     client = world.clients.get("lambda", place.region)
     probe = DatabaseProbe(client, place.environment.probe_function, world.clock.now)
+    epoch = max(item.state.epoch for item in world.items.read() if item.state is not None)
     after: str | None = "0"
     while after is not None:
         try:
-            page = probe.compare_tail(host, since, after, replay=replay)
+            page = probe.compare_tail(host, since, after, replay=replay, epoch=epoch)
         except UnavailableError as fault:
             raise OperatorError(f"{fault}; run the same again") from None
         yield page

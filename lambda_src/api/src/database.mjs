@@ -9,8 +9,9 @@
 import { createBreaker } from "./breaker.mjs";
 import { judge, reasonOf } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
+import { DeadlineError, before } from "./deadline.mjs";
 import { DemotedError } from "./epochs.mjs";
-import { UnavailableError } from "./errors.mjs";
+import { UnavailableError, demoted } from "./errors.mjs";
 import { describeError } from "./log.mjs";
 
 const CONNECT_MILLISECONDS = 2_000;
@@ -43,15 +44,6 @@ async function createDriverPool(options) {
   return new pg.Pool(options);
 }
 
-class DeadlineError extends Error {
-  constructor() {
-    super("timeout: the time for this request is over");
-    this.name = "DeadlineError";
-    /** Whether it was the connection that didn't come, and for how long, in milliseconds. */
-    this.connecting = 0;
-  }
-}
-
 /**
  * @param {UnavailableError} error
  * @returns {boolean} whether the server showed itself dead: a request whose time was over while it
@@ -60,19 +52,6 @@ class DeadlineError extends Error {
 function showsDeath(error) {
   const { cause } = error;
   return DEAD.has(reasonOf(error)) && !(cause instanceof DeadlineError && cause.connecting < SHORTEST_CONNECT_MILLISECONDS);
-}
-
-/** Rejects at the deadline (milliseconds since the epoch); the promise itself goes on. */
-async function before(deadline, promise) {
-  let timer;
-  const over = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError()), deadline - Date.now());
-  });
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**
@@ -191,7 +170,7 @@ export function createDatabase({
 
   const unavailable = (target, error) =>
     error instanceof DemotedError
-      ? new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.", error)
+      ? demoted(error)
       : new UnavailableError(`${target}_unavailable`, `The database's ${target} does not answer.`, error);
 
   /** Does work on a connection, once more after a lost one unless `once`. */
@@ -268,12 +247,12 @@ export function createDatabase({
   }
 
   /**
-   * Like `run` on the writer, in one transaction, which is committed only on a writer of the
-   * newest epoch that is known.
+   * Like `run` on the writer, in one transaction, which is begun, committed and answered only on a
+   * writer of the newest epoch that is known then.
    *
    * @template T
    * @param {number} deadline milliseconds since the epoch
-   * @param {(client: Client) => Promise<T>} work
+   * @param {(client: Client, epoch: number) => Promise<T>} work epoch: the writer's
    * @returns {Promise<T>}
    */
   const transaction = (deadline, work) =>
@@ -284,12 +263,14 @@ export function createDatabase({
         const [, { rows }] = await client.query("BEGIN; SELECT epoch FROM recovery.epoch");
         const epoch = Number(rows[0].epoch);
         epochs.adopt(epoch);
-        const result = await work(client);
+        // Before the work, which may publish what only this volume holds.
+        epochs.check(epoch);
+        const result = await work(client, epoch);
         await refreshed;
-        if (epoch < epochs.known()) {
-          throw new DemotedError(epoch, epochs.known());
-        }
+        epochs.check(epoch);
         await client.query("COMMIT");
+        // A lost region's parameter may have been read meanwhile: committed isn't acknowledged.
+        epochs.check(epoch);
         return result;
       } catch (error) {
         if (!judge(error).drop) {

@@ -3,6 +3,7 @@
  * by reading it there. Without it a record that was answered may be lost with its region, as far
  * as replication lags behind.
  */
+import { before } from "./deadline.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";
 
 const POLL_MILLISECONDS = 50;
@@ -53,8 +54,10 @@ export function createDurability({ database, hasPeer, bucketName, replicationSta
       }),
     );
 
-  const isReplicated = (attachment, deadline) =>
-    until(deadline, async () => REPLICATED.has(await replicationStatus({ bucket: bucketName, key: attachment.key })));
+  const statusOf = (key, deadline) => before(deadline, replicationStatus({ bucket: bucketName, key }));
+
+  const isReplicated = ({ key }, deadline) =>
+    until(deadline, async () => REPLICATED.has(await statusOf(key, deadline + LAST_QUESTION_MILLISECONDS)));
 
   return {
     /** @throws {HttpError} 501 where the other region can't be asked */
@@ -64,10 +67,14 @@ export function createDurability({ database, hasPeer, bucketName, replicationSta
       }
     },
 
-    /** @param {string} key @returns {Promise<boolean>} whether the object is there and on its way to the other region */
-    isUnderWay: async (key) => {
+    /**
+     * @param {string} key
+     * @param {number} deadline milliseconds since the epoch
+     * @returns {Promise<boolean>} whether the object is there and on its way to the other region
+     */
+    isUnderWay: async (key, deadline) => {
       try {
-        const status = await replicationStatus({ bucket: bucketName, key });
+        const status = await statusOf(key, deadline);
         return status === "PENDING" || REPLICATED.has(status);
       } catch {
         // Not there, or not to be asked: put again, it is the same.

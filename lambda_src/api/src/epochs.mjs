@@ -55,6 +55,16 @@ export function createEpochs({ parameters, readParameter, logger, now }) {
     adopt,
 
     /**
+     * @param {number} epoch of a database
+     * @throws {DemotedError} when a newer one is known
+     */
+    check: (epoch) => {
+      if (epoch < known) {
+        throw new DemotedError(epoch, known);
+      }
+    },
+
+    /**
      * Begins to read what is older than 5 s.
      *
      * @returns {Promise<void>} when all is read, and after half a second in any case

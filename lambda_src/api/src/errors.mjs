@@ -34,3 +34,10 @@ export class UnavailableError extends HttpError {
     this.cause = cause;
   }
 }
+
+/**
+ * @param {unknown} [cause]
+ * @returns {UnavailableError} the writer that answers is one that was demoted (docs/hazards.md H26)
+ */
+export const demoted = (cause) =>
+  new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.", cause);

@@ -7,7 +7,8 @@
  * that commits late would be skipped (docs/traps.md 61).
  *
  * A cursor is `epoch.sequence` of the last record read. After a promotion numbers of lost records
- * are given out again, so a cursor of an earlier epoch is answered with the point to go on from.
+ * are given out again, also to those that are replayed under their old creation time, so a cursor of
+ * an earlier epoch is answered with the point to go on from.
  */
 import { HttpError } from "./errors.mjs";
 
@@ -28,7 +29,8 @@ const PAGE = (columns) => `
 const RESUME = `
   SELECT epoch.epoch, EXISTS (SELECT FROM public.records WHERE sequence = $1) AS known,
     CASE WHEN later.epoch IS NULL OR $1 = 0
-           OR EXISTS (SELECT FROM public.records WHERE sequence = $1 AND created_at < later.promoted_at)
+           OR EXISTS (SELECT FROM public.records
+                      WHERE sequence = $1 AND greatest(created_at, replayed_at) < later.promoted_at)
          THEN $1 ELSE later.last_sequence END AS resume
   FROM recovery.epoch LEFT JOIN LATERAL (
     SELECT * FROM recovery.epochs WHERE epochs.epoch > $2 ORDER BY epochs.epoch LIMIT 1) AS later ON true`;

@@ -5,21 +5,27 @@
  * The old volume is a cluster of its own, restored from its snapshot under a name that only
  * `./inv recovery.reconcile` gives.
  */
+import { DemotedError } from "./epochs.mjs";
 import { RECORD_CREATED } from "./records.mjs";
 
 const PAGE = 100;
 const RESTORED = /^aurora-cluster-lost-tail-[a-z0-9-]+\.cluster-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com$/;
 
-const READ = `SELECT sequence::text, id, idempotency_key, request_hash, event_id, patient_id, type, data::text,
+/** A volume that was lost before the schema's third step has no `replayed_at`. */
+const KNOWS_REPLAYS = `SELECT EXISTS (SELECT FROM pg_attribute
+  WHERE attrelid = 'public.records'::regclass AND attname = 'replayed_at') AS knows`;
+/** By when they were stored there: a record that was replayed and lost again is older by its creation. */
+const read = (storedAt) => `SELECT sequence::text, id, idempotency_key, request_hash, event_id, patient_id, type, data::text,
     attachment::text, region, created_at::text, attachment->>'key' AS attachment_key
-  FROM public.records WHERE created_at >= $1 AND sequence > $2 ORDER BY sequence LIMIT ${PAGE}`;
+  FROM public.records WHERE ${storedAt} >= $1 AND sequence > $2 ORDER BY sequence LIMIT ${PAGE}`;
 const KNOWN = `SELECT id, idempotency_key, request_hash FROM public.records
   WHERE id = ANY($1::uuid[]) OR idempotency_key = ANY($2::text[])`;
 /** One statement, and so one transaction: a record is announced if and only if it was replayed. */
 const REPLAY = `WITH replayed AS (
     INSERT INTO public.records
-      (id, idempotency_key, request_hash, event_id, patient_id, type, data, attachment, region, created_at)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[],
+      (id, idempotency_key, request_hash, event_id, patient_id, type, data, attachment, region, created_at,
+       replayed_at)
+    SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[],
       $8::jsonb[], $9::text[], $10::timestamptz[])
     ON CONFLICT DO NOTHING RETURNING id, event_id, type, region, created_at
   ), announced AS (
@@ -66,7 +72,7 @@ export function fate(row, known) {
  * @param {object} event
  * @throws {Error} naming the field
  */
-export function checkTailEvent({ host, since, after, replay }) {
+export function checkTailEvent({ host, since, after, replay, epoch }) {
   if (typeof host !== "string" || !RESTORED.test(host)) {
     throw new Error("probe: host must be the endpoint of a cluster that recovery.reconcile restored");
   }
@@ -75,6 +81,9 @@ export function checkTailEvent({ host, since, after, replay }) {
   }
   if (typeof after !== "string" || !/^[0-9]{1,19}$/.test(after) || typeof replay !== "boolean") {
     throw new Error("probe: compare_tail needs after, a sequence number as text, and replay, true or false");
+  }
+  if (!Number.isSafeInteger(epoch) || epoch < 1) {
+    throw new Error("probe: compare_tail needs epoch, the newest that is known, a whole number from 1");
   }
 }
 
@@ -85,7 +94,8 @@ export function checkTailEvent({ host, since, after, replay }) {
  * @param {{since: string, after: string}} event
  */
 export async function readTail(client, { since, after }) {
-  const { rows } = await client.query(READ, [since, after]);
+  const { rows: schema } = await client.query(KNOWS_REPLAYS);
+  const { rows } = await client.query(read(schema[0].knows ? "greatest(created_at, replayed_at)" : "created_at"), [since, after]);
   return { rows, next: rows.length === PAGE ? rows.at(-1).sequence : null };
 }
 
@@ -99,15 +109,32 @@ async function replayRows(client, lost) {
 }
 
 /**
+ * A demoted volume holds its whole tail: compared with it nothing would seem lost, and what is
+ * replayed there is (docs/hazards.md H26).
+ *
+ * @param {{query: Function}} client of what answers as the present writer
+ * @param {number} epoch the newest that recovery knows
+ * @throws {DemotedError}
+ */
+async function checkEpoch(client, epoch) {
+  const { rows } = await client.query("SELECT epoch FROM recovery.epoch");
+  if (Number(rows[0].epoch) < epoch) {
+    throw new DemotedError(Number(rows[0].epoch), epoch);
+  }
+}
+
+/**
  * Compares a page with the present writer, and replays what it lost: id, event id and creation time stay.
  *
  * @param {{query: Function}} client of the present writer
  * @param {{rows: object[], next: string | null}} page
- * @param {{since: string, replay: boolean, region: string}} options
+ * @param {{since: string, replay: boolean, region: string, epoch: number}} options
  * @returns {Promise<object>} counts, the records that aren't held, and, with the last page, receipts of events
  *   whose record is gone
+ * @throws {DemotedError} before anything is compared or written
  */
-export async function compareTail(client, { rows, next }, { since, replay, region }) {
+export async function compareTail(client, { rows, next }, { since, replay, region, epoch }) {
+  await checkEpoch(client, epoch);
   const { rows: known } = await client.query(KNOWN, [
     rows.map((row) => row.id),
     rows.map((row) => row.idempotency_key),

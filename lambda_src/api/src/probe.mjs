@@ -11,10 +11,11 @@
  * promotion must be verified: `wrote`, and `endpoint`, the region that it leads to, or empty.
  *
  * `{"action":"grow_epoch","epoch":2,"promoted_at":"…"}` makes a promotion known to the database,
- * idempotently: `promoted_at` is when the promotion was asked for.
+ * idempotently: `promoted_at` is when the promotion was asked for. This region's own cluster is asked,
+ * which was promoted: grown on a demoted volume the epoch would keep no write off it (H26).
  *
- * `{"action":"compare_tail","host":"…","since":"…","after":"0","replay":false}` compares a page of an old
- * volume with the present writer (lost_tail.mjs).
+ * `{"action":"compare_tail","host":"…","since":"…","after":"0","replay":false,"epoch":2}` compares
+ * a page of an old volume with the present writer, which must be of that epoch (lost_tail.mjs).
  */
 import { createCredentials } from "./credentials.mjs";
 import { reasonOf, sqlState } from "./database_faults.mjs";
@@ -259,7 +260,7 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     if (!Number.isSafeInteger(epoch) || epoch < 1 || (promotedAt !== undefined && Number.isNaN(Date.parse(promotedAt)))) {
       throw new Error("probe: grow_epoch needs epoch, a whole number from 1, and at most promoted_at, a time");
     }
-    const grown = await attempt(environment.databaseWriterEndpoint, async (client) => {
+    const grown = await attempt(environment.databaseClusterEndpoint, async (client) => {
       const { rows } = await client.query(
         promotedAt === undefined
           ? "SELECT recovery.grow_epoch($1) AS epoch"
@@ -276,7 +277,7 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     checkTailEvent(event);
     const page = await attempt(event.host, (client) => readTail(client, event), PATIENT_MILLISECONDS);
     const compared = await attempt(environment.databaseWriterEndpoint, (client) =>
-      compareTail(client, page, { since: event.since, replay: event.replay, region }),
+      compareTail(client, page, { since: event.since, replay: event.replay, region, epoch: event.epoch }),
     );
     logger.info("lost tail compared", { ...compared.counts, next: compared.next });
     return compared;

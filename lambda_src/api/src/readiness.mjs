@@ -8,7 +8,6 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { reasonOf } from "./database_faults.mjs";
-import { DemotedError } from "./epochs.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";
 
 const PART_MILLISECONDS = 1_800;
@@ -80,9 +79,7 @@ export function createReadiness({ database, epochs, region, busName, describeEve
           throw new UnavailableError("schema_missing", "The writer has no table of records.");
         }
         epochs.adopt(Number(epoch));
-        if (Number(epoch) < epochs.known()) {
-          throw new DemotedError(Number(epoch), epochs.known());
-        }
+        epochs.check(Number(epoch));
         return { epoch: Number(epoch) };
       }),
     // The cluster endpoint of a secondary cluster leads nowhere (AWS, "Using Aurora Global

@@ -4,8 +4,9 @@
  * A read that the readers can't answer (away, or the record not replicated yet) asks the writer.
  */
 import { createHash, randomUUID } from "node:crypto";
+import { before } from "./deadline.mjs";
 import { parseDurability } from "./durability.mjs";
-import { HttpError, UnavailableError } from "./errors.mjs";
+import { HttpError, UnavailableError, demoted } from "./errors.mjs";
 import { readPage } from "./feed.mjs";
 import { isRecordId, parseNewRecord, parsePage } from "./record_input.mjs";
 
@@ -97,7 +98,7 @@ async function insert(client, record, { id, eventId, region, attachment }) {
  */
 export function createRecords({ database, epochs, durability, region, bucketName, putObject, afterWrite }) {
   /** Before the transaction, so that no record names an object that isn't there. */
-  async function keep({ idempotencyKey, requestHash, attachment }, isTwoRegion) {
+  async function keep({ idempotencyKey, requestHash, attachment }, isTwoRegion, deadline) {
     if (attachment === undefined) {
       return undefined;
     }
@@ -106,9 +107,9 @@ export function createRecords({ database, epochs, durability, region, bucketName
     const name = createHash("sha256").update(`${idempotencyKey}\n${requestHash}`).digest("hex");
     const key = `attachments/${name}`;
     // Put anew, an object would have to be replicated anew.
-    if (!(isTwoRegion && (await durability.isUnderWay(key)))) {
+    if (!(isTwoRegion && (await durability.isUnderWay(key, deadline)))) {
       try {
-        await putObject({ bucket: bucketName, key, body, contentType });
+        await before(deadline, putObject({ bucket: bucketName, key, body, contentType }));
       } catch (error) {
         throw new UnavailableError("storage_unavailable", "The attachment can't be stored.", error);
       }
@@ -140,15 +141,20 @@ export function createRecords({ database, epochs, durability, region, bucketName
       }
       // Before the attachment, which is of no use without a writer.
       database.admit("writer");
-      const attachment = await keep(record, isTwoRegion);
+      const attachment = await keep(record, isTwoRegion, request.deadline);
       const identity = { id: randomUUID(), eventId: randomUUID(), region, attachment };
-      const { row, replayed } = await database.transaction(request.deadline, (client) =>
-        insert(client, record, identity),
-      );
+      const { row, replayed, epoch } = await database.transaction(request.deadline, async (client, epoch) => ({
+        ...(await insert(client, record, identity)),
+        epoch,
+      }));
       const [reached] = await Promise.all([
         isTwoRegion ? durability.reach(row, request.deadline) : "one-region",
         afterWrite(request.deadline),
       ]);
+      // Learnt while waiting: the volume that has the record was demoted, and may be alone with it.
+      if (epoch < epochs.known()) {
+        throw demoted();
+      }
       const headers = {
         location: `/records/${row.id}`,
         durability: reached,
@@ -180,7 +186,7 @@ export function createRecords({ database, epochs, durability, region, bucketName
       epochs.adopt(epoch);
       if (after !== undefined && after.epoch > epoch) {
         throw epochs.known() >= after.epoch
-          ? new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.")
+          ? demoted()
           : new HttpError(400, "invalid_request", "after is of an epoch that never was.");
       }
       const records = fitting(rows.map(present));

@@ -110,6 +110,39 @@ export const STEPS = [
       "REVOKE ALL ON FUNCTION recovery.grow_epoch(bigint, timestamptz) FROM PUBLIC",
     ],
   },
+  {
+    version: 3,
+    statements: [
+      // When a lost record was stored again (lost_tail.mjs): its creation time, which stays, says
+      // nothing of its place in the feed.
+      "ALTER TABLE public.records ADD COLUMN replayed_at timestamptz",
+      // As in step 2, by when records were stored: one that was replayed is as young as its replay.
+      `CREATE OR REPLACE FUNCTION recovery.grow_epoch(
+        wanted bigint, promoted_at timestamptz DEFAULT clock_timestamp() - interval '15 minutes'
+      ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+      DECLARE
+        present bigint;
+        horizon timestamptz;
+      BEGIN
+        SELECT epoch INTO STRICT present FROM recovery.epoch FOR UPDATE;
+        IF wanted IS NULL OR promoted_at IS NULL OR wanted > present + 16 THEN
+          RAISE EXCEPTION 'epoch % can''t follow %', wanted, present USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF wanted <= present THEN
+          RETURN present;
+        END IF;
+        SELECT greatest(created_at, replayed_at) INTO horizon FROM public.records
+          WHERE greatest(created_at, replayed_at) < grow_epoch.promoted_at ORDER BY sequence DESC LIMIT 1;
+        INSERT INTO recovery.epochs (epoch, promoted_at, last_sequence)
+          SELECT wanted, grow_epoch.promoted_at, coalesce((
+            SELECT sequence FROM public.records
+            WHERE greatest(created_at, replayed_at) < horizon - interval '1 minute'
+            ORDER BY transaction_id DESC, sequence DESC LIMIT 1), 0);
+        UPDATE recovery.epoch SET epoch = wanted;
+        RETURN wanted;
+      END $$`,
+    ],
+  },
 ];
 
 /** All that the application's user may do; granted anew at every migration. */

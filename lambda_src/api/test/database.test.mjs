@@ -380,6 +380,28 @@ test("H26: nothing is committed on a writer of a smaller epoch than the newest k
   assert.deepEqual(fake.released, [true, true]);
 });
 
+test("H26: no work is begun on a writer that is known to be demoted, so that it publishes nothing", async () => {
+  const fake = failing();
+  await assert.rejects(create(fake, { epochs: knowing(2) }).transaction(soon(), query), { code: "writer_demoted" });
+  assert.deepEqual(fake.statements.map(({ text }) => text), ["BEGIN", "BEGIN"]);
+});
+
+test("H26: what was committed while a newer epoch became known is no success: it is done again where that one is", async () => {
+  for (const [after, outcome] of [["1", "writer_demoted"], ["2", undefined]]) {
+    const fake = failing();
+    const epochs = knowing(1);
+    fake.onTransaction = async (text) => {
+      if (text === "COMMIT") {
+        epochs.adopt(2);
+        fake.epoch = after;
+      }
+    };
+    const seen = await create(fake, { epochs }).transaction(soon(), async (_, epoch) => epoch).catch(({ code }) => code);
+    assert.equal(seen, outcome ?? 2);
+    assert.deepEqual(fake.released, [true, after === "1"]);
+  }
+});
+
 test("H26: a new connection that leads to the promoted writer commits there", async () => {
   const fake = failing();
   const epochs = knowing(2);

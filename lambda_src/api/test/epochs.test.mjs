@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { createEpochs } from "../src/epochs.mjs";
 import { readEnvironment } from "../src/environment.mjs";
+import { CONTEXT, albEvent, fakeApplication, fakeDatabase } from "./support.mjs";
 
 const PARAMETERS = [{ name: "/own" }, { name: "/peer", region: "us-west-2" }];
 
@@ -31,6 +32,8 @@ test("H26: the newest epoch is the largest of both regions' parameters and the d
   assert.deepEqual(asked, [["/own", undefined], ["/peer", "us-west-2"]]);
   epochs.adopt(4);
   assert.equal(epochs.known(), 5);
+  epochs.check(5);
+  assert.throws(() => epochs.check(4), { name: "DemotedError", message: "the writer is of epoch 4, the newest known is 5" });
   epochs.adopt(6);
   answers["/peer"] = "7";
   clock.time = 4_999;
@@ -81,3 +84,43 @@ test("H26: parameters that aren't configured are not asked", () => {
     { name: "/b", region: "us-west-2" },
   ]);
 });
+
+const RECORD = { patientId: "patient-1", type: "note", data: {} };
+const CREATED = { source: "warm-standby.app", "detail-type": "record.created", detail: { eventId: "event-1" } };
+const WITHDRAWN = { ...CREATED, "detail-type": "record.withdrawn", detail: { eventId: "event-2", withdraws: "event-1" } };
+
+for (const [what, event, outcome] of [
+  [
+    "a record",
+    albEvent("POST", "/records", {
+      headers: { "content-type": "application/json", "idempotency-key": "key-1" },
+      body: JSON.stringify(RECORD),
+    }),
+    (answer) => assert.deepEqual([answer.statusCode, JSON.parse(answer.body).error.code], [503, "writer_demoted"]),
+  ],
+  ["an event's receipt", CREATED, (error) => assert.equal(error.code, "writer_demoted")],
+  ["a withdrawal", WITHDRAWN, (error) => assert.equal(error.code, "writer_demoted")],
+  [
+    "a batch of receipts",
+    { Records: [{ messageId: "m", eventSource: "aws:sqs", body: JSON.stringify(CREATED) }] },
+    (answer) => assert.deepEqual(answer, { batchItemFailures: [{ itemIdentifier: "m" }] }),
+  ],
+  [
+    "beat, outbox and purge of the schedule",
+    { source: "warm-standby.schedule", "detail-type": "outbox.drain" },
+    (answer) => assert.equal(answer.waitsFor, "demoted"),
+  ],
+]) {
+  test(`H26: ${what}: on a writer that is known to be demoted not one statement is sent, and nothing is published`, async () => {
+    const database = fakeDatabase();
+    database.epoch = "2";
+    const { application, entries } = fakeApplication({ database });
+    // The newest epoch that this instance has seen, by the feed or by a write, counts as well.
+    await application.handle({ Records: [{ messageId: "m", eventSource: "aws:sqs", body: JSON.stringify(CREATED) }] }, CONTEXT);
+    database.statements.length = 0;
+    database.epoch = "1";
+    outcome(await application.handle(event, CONTEXT).catch((error) => error));
+    assert.deepEqual(database.statements.map(({ text }) => text), ["BEGIN", "BEGIN"]);
+    assert.deepEqual(entries, []);
+  });
+}

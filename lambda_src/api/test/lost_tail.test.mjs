@@ -6,7 +6,7 @@ import { fakeApplication } from "./support.mjs";
 
 const OLD = "aurora-cluster-lost-tail-us-east-1-lab.cluster-abc123.us-east-1.rds.amazonaws.com";
 const SINCE = "2026-01-02T03:00:00Z";
-const EVENT = { action: "compare_tail", host: OLD, since: SINCE, after: "0", replay: false };
+const EVENT = { action: "compare_tail", host: OLD, since: SINCE, after: "0", replay: false, epoch: 2 };
 
 const row = (number, more = {}) => ({
   sequence: String(number),
@@ -25,9 +25,15 @@ const row = (number, more = {}) => ({
 });
 
 /** The probe over an old volume and a present writer, as lists of rows. */
-function comparing({ old = [], present = [], orphaned = [] } = {}) {
+function comparing({ old = [], present = [], orphaned = [], epoch = "2", knows = true } = {}) {
   const seen = [];
   const answer = (host, text, values) => {
+    if (text.includes("pg_attribute")) {
+      return [{ knows }];
+    }
+    if (text === "SELECT epoch FROM recovery.epoch") {
+      return [{ epoch }];
+    }
     if (host === OLD) {
       return old;
     }
@@ -77,7 +83,7 @@ test("an old volume's page is compared where the present writer is, and no patie
     next: null,
     orphaned: ["event-7"],
   });
-  assert.deepEqual(seen[0].slice(0, 1).concat(seen[0][2]), [OLD, SINCE, "0"]);
+  assert.deepEqual(seen[1].slice(0, 1).concat(seen[1][2]), [OLD, SINCE, "0"]);
   assert.ok(!seen.some(([, text]) => text.startsWith("WITH replayed")), "nothing is written unless asked to");
   assert.ok(!JSON.stringify([found, lines]).includes("p-1"));
 });
@@ -114,7 +120,28 @@ test("a full page names where the next one begins, and leaves the receipts to th
   const { probe, seen } = comparing({ old, present: old });
   const found = await probe({ ...EVENT, after: "7" });
   assert.deepEqual([found.next, found.orphaned, found.counts.held], ["100", [], 100]);
-  assert.equal(seen.length, 2);
+  assert.equal(seen.length, 4);
+});
+
+test("H26: a demoted writer is compared with nothing, and nothing is replayed there", async () => {
+  for (const replay of [false, true]) {
+    const { probe, seen } = comparing({ old: [row(4)], epoch: "1" });
+    await assert.rejects(probe({ ...EVENT, replay }), /the writer is of epoch 1, the newest known is 2/);
+    assert.deepEqual(
+      seen.filter(([host]) => host === "writer.test").map(([, text]) => text),
+      ["SELECT epoch FROM recovery.epoch"],
+    );
+  }
+  const { probe } = comparing({ old: [row(4)], epoch: "3" });
+  assert.equal((await probe(EVENT)).counts.lost, 1);
+});
+
+test("what was replayed and lost again is found by its replay, also beside a volume of before that column", async () => {
+  for (const [knows, by] of [[true, /WHERE greatest\(created_at, replayed_at\) >= \$1/], [false, /WHERE created_at >= \$1/]]) {
+    const { probe, seen } = comparing({ old: [row(4)], knows });
+    assert.equal((await probe(EVENT)).counts.lost, 1);
+    assert.match(seen.find(([host, text]) => host === OLD && text.includes("sequence > $2"))[1], by);
+  }
 });
 
 test("only a restored cluster is asked, and only with whole questions", async () => {
@@ -128,6 +155,8 @@ test("only a restored cluster is asked, and only with whole questions", async ()
     [{ after: "1;" }, /needs after/],
     [{ after: 1 }, /needs after/],
     [{ replay: "yes" }, /needs after/],
+    [{ epoch: undefined }, /needs epoch/],
+    [{ epoch: 0 }, /needs epoch/],
   ];
   for (const [change, message] of wrong) {
     await assert.rejects(probe({ ...EVENT, ...change }), message);

@@ -259,7 +259,7 @@ for (const [what, options, expected] of [
   });
 }
 
-test("the growth of the epoch is one call of the writer's function, with the time of the promotion when it is known", async () => {
+test("H26: the epoch grows on the own cluster, which was promoted, by one call with the time of the promotion when it is known", async () => {
   const answer = (text) => {
     assert.match(text, /^SELECT recovery.grow_epoch/);
     return [{ epoch: "4" }];
@@ -268,8 +268,8 @@ test("the growth of the epoch is one call of the writer's function, with the tim
   assert.deepEqual(await probe({ action: "grow_epoch", epoch: 4, promoted_at: at.toISOString() }), { epoch: 4 });
   assert.deepEqual(await probe({ action: "grow_epoch", epoch: 4 }), { epoch: 4 });
   assert.deepEqual(seen.map(([host, , values]) => [host, values]), [
-    ["writer.test", [4, at.toISOString()]],
-    ["writer.test", [4]],
+    ["cluster.test", [4, at.toISOString()]],
+    ["cluster.test", [4]],
   ]);
 });
 

@@ -113,6 +113,56 @@ test("an attachment is in the region's bucket before the record names it", async
   assert.notEqual(objects[2].key, objects[0].key);
 });
 
+test("H26: a record whose volume turns out to be demoted while its event is published is 503, and stored anew when repeated", async () => {
+  const database = storing();
+  const { answer } = database;
+  let time = 0;
+  let known = "1";
+  database.answer = (text, values) => {
+    if (text.includes("INSERT INTO public.outbox")) {
+      // After this transaction's own question, and before the publication's.
+      known = "2";
+      time = 5_000;
+    }
+    return answer(text, values);
+  };
+  const { application, lines } = fakeApplication({
+    database,
+    variables: { EPOCH_PARAMETER: "/epoch" },
+    aws: { readParameter: async () => known },
+    now: () => time,
+  });
+  const refused = await post(application, INPUT);
+  assert.deepEqual([refused.status, refused.body.error.code, refused.headers["retry-after"]], [503, "writer_demoted", "5"]);
+  assert.ok(database.statements.some(({ text }) => text === "COMMIT"));
+  assert.ok(lines.some(({ message }) => message === "events left to the schedule"));
+  database.epoch = "2";
+  assert.equal((await post(application, INPUT)).status, 201);
+});
+
+test("trap 62: storing an attachment ends at the request's deadline, whatever the bucket does", async () => {
+  const database = storing();
+  const { application } = fakeApplication({ database, aws: { putObject: () => new Promise(() => {}) } });
+  const body = JSON.stringify({ ...INPUT, attachment: { contentType: "a/b", content: "QQ==" } });
+  const event = albEvent("POST", "/records", { headers: { "content-type": "application/json", "idempotency-key": "k" }, body });
+  const { statusCode, body: said } = await application.handle(event, { getRemainingTimeInMillis: () => 1_100 });
+  assert.deepEqual([statusCode, JSON.parse(said).error.code], [503, "storage_unavailable"]);
+  assert.deepEqual(database.statements, []);
+});
+
+test("trap 62: waiting for the attachment's replication ends at the request's deadline, whatever the bucket does", async () => {
+  const statuses = [async () => "PENDING", () => new Promise(() => {})];
+  const { application } = fakeApplication({
+    database: replicating({ "reader.test": 0, "peer.test": 0 }),
+    variables: PEER,
+    aws: { replicationStatus: () => statuses.shift()() },
+  });
+  const body = JSON.stringify({ ...INPUT, attachment: { contentType: "a/b", content: "QQ==" } });
+  const event = albEvent("POST", "/records", { ...durable, body });
+  const { statusCode, body: said } = await application.handle(event, { getRemainingTimeInMillis: () => 1_800 });
+  assert.deepEqual([statusCode, JSON.parse(said).error.code], [503, "durability_not_reached"]);
+});
+
 test("an attachment that can't be stored is 503, and no record is", async () => {
   const database = storing();
   const putObject = async () => {

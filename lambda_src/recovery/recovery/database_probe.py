@@ -64,15 +64,18 @@ class DatabaseProbe:
         moment = datetime.fromtimestamp(self._now() - 60 * (minutes + 1), UTC)
         self._call({"action": "grow_epoch", "epoch": epoch, "promoted_at": moment.isoformat()})
 
-    def compare_tail(self, host: str, since: str, after: str, *, replay: bool) -> Mapping[str, Any]:
+    def compare_tail(
+        self, host: str, since: str, after: str, *, replay: bool, epoch: int
+    ) -> Mapping[str, Any]:
         """Compares a page of a restored old volume with the present writer (recovery.md 5).
 
-        ``since`` is a time, ``after`` the last record of the page before. Returns ``counts``,
+        ``since`` is a time, ``after`` the last record of the page before, ``epoch`` the newest that
+        is known: a writer of an older one was demoted, and is refused (H26). Returns ``counts``,
         ``records`` that aren't held, ``next`` (None: the last page) and ``orphaned`` receipts.
         Raises ``UnavailableError``.
         """
         event = {"action": "compare_tail", "host": host, "since": since, "after": after}
-        return self._call({**event, "replay": replay})
+        return self._call({**event, "replay": replay, "epoch": epoch})
 
     def _call(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         try:

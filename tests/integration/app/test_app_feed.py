@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from application_process import DATABASE, Application, everywhere, new_server, running
+from application_process import DATABASE, everywhere, running
+from feed_clients import PLAIN, Reader, Writers, with_schema
 
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
@@ -22,116 +20,13 @@ SWAPS = range(2)
 STEPS = 60
 TAIL = 80
 """More than the 32 numbers by which a promoted server's sequence jumps ahead."""
-WRITERS = 5
-
-INSERT = """INSERT INTO public.records
-  (id, idempotency_key, request_hash, event_id, patient_id, type, data, region{more})
-  {overriding} VALUES (%(id)s::uuid, %(id)s::text, 'h', %(id)s::uuid, 'p', 'note', '{{}}',
-  'us-east-1'{value})"""
-PLAIN = INSERT.format(more="", overriding="", value="")
-DRAWN = INSERT.format(
-    more=", sequence", overriding="OVERRIDING SYSTEM VALUE", value=", %(sequence)s"
-)
-
-
-@dataclass
-class Writers:
-    """Transactions that begin, write and end in an order of chance, on connections of their own."""
-
-    server: PostgresServer
-    chance: random.Random
-    open: list[tuple[psycopg.Connection[Any], set[str]]] = field(default_factory=list)
-    committed: set[str] = field(default_factory=set)
-
-    def step(self) -> None:
-        """Begins a transaction, writes in one, or ends one."""
-        what = self.chance.random()
-        if not self.open or (what < 0.3 and len(self.open) < WRITERS):
-            self._begin()
-        elif what < 0.65:
-            self._write(*self.chance.choice(self.open))
-        else:
-            self._end(self.chance.randrange(len(self.open)))
-
-    def _begin(self) -> None:
-        connection = psycopg.connect(
-            host="127.0.0.1",
-            port=self.server.port,
-            user="rdsadmin",
-            password=self.server.admin_password,
-            dbname=DATABASE,
-            sslmode="disable",
-        )
-        if self.chance.random() < 0.5:
-            # The transaction's number before that of its records: the two orders differ.
-            connection.execute("SELECT pg_current_xact_id()")
-        self.open.append((connection, set()))
-
-    def _write(self, connection: psycopg.Connection[Any], written: set[str]) -> None:
-        key = str(uuid.uuid4())
-        if self.chance.random() < 0.5:
-            # The record's number before the transaction's.
-            row = connection.execute(
-                "SELECT nextval(pg_get_serial_sequence('public.records', 'sequence'))"
-            ).fetchone()
-            assert row
-            connection.execute(DRAWN, {"id": key, "sequence": row[0]})
-        else:
-            connection.execute(PLAIN, {"id": key})
-        written.add(key)
-
-    def _end(self, index: int) -> None:
-        connection, written = self.open.pop(index)
-        if self.chance.random() < 0.8:
-            connection.commit()
-            self.committed |= written
-        else:
-            connection.rollback()
-        connection.close()
-
-    def finish(self) -> None:
-        """Ends all that is open."""
-        while self.open:
-            self._end(0)
-
-
-@dataclass
-class Reader:
-    """A client that follows the feed with the cursor that it was given last."""
-
-    application: Application
-    chance: random.Random
-    cursor: str = "0"
-    seen: list[str] = field(default_factory=list)
-    resumed: int = 0
-
-    def read(self) -> bool:
-        """One page; whether there may be more."""
-        limit = self.chance.randint(1, 4)
-        answer = self.application.ask(f"/records?after={self.cursor}&limit={limit}")
-        if answer.status == 409:
-            assert answer.json["error"]["code"] == "epoch_changed"
-            self.cursor = answer.json["resume"]
-            self.resumed += 1
-            return True
-        assert answer.status == 200, answer.json
-        self.seen += [record["id"] for record in answer.json["records"]]
-        self.cursor = answer.json["cursor"]
-        return answer.json["next"] is not None
-
-    def read_all(self) -> None:
-        """Pages until the end."""
-        while self.read():
-            pass
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """A server with the schema."""
-    server = new_server(tmp_path_factory.mktemp("feed"))
+    server = with_schema(tmp_path_factory.mktemp("feed"))
     try:
-        with running("us-east-1", everywhere(server)) as application:
-            application.call("migrate")
         yield server
     finally:
         server.destroy()
@@ -234,9 +129,7 @@ def test_a_page_is_found_by_the_index(server: PostgresServer) -> None:
 
 def pair(directory: Path, seed: int) -> tuple[PostgresServer, PostgresServer]:
     """A primary with the schema and a standby that follows it."""
-    east = new_server(directory, f"east-{seed}")
-    with running("us-east-1", everywhere(east)) as application:
-        application.call("migrate")
+    east = with_schema(directory, f"east-{seed}")
     west = PostgresServer(directory / f"west-{seed}", east.admin_password, "16.8", f"west-{seed}")
     create_standby(east, west, "west")
     return east, west
@@ -322,6 +215,86 @@ def test_a_cursor_survives_a_lost_tail(tmp_path: Path, seed: int) -> None:
         assert set(reader.seen) <= kept | lost_at_most
         assert reader.resumed == 1
         assert reader.cursor.startswith("2.")
+    finally:
+        east.destroy()
+        west.destroy()
+
+
+OLD_VOLUME = "aurora-cluster-lost-tail-us-east-1-test.cluster-x.us-east-1.rds.amazonaws.com"
+BEFORE = 40
+"""Records of the new epoch before the replay, which gives out lost numbers: a client that took its
+own number for replicated would miss these."""
+
+
+def store(server: PostgresServer, count: int, age: str = "0 minutes") -> set[str]:
+    """Stores records one by one, ``age`` ago where given; returns their ids."""
+    keys = {str(uuid.uuid4()) for _ in range(count)}
+    with server.connect(DATABASE) as connection:
+        for key in keys:
+            connection.execute(PLAIN, {"id": key})
+            connection.execute(
+                "UPDATE public.records SET created_at = created_at - %s::interval"
+                " WHERE id = %s::uuid",
+                (age, key),
+            )
+    return keys
+
+
+def test_a_lost_number_that_a_replay_got_misleads_no_reader(tmp_path: Path) -> None:
+    """Trap 61, RECOVERY 5: a replayed record keeps its creation time, of before the promotion, and
+    may get the very number at which an absent client stands; sent back by 409 that client still
+    reads all that survived, and the next epoch's point to go on from lies before the replay."""
+    east, west = pair(tmp_path, 9)
+    try:
+        with running("us-east-1", everywhere(east)) as application:
+            kept = store(east, 5, age="20 minutes")
+            replayed(east, west)
+            west.settings.upstream = Upstream(east.port, "west", cut=True)
+            west.apply()
+            with west.connect() as connection:
+                while connection.execute("SELECT 1 FROM pg_stat_wal_receiver").fetchone():
+                    connection.execute("SELECT pg_sleep(0.02)")
+            lost = store(east, TAIL, age="10 minutes")
+            reader = Reader(application, random.Random(0))
+            reader.read_all()
+        assert set(reader.seen) == kept | lost
+        moment = east.value("SELECT clock_timestamp()")
+        east.kill()
+        promote(west)
+        servers = everywhere(west) | {OLD_VOLUME: east.port}
+        with running("us-west-2", servers) as application:
+            grow = {"action": "grow_epoch", "promoted_at": moment.isoformat()}
+            assert application.call("probe", grow | {"epoch": 2}) == {"epoch": 2}
+            kept |= store(west, BEFORE)
+            east.start()
+            tail = {"action": "compare_tail", "host": OLD_VOLUME, "since": "2000-01-01T00:00:00Z"}
+            page = application.call("probe", tail | {"after": "0", "replay": True, "epoch": 2})
+            assert page["counts"] == {
+                "held": 5, "repeated": 0, "conflict": 0, "lost": 0, "replayed": TAIL,
+            }  # fmt: skip
+            kept |= lost | store(west, 1)
+            with west.connect(DATABASE) as connection:
+                (at,) = connection.execute(
+                    "SELECT id::text FROM public.records WHERE sequence = %s",
+                    (reader.cursor.partition(".")[2],),
+                ).fetchone() or ("",)
+            # Another record than the one that was read under this number, and one of the replay.
+            assert at in lost
+            assert at != reader.seen[-1]
+            reader.application = application
+            reader.read_all()
+            assert reader.resumed == 1
+            assert kept - set(reader.seen) == set()
+            now = west.value("SELECT clock_timestamp()")
+            grow = {"action": "grow_epoch", "promoted_at": now.isoformat()}
+            assert application.call("probe", grow | {"epoch": 3}) == {"epoch": 3}
+        with west.connect(DATABASE) as connection:
+            row = connection.execute(
+                "SELECT count(*) FILTER (WHERE id::text = ANY(%s)), count(*) FROM public.records"
+                " WHERE sequence <= (SELECT last_sequence FROM recovery.epochs WHERE epoch = 3)",
+                (list(lost),),
+            ).fetchone()
+        assert row == (0, 5)
     finally:
         east.destroy()
         west.destroy()

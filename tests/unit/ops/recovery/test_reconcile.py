@@ -127,7 +127,7 @@ def promoted(aws: Aws | None = None, **changes: Any) -> Both:
     """us-west-2 was promoted, and us-east-1 is back."""
     both = world(armed=False)
     table = both.tables[WEST]
-    state = replace(table.state, stage=Stage.READY, incident=replace(INCIDENT, **changes))
+    state = replace(table.state, stage=Stage.READY, epoch=2, incident=replace(INCIDENT, **changes))
     table.item = type(table)(state).item
     aws = aws or Aws()
     made = replace(both, clients=Clients(both, aws))  # type: ignore[arg-type]
@@ -164,6 +164,8 @@ def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
     assert {question["host"] for question in aws.asked} == {ENDPOINT}
     assert aws.asked[0]["since"] == "1971-11-26T09:39:00+00:00"
     assert aws.asked[0]["replay"] is False
+    # H26: both items' newest, so that a demoted volume is compared with nothing.
+    assert {question["epoch"] for question in aws.asked} == {2}
     assert tail(both) is Tail.OPEN
     assert lines[0].startswith("restore    lost-tail-x beside")
 
