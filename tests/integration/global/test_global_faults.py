@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from application_client import ask, host, post_record, receipts, until
-from deployed_lab import Lab, copied, free_port
+from deployed_lab import Lab, copied
 from deployed_reads import dead_letters, health_checks, records
+from lab_copies import a_deployed_lab
 
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 CLOCK = 20
@@ -18,12 +19,10 @@ CLOCK = 20
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """All four layers, HTTPS included, in a lab that may be broken."""
-    base = tmp_path_factory.mktemp("faults")
-    (base / "workspace").mkdir()
-    made = Lab(base / "workspace", free_port(), copied(base / "copy"))
-    try:
-        made.up()
+    """All four layers, HTTPS included, in a lab that may be broken. HTTPS comes later than the code:
+    the gate asks new code over TLS, which the lab's load balancers don't speak (docs/lab.md)."""
+    repository = copied(tmp_path_factory.mktemp("repository") / "copy")
+    with a_deployed_lab(tmp_path_factory.mktemp("faults"), repository) as made:
         file = made.repository / "Pulumi.lab.yaml"
         stack = yaml.safe_load(file.read_text())
         stack["config"]["app:certificateArns"] = {
@@ -37,8 +36,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stderr
         yield made
-    finally:
-        made.stop()
 
 
 TLS = 443
