@@ -19,6 +19,7 @@ logger = logging.getLogger("lab.database")
 
 PROMOTION_TIMEOUT = 30
 CATCH_UP_TIMEOUT = 30.0
+CONNECT_TIMEOUT = 5.0
 Rejoined = Literal["rewind", "base backup"]
 
 
@@ -119,8 +120,7 @@ def switch_over(
 
     Raises LabError and leaves ``writer`` writing when ``standby`` doesn't receive everything.
     """
-    if not is_streaming(writer):
-        raise LabError(f"lab database: {standby.name} doesn't replicate from {writer.name}")
+    _wait_for_stream(writer, standby)
     writer.stop()
     try:
         end = parse_lsn(writer.control("Latest checkpoint location"))
@@ -189,6 +189,15 @@ def _drop_slots(standby: PostgresServer) -> None:
         connection.execute(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active"
         )
+
+
+def _wait_for_stream(writer: PostgresServer, standby: PostgresServer) -> None:
+    """A standby that was started a moment ago connects within a second or two."""
+    deadline = time.monotonic() + CONNECT_TIMEOUT
+    while not is_streaming(writer):
+        if time.monotonic() > deadline:
+            raise LabError(f"lab database: {standby.name} doesn't replicate from {writer.name}")
+        time.sleep(0.05)
 
 
 def _wait_for_lsn(standby: PostgresServer, end: int) -> None:

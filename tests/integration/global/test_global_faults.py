@@ -19,7 +19,7 @@ CLOCK = 20
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """All four layers, HTTPS included, in a lab that may be broken. HTTPS comes later than the code:
+    """All four layers, HTTPS included, in a lab that may be broken. HTTPS is later than the code:
     the gate asks new code over TLS, which the lab's load balancers don't speak (docs/lab.md)."""
     repository = copied(tmp_path_factory.mktemp("repository") / "copy")
     with a_deployed_lab(tmp_path_factory.mktemp("faults"), repository) as made:

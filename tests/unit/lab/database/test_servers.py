@@ -175,9 +175,23 @@ def test_a_switchover_whose_standby_does_not_get_everything_leaves_the_writer(wo
     world.write_and_read(5)
     world.servers()[1].kill()
     until(lambda: not replication.is_streaming(world.servers()[0]))
+    monkeypatch.setattr(replication, "CONNECT_TIMEOUT", 0.1)
     with pytest.raises(LabError, match="doesn't replicate from"):
         world.fleet.switch_over(world.east, world.west)
     world.write_and_read(6)
+
+
+def test_a_switchover_waits_for_a_standby_that_connects(world, monkeypatch):
+    """Trap 7: a lab that was started a moment ago switches over; its standby is about to stream."""
+    answers = iter([False, False])
+    streaming = replication.is_streaming
+    monkeypatch.setattr(
+        replication,
+        "is_streaming",
+        lambda server: next(answers, None) is None and streaming(server),
+    )
+    world.fleet.switch_over(world.east, world.west)
+    assert next(answers, None) is None
 
 
 def test_a_switchover_holds_though_the_old_writer_cannot_follow_at_once(world, monkeypatch):
