@@ -4,6 +4,7 @@ and writer and traffic back home."""
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -119,11 +120,15 @@ def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> No
 
 @pytest.mark.long
 def test_roles_swapped_by_command_the_mirrored_controller_promotes(lab: Lab) -> None:
-    """Issue 18: us-west-2 writes by a planned switchover, nothing is to be changed then, and when
-    it is lost us-east-1's controller does the same as us-west-2's would."""
+    """Issue 18, trap 45: us-west-2 writes by a planned switchover; all that is to be changed then is
+    which cluster AWS Backup selects; and when it is lost us-east-1's controller does the same as
+    us-west-2's would."""
     there = inv(lab, "failover", "--planned", "--yes", "--json")
     assert (there["region"], there["traffic"]) == (WEST, WEST)
-    assert "no changes" in inv(lab, "preview-all")
+    shown = inv(lab, "preview-all").splitlines()
+    changed = [line for line in shown if re.match(r"\w+: [~+±-] ", line)]
+    assert len(changed) == 2, changed
+    assert all("aws:backup/selection:Selection" in line for line in changed), changed
     east = Controller(lab, EAST)
     epoch = int(there["epoch"])
     east.wait("armed", lambda state: state.armed and state.epoch == epoch, REAL_SECONDS)
