@@ -120,7 +120,7 @@ def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> No
 
 @pytest.mark.long
 def test_roles_swapped_by_command_the_mirrored_controller_promotes(lab: Lab) -> None:
-    """Issue 18, trap 45: us-west-2 writes by a planned switchover; all that is to be changed then is
+    """Issue 18, trap 45: us-west-2 writes by a planned switchover; all that is to change then is
     which cluster AWS Backup selects; and when it is lost us-east-1's controller does the same as
     us-west-2's would."""
     there = inv(lab, "failover", "--planned", "--yes", "--json")
