@@ -61,9 +61,9 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
     except LabError as error:
         code = ExitCode.BUSY if "port" in str(error) else ExitCode.FAILED
         raise OperatorError(str(error), code) from None
-    if file := client.changed_since(space.lab_state):
+    if changed := client.changed_since(space.lab_state):
         make_console(stderr=True).print(
-            f"the lab runs since before {file} changed: ./inv lab.down, then this command again, "
+            f"the lab runs since before {changed} changed: ./inv lab.down, then this command again, "
             "runs it as it is now; what is deployed stays"
         )
     return found
