@@ -80,8 +80,8 @@ class NodeFunction(pulumi.ComponentResource):
     ) -> None:
         # Stacks that stand know it by the name that it had when every function was in the VPC.
         known = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="warmstandby:app:VpcFunction")])
-        merged = pulumi.ResourceOptions.merge(opts, known)
-        super().__init__("warmstandby:app:NodeFunction", name, None, merged)
+        opts = pulumi.ResourceOptions.merge(opts, known)
+        super().__init__("warmstandby:app:NodeFunction", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         function_name = args.region.physical_name("function", args.purpose)
         release, network = args.release, args.network
