@@ -63,8 +63,8 @@ def start(space: Workspace, file: StackFile, clock: float | None = None) -> clie
         raise OperatorError(str(error), code) from None
     if changed := client.changed_since(space.lab_state):
         make_console(stderr=True).print(
-            f"the lab runs since before {changed} changed: ./inv lab.down, then this command again, "
-            "runs it as it is now; what is deployed stays"
+            f"the lab runs since before {changed} changed: ./inv lab.down, then this command "
+            "again, runs it as it is now; what is deployed stays"
         )
     return found
 
