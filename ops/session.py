@@ -141,7 +141,7 @@ def move_state(stack: str, to: str) -> dict[str, int]:
     (source,) = both.keys() - {target}
     try:
         with (
-            locked(space.lab_state / "locks" / f"{stack}.lock", f"state.move of stack {stack}"),
+            locked(space.stack_lock(stack), f"state.move of stack {stack}"),
             announced(f"the {target} engine to take the state"),
         ):
             return state.move(both[source], both[target], list(LAYERS))

@@ -39,6 +39,10 @@ class Workspace:
         """A layer's Pulumi project."""
         return self.repository / layer
 
+    def stack_lock(self, stack: str) -> Path:
+        """Held by whoever changes that stack: one deployment, rollback or move at a time."""
+        return self.lab_state / "locks" / f"{stack}.lock"
+
     def stack_file(self, stack: str) -> Path:
         """The configuration that the four projects share."""
         return self.repository / f"Pulumi.{stack}.yaml"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -40,7 +39,7 @@ DATA = "data"
 """The layer of the database."""
 RECOVERED = frozenset({DATA, "app", "global"})
 """Layers whose deployment may look to a recovery controller like a dead database."""
-ZONED = frozenset({"network", "data"})
+ZONED = frozenset({"network", DATA})
 """Layers that put things into zones: subnets, and the database's instances."""
 LEAVE_AT = 3
 """The Ctrl-C that ends this process at once; state stays usable, as after a kill."""
@@ -309,10 +308,9 @@ class Driver:
 
     @contextmanager
     def _alone(self, doing: str) -> Iterator[None]:
-        path: Path = self.workspace.lab_state / "locks" / f"{self.stack}.lock"
         held = False
         try:
-            with locked(path, f"{doing} of stack {self.stack}"):
+            with locked(self.workspace.stack_lock(self.stack), f"{doing} of stack {self.stack}"):
                 held = True
                 yield
         except EngineError as error:

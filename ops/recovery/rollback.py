@@ -19,7 +19,6 @@ from ops.cloud.clients import Clients
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
 from ops.recovery.place import World
-from ops.stack_file import StackFile
 from ops.waiting import announced
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
@@ -123,7 +122,7 @@ def run(world: World, space: Workspace, region: str, *, undo: bool) -> list[Move
     regions = _chosen(clients, region)
     suffix = file.settings.suffix
     try:
-        with locked(_lock(space, file), f"app.rollback of stack {file.stack}"):
+        with locked(space.stack_lock(file.stack), f"app.rollback of stack {file.stack}"):
             if undo:
                 _let_go(clients, regions, suffix, file.stack)
                 return []
@@ -162,10 +161,6 @@ def _chosen(clients: Clients, region: str) -> tuple[str, ...]:
     if region and region not in clients.regions:
         raise bad_input(f"--region {region} is neither {' nor '.join(clients.regions)}")
     return (region,) if region else clients.regions
-
-
-def _lock(space: Workspace, file: StackFile) -> Any:
-    return space.lab_state / "locks" / f"{file.stack}.lock"
 
 
 def _plan(clients: Clients, regions: tuple[str, ...], suffix: str) -> tuple[list[Move], Held]:

@@ -15,6 +15,7 @@ from ops.errors import ExitCode, OperatorError
 from ops.recovery import rollback
 from ops.recovery.place import World
 from ops.recovery.rollback import Served, Version, decide
+from ops.workspace import Workspace
 from pulumi_protocol.lock import locked
 from tapstack.releases import NOTHING, Held, described
 
@@ -131,8 +132,8 @@ class Fake:
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> Any:
-    return SimpleNamespace(lab_state=tmp_path)
+def space(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path, tmp_path)
 
 
 def world(clients: Fake, stack: str = "lab") -> Any:
@@ -246,7 +247,7 @@ def test_a_deployment_under_way_refuses_a_rollback(space: Any) -> None:
     """One of both at a time."""
     clients = Fake((OLD, NEW), (OLD, NEW))
     with (
-        locked(space.lab_state / "locks" / "lab.lock", "deploy-all of stack lab"),
+        locked(space.stack_lock("lab"), "deploy-all of stack lab"),
         pytest.raises(OperatorError, match="another operation is under way") as busy,
     ):
         run(space, clients)
