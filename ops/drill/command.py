@@ -28,7 +28,6 @@ from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
 from ops.recovery import switchover
-from ops.recovery.items import Items
 from ops.signing import Signer, own_signer
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
@@ -83,7 +82,7 @@ def run(
         ready = _prepared(driver, chosen, options, pause)
         play = Play(name, chosen, seed, people, options.approved_by, options.stay, options.rate)
         signer = _signer(ready, options)
-        with result.running(_items(ready), chosen, driver.errors.print):
+        with result.running(ready.items, chosen, driver.errors.print):
             readiness.wait(ready, chosen, driver.errors.print, pause)
             return _finish(driver, options, page, noted, play, ready, world, pause, signer)
 
@@ -165,10 +164,6 @@ def _signer(ready: Prepared, options: Options) -> Signer:
     return kms_signing.signer(clients.get("kms", region), options.kms_key)
 
 
-def _items(ready: Prepared) -> Items:
-    return Items(ready.system.clients, ready.system.suffix, ready.stack_file.stack)
-
-
 def _ask(driver: Driver, chosen: Scenario, injector: Injector, confirm: str) -> None:
     """What will be broken and how it is given back; nothing without the stack's name."""
     driver.errors.print(
@@ -213,7 +208,7 @@ def _finish(
     document = played(play, ready, injector, path, console, noted, world, pause)
     target = write(document, path, page, signer)
     result.record(
-        _items(ready), ready.system.clients, ready.system.suffix, play.scenario, document,
+        ready.items, ready.system.clients, ready.system.suffix, play.scenario, document,
         driver.errors.print,
     )  # fmt: skip
     if options.as_json:

@@ -31,7 +31,6 @@ from ops.drill.schedule import POPULATIONS, scaled, schedule
 from ops.drill.site import Connections
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
-from ops.recovery.items import Items
 from ops.recovery.place import World
 
 PHASE_SECONDS = 60.0
@@ -105,7 +104,7 @@ class _Drill:
         self.system, self.clock = ready.system, ready.clock
         self.left = ""
         self.home, self.standby = self.system.regions
-        self.items = Items(self.system.clients, self.system.suffix, ready.stack_file.stack)
+        self.items = ready.items
         self.connections = Connections(self.system.site)
         stack.callback(self.connections.close)
         self.asking = Asking(

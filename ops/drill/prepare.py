@@ -22,6 +22,7 @@ from ops.drill.restoration import Restoration
 from ops.drill.site import Site
 from ops.drill.watch import System
 from ops.errors import bad_input
+from ops.recovery.items import Items
 from ops.stack_file import StackFile
 from ops.workspace import Workspace
 
@@ -48,6 +49,11 @@ class Prepared:
         if self.lab_state is None:
             return time.time()
         return datetime.fromisoformat(client.status(self.lab_state).now).timestamp()
+
+    @property
+    def items(self) -> Items:
+        """What recovery remembers in both regions."""
+        return Items(self.system.clients, self.system.suffix, self.stack_file.stack)
 
     def bucket(self, region: str) -> str:
         """The content bucket of a region."""

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.drill.prepare import Prepared
 from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError
-from ops.recovery.items import Items, minute_of
+from ops.recovery.items import minute_of
 from ops.recovery.standing import settings_of
 from ops.waiting import announced
 from recovery.mode import effective_mode
@@ -90,9 +90,8 @@ def validate(ready: Prepared) -> None:
 
 def _mode(ready: Prepared, state: State) -> list[str]:
     system = ready.system
-    items = Items(system.clients, system.suffix, ready.stack_file.stack)
     settings = settings_of(ready.stack_file, system.regions[1])
-    found = effective_mode(state, settings, minute_of(items.read()))
+    found = effective_mode(state, settings, minute_of(ready.items.read()))
     if found.mode is Mode.AUTOMATIC:
         return []
     return [f"{UNPROVEN} (now {found.mode.value}: {'; '.join(found.reasons)})"]

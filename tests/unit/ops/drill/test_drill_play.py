@@ -31,6 +31,7 @@ from ops.drill.restoration import Undo
 from ops.drill.scenario import load
 from ops.drill.schema import validator
 from ops.errors import ExitCode, OperatorError
+from ops.recovery.items import Items
 from ops.report import drills, page
 from ops.workspace import Workspace
 from pulumi_protocol.events import Summary
@@ -361,7 +362,7 @@ def world(driver: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> d
     )
     prepared: Any = SimpleNamespace(
         restoration=restoration, system=system, outputs={}, lab_state=tmp_path,
-        stack_file=stack_file(),
+        stack_file=stack_file(), items=Items(system.clients, "lab", "lab"),
     )  # fmt: skip
     asked["clients"] = system.clients
     monkeypatch.setattr(command, "prepared", lambda *_: prepared)
