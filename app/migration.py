@@ -14,6 +14,7 @@ from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalData, RegionalNetwork
 from tapstack.regions import Region
+from tapstack.well_known import MIGRATE_FUNCTION
 
 TIMEOUT_SECONDS = 300
 """Longer than the service's: it waits for the advisory lock of a migration that's running."""
@@ -50,17 +51,15 @@ class Migration(pulumi.ComponentResource):
     ) -> None:
         super().__init__("warmstandby:app:Migration", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        names = FunctionNames.of(args.region, "migrate", args.account_id)
+        names = FunctionNames.of(args.region, MIGRATE_FUNCTION, args.account_id)
         role = FunctionRole(
             f"role-{name}",
             FunctionRoleArgs(
                 region=args.region,
-                purpose="migrate",
+                purpose=MIGRATE_FUNCTION,
                 statements=[
                     *statements.network_interfaces(names.function_arn),
-                    statements.tracing(),
-                    statements.logs(names.log_group_arn),
-                    statements.key(args.data.key_arn),
+                    *statements.of_each_function(names.log_group_arn, args.data.key_arn),
                     statements.read_secret("MasterSecret", args.master_secret_arn),
                     statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
                 ],
@@ -71,7 +70,7 @@ class Migration(pulumi.ComponentResource):
             f"function-{name}",
             NodeFunctionArgs(
                 region=args.region,
-                purpose="migrate",
+                purpose=MIGRATE_FUNCTION,
                 description="Makes the application's database user and schema, idempotently",
                 handler="index.migrate",
                 timeout_seconds=TIMEOUT_SECONDS,

@@ -44,6 +44,11 @@ def network_interfaces(function_arn: Text) -> list[Statement]:
     ]
 
 
+def of_each_function(log_group_arn: Text, key_arn: Text) -> list[Statement]:
+    """What every function here does: traces, its own logs, and its region's key."""
+    return [tracing(), logs(log_group_arn), key(key_arn)]
+
+
 def tracing() -> Statement:
     """Traces to X-Ray. Resource ``*``: these actions support no resource-level permission."""
     return allow("Traces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])

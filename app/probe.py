@@ -57,9 +57,7 @@ class Probe(pulumi.ComponentResource):
                 purpose=PROBE_FUNCTION,
                 statements=[
                     *statements.network_interfaces(names.function_arn),
-                    statements.tracing(),
-                    statements.logs(names.log_group_arn),
-                    statements.key(args.data.key_arn),
+                    *statements.of_each_function(names.log_group_arn, args.data.key_arn),
                     statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
                 ],
             ),

@@ -56,11 +56,7 @@ class StandbyGate(pulumi.ComponentResource):
             FunctionRoleArgs(
                 region=args.region,
                 purpose=GATE_FUNCTION,
-                statements=[
-                    statements.tracing(),
-                    statements.logs(names.log_group_arn),
-                    statements.key(args.key_arn),
-                ],
+                statements=statements.of_each_function(names.log_group_arn, args.key_arn),
             ),
             child,
         )

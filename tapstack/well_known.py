@@ -73,6 +73,9 @@ BATCH_PREFIX = "batch-replication/"
 ACCESS_LOG_BUCKET = "access-logs"
 """Purpose of the bucket that receives access logs."""
 
+MIGRATE_FUNCTION = "migrate"
+"""Purpose of the function that makes the database's users and schema, in rotations as well."""
+
 PROBE_FUNCTION = "probe"
 """Purpose of the function that asks the database from inside the VPC."""
 

@@ -22,6 +22,7 @@ from ops.recovery.place import World
 from ops.secrets.versions import CURRENT, PENDING, Begun, Versions
 from recovery.model import Stage, Tail
 from tapstack.naming import physical_name
+from tapstack.well_known import MIGRATE_FUNCTION
 
 APPLICATION, MASTER = "application", "master"
 USERS = {"both": (APPLICATION, MASTER), APPLICATION: (APPLICATION,), MASTER: (MASTER,)}
@@ -29,7 +30,6 @@ USERS = {"both": (APPLICATION, MASTER), APPLICATION: (APPLICATION,), MASTER: (MA
 WAIT_SECONDS = 180
 """For RDS to have taken the master's password, and for the replica to follow."""
 POLL_SECONDS = 3
-MIGRATE = "migrate"
 ROTATIONS = "rotations"
 """What the migration is asked whether it knows it (lambda_src/api/src/application.mjs)."""
 MOVING = (Stage.INTENT, Stage.CALLED, Stage.PROMOTING, Stage.VERIFYING)
@@ -157,7 +157,7 @@ def _migrate(world: World, user: str, username: str) -> None:
 def _invoked(world: World, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The migration's name and what it answered; of a failure ``errorMessage``."""
     primary = world.clients.regions[0]
-    name = physical_name("function", MIGRATE, primary, world.file.settings.suffix)
+    name = physical_name("function", MIGRATE_FUNCTION, primary, world.file.settings.suffix)
     try:
         answer = world.clients.get("lambda", primary).invoke(
             FunctionName=name, Payload=json.dumps(event).encode()
