@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import socket
 import ssl
 import stat
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import lab.database
 from lab.api import ApiRefusal, ApiRequest, ApiResponse
 from lab.call import Answer, Call
 from lab.certificates import FOLDER, CertificateAuthority
@@ -24,6 +26,7 @@ from lab.dns.part import DnsPart
 from lab.dns.probe import Address, probe
 from lab.dns.tls_listeners import TlsListeners
 from lab.outage import Outages
+from tapstack.node import find
 
 BALANCER = "alb-1.us-east-1.elb.amazonaws.com"
 SITE = "app.clinic.net"
@@ -253,3 +256,47 @@ def test_the_dns_part_follows_listeners_and_leads_checks_to_them(world: World) -
             await part.tls.stop()
 
     asyncio.run(run())
+
+
+CLIENT = """
+const http = require("node:http");
+const https = require("node:https");
+const headers = { host: "app.clinic.net" };
+const tls = { servername: "app.clinic.net", headers };
+const asked = (module, host, more) => new Promise((resolve) => {
+  const sent = module.get({ host, path: "/records", agent: false, ...more });
+  sent.on("response", (response) => { response.resume(); resolve(response.statusCode); });
+  sent.on("error", (error) => resolve(error.code));
+});
+(async () => {
+  const [host, other] = ["alb-1", "alb-2"].map((name) => `${name}.us-east-1.elb.amazonaws.com`);
+  console.log(JSON.stringify([
+    await asked(https, host, tls), await asked(https, host, {}),
+    await asked(https, other, tls), await asked(http, host, {}),
+  ]));
+})();
+"""
+
+
+def test_a_function_of_node_asks_as_on_aws(world: World) -> None:
+    """Trap 65: the gate reaches a load balancer by its public name and is served under the
+    clients'; under its own the certificate is refused, without HTTPS the port, and 80 is the
+    lab's."""
+    hook = Path(lab.database.__file__).parent / "network_hook.cjs"
+
+    async def visit(listeners: TlsListeners) -> None:
+        environment = {
+            "LAB_PORT": "1",  # nothing listens there
+            "LAB_LOAD_BALANCERS": listeners.map_path,
+            "NODE_EXTRA_CA_CERTS": listeners.authority_path,
+        }
+        command = (find(os.environ["PATH"]).executable, "--require", str(hook), "-e", CLIENT)
+        running = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await running.communicate()
+        assert json.loads(said) == [
+            200, "ERR_TLS_CERT_ALTNAME_INVALID", "ECONNREFUSED", "ECONNREFUSED",
+        ]  # fmt: skip
+
+    served(world, visit)
