@@ -102,7 +102,7 @@ gate = StandbyGate(
         key_arn=data.secondary.key_arn,
         service=standby,
         code=code,
-        server_name=settings.fqdn if settings.app.certificate_arns else "",
+        server_name=settings.server_name,
     ),
     regions.secondary.options(),
 )
