@@ -48,6 +48,7 @@ migration = Migration(
     f"migrate-{regions.primary.name}",
     MigrationArgs(
         region=regions.primary,
+        peer=regions.secondary,
         settings=settings.app,
         account_id=account,
         network=network.primary,

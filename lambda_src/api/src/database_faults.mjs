@@ -10,7 +10,7 @@
  * @property {boolean} refresh the credentials were refused: read them again
  * @property {boolean} away the client gets 503 and may come back
  */
-import { DemotedError } from "./epochs.mjs";
+import { DemotedError, UncomparedError } from "./epochs.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";
 
 const verdict = (...facts) => ({
@@ -69,6 +69,9 @@ export function judge(error) {
   if (error instanceof DemotedError) {
     return LOST;
   }
+  if (error instanceof UncomparedError) {
+    return AWAY;
+  }
   const state = sqlState(error);
   if (state !== undefined) {
     const known = BY_STATE[state];
@@ -107,7 +110,7 @@ const REASONS = {
  * would show as well.
  *
  * @param {unknown} error as the driver or `database.run` throws it
- * @returns {"unreachable" | "read_only" | "demoted" | "credentials_refused" | "credentials_unreadable" |
+ * @returns {"unreachable" | "read_only" | "demoted" | "epoch_unknown" | "credentials_refused" | "credentials_unreadable" |
  *   "connections_exhausted" | "schema_missing" | "tls_refused" | "name_unresolved" | "failed"}
  */
 export function reasonOf(error) {
@@ -116,6 +119,9 @@ export function reasonOf(error) {
   }
   if (error instanceof DemotedError) {
     return "demoted";
+  }
+  if (error instanceof UncomparedError) {
+    return "epoch_unknown";
   }
   const state = sqlState(error);
   if (state !== undefined) {
