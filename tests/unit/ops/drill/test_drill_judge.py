@@ -92,6 +92,8 @@ def test_each_expectation_that_is_not_met_is_named(
         (expecting(traffic=Traffic.STAYS), {"served_by": EAST}),
         (expecting(writes=Writes.KEPT), {"writes": {"honest": 20.0}}),
         (expecting(writes=Writes.LOST), {"writes": {"honest": None}}),
+        (expecting(writes=Writes.ANY), {"writes": {"honest": None}}),
+        (expecting(writes=Writes.ANY), {"writes": {"honest": 2000.0}}),
     ],
 )
 def test_what_was_expected_passes(scenario: Scenario, figures: dict[str, Any]) -> None:
