@@ -36,8 +36,8 @@ from ops.recovery.place import World
 PHASE_SECONDS = 60.0
 """The loss begins anywhere in the controller's and the checkers' minute."""
 SETTLE_SECONDS = 240.0
-"""Real seconds for which a region may still lack an event at the end, at any clock: functions run
-in real time."""
+"""Real seconds for which a region may still lack an event or an object at the end, at any clock:
+functions run in real time."""
 ROWS_SECONDS = 60.0
 """The same for a row."""
 OWN_ROWS_SECONDS = 5.0
@@ -224,14 +224,10 @@ class _Drill:
         return ""
 
     def _read(self, regions: list[str], operations: list[Operation], seconds: float) -> None:
-        """Rows and objects of each of these regions; ``seconds`` are real ones, within which rows
-        may still come."""
+        """Rows of each of these regions; ``seconds`` are real ones, within which they may still
+        come."""
         for region in regions:
-            entries = self._rows_of(region, self._kept(operations), seconds)
-            entries += reading.objects(
-                self.system.clients.get("s3", region), self.ready.bucket(region), region, operations
-            )
-            for entry in entries:
+            for entry in self._rows_of(region, self._kept(operations), seconds):
                 self._record(entry)
 
     def _rows_of(self, region: str, wanted: list[Operation], seconds: float) -> list[Entry]:
@@ -241,6 +237,20 @@ class _Drill:
             What.ROW,
             seconds,
         )
+
+    def _read_objects(self, operations: list[Operation]) -> None:
+        """Objects of both regions, once both are whole: S3 goes on replicating what a lost region
+        had."""
+        for region in self.system.regions:
+            client, bucket = self.system.clients.get("s3", region), self.ready.bucket(region)
+            entries = self._settled(
+                lambda c=client, b=bucket, r=region: reading.objects(c, b, r, operations),
+                self._kept(operations),
+                What.OBJECT,
+                SETTLE_SECONDS,
+            )
+            for entry in entries:
+                self._record(entry)
 
     def _read_events(self, asked: str, operations: list[Operation]) -> None:
         entries = self._settled(
@@ -295,6 +305,7 @@ class _Drill:
             home.wait_until_whole()
             left = [one for one in self.system.regions if one not in read]
             self._read(left, operations, ROWS_SECONDS)
+            self._read_objects(operations)
             self._read_events(self.system.writer(), operations)
             circle = self.play.scenario.reconcile and not self.play.stay
             how = home.bring_home(self.play.stay, guarded=circle)

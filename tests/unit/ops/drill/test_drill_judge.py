@@ -116,11 +116,19 @@ def test_a_fast_labs_seconds_are_held_against_no_promise() -> None:
         (Lost.NONE, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5)),
          "1 acknowledged rows are lost"),
         (Lost.NONE, DataVerdict(Counts(5), Counts(), Counts(5, lost=(1, 2))),
-         "2 acknowledged events are lost"),
+         "2 events of kept rows are lost"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5), 9.0, (1,)),
          "1 acknowledged rows are lost though older than the measured bound"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5, lost=(1, 2))),
          "1 events of kept rows are lost"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5, lost=(10,)), Counts(5)),
+         "1 objects of kept rows are lost"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5, stale=(10, 20)), Counts(5)),
+         "2 objects of kept rows are in one region alone"),
+        (Lost.WITHIN_BOUND, DataVerdict(Counts(5), Counts(5), Counts(5, stale=(3,))),
+         "1 events of kept rows are in one region alone"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5), Counts(5), unread=("us-west-2's objects",)),
+         "us-west-2's objects weren't read to their end"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, duplicated=(1,)), Counts(), Counts(5)),
          "1 acknowledged rows are duplicated"),
         (Lost.NONE, DataVerdict(Counts(5, never_read=(1,)), Counts(), Counts(5)),
@@ -139,7 +147,9 @@ def test_data_that_is_not_as_acknowledged_fails(lost: Lost, data: DataVerdict, r
 
 def test_what_is_lost_within_the_bound_passes() -> None:
     """A promotion with data loss allowed may lose what the standby hadn't received."""
-    lost = DataVerdict(Counts(5, lost=(4,)), Counts(), Counts(5, lost=(4,)), 0.4)
+    lost = DataVerdict(
+        Counts(5, lost=(4,)), Counts(2, stale=(4,)), Counts(5, lost=(4,), stale=(4,)), 0.4
+    )
     assert judged(data=lost).verdict is Verdict.PASSED
 
 

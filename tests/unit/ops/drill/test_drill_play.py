@@ -149,17 +149,17 @@ def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[System]:
         return [*found, Reading(region, What.ROW, True)]
 
     monkeypatch.setattr(reading, "rows", rows)
-    monkeypatch.setattr(
-        reading,
-        "objects",
-        lambda _client, _bucket, region, _ops: [Reading(region, What.OBJECT, False)],
-    )
-    monkeypatch.setattr(
-        reading, "events",
-        lambda _connections, _asked, regions, _ops: [
-            Reading(region, What.EVENT, False) for region in regions
-        ],
-    )  # fmt: skip
+
+    def objects(_client: Any, _bucket: str, region: str, asked: list[Any]) -> list[Any]:
+        found = [Found(region, What.OBJECT, one.object, -1, one.digest) for one in asked]
+        return [*found, Reading(region, What.OBJECT, True)]
+
+    def events(_connections: Any, _asked: str, regions: Any, asked: list[Any]) -> list[Any]:
+        found = [Found(region, What.EVENT, one.event) for one in asked for region in regions]
+        return [*found, *(Reading(region, What.EVENT, True) for region in regions)]
+
+    monkeypatch.setattr(reading, "objects", objects)
+    monkeypatch.setattr(reading, "events", events)
     yield made
 
 
