@@ -31,8 +31,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found beside the clients: who writes at the end, calls that were accepted, stages
-    of the controller, whether all was steady, the generator's lateness in *real* seconds."""
+    """What was found beside the clients: who writes at the end, calls that were accepted and
+    refused, stages of the controller, whether all was steady, the generator's lateness in *real*
+    seconds."""
 
     writer: str
     promotions: int
@@ -43,6 +44,7 @@ class Facts:
     home: str
     history_fault: str = ""
     interrupted: str = ""
+    refused: int = 0
     left: str = ""
     """Why the system wasn't brought back to what it was; empty where it was."""
 
@@ -138,6 +140,8 @@ def _recovery(scenario: Scenario, facts: Facts) -> list[str]:
         found.append(
             f"{facts.promotions} promotions were called, and should be {expect.promotions}"
         )
+    if facts.refused:
+        found.append(f"{facts.refused} calls were refused by AWS, which no guard held back")
     if expect.stage and expect.stage not in facts.stages:
         found.append(f"the controller never was {expect.stage}")
     return found

@@ -149,6 +149,7 @@ class _Drill:
         facts = Facts(
             writer=writer,
             promotions=decisions.promotions(found),
+            refused=decisions.refusals(found),
             stages=self.watcher.standing.stages_since(self.course.loss_at),
             steady=self._steady(self.course.loss_at),
             late_seconds=measure.lateness(self.recorder.history.operations) / self.clock,

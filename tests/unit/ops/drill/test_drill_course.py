@@ -218,7 +218,7 @@ def test_decisions_stand_in_the_timeline() -> None:
     assert found[1].what == "us-west-2: intent: lost → CallFailover"
     assert found[2].what == "us-west-2: CallFailover: answer accepted"
     assert found[6].what == "us-west-2: opened: "
-    assert decisions.promotions(ENTRIES) == 1
+    assert (decisions.promotions(ENTRIES), decisions.refusals(ENTRIES)) == (1, 1)
     assert decisions.notices(ENTRIES, 60.0) == [
         {"at": 240.0, "to": "topic of us-west-2", "text": "us-west-2 writes"}
     ]

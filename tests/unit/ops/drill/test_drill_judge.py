@@ -74,6 +74,7 @@ def test_what_measures_nothing_is_void(changes: dict[str, Any], reason: str) -> 
         (None, {}, {"writer": EAST}, "us-east-1 writes, and us-west-2 should"),
         (None, {}, {"writer": ""}, "nobody writes, and us-west-2 should"),
         (None, {}, {"promotions": 2}, "2 promotions were called, and should be 1"),
+        (None, {}, {"refused": 1}, "1 calls were refused by AWS, which no guard held back"),
         (expecting(stage="held"), {}, {}, "the controller never was held"),
     ],
 )  # fmt: skip
