@@ -128,7 +128,10 @@ class Served:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asyncio.run(self.application(scope, receive, send))
+        async def answered() -> None:
+            await self.application(scope, receive, send)
+
+        asyncio.run(answered())
         start = next(message for message in sent if message["type"] == "http.response.start")
         content = b"".join(message.get("body", b"") for message in sent)
         found = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -205,7 +208,11 @@ def test_a_cross_site_order_reaches_nothing(served: Served) -> None:
 
 def test_nothing_but_http_is_answered(served: Served) -> None:
     """Issue 21: no websocket, no lifespan."""
-    asyncio.run(served.application({"type": "lifespan"}, None, None))
+
+    async def refused() -> None:
+        await served.application({"type": "lifespan"}, None, None)
+
+    asyncio.run(refused())
 
 
 def test_the_stream_is_an_event_stream(served: Served) -> None:

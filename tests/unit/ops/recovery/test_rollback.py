@@ -75,7 +75,7 @@ class Fake:
             for region in (EAST, WEST)
             for purpose in rollback.PURPOSES
         }
-        self.held = {EAST: NOTHING, WEST: NOTHING}
+        self.held: dict[str, str] = {EAST: NOTHING, WEST: NOTHING}
         self.regions = (EAST, WEST)
         self.lost: set[str] = set()
         self.calls: list[str] = []
@@ -262,7 +262,7 @@ def test_what_was_done_is_printed(
 
     def shown(stack: str, **flags: bool) -> str:
         clients = Fake((OLD, NEW), (OLD, NEW))
-        clients.held = dict.fromkeys((EAST, WEST), Held(NEW, {}).text())
+        clients.held = {region: Held(NEW, {}).text() for region in (EAST, WEST)}
         given: Any = {"undo": False, "as_json": False, **flags}
         rollback.show(world(clients, stack), "", **given)
         return capsys.readouterr().out
