@@ -143,8 +143,8 @@ class Pretended:
 
 
 def test_a_secondary_knows_what_replication_brings_it(tmp_path: Path) -> None:
-    """docs/recovery.md 2: a change at the reader is a sign of life, so nothing may change there while it
-    receives nothing: the way is cut, the writer hangs, or it is gone."""
+    """docs/recovery.md 2: a change at the reader is a sign of life, so nothing may change there
+    while it receives nothing: the way is cut, the writer hangs, or it is gone."""
     world = Pretended(tmp_path)
     assert world.show(None, None) == (None, None)
     assert world.show(100, 100) == (100, 100)
