@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from lab.api import ApiRefusal
+from lab.certificates import CERTIFICATE, FOLDER, CertificateAuthority
 from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
-from lab.database.certificates import CertificateAuthority
 from lab.database.conditions import Conditions
 from lab.database.cron import LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
@@ -55,7 +55,7 @@ class DatabasePart(Part):
 
     def __init__(self, lab: LabContext) -> None:
         super().__init__(lab)
-        self._directory = lab.state_dir / "database"
+        self._directory = lab.state_dir / FOLDER
         self._changing = asyncio.Lock()
         self._fleet: Fleet | None = None
         self._rds: RdsSemantics | None = None
@@ -290,7 +290,7 @@ class DatabasePart(Part):
             "LAB_NETWORK_MAP": str(self.lab.state_dir / MAP_NAME),
             "LAB_REGION": region,
             "NODE_OPTIONS": f'--require "{HERE / "network_hook.cjs"}"',
-            "NODE_EXTRA_CA_CERTS": str(self._directory / "certificate-authority.pem"),
+            "NODE_EXTRA_CA_CERTS": str(self._directory / CERTIFICATE),
             "PYTHONPATH": str(HERE / "python_hook"),
         }
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from lab.emulator.mending import Mending
 from lab.emulator.services import (
+    acm,
     backup,
     cloudwatch,
     dynamodb,
@@ -39,6 +40,7 @@ from lab.emulator.services import (
 )
 
 MENDS: dict[ModuleType, str] = {
+    acm: "certificates deleted while in use",
     ec2_endpoints: "fields of endpoints dropped",
     ec2_peering: "peering options and CIDR blocks dropped",
     ec2: "tags of addresses and flow logs, fields of flow logs and NAT gateways, filters dropped",

@@ -29,7 +29,8 @@ class Deployed:
     """What is deployed, read; ``obstacle`` is what stands in the way."""
 
     def __init__(self) -> None:
-        self.obstacle, self.reads, self.error = "", 0, None
+        self.obstacle, self.reads = "", 0
+        self.error: ApiRefusal | None = None
         self.known, self.settled = True, True
 
     def valid(self) -> Any:
