@@ -21,6 +21,7 @@ from lab.database.conditions import Conditions
 from lab.database.cron import LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
+from lab.database.global_status import GlobalStatus
 from lab.database.links import Links
 from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
@@ -112,6 +113,7 @@ class DatabasePart(Part):
             self.lab.state_dir, authority, self._ways.decide, links, self.lab.clock.utc_now
         )
         jobs = CronJobs(fleet, self.lab.clock.now)
+        status = GlobalStatus(fleet, self.lab.clock.now)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
         await self.blocking(snapshots.sweep)
@@ -126,7 +128,7 @@ class DatabasePart(Part):
         await self.change(lambda: None)
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
-            asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
+            asyncio.create_task(self._every(SAMPLE_SECONDS, partial(self._sample, status))),
             asyncio.create_task(self._every(SETTLED_SECONDS / 2, watch.reread)),
             asyncio.create_task(self._every(LOOK_SECONDS, partial(self._run_jobs, jobs))),
         ]
@@ -244,7 +246,7 @@ class DatabasePart(Part):
             async with self._changing:
                 await self.blocking(self._fleet.reconcile)
 
-    async def _sample(self) -> None:
+    async def _sample(self, status: GlobalStatus) -> None:
         sampler = self._sampler
         if sampler is None:
             return
@@ -252,6 +254,7 @@ class DatabasePart(Part):
         def sample() -> None:
             with self._sampling:
                 sampler.sample()
+                status.show(sampler)
 
         await self.blocking(sample)
 

@@ -31,7 +31,7 @@ def serving(
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:
             """Says nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)

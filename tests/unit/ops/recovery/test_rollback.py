@@ -30,8 +30,8 @@ def served(live: int, *releases: str, passed: set[int] | None = None) -> Served:
 
 
 def test_both_regions_go_back_to_the_release_before() -> None:
-    """Trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone was
-    never served there, and is passed over."""
+    """N14, trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone
+    was never served there, and is passed over."""
     found = decide({EAST: served(2, OLD, NEW), WEST: served(3, OLD, MIDDLE, NEW)})
     assert found == {EAST: OLD, WEST: OLD}
     assert served(3, OLD, MIDDLE, NEW).newest_of(OLD) == 1
@@ -83,7 +83,7 @@ class Fake:
             for region in (EAST, WEST)
             for purpose in rollback.PURPOSES
         }
-        self.held = {EAST: NOTHING, WEST: NOTHING}
+        self.held: dict[str, str] = {EAST: NOTHING, WEST: NOTHING}
         self.passed: tuple[str, ...] | Exception = tuple(
             str(number) for number, release in enumerate(west, 1) if release in east
         )
@@ -331,7 +331,7 @@ def test_what_was_done_is_printed(
 
     def shown(stack: str, **flags: bool) -> str:
         clients = Fake((OLD, NEW), (OLD, NEW))
-        clients.held = dict.fromkeys((EAST, WEST), Held(NEW, {}).text())
+        clients.held = {region: Held(NEW, {}).text() for region in (EAST, WEST)}
         given: Any = {"undo": False, "as_json": False, **flags}
         rollback.show(world(clients, stack), "", **given)
         return capsys.readouterr().out
