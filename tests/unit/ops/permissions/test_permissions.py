@@ -106,11 +106,12 @@ def test_nothing_is_allowed_beyond_the_environment(role: Role) -> None:
     what AWS names by an id is changed only with the environment's tag."""
     for statement in statements(role):
         assert not [action for action in statement["Action"] if "*" in action]
-        if statement["Resource"] == ["*"]:
-            equal = statement["Condition"]["StringEquals"]
-            assert equal["aws:RequestedRegion"] == list(REGIONS)
+        if statement["Resource"] != ["*"]:
+            continue
+        equal = statement["Condition"]["StringEquals"]
+        assert equal["aws:RequestedRegion"] == list(REGIONS)
         deletes = [action for action in statement["Action"] if ":Delete" in action]
-        if deletes and statement["Resource"] == ["*"]:
+        if deletes:
             assert equal["aws:ResourceTag/EnvironmentSuffix"] == SUFFIX, deletes
 
 
