@@ -285,13 +285,31 @@ def test_a_promotion_by_hand_is_adopted_and_a_wrong_sign_of_one_dropped() -> Non
     decision = watch.run(own_cluster=WRITER)
     assert decision.actions[0] == Verify()
     assert (watch.stage, watch.pages[-1]) == (Stage.VERIFYING, "adopted")
-    assert watch.state.incident == Incident(watch.minute, None, -1, called=watch.minute)
+    # What AWS reported before, and when it was called, is found as well.
+    called_at = watch.minute - 1 - 15
+    assert watch.state.incident == Incident(watch.minute, None, -1, called=called_at)
     assert Verify() in watch.run(own_cluster=None).actions
     watch.run()
     assert (watch.stage, watch.state.incident) == (Stage.WATCHING, None)
     watch.run(own_cluster=WRITER)
     decision = watch.outcome(Verify(), Verified(True, WEST))
     assert decision.reason == "us-west-2 writes, epoch 2; at most unknown of writes lost"
+
+
+def test_a_promotion_by_hand_that_fenced_nobody_is_split() -> None:
+    """H20: RDS-EVENT-0391 came before the run that found the promotion; found by the simulator. The
+    first run of all that finds a writer has no run before it."""
+    watch = armed()
+    fenced_nobody = (Event("RDS-EVENT-0391", watch.minute - 3),)
+    watch.run(own_cluster=WRITER, events=fenced_nobody)
+    watch.run(own_cluster=WRITER, events=fenced_nobody)
+    assert watch.state.incident is not None
+    assert watch.state.incident.split
+    assert "split" in watch.pages
+    first = armed()
+    first.state = replace(first.state, history=())
+    first.run(own_cluster=WRITER)
+    assert first.state.incident == Incident(first.minute, None, -1, called=first.minute - 15)
 
 
 def test_a_planned_switchover_is_left_to_its_command() -> None:
