@@ -173,12 +173,17 @@ def snapshot_of(region: str, incident: Incident) -> str:
 
 
 def promotion(world: World) -> tuple[str, Incident]:
-    """The promoted region and its incident; raises ``OperatorError`` where there is none."""
-    for item in world.items.read():
-        incident = item.state.incident if item.state is not None else None
-        if incident is not None and incident.promoted:
-            return item.region, incident
-    raise bad_input("reconcile: there was no promotion, so nothing was lost")
+    """The region that was promoted last and its incident; raises ``OperatorError`` where there is
+    none. The other one may not have noticed yet that its own promotion is over."""
+    found = [
+        (item.state.epoch, item.region, item.state.incident)
+        for item in world.items.read()
+        if item.state is not None and item.state.incident and item.state.incident.promoted
+    ]
+    if not found:
+        raise bad_input("reconcile: there was no promotion, so nothing was lost")
+    _, region, incident = max(found, key=lambda one: one[0])
+    return region, incident
 
 
 def _record(world: World, region: str, tail: Tail, body: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from recovery.observation import Observation
 UNKNOWN_RUNS = {"describe_global": 3, "own_cluster": 3}
 """After how many unknown runs a signal pages; all others at once (H12, H28)."""
 FOUND_MINUTES = 15
-"""So much earlier than the last run that saw a reader a promotion that is found may have been called:
-AWS took its time. Too early a moment is read twice by the feed's readers, too late a one skipped."""
+"""So much earlier than the last run that saw a reader a promotion that is found may have been
+called: AWS took its time. The feed's readers read again what is younger than the call, so one that
+is dated too late would have them skip records."""
 UNPROTECTED_RUNS = 5
 """Unarmed runs before the first page: a new standby needs two to be seen changing."""
 

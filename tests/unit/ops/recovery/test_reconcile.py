@@ -373,6 +373,18 @@ def test_a_loss_that_cannot_be_listed_is_accepted_with_why() -> None:
         assert both.sides[WEST].journal[-1][2]["unlisted"] == why
 
 
+def test_the_newest_promotion_is_reconciled() -> None:
+    """Mirrored: us-west-2 was promoted once, then us-east-1, and us-west-2's controller hasn't run
+    since: its old incident is not the one that is asked about."""
+    both = promoted()
+    table = both.tables[EAST]
+    incident = replace(INCIDENT, snapshot=ABSENT)
+    table.item = type(table)(replace(table.state, epoch=3, incident=incident)).item
+    assert reconcile.promotion(both) == (EAST, incident)
+    table.item = type(table)(replace(table.state, epoch=1)).item
+    assert reconcile.promotion(both)[0] == WEST
+
+
 def test_bad_input_touches_nothing() -> None:
     """No promotion, no snapshot yet, no reason."""
     with pytest.raises(OperatorError, match="there was no promotion"):

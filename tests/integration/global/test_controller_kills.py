@@ -1,0 +1,66 @@
+"""Runs of the controller that are killed or overlap, as processes over a deployed lab: one accepted
+call, whatever ends when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from controller_rounds import KILLS, Round, by_hand
+from deployed_lab import Lab
+from lab_copies import a_deployed_lab
+from recovery_state import Controller
+from region_outage import EAST, WEST, writer_region
+
+from lab import client
+from recovery.journal import broken
+from recovery.model import Path
+
+QUICK = 12.0
+"""The database's heartbeat is seen changing between two runs."""
+AT_ONCE = 4
+"""``./inv bench controller_kills`` makes a hundred."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A deployed lab whose controllers only this file runs."""
+    with a_deployed_lab(tmp_path_factory.mktemp("killed")) as made:
+        by_hand(made)
+        client.set_clock(made.state_dir, QUICK)
+        yield made
+
+
+@pytest.mark.long
+def test_a_run_killed_at_each_step_promotes_once(lab: Lab) -> None:
+    """H10, N3: a database is lost, and the runs that promote its standby are killed before and
+    after intent, call, record, switch, verify and notice, one after the other: one accepted call, a
+    proven writer, the switch engaged, the epoch grown once, people notified, the journal whole."""
+    round_ = Round(lab, WEST)
+    round_.prepare()
+    round_.promote(KILLS)
+    assert tuple(round_.killed) == KILLS
+    assert round_.answers.count("accepted") == 1
+    state = Controller(lab, WEST).state
+    assert state.incident is not None
+    assert (state.incident.path, state.epoch, writer_region(lab)) == (Path.DATABASE, 2, WEST)
+    switch = lab.client("ssm", WEST).get_parameter(
+        Name=f"/warm-standby/{WEST}/lab/local/failover-switch"
+    )
+    assert switch["Parameter"]["Value"] == "engaged"
+    assert "promoted" in {sent.key for sent in state.raised}
+    assert broken(Controller(lab, WEST).journal()) == ""
+    round_.give_back()
+
+
+@pytest.mark.long
+def test_runs_at_once_promote_once(lab: Lab) -> None:
+    """H9, H31: mirrored: us-west-2's database is lost, and four runs of us-east-1's controller
+    overlap in each minute: one accepted call."""
+    round_ = Round(lab, EAST)
+    round_.prepare()
+    round_.promote(at_once=AT_ONCE)
+    assert round_.answers.count("accepted") == 1
+    assert writer_region(lab) == EAST
+    assert Controller(lab, EAST).state.epoch == Controller(lab, WEST).state.epoch + 1
+    round_.give_back()
