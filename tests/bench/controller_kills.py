@@ -36,6 +36,7 @@ def main() -> None:
                 break
             round_ = Round(lab, guards[number % 2])
             round_.prepare()
+            round_.lose()
             if number < ROUNDS:
                 round_.promote(KILLS)
                 what = f"{number + 1:2} {round_.guard}: {len(round_.killed)} kills"

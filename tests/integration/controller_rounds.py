@@ -58,7 +58,7 @@ class Round:
     def run(self, fatal: str = "", at_once: int = 1) -> bool:
         """Makes the next minute's run, ``at_once`` times side by side; whether one was killed."""
         self._shift += 60
-        minute = self._last_minute() + 1
+        minute = (self._state().last_minute or 0) + 1
         command = [sys.executable, str(SCRIPT), self.guard, str(minute), str(self._shift), fatal]
         runs = [
             subprocess.Popen(
@@ -83,11 +83,15 @@ class Round:
         self.run()
         assert self._state().validation is not None
 
+    def lose(self, *parts: str) -> None:
+        """Loses the other region's database, and other parts of it."""
+        for part in ("database", *parts):
+            client.outage(self.lab.state_dir, self.lost, part)
+
     def promote(self, kills: Sequence[str] = (), at_once: int = 1) -> None:
-        """Loses the other database, and runs until the guard has proven its own: each run is killed
-        at the next of ``kills`` once it gets there."""
+        """Runs until the guard has proven its own database: each run is killed at the next of
+        ``kills`` once it gets there."""
         waiting = list(kills)
-        client.outage(self.lab.state_dir, self.lost, "database")
         for _ in range(RUNS):
             if self.run(waiting[0] if waiting else "", at_once):
                 self.killed.append(waiting.pop(0))
@@ -103,10 +107,6 @@ class Round:
         for order in (["recovery.reconcile", "--accept", "a test"], ["recovery.acknowledge"]):
             answer = self.lab.inv(*order)
             assert answer.returncode == 0, answer.stdout + answer.stderr
-
-    def _last_minute(self) -> int:
-        found = [Controller(self.lab, region).state.last_minute or 0 for region in (EAST, WEST)]
-        return max(found)
 
     def _state(self) -> State:
         return self.controller.state

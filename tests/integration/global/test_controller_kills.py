@@ -18,6 +18,7 @@ from recovery.model import Path
 
 QUICK = 12.0
 """The database's heartbeat is seen changing between two runs."""
+HELD_RUNS = 6
 AT_ONCE = 4
 """``./inv bench controller_kills`` makes a hundred."""
 
@@ -38,6 +39,7 @@ def test_a_run_killed_at_each_step_promotes_once(lab: Lab) -> None:
     proven writer, the switch engaged, the epoch grown once, people notified, the journal whole."""
     round_ = Round(lab, WEST)
     round_.prepare()
+    round_.lose()
     round_.promote(KILLS)
     assert tuple(round_.killed) == KILLS
     assert round_.answers.count("accepted") == 1
@@ -59,8 +61,44 @@ def test_runs_at_once_promote_once(lab: Lab) -> None:
     overlap in each minute: one accepted call."""
     round_ = Round(lab, EAST)
     round_.prepare()
+    round_.lose()
     round_.promote(at_once=AT_ONCE)
     assert round_.answers.count("accepted") == 1
     assert writer_region(lab) == EAST
     assert Controller(lab, EAST).state.epoch == Controller(lab, WEST).state.epoch + 1
     round_.give_back()
+
+
+@pytest.mark.long
+def test_throttled_answers_hold_and_an_unclear_call_is_adopted(lab: Lab) -> None:
+    """H11, H12: while Describe is throttled nothing is called and people are paged; then the call
+    answers InternalFailure and was accepted: the next runs adopt it, and make no second one."""
+    round_ = Round(lab, WEST)
+    round_.prepare()
+    for fault in ("describe-throttled", "failover-internal-failure"):
+        client.fault(lab.state_dir, fault)
+    round_.lose()
+    for _ in range(HELD_RUNS):
+        round_.run()
+    assert round_.answers == []
+    paged = {sent.key for sent in Controller(lab, WEST).state.raised}
+    assert {"unknown:describe_global", "unknown:own_cluster"} <= paged
+    client.fault(lab.state_dir, "describe-throttled", "off")
+    round_.promote()
+    assert round_.answers == ["unclear"]
+    round_.give_back()
+
+
+@pytest.mark.long
+def test_descriptions_that_stay_stale_delay_no_proof(lab: Lab) -> None:
+    """H29: the lost region's API is gone with it, and Describe goes on to show what was, the own
+    region's too: promoted once, and proven by a write."""
+    round_ = Round(lab, EAST)
+    round_.prepare()
+    client.fault(lab.state_dir, "describe-stale")
+    round_.lose("api")
+    round_.promote()
+    assert round_.answers.count("accepted") == 1
+    assert writer_region(lab) == WEST, "as described, not as it is"
+    round_.give_back()
+    assert writer_region(lab) == EAST

@@ -226,7 +226,8 @@ def test_a_promotion_that_describe_never_shows_is_proven_by_its_writes() -> None
         assert Verify() in watch.run(**REGION_LOST, **shown).actions
         assert watch.stage is Stage.VERIFYING
     watch = called()
-    old = (Event("RDS-EVENT-0238", watch.minute - 1),)
+    assert watch.state.incident is not None
+    old = (Event("RDS-EVENT-0238", watch.state.incident.began - 1),)
     assert Verify() not in watch.run(events=old, **REGION_LOST).actions
     watch.run(7, **REGION_LOST)
     for _ in range(4):
@@ -244,7 +245,8 @@ def test_a_refused_promotion_that_only_its_event_shows_is_adopted() -> None:
         watch.called(Answer.REFUSED)
         watch.run(**REGION_LOST)
     assert watch.stage is Stage.FAILED
-    watch.run(events=(Event("RDS-EVENT-0238", watch.minute),), **REGION_LOST)
+    # Of the first call, which answered nothing: later ones were refused because of it.
+    watch.run(events=(Event("RDS-EVENT-0238", watch.minute - 3),), **REGION_LOST)
     assert watch.stage is Stage.VERIFYING
 
 
