@@ -338,9 +338,9 @@ def test_a_writers_own_controller_guards_nothing() -> None:
 def test_arming() -> None:
     """Connected, changed in this epoch, the same epoch: all three; an incident doesn't disarm."""
     apart = replace(MEMBER, own_connected=False)
-    for seen in ({"global_cluster": apart}, {"global_cluster": replace(MEMBER, own_member=False)}):
+    for seen in (apart, replace(MEMBER, own_member=False)):
         watch = Watch()
-        watch.run(5, **seen)
+        watch.run(5, global_cluster=seen)
         assert not watch.state.armed
     still = Watch()
     still.run(5, silent=True)

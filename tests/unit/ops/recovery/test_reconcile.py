@@ -177,7 +177,7 @@ def tail(both: Both) -> Tail:
 
 
 def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
-    """recovery.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
+    """N12, recovery.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
     temporary cluster is gone afterwards."""
     orphans = [{"orphaned": ["e-8"], "next": "e-8"}, {"orphaned": ["e-9"], "next": None}]
     aws = Aws(pages=[page(after="100"), page(LOST)], orphans=orphans)
@@ -221,7 +221,7 @@ def test_the_comparison_begins_before_all_that_may_be_lost() -> None:
 
 
 def test_replayed_the_tail_is_reconciled_and_a_second_run_changes_nothing() -> None:
-    """Nothing is left to decide; the journal says by whom. The oldest page is replayed first."""
+    """N12: nothing is left to decide; the journal says by whom. The oldest page is replayed first."""
     replayed = [page({**LOST, "fate": "replayed"}), page()]
     aws = Aws(pages=[page(after="100"), page(LOST), *replayed])
     both = promoted(aws)
