@@ -221,7 +221,8 @@ def test_the_comparison_begins_before_all_that_may_be_lost() -> None:
 
 
 def test_replayed_the_tail_is_reconciled_and_a_second_run_changes_nothing() -> None:
-    """N12: nothing is left to decide; the journal says by whom. The oldest page is replayed first."""
+    """N12: nothing is left to decide; the journal says by whom. The oldest page is replayed first,
+    as records were stored."""
     replayed = [page({**LOST, "fate": "replayed"}), page()]
     aws = Aws(pages=[page(after="100"), page(LOST), *replayed])
     both = promoted(aws)
