@@ -1,20 +1,23 @@
-"""Runs of the controller that are killed or overlap, as processes over a deployed lab: one accepted
-call, whatever ends when."""
+"""Runs of the controller as processes over a deployed lab, which are killed, overlap, or get AWS's
+unkind answers: one accepted call, whatever ends when."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
+from application_database import application_user
 from controller_rounds import KILLS, Round, by_hand
 from deployed_lab import Lab
 from lab_copies import a_deployed_lab
+from psycopg.sql import SQL, Literal
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
 
 from lab import client
 from recovery.journal import broken
-from recovery.model import Path
+from recovery.model import WATCHES, Path
 
 QUICK = 12.0
 """The database's heartbeat is seen changing between two runs."""
@@ -30,6 +33,27 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         by_hand(made)
         client.set_clock(made.state_dir, QUICK)
         yield made
+
+
+@pytest.mark.long
+def test_a_wrongly_rotated_password_pages_and_promotes_nothing(lab: Lab) -> None:
+    """H28: the server refuses the application's password, in both regions: it answers, so it isn't
+    dead, and the standby would refuse as well."""
+    round_ = Round(lab, WEST)
+    round_.prepare()
+    change = SQL("ALTER ROLE CURRENT_USER PASSWORD {}")
+    arn = lab.outputs["data.primary.application_secret_arn"]
+    secret = json.loads(lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    with application_user(lab) as connection:
+        connection.execute(change.format(Literal("of-nobody")))
+        try:
+            for _ in range(HELD_RUNS):
+                round_.run()
+        finally:
+            connection.execute(change.format(Literal(secret["password"])))
+    state = Controller(lab, WEST).state
+    assert (round_.answers, state.stage in WATCHES, writer_region(lab)) == ([], True, EAST)
+    assert "unknown:writer_sql" in {sent.key for sent in state.raised}
 
 
 @pytest.mark.long
