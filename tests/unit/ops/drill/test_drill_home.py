@@ -184,8 +184,10 @@ def test_the_lab_is_waited_for_and_aws_is_refused_at_once(tmp_path: Path) -> Non
     readiness.wait(ready_for(world, tmp_path), chosen, said.append, pause)
     assert said == ["waiting for us-east-1's application"]
     world.ill, world.item = {EAST}, None
+    paused: list[float] = []
     with pytest.raises(OperatorError, match="not ready for a drill: us-east-1's application"):
-        readiness.wait(ready_for(world, tmp_path, lab=False), chosen, said.append, pytest.fail)
+        readiness.wait(ready_for(world, tmp_path, lab=False), chosen, said.append, paused.append)
+    assert paused == []
     with pytest.raises(OperatorError, match="not ready for a drill"):
         readiness.wait(ready_for(world, tmp_path), chosen, said.append, world.pause)
     assert world.time > 2 * readiness.LONGEST_SECONDS

@@ -361,6 +361,8 @@ def test_an_address_of_the_lab_is_its_load_balancer(monkeypatch: pytest.MonkeyPa
     aws.ask_address("192.0.2.1", "GET", "/")
     assert pool.asked[-1][2]["headers"] == {"Host": "app.example"}
     assert aws.ask_address("", "GET", "/") == Answer(0, detail="no address", broken=True)
+    Connections(replace(LAB, secure=True)).ask_region(WEST, "GET", "/")
+    assert pool.asked[-1][2]["headers"] == {"Host": "alb-west:443"}
 
 
 @pytest.mark.parametrize(
