@@ -72,8 +72,9 @@ def read(lab: Lab, role: str) -> set[str]:
 
 
 def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(lab: Lab) -> None:
-    """Issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost with
-    it, listed row by row out of the old volume, and replayed once; failback is refused before."""
+    """N12, issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost
+    with it, listed row by row out of the old volume, and replayed once; failback is refused
+    before."""
     kept = stored(lab, "primary")
     assert until(lambda: kept in read(lab, "secondary"), REAL_SECONDS)
     client.outage(lab.state_dir, EAST, "replication")

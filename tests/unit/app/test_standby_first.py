@@ -87,7 +87,7 @@ def test_whoever_calls_the_application_calls_its_alias(region: str) -> None:
 
 
 def test_the_standby_is_asked_before_the_primary_changes() -> None:
-    """Trap 65: nothing of us-east-1's that serves changes before us-west-2 has served the same
+    """N14, trap 65: nothing of us-east-1's that serves changes before us-west-2 has served the same
     release through its load balancer, and the controller's probe has run there."""
     deployment = program("app")
     serves, probes = gate(deployment)

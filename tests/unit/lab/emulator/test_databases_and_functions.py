@@ -363,7 +363,7 @@ def test_throttling_is_answered_as_lambda_answers_it() -> None:
 
 
 def test_what_is_tagged_is_listed_in_its_region_until_it_is_gone(world: World) -> None:
-    """R1.5: the tagging API lists every kind; nothing deleted, nothing of another region."""
+    """R9.3: the tagging API lists every kind; nothing deleted, nothing of another region."""
     tags = [{"Key": "Listed", "Value": "yes"}]
     ec2, kms, secrets = world.aws("ec2"), world.aws("kms"), world.aws("secretsmanager")
     vpc = ec2.create_vpc(CidrBlock="10.252.0.0/16")["Vpc"]["VpcId"]

@@ -293,8 +293,8 @@ def test_a_half_made_resource_is_updated_by_the_next_run(stage: Stage) -> None:
 
 
 def test_a_creation_of_unknown_end_is_found_again(stage: Stage) -> None:
-    """The plugin's process died in the middle of Create: the next run looks for the resource by
-    its name, takes it over and completes it; when there is none, it creates it."""
+    """Trap 44: the plugin's process died in the middle of Create: the next run looks for the
+    resource by its name, takes it over and completes it; when there is none, it creates it."""
     for happened in (True, False):
         name = "kept" if happened else "lost"
 

@@ -133,13 +133,13 @@ def refused(code, operation="SendMessage"):
     ],
 )
 def test_every_kind_of_target_that_lets_eventbridge_in_gets_the_event(world, target, operation):
-    """R4.3: by the API call that EventBridge makes."""
+    """R5.1: by the API call that EventBridge makes."""
     assert world.deliver(target, event=EVENT) == ("delivered", {})
     assert world.operations()[-1] == operation
 
 
 def test_a_log_group_gets_the_event_at_lab_time_in_a_stream_of_its_own(world):
-    """R4.3: the group's name without the ARN's ornaments."""
+    """R5.1: the group's name without the ARN's ornaments."""
     world.deliver(LOGS)
     (_, stream), (_, put) = world.sent[-2:]
     assert stream["logGroupName"] == put["logGroupName"] == "/g"
@@ -221,7 +221,7 @@ def test_what_no_retry_mends_goes_to_the_dead_letter_queue_at_once(
 def test_a_target_that_errs_is_tried_again_as_far_as_its_policy_goes(
     world, policy, condition, attempts
 ):
-    """R4.3: retries, and what ended them."""
+    """R5.1: retries, and what ended them."""
 
     def to_the_queue(given):
         return refused("InternalError") if given["QueueUrl"] == "q" else None
@@ -234,7 +234,7 @@ def test_a_target_that_errs_is_tried_again_as_far_as_its_policy_goes(
 
 
 def test_a_target_deleted_before_the_call_is_not_tried_again(world):
-    """R4.3: the policy was read, the queue is gone."""
+    """R5.1: the policy was read, the queue is gone."""
     world.failing["get_queue_url"] = lambda given: (
         refused("AWS.SimpleQueueService.NonExistentQueue") if given["QueueName"] == "q" else None
     )
@@ -271,7 +271,7 @@ def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):
 
 
 def test_a_region_that_is_down_delivers_what_it_accepted_when_it_is_back(world):
-    """R4.3: nothing is delivered during the outage, and nothing is lost by it."""
+    """R5.1: nothing is delivered during the outage, and nothing is lost by it."""
     world.lab.outages.begin(EAST, [OutageKind.API])
 
     async def outage():
@@ -283,7 +283,7 @@ def test_a_region_that_is_down_delivers_what_it_accepted_when_it_is_back(world):
 
 
 def test_a_bus_of_a_region_that_is_down_is_tried_until_the_region_is_back(world):
-    """R4.3: and then at once, not after the rest of the pause."""
+    """R5.1: and then at once, not after the rest of the pause."""
     from ministack.services import eventbridge
 
     eventbridge._event_bus_policies["b"] = OPEN

@@ -77,7 +77,7 @@ def schedule(expression, **given):
     ],
 )
 def test_an_expression_is_due_when_eventbridge_has_it(deployed, expression, looks):
-    """R4.3, R6.4: a rate counts from when it was made and keeps its beat unless the clock ran
+    """R10: a rate counts from when it was made and keeps its beat unless the clock ran
     ahead; a moment comes once; what can't be read never comes."""
     deployed[2][KEY] = schedule(expression)
     world = World()

@@ -65,7 +65,8 @@ POST = {
     ],
 )
 def test_who_is_answered(method: str, path: str, headers: dict[str, str], status: int) -> None:
-    """Issue 21: foreign Host, missing token, cross-site POST, missing page token are refused."""
+    """N16, issue 21: foreign Host, missing token, cross-site POST, missing page token are
+    refused."""
     found = refusal(SECRETS, method, path, headers)
     assert (found.status if found else 0) == status
 

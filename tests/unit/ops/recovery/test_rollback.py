@@ -30,8 +30,8 @@ def served(live: int, *releases: str) -> Served:
 
 
 def test_both_regions_go_back_to_the_release_before() -> None:
-    """Trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone was
-    never served there, and is passed over."""
+    """N14, trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone
+    was never served there, and is passed over."""
     found = decide({EAST: served(2, OLD, NEW), WEST: served(3, OLD, MIDDLE, NEW)})
     assert found == {EAST: OLD, WEST: OLD}
     assert served(3, OLD, MIDDLE, NEW).newest_of(OLD) == 1
