@@ -395,7 +395,8 @@ def _become(work: Callable[[], int]) -> NoReturn:
         own = f"{REPOSITORY}{os.sep}"
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) or ""
-            if file.startswith(own) and f"{os.sep}.venv{os.sep}" not in file and file != __file__:
+            ours = file.startswith(own) and f"{os.sep}.venv{os.sep}" not in file
+            if ours and name not in (__name__, "__main__"):
                 del sys.modules[name]
         hypothesis.settings.register_profile(
             "mutants", phases=QUICK, deadline=None, database=None, derandomize=True
