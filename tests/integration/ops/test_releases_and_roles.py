@@ -100,6 +100,12 @@ def test_mended_code_goes_through_the_gate_and_back_again(lab: Lab) -> None:
     assert int(newest[EAST]) > 1
     assert int(newest[WEST]) > 1
     assert served(lab, "primary") == (200, newest[EAST])
+    # As while us-east-1 is lost: the version that the gate stopped, number 2, is passed over.
+    (alone, *_) = json.loads(inv(lab, "app.rollback", "--region", WEST, "--json"))
+    assert (alone["region"], alone["version"]) == (WEST, 1)
+    inv(lab, "app.rollback", "--undo")
+    inv(lab, "up", "--layer", "app")
+    assert versions(lab) == newest
     inv(lab, "app.rollback")
     assert versions(lab) == {EAST: "1", WEST: "1"}
     assert "nothing to go back to" in inv(lab, "app.rollback", code=2)

@@ -84,7 +84,10 @@ class World:
         target = {"Arn": target_arn, "DeadLetterConfig": {"Arn": DEAD}, **given.pop("target", {})}
         fact = {"region": EAST, "account": ACCOUNT, "rule": "r", "bus": "own", **given}
         made = Delivery(
-            source_arn=arn("events", "rule/r"), target=target, payload="{}", event=event, **fact
+            **{"payload": "{}", **fact},
+            source_arn=arn("events", "rule/r"),
+            target=target,
+            event=event,
         )
 
         async def run():
@@ -262,6 +265,69 @@ def test_a_schedule_sends_its_dead_letters_with_its_own_role(world, monkeypatch,
     world.allowed = allowed
     reported, _ = world.deliver(QUEUE, service="scheduler.amazonaws.com", target={"RoleArn": ROLE})
     assert reported == outcome
+
+
+SCHEDULED = {
+    "service": "scheduler.amazonaws.com",
+    "occurrence": {"EXECUTION_ID": "e", "SCHEDULED_TIME": "2026-01-01T00:01:00Z"},
+}
+ATTEMPT = '{"attempt": <aws.scheduler.attempt-number>}'
+
+
+@pytest.mark.parametrize(
+    ("policy", "made", "exhausted"),
+    [
+        ({"MaximumRetryAttempts": 2}, 3, "MaximumRetryAttempts"),
+        ({"MaximumRetryAttempts": 0}, 1, "MaximumRetryAttempts"),
+        # At clock 1000 the first pause is longer than the event may live.
+        ({"MaximumEventAgeInSeconds": 60}, None, "MaximumEventAgeInSeconds"),
+    ],
+    ids=str,
+)
+def test_a_schedule_tries_its_target_again_as_its_retry_policy_says(world, policy, made, exhausted):
+    """EventBridge Scheduler user guide, "Managing a schedule": growing pauses in lab time, until
+    the attempts or the event's age are used up, then the dead-letter queue. The input carries the
+    attempt's number ("Adding context attributes")."""
+    bodies = []
+
+    def busy(given):
+        if given["QueueUrl"] == "dead":
+            return None
+        bodies.append(given["MessageBody"])
+        return refused("ThrottlingException")
+
+    world.failing["send_message"] = busy
+    target = {"RoleArn": ROLE, "RetryPolicy": policy}
+    outcome, letter = world.deliver(QUEUE, target=target, payload=ATTEMPT, **SCHEDULED)
+    assert outcome == "dead-lettered"
+    made = made or len(bodies)
+    assert [json.loads(body)["attempt"] for body in bodies] == list(range(1, made + 1))
+    assert letter["EXHAUSTED_RETRY_CONDITION"] == exhausted
+    assert letter["RETRY_ATTEMPTS"] == str(made - 1)
+
+
+def test_a_schedules_dead_letter_names_schedule_execution_and_time(world):
+    """EventBridge Scheduler user guide, "Configuring a schedule's dead-letter queue": the message's
+    attributes."""
+    world.failing["send_message"] = lambda given: (
+        None if given["QueueUrl"] == "dead" else refused("AWS.SimpleQueueService.NonExistentQueue")
+    )
+    outcome, letter = world.deliver(QUEUE, target={"RoleArn": ROLE}, **SCHEDULED)
+    assert outcome == "dead-lettered"
+    assert "RULE_ARN" not in letter
+    assert letter["SCHEDULE_ARN"] == arn("events", "rule/r")
+    assert {name: letter[name] for name in SCHEDULED["occurrence"]} == SCHEDULED["occurrence"]
+    assert (letter["TARGET_ARN"], letter["IS_PAYLOAD_TRUNCATED"]) == (QUEUE, "false")
+
+
+def test_a_schedules_event_for_a_bus_carries_the_attempts_number_too(world):
+    """EventBridge Scheduler user guide, "Adding context attributes": in the detail of PutEvents."""
+    event = {**EVENT, "Detail": ATTEMPT}
+    bus = arn("events", "event-bus/b")
+    given = {**SCHEDULED, "target": {"RoleArn": ROLE}}
+    assert world.deliver(bus, event=event, **given) == ("delivered", {})
+    (sent,) = [what for operation, what in world.sent if operation == "dispatch"]
+    assert json.loads(sent["Detail"]) == {"attempt": 1}
 
 
 def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):

@@ -462,10 +462,13 @@ def test_h28_a_bad_rotation_or_exhausted_connections_page_and_promote_nothing() 
 
 
 def test_h29_an_api_that_went_with_the_region_delays_nothing() -> None:
-    """H29: Describe stale or erroring for ever: promoted within the budget all the same."""
-    for fault in ("describe gone", "describe stale"):
+    """H29: Describe stale or erroring for ever, the own region's as well: promoted within the
+    budget all the same, and proven by a write."""
+    for fault in ("describe gone", "describe stale", "own describe stale"):
         for start in (-3, 0, 1):
             assert not play(Timeline(REGION, ((fault, start),))).missed
+    nothing_shows_it = tuple((name, -3) for name in ("own describe stale", "events lost"))
+    assert not play(Timeline(REGION, (*nothing_shows_it, ("describe gone", 0)))).missed
     unknown = {**REGION_LOST, "global_cluster": None, "validation": None}
     watch = armed()
     watch.run(6, global_cluster=None)

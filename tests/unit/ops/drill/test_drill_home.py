@@ -334,6 +334,24 @@ def test_what_has_no_tail_is_not_compared(
     assert way.done == done
 
 
+def test_a_survivor_is_guarded_before_the_writer_comes_home(way: Home) -> None:
+    """Issue 20.1, H34: the full circle waits until us-east-1's controller is armed."""
+    way.world.item = None
+    answers = [State(), State(armed=True)]
+
+    def pause(seconds: float) -> None:
+        way.world.pause(seconds)
+        way.world.item = answers.pop(0) if answers else way.world.item
+
+    way.home._pause = pause
+    way.home.bring_home(stay=False, guarded=True)
+    assert "us-east-1 guards us-west-2" in way.notes
+    assert way.done == ["compare", "failback"]
+    way.world.item = State()
+    with pytest.raises(OperatorError, match="us-east-1 isn't armed: the writer has no guard"):
+        way.home.bring_home(stay=False, guarded=True)
+
+
 def test_a_tail_that_is_not_whole_keeps_the_writer_away(way: Home) -> None:
     """H21: it is tried for some minutes, and then said."""
     way.whole = Reconciled(WEST, "s", "open", counts={"lost": 2})
