@@ -65,18 +65,18 @@ class Judged:
         ]
 
 
-def judged(module: str, known: Known, ends: float) -> Judged | None:
+def judged(module: str, ends: float) -> Judged | None:
     """Tries a module's mutants that weren't tried yet; None where its tests fail without one."""
     file = REPOSITORY / module
     tests = [str(REPOSITORY / "tests" / "unit" / test) for test in MODULES[module]]
-    state = mutation.state_of(file, tests)
-    if known.reach(state) is None and time.monotonic() < ends:
+    known = Known("mutants", file, tests)
+    if known.reach is None and time.monotonic() < ends:
         found = mutation.reach([file], tests)
         if found is None:
             return None
-        known.keep(state, "reach", [found[0].seconds, found[0].lines])
+        known.reaches(found[0])
     every = mutation.mutants(file)
-    return Judged(module, len(every), mutation.tried(every, tests, state, known, ends))
+    return Judged(module, len(every), mutation.tried(every, tests, known, ends))
 
 
 def report(figures: Measurements, found: Judged) -> None:
@@ -101,13 +101,12 @@ def main() -> None:
     parser.add_argument("--only", default="", help="Only modules whose path contains this")
     arguments = parser.parse_args()
     ends = time.monotonic() + 60 * (arguments.minutes or float("inf"))
-    known = Known("mutants")
     figures = Measurements("mutants")
     waiting = 0
     for module in MODULES:
         if arguments.only not in module:
             continue
-        found = judged(module, known, ends)
+        found = judged(module, ends)
         if found is None:
             figures.hold(f"{module}: its tests pass without a mutant", False)
             continue

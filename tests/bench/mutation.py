@@ -138,6 +138,8 @@ def _left_alone(tree: ast.AST) -> Iterator[int]:
             parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypeVar":
             parts = [node]
+        elif isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Literal":
+            parts = [node]
         elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
             parts = [node.annotation]
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -278,34 +280,39 @@ def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
 
 
 class Known:
-    """What was tried before: results by the state of a module and its tests, in a file."""
+    """What was tried before of one module with its tests as they are: another state of them has
+    results of its own, in a file of the lab's folder."""
 
-    def __init__(self, name: str) -> None:
-        self._file = workspace.find().lab_state / "bench" / f"{name}.json"
+    def __init__(self, bench: str, module: Path, tests: Sequence[str]) -> None:
+        text = "".join(Path(name).read_text(encoding="utf-8") for name in (module, *tests))
+        state = hashlib.sha256(f"{module}{text}".encode()).hexdigest()[:16]
+        self._file = workspace.find().lab_state / "bench" / bench / f"{module.stem}-{state}.json"
         kept = self._file.read_text() if self._file.is_file() else "{}"
         self._kept: dict[str, object] = json.loads(kept)
 
-    def reach(self, state: str) -> Reach | None:
-        """What a module's tests reach; None where nobody looked yet."""
-        found = self._kept.get(f"{state}:reach")
+    @property
+    def reach(self) -> Reach | None:
+        """What the tests reach; None where nobody looked yet."""
+        found = self._kept.get("reach")
         return Reach(*found) if isinstance(found, list) else None
 
-    def fate(self, state: str, mutant: Mutant) -> bool | None:
+    def reaches(self, found: Reach) -> None:
+        """Writes down what the tests reach."""
+        self._keep("reach", [found.seconds, found.lines])
+
+    def fate(self, mutant: Mutant) -> bool | None:
         """Whether a mutant was killed; None where it wasn't tried."""
-        found = self._kept.get(f"{state}:{mutant.number}")
+        found = self._kept.get(str(mutant.number))
         return found if isinstance(found, bool) else None
 
-    def keep(self, state: str, key: object, value: object) -> None:
-        """Writes one result down."""
-        self._kept[f"{state}:{key}"] = value
+    def ends(self, mutant: Mutant, killed: bool) -> None:
+        """Writes down a mutant's fate."""
+        self._keep(str(mutant.number), killed)
+
+    def _keep(self, key: str, value: object) -> None:
+        self._kept[key] = value
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self._kept))
-
-
-def state_of(module: Path, tests: Sequence[str]) -> str:
-    """The hash of a module and its tests: another one has other results."""
-    text = "".join(Path(name).read_text(encoding="utf-8") for name in (module, *tests))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fates(
@@ -337,18 +344,17 @@ def fates(
 
 
 def tried(
-    every: Sequence[Mutant], tests: Sequence[str], state: str, known: Known, ends: float
+    every: Sequence[Mutant], tests: Sequence[str], known: Known, ends: float
 ) -> list[tuple[Mutant, bool]]:
     """Tries a module's mutants that weren't tried before; returns the fate of each that is known.
 
-    Wants what the tests reach in ``known``, unless all were tried.
+    Tries none where ``known`` doesn't have what the tests reach.
     """
-    waiting = [mutant for mutant in every if known.fate(state, mutant) is None]
-    reached = known.reach(state)
-    if reached is not None:
-        for mutant, killed in fates(waiting, tests, reached, ends):
-            known.keep(state, mutant.number, killed)
-    found = [(mutant, known.fate(state, mutant)) for mutant in every]
+    waiting = [mutant for mutant in every if known.fate(mutant) is None]
+    if known.reach is not None:
+        for mutant, killed in fates(waiting, tests, known.reach, ends):
+            known.ends(mutant, killed)
+    found = [(mutant, known.fate(mutant)) for mutant in every]
     return [(mutant, fate) for mutant, fate in found if fate is not None]
 
 
