@@ -33,12 +33,16 @@ MODULES: Mapping[str, Sequence[str]] = {
     "pulumi_protocol/paths.py": ("pulumi_protocol/test_protocol_paths.py",),
     "pulumi_protocol/masking.py": ("pulumi_protocol/test_protocol_masking.py",),
     "lab/engine/decision.py": ("lab/engine/test_engine_decision.py",),
-    "global/event_patterns.py": ("global/test_event_loops.py",),
-    "global/alarm_specs.py": ("global/test_global_alarms.py",),
-    "global/cloudwatch_metrics.py": ("global/test_global_alarms.py",),
+    "global/event_patterns.py": ("global/test_event_patterns.py",),
+    "global/alarm_specs.py": ("global/test_alarm_specs.py",),
+    "global/cloudwatch_metrics.py": ("global/test_alarm_specs.py",),
 }
 
-EXCUSED: Mapping[str, str] = {}
+EXCUSED: Mapping[str, str] = {
+    "tapstack/connections.py: 9531393": "no class's memory lies so near a whole connection",
+    "tapstack/connections.py: acu < high": "the line meets the next one there: the same value",
+    "tapstack/connections.py: 1": "the smallest database leaves 145 connections, never none",
+}
 """Survivors that no test can kill (``module: line as it would read``) → why."""
 
 

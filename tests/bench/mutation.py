@@ -2,8 +2,8 @@
 
 A mutant is one small change of one module: a comparison, a sum, a condition, a number, a text, a
 result. A fork of this process loads it in place of the module and runs the tests; no file changes.
-Docstrings, types, decorators and the texts of errors are left alone: tests match what a message
-must say, not its words.
+Docstrings, types, decorators and the texts of errors and descriptions are left alone: tests match
+what a message must say, not its words.
 
 A first run without a mutant shows which test reaches which line and how long it takes. A mutant
 meets the tests that reach its lines, the quick ones first; it survives only where all tests of its
@@ -129,24 +129,29 @@ def _places(tree: ast.Module, texts: bool) -> Iterator[tuple[ast.AST, ast.stmt, 
 
 
 def _left_alone(tree: ast.AST) -> Iterator[int]:
-    """What isn't mutated: docstrings, types, decorators, and the texts of errors."""
+    """What isn't mutated, by the nodes' identities."""
     for node in ast.walk(tree):
-        parts: list[ast.AST] = []
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            parts = [node]
-        elif isinstance(node, ast.Raise):
-            parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypeVar":
-            parts = [node]
-        elif isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Literal":
-            parts = [node]
-        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
-            parts = [node.annotation]
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            parts = [*node.decorator_list]
-            parts += [node.returns] if isinstance(node, ast.FunctionDef) and node.returns else []
-        for part in parts:
+        for part in _parts_left_alone(node):
             yield from (id(inner) for inner in ast.walk(part))
+
+
+def _parts_left_alone(node: ast.AST) -> list[ast.AST]:
+    """Docstrings, types, decorators, and the texts of errors and descriptions below a node."""
+    match node:
+        case ast.Expr(value=ast.Constant()):
+            return [node]
+        case ast.Raise() | ast.keyword(arg="description"):
+            return [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        case ast.Call(func=ast.Name(id="TypeVar")) | ast.Subscript(value=ast.Name(id="Literal")):
+            return [node]
+        case ast.AnnAssign(annotation=annotation) | ast.arg(annotation=ast.expr() as annotation):
+            return [annotation]
+        case ast.FunctionDef(returns=ast.expr() as returns):
+            return [*node.decorator_list, returns]
+        case ast.FunctionDef() | ast.ClassDef():
+            return [*node.decorator_list]
+        case _:
+            return []
 
 
 def _changes(node: ast.AST, texts: bool) -> list[Change]:
@@ -160,7 +165,7 @@ def _changes(node: ast.AST, texts: bool) -> list[Change]:
             return [_sets("operand", ast.UnaryOp(ast.Not(), node.operand))]
         case ast.If() | ast.IfExp():
             return [_sets("test", ast.UnaryOp(ast.Not(), node.test))]
-        case ast.Return() if node.value is not None:
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
             return [_sets("value", ast.Constant(None))]
         case ast.Call(func=ast.Name(id="min" | "max" as name)):
             other = "max" if name == "min" else "min"
