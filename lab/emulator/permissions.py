@@ -130,6 +130,8 @@ class Permissions:
         account = self.lab.account_id
         resource = resource_of(exchange.service, exchange.region, account, parameters)
         asked = [(action, resource)]
+        if parameters.get("BypassGovernanceRetention"):
+            asked.append(("s3:BypassGovernanceRetention", resource))
         if exchange.service in PASSED_TO and not is_reading(action.partition(":")[2]):
             asked += [("iam:PassRole", role) for role in roles_in(parameters)]
         return asked
