@@ -44,21 +44,22 @@ class Aws:
         self.refusal: ApiRefusal | None = None
 
     async def every(
-        self, _service: str, region: str, operation: str, _key: str, **given: Any
+        self, service: str, region: str, operation: str, key: str, **parameters: Any
     ) -> list[Any]:
         """The items of a listing; only us-east-1 has a load balancer."""
+        assert (service, operation) == ("elbv2", f"Describe{key}")
         if operation == "DescribeListeners":
-            assert given == {"LoadBalancerArn": "lb"}
+            assert parameters == {"LoadBalancerArn": "lb"}
             return self.listeners
         lists = operation == "DescribeLoadBalancers" and region == "us-east-1"
         return [{"LoadBalancerArn": "lb", "DNSName": BALANCER.upper()}] if lists else []
 
     async def call(
-        self, service: str, region: str, operation: str, **given: Any
-    ) -> dict[str, Any]:  # fmt: skip
+        self, service: str, region: str, operation: str, **parameters: Any
+    ) -> dict[str, Any]:
         """One certificate's description."""
         assert (service, region, operation) == ("acm", "us-east-1", "DescribeCertificate")
-        assert given == {"CertificateArn": "arn"}
+        assert parameters == {"CertificateArn": "arn"}
         if self.refusal:
             raise self.refusal
         return {"Certificate": {"SubjectAlternativeNames": self.names}}
