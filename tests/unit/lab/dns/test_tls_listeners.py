@@ -159,6 +159,19 @@ def test_the_certificate_is_for_its_names_alone(world: World) -> None:
     served(world, visit)
 
 
+def test_a_listener_that_ended_is_no_listener(world: World) -> None:
+    """The lab starts a part anew whose socket was closed."""
+
+    async def visit(listeners: TlsListeners) -> None:
+        assert listeners.listening
+        (served,) = listeners._served.values()
+        served.stop.set()
+        await served.server
+        assert not listeners.listening
+
+    served(world, visit)
+
+
 def test_a_lost_load_balancer_drops_the_connection(world: World) -> None:
     """R3.1: no answer is what a client of a lost region sees, not an error of the lab's."""
     world.reply = None
