@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from harness import ACCOUNT, SUFFIX
 from operators_calls import FRONT, OWN_NAMES, calls, names_in, reached
 
+from lab.emulator.iam_actions import action_of, resource_of
+from lab.emulator.policies import Access, allows
 from ops.drill import scenario
 from ops.drill.scenario import Action
 from ops.front import drill, looking, recovery, upkeep
@@ -183,3 +186,81 @@ def test_a_drill_rotates_nothing_and_an_operator_breaks_nothing() -> None:
     rotating = {"secretsmanager:PutSecretValue", "rds:ModifyDBCluster"}
     assert breaking <= by_role["drill"] - by_role["operate"]
     assert rotating <= by_role["operate"] - by_role["drill"]
+
+
+# As the lab asks, which is as AWS does: with the names that the commands give.
+
+TABLE = {"TableName": "table-recovery-us-west-2-lab"}
+GLOBAL = {"GlobalClusterIdentifier": "aurora-global-us-east-1-lab"}
+LOST = "lost-tail-us-west-2-lab"
+WORKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("lambda", "GetFunctionConfiguration", {"FunctionName": "function-recovery-us-west-2-lab"}),
+    ("lambda", "Invoke", {"FunctionName": "function-probe-us-west-2-lab:live"}),
+    ("dynamodb", "GetItem", {**TABLE, "Key": {"kind": {"S": "state"}}}),
+    ("dynamodb", "PutItem", TABLE),
+    ("dynamodb", "Query", TABLE),
+    ("rds", "DescribeGlobalClusters", GLOBAL),
+    ("rds", "FailoverGlobalCluster", GLOBAL),
+    ("rds", "SwitchoverGlobalCluster", GLOBAL),
+    ("rds", "CopyDBClusterSnapshot", {"SourceDBClusterSnapshotIdentifier": "rds:unplanned"}),
+    ("rds", "RestoreDBClusterFromSnapshot", {"DBClusterIdentifier": f"aurora-cluster-{LOST}"}),
+    ("rds", "CreateDBInstance", {"DBInstanceIdentifier": f"aurora-instance-{LOST}"}),
+    ("rds", "DeleteDBCluster", {"DBClusterIdentifier": f"aurora-cluster-{LOST}"}),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/local/failover-switch"}),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/shared/epoch"}),
+    ("secretsmanager", "GetSecretValue", {"SecretId": "secret-readiness-token-us-east-1-lab"}),
+    ("sns", "Publish", {"TopicArn": f"arn:aws:sns:us-west-2:{ACCOUNT}:topic-alarms-us-west-2-lab"}),
+    ("events", "PutEvents", {"Entries": []}),
+    ("cloudwatch", "PutMetricData", {"Namespace": METRIC_NAMESPACE}),
+    ("s3", "PutObject", {"Bucket": "bucket-journal-us-west-2-lab",
+                         "Key": "recovery/journal/us-west-2/000000000001.json"}),
+    ("s3", "HeadObject", {"Bucket": "bucket-content-us-west-2-lab", "Key": "attachments/1"}),
+)  # fmt: skip
+"""Calls of a failover, a reconciliation and a failback: service, operation, parameters."""
+BEYOND: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("rds", "DeleteDBCluster", {"DBClusterIdentifier": "aurora-cluster-us-west-2-lab"}),
+    ("dynamodb", "DeleteItem", {**TABLE, "Key": {"kind": {"S": "journal"}}}),
+    ("dynamodb", "DeleteTable", TABLE),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/shared/database-endpoint"}),
+    ("secretsmanager", "DeleteSecret", {"SecretId": "secret-master-us-east-1-lab"}),
+    ("s3", "GetObject", {"Bucket": "bucket-journal-us-west-2-lab", "Key": "recovery/journal/x"}),
+    ("s3", "PutObject", {"Bucket": "bucket-content-us-west-2-lab", "Key": "attachments/1"}),
+    ("cloudwatch", "PutMetricData", {"Namespace": "Theirs"}),
+    ("iam", "CreateRole", {"RoleName": "role-more-us-west-2-lab"}),
+)  # fmt: skip
+"""What nobody needs for that."""
+
+
+def allowed(role: Role, service: str, operation: str, parameters: dict[str, Any]) -> bool:
+    """What the role's policies say of a call in us-west-2."""
+    found = policies(role, table(), [], replace(PLACE, suffix="lab"))
+    action = action_of(service, operation)
+    resource = resource_of(service, "us-west-2", ACCOUNT, parameters)
+    context: dict[str, str | list[str]] = {"aws:RequestedRegion": "us-west-2"}
+    if "Namespace" in parameters:
+        context["cloudwatch:namespace"] = parameters["Namespace"]
+    if "Key" in parameters and service == "dynamodb":
+        context["dynamodb:LeadingKeys"] = [parameters["Key"]["kind"]["S"]]
+    if not resource:  # AWS's to name: the action decides
+        for document in found:
+            for statement in document["Statement"]:
+                statement["Resource"] = ["*"]
+    return allows(found, Access(action, resource, context=context), identity=True)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), WORKED)
+def test_a_promotion_and_the_way_back_are_allowed(
+    role: Role, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    """Trap 54: each call on the things that it names, by the policies alone."""
+    assert allowed(role, service, operation, parameters)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), BEYOND)
+def test_what_lies_beyond_is_denied(
+    role: Role, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    """R9.3: no database, journal, secret or content is deleted or overwritten, no role is made."""
+    assert not allowed(role, service, operation, parameters)
