@@ -487,7 +487,8 @@ def test_every_bucket_is_closed_versioned_and_destroyable(
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert deny["Resource"] == [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
     lifecycle = of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
-    (rule,) = lifecycle["rules"]
+    rule = lifecycle["rules"][0]
+    assert rule["filter"] == {"prefix": ""}
     assert rule["abortIncompleteMultipartUpload"]["daysAfterInitiation"] >= 1
 
 
@@ -648,9 +649,13 @@ def test_lifecycle_rules_are_equal_on_both_sides(data: Deployment) -> None:
     kind = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
     one, other = (data.one(kind, f"lifecycle-content-{region}") for region in REGIONS)
     assert one.inputs["rules"] == other.inputs["rules"]
-    (rule,) = one.inputs["rules"]
+    rule, exports = one.inputs["rules"]
     assert rule["noncurrentVersionExpiration"]["noncurrentDays"] == 90
     assert rule["transitions"][0]["storageClass"] == "INTELLIGENT_TIERING"
+    # Each holds whole records: none is kept longer than it is of use, nor its versions.
+    assert exports["filter"] == {"prefix": "emergency/"}
+    assert exports["expiration"] == {"days": 7}
+    assert exports["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
 
 
 # -- Parameters and backup -------------------------------------------------------------------------

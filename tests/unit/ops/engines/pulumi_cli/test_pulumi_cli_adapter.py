@@ -437,7 +437,8 @@ def test_the_lab_s_cli_lives_apart(
     made = choice.engine_for("pulumi", workspace, stack_file(), {"LAB": "here"})
     assert isinstance(made, PulumiCli)
     answer = made._command.run([], str(tmp_path), {})
-    seen = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
+    lines = [line.partition("=") for line in answer.stdout.splitlines()]
+    seen = {name: value for name, _, value in lines}
     state = workspace.lab_state
     assert seen["PULUMI_HOME"] == str(state / "pulumi-home")
     assert seen["PULUMI_BACKEND_URL"] == f"file://{state}/pulumi-state"
