@@ -40,6 +40,7 @@ from tapstack.well_known import (
 REGIONS = ("us-east-1", "us-west-2")
 PLACE = Place(ACCOUNT, SUFFIX, REGIONS, (), "state")
 ROLES: tuple[Role, ...] = ("operate", "drill")
+ALL: tuple[Role, ...] = (*ROLES, "emergency")
 LAB_ACTIONS = {
     Action.BAD_DEPLOY,
     Action.STOP_CONTROLLER,
@@ -62,10 +63,10 @@ def statements(role: Role) -> dict[str, dict[str, Any]]:
 
 def test_the_roles_are_those_of_the_commands() -> None:
     """Trap 54: an entry for a role that doesn't exist would be nobody's."""
-    assert set(table().operators) == set(ROLES) == set(FRONT)
+    assert set(table().operators) == set(ALL) == set(FRONT)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ALL)
 def test_each_module_that_calls_is_in_the_role_and_no_other(role: Role) -> None:
     """Trap 54: what a command of the role reaches and calls AWS has its entry; a module that no
     command reaches any more, or that calls nothing, has none."""
@@ -73,7 +74,7 @@ def test_each_module_that_calls_is_in_the_role_and_no_other(role: Role) -> None:
     assert set(table().operators[role]) == calling
 
 
-@pytest.mark.parametrize("module", sorted({m for r in ROLES for m in table().operators[r]}))
+@pytest.mark.parametrize("module", sorted({m for r in ALL for m in table().operators[r]}))
 def test_an_entry_has_the_module_s_calls_and_nothing_else(module: str) -> None:
     """Trap 54: each call of the code is allowed, and what is allowed is called, is implied by a
     call, or happens in a lab alone."""
@@ -176,6 +177,18 @@ def test_the_guards_are_narrow() -> None:
     }
 
 
+def test_who_opens_the_emergency_export_reads_it_alone() -> None:
+    """R9.3, HIPAA emergency mode: patients' records are for who opens it, and no other role of
+    operators reads it."""
+    exports = f"bucket-content-us-east-1-{SUFFIX}/emergency/*"
+    for role in ALL:
+        reads = [one for one in statements(role).values() if "s3:GetObject" in one["Action"]]
+        opened = any(exports in arn for one in reads for arn in one["Resource"])
+        assert opened is (role == "emergency"), role
+    actions = {action for one in statements("emergency").values() for action in one["Action"]}
+    assert not [action for action in actions if ":Put" in action or ":Delete" in action]
+
+
 def test_a_drill_rotates_nothing_and_an_operator_breaks_nothing() -> None:
     """R9.3: each role has what its own commands call."""
     by_role = {
@@ -214,7 +227,7 @@ WORKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("cloudwatch", "PutMetricData", {"Namespace": METRIC_NAMESPACE}),
     ("s3", "PutObject", {"Bucket": "bucket-journal-us-west-2-lab",
                          "Key": "recovery/journal/us-west-2/000000000001.json"}),
-    ("s3", "HeadObject", {"Bucket": "bucket-content-us-west-2-lab", "Key": "attachments/1"}),
+    ("s3", "ListObjectVersions", {"Bucket": "bucket-content-us-west-2-lab"}),
 )  # fmt: skip
 """Calls of a failover, a reconciliation and a failback: service, operation, parameters."""
 BEYOND: tuple[tuple[str, str, dict[str, Any]], ...] = (
