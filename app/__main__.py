@@ -48,6 +48,7 @@ migration = Migration(
     f"migrate-{regions.primary.name}",
     MigrationArgs(
         region=regions.primary,
+        peer=regions.secondary,
         settings=settings.app,
         account_id=account,
         network=network.primary,
@@ -102,7 +103,7 @@ gate = StandbyGate(
         key_arn=data.secondary.key_arn,
         service=standby,
         code=code,
-        server_name=settings.fqdn if settings.app.certificate_arns else "",
+        server_name=settings.server_name,
     ),
     regions.secondary.options(),
 )

@@ -43,6 +43,15 @@ def common(region: Region, database: Database, data: RegionalData) -> dict[str, 
     }
 
 
+def epochs(region: Region, peer: Region) -> dict[str, pulumi.Input[str]]:
+    """Where each region keeps the newest epoch that it knows."""
+    return {
+        "EPOCH_PARAMETER": epoch_parameter(region.name, region.suffix),
+        "PEER_EPOCH_PARAMETER": epoch_parameter(peer.name, peer.suffix),
+        "PEER_REGION": peer.name,
+    }
+
+
 def service(
     region: Region, database: Database, data: RegionalData, peer: Region, peer_data: RegionalData
 ) -> Mapping[str, pulumi.Input[str]]:
@@ -63,9 +72,7 @@ def service(
         "DATABASE_SECRET_ARN": data.application_secret_arn,
         "BUCKET_NAME": data.bucket_name,
         "READINESS_TOKEN_SECRET_ARN": data.readiness_token_secret_arn,
-        "EPOCH_PARAMETER": epoch_parameter(region.name, region.suffix),
-        "PEER_EPOCH_PARAMETER": epoch_parameter(peer.name, peer.suffix),
-        "PEER_REGION": peer.name,
+        **epochs(region, peer),
         "DATABASE_PEER_READER_ENDPOINT": peer_data.reader_endpoint,
     }
 
@@ -101,6 +108,7 @@ def gate(load_balancer: pulumi.Input[str], server_name: str) -> Mapping[str, pul
 
 def migration(
     region: Region,
+    peer: Region,
     database: Database,
     data: RegionalData,
     master_secret_arn: pulumi.Input[str],
@@ -108,6 +116,7 @@ def migration(
     """The migration's environment: it connects as master and makes the application's user."""
     return {
         **common(region, database, data),
+        **epochs(region, peer),
         "MASTER_SECRET_ARN": master_secret_arn,
         "APPLICATION_SECRET_ARN": data.application_secret_arn,
     }

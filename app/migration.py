@@ -25,6 +25,7 @@ class MigrationArgs:
     """Where it runs, and the only secret that nothing else may read."""
 
     region: Region
+    peer: Region
     settings: AppSettings
     account_id: pulumi.Input[str]
     network: RegionalNetwork
@@ -62,6 +63,7 @@ class Migration(pulumi.ComponentResource):
                     *statements.of_each_function(names.log_group_arn, args.data.key_arn),
                     statements.read_secret("MasterSecret", args.master_secret_arn),
                     statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
+                    statements.read_epochs((args.region, args.peer), args.account_id),
                 ],
             ),
             child,
@@ -80,7 +82,7 @@ class Migration(pulumi.ComponentResource):
                 role=role,
                 code=args.code,
                 environment=function_environment.migration(
-                    args.region, args.database, args.data, args.master_secret_arn
+                    args.region, args.peer, args.database, args.data, args.master_secret_arn
                 ),
             ),
             child,

@@ -4,9 +4,13 @@ Two statements can't be: they carry the reason. Actions and their resource types
 Service Authorization Reference.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 
-from tapstack.policies import Statement, Text, allow
+from tapstack.naming import epoch_parameter
+from tapstack.policies import Statement, Text, allow, parameter_arn
+from tapstack.regions import Region
 
 NETWORK_INTERFACE_ACTIONS = (
     "ec2:CreateNetworkInterface",
@@ -63,6 +67,18 @@ def logs(log_group_arn: Text) -> Statement:
 def key(key_arn: Text) -> Statement:
     """The region's key: environment, secrets, objects and queues are encrypted under it."""
     return allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], [key_arn])
+
+
+def read_epochs(regions: Sequence[Region], account_id: Text) -> Statement:
+    """The newest epoch that each region knows: what the writer's is compared with (H26)."""
+    return allow(
+        "Epochs",
+        ["ssm:GetParameter"],
+        [
+            parameter_arn(region.name, account_id, epoch_parameter(region.name, region.suffix))
+            for region in regions
+        ],
+    )
 
 
 def read_secret(sid: str, secret_arn: Text) -> Statement:

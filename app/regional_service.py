@@ -19,7 +19,7 @@ from release import Release, keep_held
 from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalApp, RegionalData, RegionalNetwork
 from tapstack.events import consume_queue_arn, event_bus_arn
-from tapstack.naming import epoch_parameter, failover_switch_parameter
+from tapstack.naming import failover_switch_parameter
 from tapstack.policies import Statement, allow, parameter_arn
 from tapstack.regions import Region
 from tapstack.well_known import API_FUNCTION, ATTACHMENTS_PREFIX, FAILED_EVENTS
@@ -166,14 +166,7 @@ def _permissions(
         *statements.of_each_function(names.log_group_arn, args.data.key_arn),
         statements.read_secret("ApplicationSecret", args.data.application_secret_arn),
         statements.read_secret("ReadinessToken", args.data.readiness_token_secret_arn),
-        allow(
-            "Epochs",
-            ["ssm:GetParameter"],
-            [
-                parameter_arn(end.name, args.account_id, epoch_parameter(end.name, end.suffix))
-                for end in (region, args.peer)
-            ],
-        ),
+        statements.read_epochs((region, args.peer), args.account_id),
         allow("Bus", ["events:PutEvents", "events:DescribeEventBus"], [bus_arn]),
         allow(
             "Attachments",

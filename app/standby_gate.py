@@ -16,6 +16,7 @@ from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
 from regional_service import RegionalService
 from tapstack.app_settings import AppSettings
 from tapstack.regions import Region
+from tapstack.releases import passed_parameter
 from tapstack.well_known import GATE_FUNCTION, LIVE
 
 TIMEOUT_SECONDS = 100
@@ -99,4 +100,13 @@ class StandbyGate(pulumi.ComponentResource):
                 opts=served,
             ),
         ]
+        # What the gate stopped is never in its history, so no rollback goes back to it. A version,
+        # not a release: after a rollback the gate asks for the version that serves in its place.
+        aws.ssm.Parameter(
+            f"passed-{name}",
+            name=passed_parameter(args.region.name, args.region.suffix),
+            type="String",
+            value=args.service.api.alias.function_version,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.passed),
+        )
         self.register_outputs({})

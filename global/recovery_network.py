@@ -61,8 +61,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
             args.regions.primary.options(parent=self),
         )
         settings = args.settings
-        # A load balancer's own name is on no certificate.
-        self._server_name = settings.fqdn if settings.app.certificate_arns else ""
+        self._server_name = settings.server_name
         self._name_servers = args.zone.name_servers.apply(",".join)
         code = recovery_code(SOURCES)
         own = args.regions.zip(args.data.both, args.app, witnesses.names.swapped())

@@ -43,7 +43,8 @@ class Fault(StrEnum):
     INSTANCE_LOSS = "instance-loss"
     """The writer's instance in a region is lost: its cluster fails over in the region."""
     LOW_CONCURRENCY = "low-concurrency"
-    """In a region the account may run 10 functions at once, as new accounts may."""
+    """In a region the account may run 10 functions at once, as new accounts may; what is called
+    above that is throttled."""
 
 
 TIMED = frozenset({Fault.PROMOTION_DELAY, Fault.REPLICATION_LAG})

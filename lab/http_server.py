@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +60,14 @@ class Connection(TCPServer):
 
 
 async def serve(
-    application: Asgi, listener: socket.socket, stop: asyncio.Event, limits: Limits
+    application: Asgi,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    limits: Limits,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serves an ASGI application on one listening socket until ``stop`` is set."""
+    """Serves an ASGI application on one listening socket until ``stop`` is set; over TLS with
+    ``tls``."""
     config = Config()
     config.keep_alive_timeout = limits.idle_seconds
     config.h11_max_incomplete_size = LARGEST_HEAD
@@ -83,7 +89,7 @@ async def serve(
         connection.set(writer)
         await Connection(wrapped, loop, config, context, {}, reader, writer)
 
-    server = await asyncio.start_server(on_connection, sock=listener, backlog=512)
+    server = await asyncio.start_server(on_connection, sock=listener, backlog=512, ssl=tls)
     try:
         await stop.wait()
     finally:

@@ -38,10 +38,23 @@ def bad_input(message: str) -> OperatorError:
     return OperatorError(message, ExitCode.BAD_INPUT)
 
 
+LIKE = 0.6
+"""The least likeness of a suggestion, of 0 to 1; difflib's own."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean …?`` with the one of ``names`` that is most like it; empty when none is."""
-    found = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    """``; did you mean …?`` with the one of ``names`` that is most like it; empty when none is.
+
+    ``deploy-all`` is as like as ``deploy`` is: "depoy" never suggests ``destroy``.
+    """
+
+    def likeness(known: str) -> tuple[float, float]:
+        whole = difflib.SequenceMatcher(None, known, name).ratio()
+        short = difflib.SequenceMatcher(None, known.removesuffix("-all"), name).ratio()
+        return max(whole, short), whole
+
+    found = max(names, key=likeness, default="")
+    return f"; did you mean {found}?" if found and likeness(found)[0] >= LIKE else ""
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

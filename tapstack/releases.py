@@ -51,6 +51,12 @@ def held_parameter(region: str, suffix: str) -> str:
     return f"{held_path(region, suffix)}/held"
 
 
+def passed_parameter(region: str, suffix: str) -> str:
+    """Path of the parameter in the standby whose history has every version of its function that
+    passed the gate; ``app`` writes it behind the gate."""
+    return parameter_path(region, suffix, "local", "passed-version")
+
+
 @dataclass(frozen=True)
 class Held:
     """A release that was put back, and the versions that serve in its place."""

@@ -113,6 +113,12 @@ class Settings:
         return f"app.{self.domain}"
 
     @property
+    def server_name(self) -> str:
+        """The name on the load balancers' certificates, whose own names are on none; empty without
+        certificates."""
+        return self.fqdn if self.app.certificate_arns else ""
+
+    @property
     def primary_region(self) -> str:
         """The region that serves."""
         return PRIMARY_REGION

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.events.schedules import due
+from lab.events.timing import Timing
 
 DEFAULT_START_MINUTES = 480
 """Where a rule has no start window (AWS Backup developer guide, "Creating a backup plan")."""
@@ -53,7 +53,7 @@ class Plans:
             expression, last = self._last.get(rule.key, ("", now))
             if expression != rule.expression:
                 self._last[rule.key] = (rule.expression, now)
-            elif due(rule.expression, last, now):
+            elif Timing(rule.expression).is_due(last, now):
                 self._last[rule.key] = (rule.expression, now)
                 found.append(rule)
         for key in set(self._last) - seen:

@@ -31,9 +31,22 @@ SELECT (SELECT count(*) FROM pg_stat_activity
 STANDBYS = """
 SELECT application_name, flush_lsn::text, replay_lsn::text,
        coalesce(extract(epoch FROM flush_lag) * 1000, 0)::float,
-       coalesce(extract(epoch FROM replay_lag) * 1000, 0)::float
+       coalesce(extract(epoch FROM replay_lag) * 1000, 0)::float,
+       coalesce(backend_xmin::text::bigint, 0)
   FROM pg_stat_replication WHERE state = 'streaming'
 """
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a cluster is in its writer's log (LSNs), as the last sample saw it."""
+
+    durable: int
+    """What it has written; a secondary: received and stored."""
+    visible: int
+    """What its readers see."""
+    feedback_xmin: int = 0
+    """A secondary's oldest transaction."""
 
 
 @dataclass
@@ -76,11 +89,15 @@ class Sampler:
         self._followers: dict[str, _Follower] = {}
         self._cpu: dict[str, tuple[float, float]] = {}
         self.facts: list[DatabaseFacts] = []
+        self.positions: dict[str, Position] = {}
+        """ARN → how far it is, of those that are known now: a writer that answers, a secondary that
+        it hears of"""
 
     def sample(self) -> None:
         """Asks every server that is up."""
         topology = self._fleet.topology
         facts: list[DatabaseFacts] = []
+        self.positions = {}
         clusters = [c for c in list(topology.clusters.values()) if c.instances]
         for cluster in sorted(clusters, key=lambda c: topology.writer_of(c) is not None):
             writer = topology.writer_of(cluster)
@@ -117,6 +134,7 @@ class Sampler:
     def _wrote(self, writer: Cluster, position: int | None) -> None:
         if position is None:
             return
+        self.positions[writer.arn] = Position(position, position)
         now = self._clock.now()
         for arn, cluster in list(self._fleet.topology.clusters.items()):
             if self._fleet.topology.writer_of(cluster) is not writer:
@@ -140,10 +158,13 @@ class Sampler:
         now, factor = self._clock.now(), self._clock.factor
         if row is None:
             return follower.replayed.lag_ms(now, None), follower.received.lag_ms(now, None)
-        _, flushed, replayed, flush_ms, replay_ms = row
+        _, flush_lsn, replay_lsn, flush_ms, replay_ms, xmin = row
+        flushed, replayed = _position(flush_lsn), _position(replay_lsn)
+        if flushed is not None and replayed is not None:
+            self.positions[cluster.arn] = Position(flushed, replayed, xmin)
         return (
-            _better(follower.replayed.lag_ms(now, _position(replayed)), replay_ms, factor),
-            _better(follower.received.lag_ms(now, _position(flushed)), flush_ms, factor),
+            _better(follower.replayed.lag_ms(now, replayed), replay_ms, factor),
+            _better(follower.received.lag_ms(now, flushed), flush_ms, factor),
         )
 
     def _counts(self, server: PostgresServer) -> tuple[int, int | None]:

@@ -15,18 +15,17 @@ import contextlib
 import json
 import socket
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lab.database.certificates import CertificateAuthority
+from lab.certificates import CertificateAuthority, server_context
 from lab.database.links import Links
 from lab.database.proxy import HOST, Proxy, Way
 from lab.errors import LabError
 from lab.outage import REGIONS
-from pulumi_protocol.files import write_atomically, write_private
+from pulumi_protocol.files import write_atomically
 
 MAP_NAME = "network.json"
 LONGEST_QUESTION = 4096
@@ -146,15 +145,8 @@ class Network:
         return self._tls
 
     def _context(self, hosts: frozenset[str]) -> ssl.SSLContext:
-        key, certificate = self._authority.issue(hosts, self._now())
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # ssl reads files only; these live as long as the reading.
-        with tempfile.TemporaryDirectory(dir=self.map_path.parent) as folder:
-            key_path, certificate_path = Path(folder, "key.pem"), Path(folder, "certificate.pem")
-            write_private(key_path, key)
-            certificate_path.write_bytes(certificate)
-            context.load_cert_chain(certificate_path, key_path)
+        context = server_context()
+        self._authority.load_into(context, hosts, self._now())
         return context
 
     async def _decide_for_any(self, source: str, host: str) -> Way:

@@ -6,7 +6,8 @@
  * that stands for the endpoint, with nothing (a missing route: the connection attempt hangs), with
  * a refused connection, or that there is no such name. The host name that TLS checks stays.
  *
- * Load balancers' public names lead to the lab, which serves them by the request's host.
+ * Load balancers' public names lead to the lab: an HTTPS listener to its own port, every other one
+ * to the lab's, which serves it by the request's host.
  */
 "use strict";
 
@@ -16,6 +17,8 @@ const net = require("node:net");
 const ENDPOINT = /\.rds\.amazonaws\.com$/i;
 const BALANCER = /\.elb\.amazonaws\.com$/i;
 const LOCAL = "127.0.0.1";
+const HTTPS = 443;
+const CLOSED_PORT = 1;
 const connect = net.Socket.prototype.connect;
 
 function failure(code, syscall, host) {
@@ -75,10 +78,18 @@ function lookupThrough(map, host, socket) {
   };
 }
 
+/** Where a load balancer's listener is on this machine; nothing listens there for a 443 without TLS. */
+function balancerPort(host, port) {
+  const listeners = JSON.parse(fs.readFileSync(process.env.LAB_LOAD_BALANCERS, "utf8"));
+  const tls = listeners[host.toLowerCase()]?.[port];
+  return tls ?? (Number(port) === HTTPS ? CLOSED_PORT : Number(process.env.LAB_PORT));
+}
+
 net.Socket.prototype.connect = function labConnect(...given) {
   const [options, listener] = Array.isArray(given[0]) ? given[0] : net._normalizeArgs(given);
   if (process.env.LAB_PORT && BALANCER.test(options?.host ?? "")) {
-    const lab = { ...options, host: LOCAL, port: Number(process.env.LAB_PORT), lookup: undefined };
+    const port = balancerPort(options.host, options.port);
+    const lab = { ...options, host: LOCAL, port, lookup: undefined };
     return listener ? connect.call(this, lab, listener) : connect.call(this, lab);
   }
   if (options === null || typeof options !== "object" || !ENDPOINT.test(options.host ?? "")) {

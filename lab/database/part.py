@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from lab.api import ApiRefusal
+from lab.certificates import CERTIFICATE, FOLDER, CertificateAuthority
 from lab.context import LabContext
 from lab.database.adoption import adopt
 from lab.database.binaries import unprivileged_user
-from lab.database.certificates import CertificateAuthority
 from lab.database.conditions import Conditions
 from lab.database.cron import LOOK_SECONDS, CronJobs
 from lab.database.deployed_network import DeployedNetwork
 from lab.database.fleet import Fleet
+from lab.database.global_status import GlobalStatus
 from lab.database.links import Links
 from lab.database.measurement import Sampler
 from lab.database.network import MAP_NAME, Network
@@ -54,7 +55,7 @@ class DatabasePart(Part):
 
     def __init__(self, lab: LabContext) -> None:
         super().__init__(lab)
-        self._directory = lab.state_dir / "database"
+        self._directory = lab.state_dir / FOLDER
         self._changing = asyncio.Lock()
         self._fleet: Fleet | None = None
         self._rds: RdsSemantics | None = None
@@ -112,6 +113,7 @@ class DatabasePart(Part):
             self.lab.state_dir, authority, self._ways.decide, links, self.lab.clock.utc_now
         )
         jobs = CronJobs(fleet, self.lab.clock.now)
+        status = GlobalStatus(fleet, self.lab.clock.now)
         await adopt(self.lab.aws, topology)
         await self.blocking(self._fleet.sweep)
         await self.blocking(snapshots.sweep)
@@ -126,7 +128,7 @@ class DatabasePart(Part):
         await self.change(lambda: None)
         self._tasks = [
             asyncio.create_task(self._every(RECONCILE_SECONDS, self._reconcile)),
-            asyncio.create_task(self._every(SAMPLE_SECONDS, self._sample)),
+            asyncio.create_task(self._every(SAMPLE_SECONDS, partial(self._sample, status))),
             asyncio.create_task(self._every(SETTLED_SECONDS / 2, watch.reread)),
             asyncio.create_task(self._every(LOOK_SECONDS, partial(self._run_jobs, jobs))),
         ]
@@ -244,7 +246,7 @@ class DatabasePart(Part):
             async with self._changing:
                 await self.blocking(self._fleet.reconcile)
 
-    async def _sample(self) -> None:
+    async def _sample(self, status: GlobalStatus) -> None:
         sampler = self._sampler
         if sampler is None:
             return
@@ -252,6 +254,7 @@ class DatabasePart(Part):
         def sample() -> None:
             with self._sampling:
                 sampler.sample()
+                status.show(sampler)
 
         await self.blocking(sample)
 
@@ -287,7 +290,7 @@ class DatabasePart(Part):
             "LAB_NETWORK_MAP": str(self.lab.state_dir / MAP_NAME),
             "LAB_REGION": region,
             "NODE_OPTIONS": f'--require "{HERE / "network_hook.cjs"}"',
-            "NODE_EXTRA_CA_CERTS": str(self._directory / "certificate-authority.pem"),
+            "NODE_EXTRA_CA_CERTS": str(self._directory / CERTIFICATE),
             "PYTHONPATH": str(HERE / "python_hook"),
         }
 

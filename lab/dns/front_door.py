@@ -1,7 +1,8 @@
 """One local URL that behaves like a browser on the internet.
 
 It resolves each request's host through the lab's DNS, keeps the answer for its TTL (lab time), and
-sends the request to the load balancer behind the address it got.
+sends the request to the load balancer behind the address it got: to its HTTPS listener where it has
+one on 443, whose certificate must be for the host, else to port 80.
 """
 
 import asyncio
@@ -39,9 +40,10 @@ class FrontDoor:
     """Listens on 127.0.0.1.
 
     ``answering()`` gives what answers a request at a load balancer, ``balancer_of(address)`` the
-    DNS name of the load balancer that an address stands for; ``default_name()`` the name asked for
-    when the request's host isn't one of the lab's zones; ``knows(name)`` says whether it is. Other
-    names than the zones' and this machine's are refused.
+    DNS name of the load balancer that an address stands for; ``objection(balancer, name)`` what is
+    wrong with its certificate for that name (None: it serves no HTTPS); ``default_name()`` the name
+    asked for when the request's host isn't one of the lab's zones; ``knows(name)`` says whether it
+    is. Other names than the zones' and this machine's are refused.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class FrontDoor:
         answering: Callable[[], Answering | None],
         dns_port: Callable[[], int],
         balancer_of: Callable[[str], str],
+        objection: Callable[[str, str], str | None],
         default_name: Callable[[], str],
         knows: Callable[[str], bool],
     ) -> None:
@@ -58,6 +61,7 @@ class FrontDoor:
         self._answering = answering
         self._dns_port = dns_port
         self._balancer_of = balancer_of
+        self._objection = objection
         self._default_name = default_name
         self._knows = knows
         self._cache: dict[str, Cached] = {}
@@ -140,10 +144,14 @@ class FrontDoor:
         balancer = next(filter(None, map(self._balancer_of, addresses)), "").rstrip(".")
         if not balancer:
             return _refusal(503, f"{name} doesn't resolve to a load balancer")
+        objection = self._objection(balancer, name.rstrip("."))
+        if objection:
+            return _refusal(502, f"{balancer}'s certificate isn't for {name}: {objection}")
         # The load balancer is reached by its address, as on the internet; the site's host stays.
         sent = [
             ("host", name.rstrip(".")),
             ("x-lab-load-balancer", balancer),
+            ("x-lab-listener-port", "80" if objection is None else "443"),
             *(pair for pair in call.header_list if pair[0] not in _OF_THE_CONNECTION),
         ]
         answer = await self._ask(replace(call, header_list=sent, writer=None))
@@ -167,7 +175,15 @@ class FrontDoor:
 
 
 _OF_THE_CONNECTION = frozenset(
-    {"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+    {
+        "host",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+        "x-lab-listener-port",
+    }
 )
 
 

@@ -36,6 +36,13 @@ class CheckConfig:
     alarm_name: str = ""
     alarm_region: str = ""
     insufficient_data: str = "LastKnownStatus"
+    sends_name: bool = False
+    """HTTPS: whether the TLS handshake names the host."""
+
+    @property
+    def server_name(self) -> str:
+        """What the TLS handshake names; empty for nothing."""
+        return self.host if self.sends_name else ""
 
     @property
     def probes(self) -> bool:
@@ -65,6 +72,7 @@ def check_config(listed: dict[str, Any]) -> CheckConfig:
         alarm_name=alarm.get("Name", ""),
         alarm_region=alarm.get("Region", ""),
         insufficient_data=config.get("InsufficientDataHealthStatus") or "LastKnownStatus",
+        sends_name=bool(config.get("EnableSNI")),
     )
 
 

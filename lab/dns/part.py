@@ -15,6 +15,7 @@ from lab.dns.load_balancers import LoadBalancer, deployed_load_balancers
 from lab.dns.probe import Address, probe
 from lab.dns.records import Zone, deployed_zones, normal_name
 from lab.dns.server import DnsServer
+from lab.dns.tls_listeners import TlsListeners
 from lab.facts import HealthCheckProbe, HealthCheckVerdict
 from lab.outage import REGIONS
 from lab.part import Health, Part
@@ -28,6 +29,12 @@ CHANGES = (
     "CreateHealthCheck",
     "UpdateHealthCheck",
     "DeleteHealthCheck",
+)
+LISTENING = (
+    "CreateListener",
+    "ModifyListener",
+    "DeleteListener",
+    "DeleteLoadBalancer",
 )
 FIRST_SECONDS = 2.0
 """Lab seconds between a new check's first probes. AWS's fleet sends one about every two seconds, so
@@ -56,11 +63,13 @@ class DnsPart(Part):
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self.server = DnsServer(self.answer)
+        self.tls = TlsListeners(lab)
         self.front_door = FrontDoor(
             clock=lab.clock,
             answering=lambda: lab.answering,
             dns_port=lambda: self.server.port,
             balancer_of=self._balancer_of,
+            objection=self.tls.objection,
             default_name=self._failover_name,
             knows=lambda name: any(name.endswith(zone.name) for zone in self._zones),
         )
@@ -71,6 +80,8 @@ class DnsPart(Part):
         self.lab.add_source(self.verdicts)
         self.lab.function_environment(self._function_environment)
         self.lab.on_api("route53", CHANGES, self._changed)
+        self.lab.on_api("elbv2", LISTENING, self._listening)
+        await self.tls.follow()
         await self.reload()
         await self.server.start(self.lab.port + 1)
         await self.front_door.start(self.lab.port + 2)
@@ -79,12 +90,14 @@ class DnsPart(Part):
     async def stop(self) -> None:
         """Stops probing and listening."""
         self.lab.remove_hook(self._changed)
+        self.lab.remove_hook(self._listening)
         self.lab.remove_source(self.verdicts)
         for task in (*self._tasks, *(task for _, task in self._probing.values())):
             task.cancel()
         self._tasks, self._probing = [], {}
         await self.server.stop()
         await self.front_door.stop()
+        await self.tls.stop()
 
     async def health(self) -> Health:
         """Unhealthy when a socket or a task ended."""
@@ -179,7 +192,7 @@ class DnsPart(Part):
         clock = self.lab.clock
         due = clock.now()
         while True:
-            success, report = await probe(check, Address("127.0.0.1", self.lab.port), clock.factor)
+            success, report = await probe(check, self._address_of(check), clock.factor)
             turned = status.observe(success, report, clock.now())
             self.lab.emit(
                 HealthCheckProbe(
@@ -210,6 +223,17 @@ class DnsPart(Part):
             await self.reload()
         return response
 
+    async def _listening(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        response = await call_next(request)
+        if response.ok:
+            await self.tls.follow()
+        return response
+
+    def _address_of(self, check: CheckConfig) -> Address:
+        """An HTTPS listener's own port; the lab's stands for every other one."""
+        tls = self.tls.port_of(check.host, check.port)
+        return Address("127.0.0.1", tls or self.lab.port)
+
     def _observations(self, check_id: str) -> list[dict[str, Any]]:
         status = self._statuses.get(check_id)
         at = datetime.fromtimestamp(status.at if status else self.lab.clock.now(), UTC)
@@ -226,8 +250,13 @@ class DnsPart(Part):
 
     def _function_environment(self, _region: str, _function: str) -> Mapping[str, str]:
         """Where functions find what the internet's DNS knows: load balancers and name servers
-        (``lab/database/python_hook``)."""
-        return {"LAB_PORT": str(self.lab.port), "LAB_DNS_PORT": str(self.server.port)}
+        (``lab/database/python_hook``); and whom Python trusts there."""
+        return {
+            "LAB_PORT": str(self.lab.port),
+            "LAB_DNS_PORT": str(self.server.port),
+            "LAB_LOAD_BALANCERS": self.tls.map_path,
+            "SSL_CERT_FILE": self.tls.authority_path,
+        }
 
     def _balancer_of(self, address: str) -> str:
         return next((b.name for b in self._balancers.values() if b.address == address), "")

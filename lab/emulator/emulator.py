@@ -68,6 +68,7 @@ class Emulator:
                 store=self.memory.store,
                 mails=self._mails,
                 target_state=self.target_health.state,
+                concurrency=self.functions.concurrency,
                 invoke=self.functions.invoke,
                 invoke_later=self.asynchronous.submit,
             )

@@ -17,6 +17,7 @@ import uuid
 import zipfile
 from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import psutil
 
 from lab.context import LabContext
 from lab.emulator import embedded_metrics, function_logs
+from lab.emulator.concurrency import Concurrency, throttled
 from lab.emulator.worker import Outcome, Worker, WorkerDied, runtime_command
 from lab.facts import Invocation
 from lab.outage import SLOW_SECONDS, Mode, OutageKind
@@ -76,6 +78,11 @@ class Function:
         return self.arn.split(":")[3]
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """Its account, region and name, whatever the version: as its concurrency counts."""
+        return (self.arn.split(":")[4], self.region, self.name)
+
+    @property
     def timeout(self) -> float:
         """Seconds."""
         return float(self.config.get("Timeout") or 3)
@@ -91,7 +98,6 @@ class _Pool:
     idle: list[Worker] = field(default_factory=list)
     waiting: deque[asyncio.Future[Worker]] = field(default_factory=deque)
     starting: int = 0
-    running: int = 0
     closed: bool = False
 
     @property
@@ -131,6 +137,7 @@ class Functions:
     def __init__(self, lab: LabContext) -> None:
         self.lab = lab
         self.directory = lab.state_dir / "functions"
+        self.concurrency = Concurrency(lab.faults)
         self._pools: dict[str, tuple[str, _Pool]] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -168,6 +175,11 @@ class Functions:
                 "errorMessage": f"Lambda in {function.region} is unavailable",
             }
             return Outcome(error=error, unavailable=True)
+        concurrent = self.concurrency.count(function.key)
+        if reason := self.concurrency.refusal(function.key):
+            outcome = throttled(reason)
+            self._emit(function, outcome, concurrent)
+            return outcome
         request_id = request_id or str(uuid.uuid4())
         try:
             pool = self._pool(function)
@@ -182,16 +194,15 @@ class Functions:
                     "errorMessage": f"The code could not be unpacked: {error.strerror}",
                 }
             )
-        pool.running += 1
-        concurrent = pool.running
-        try:
-            outcome = await self._run(pool, function, event, request_id)
-        finally:
-            pool.running -= 1
+        outcome = await self._run(pool, function, event, request_id)
         outcome.milliseconds = max(outcome.milliseconds, 0.01)
         function_logs.write(function.config, request_id, pool.stream, outcome, self.lab.clock.now())
         for metric in embedded_metrics.of_lines(function.region, outcome.log):
             self.lab.emit(metric)
+        self._emit(function, outcome, concurrent + 1)
+        return outcome
+
+    def _emit(self, function: Function, outcome: Outcome, concurrent: int) -> None:
         self.lab.emit(
             Invocation(
                 region=function.region,
@@ -202,14 +213,15 @@ class Functions:
                 concurrent=concurrent,
             )
         )
-        return outcome
 
     async def _run(self, pool: _Pool, function: Function, event: Any, request_id: str) -> Outcome:
         try:
-            worker = await self._worker(pool, function.timeout)
+            with ExitStack() as counted:
+                counted.enter_context(self.concurrency.running(function.key))
+                worker = await self._worker(pool, function.timeout)
+                until_its_end = counted.pop_all()
         except TimeoutError:
-            error = {"errorType": "TooManyRequestsException", "errorMessage": "Rate Exceeded."}
-            return Outcome(error=error, throttled=True)
+            return throttled("ConcurrentInvocationLimitExceeded")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -220,20 +232,27 @@ class Functions:
             return Outcome(error=died.error, log=died.log)
         # Who doesn't wait for the end, as a health check whose time is over, doesn't end it: else
         # the worker's next caller would get this one's answer.
-        run = asyncio.create_task(self._use(pool, worker, function, event, request_id))
+        use = self._use(until_its_end, pool, worker, function, event, request_id)
+        run = asyncio.create_task(use)
         self._background.add(run)
         run.add_done_callback(self._background.discard)
         return await asyncio.shield(run)
 
     async def _use(
-        self, pool: _Pool, worker: Worker, function: Function, event: Any, request_id: str
+        self,
+        counted: ExitStack,
+        pool: _Pool,
+        worker: Worker,
+        function: Function,
+        event: Any,
+        request_id: str,
     ) -> Outcome:
-        try:
-            return await worker.invoke(
-                event, self._context(pool, function, request_id), function.timeout
-            )
-        finally:
-            pool.give(worker)
+        context = self._context(pool, function, request_id)
+        with counted:
+            try:
+                return await worker.invoke(event, context, function.timeout)
+            finally:
+                pool.give(worker)
 
     async def _worker(self, pool: _Pool, timeout: float) -> Worker:
         while pool.idle:

@@ -14,6 +14,7 @@ from typing import Any
 PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "resourcegroupstaggingapi": "tag",
+    "s3control": "s3",
     "service-quotas": "servicequotas",
 }
 """IAM's prefix of a service, where it isn't botocore's name."""
@@ -74,6 +75,7 @@ NAMED: dict[str, tuple[tuple[str, str], ...]] = {
         ("HealthCheckId", "=arn:aws:route53:::healthcheck/{}"),
     ),
     "s3": (("Bucket", "=arn:aws:s3:::{}"),),
+    "s3control": (("JobId", "job/{}"),),
     "scheduler": (("Name", "schedule/default/{}"),),
     # AWS ends a secret's ARN with six characters of its own.
     "secretsmanager": (("SecretId", "secret:{}-Lab123"), ("Name", "secret:{}-Lab123")),
@@ -91,6 +93,7 @@ PASSED_TO = {
     "lambda": "lambda.amazonaws.com",
     "rds": "monitoring.rds.amazonaws.com",
     "s3": "s3.amazonaws.com",
+    "s3control": "batchoperations.s3.amazonaws.com",
     "scheduler": "scheduler.amazonaws.com",
 }
 """Service → whom a role is handed to that a call of it names."""

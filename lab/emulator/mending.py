@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.api import ApiHook
 from lab.context import LabContext
+from lab.emulator.concurrency import Concurrency
 from lab.emulator.functions import Function
 from lab.emulator.mails import Mails
 from lab.emulator.worker import Outcome
@@ -27,6 +28,8 @@ class Mending:
     """Where SNS's mails arrive."""
     target_state: Callable[[str, str], Mapping[str, str]]
     """(target group ARN, target id) → ``TargetHealth`` of DescribeTargetHealth"""
+    concurrency: Concurrency
+    """What the account may run at once."""
     invoke: Callable[[Function, Any], Coroutine[Any, Any, Outcome]]
     """Run a function with an event."""
     invoke_later: Callable[[Function, Mapping[str, Any], Any], None]

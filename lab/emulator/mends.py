@@ -6,6 +6,7 @@ from types import ModuleType
 
 from lab.emulator.mending import Mending
 from lab.emulator.services import (
+    acm,
     backup,
     cloudwatch,
     dynamodb,
@@ -30,6 +31,7 @@ from lab.emulator.services import (
     route53,
     s3,
     s3_files,
+    scheduler,
     secretsmanager,
     sns,
     sqs,
@@ -38,6 +40,7 @@ from lab.emulator.services import (
 )
 
 MENDS: dict[ModuleType, str] = {
+    acm: "certificates deleted while in use",
     ec2_endpoints: "fields of endpoints dropped",
     ec2_peering: "peering options and CIDR blocks dropped",
     ec2: "tags of addresses and flow logs, fields of flow logs and NAT gateways, filters dropped",
@@ -51,6 +54,7 @@ MENDS: dict[ModuleType, str] = {
     "beside the current one dropped",
     route53: "health checks' regions, children and inversion; status; reserved zones",
     events: "bus policies replaced by Principal *; buses and rules deleted while in use",
+    scheduler: "schedules taken whatever their role, zone and limits",
     events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",
     lab_time: "the machine's time, whatever the lab's clock says",

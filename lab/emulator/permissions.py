@@ -23,6 +23,12 @@ from lab.emulator.protocol.requests import read_parameters
 ALWAYS = frozenset({"sts:GetCallerIdentity"})
 """Needs no permission (STS API reference)."""
 REFUSALS = {"ec2": "UnauthorizedOperation"}
+NAMED_KEYS = (
+    ("PolicyArn", "iam:PolicyARN"),
+    ("AWSServiceName", "iam:AWSServiceName"),
+    ("Namespace", "cloudwatch:namespace"),
+)
+"""Parameters that conditions know, and their keys."""
 JSON_SERVICES = frozenset(
     {
         "backup", "dynamodb", "events", "kms", "lambda", "logs", "scheduler", "secretsmanager",
@@ -106,9 +112,11 @@ class Permissions:
         context: dict[str, str | list[str]] = {"aws:RequestedRegion": exchange.region}
         if action == "iam:PassRole":
             context["iam:PassedToService"] = PASSED_TO[exchange.service]
-        for name, key in (("PolicyArn", "iam:PolicyARN"), ("AWSServiceName", "iam:AWSServiceName")):
+        for name, key in NAMED_KEYS:
             if isinstance(parameters.get(name), str):
                 context[key] = parameters[name]
+        if exchange.service == "dynamodb":
+            context |= await self._leading_keys(exchange.region, parameters)
         if not resource:
             # What isn't named yet is decided by the action: its resource is AWS's to make.
             policies = [_anywhere(policy) for policy in policies]
@@ -118,6 +126,24 @@ class Permissions:
         tags = await self._tags(exchange, parameters)
         tagged = Access(action, resource, context={**context, **tags})
         return bool(tags) and allows(policies, tagged, identity=True)
+
+    async def _leading_keys(
+        self, region: str, parameters: Mapping[str, Any]
+    ) -> dict[str, str | list[str]]:
+        """The partition of the item that a call names (DynamoDB developer guide, "Using IAM policy
+        conditions for fine-grained access control")."""
+        item = parameters.get("Key") or parameters.get("Item")
+        if not isinstance(item, Mapping):
+            return {}
+        name = parameters["TableName"]
+        try:
+            found = await self.lab.aws.call("dynamodb", region, "DescribeTable", TableName=name)
+        except ApiRefusal:
+            return {}
+        schema = found["Table"]["KeySchema"]
+        hashed = [key["AttributeName"] for key in schema if key["KeyType"] == "HASH"]
+        given = [value for key in hashed for value in (item.get(key) or {}).values()]
+        return {"dynamodb:LeadingKeys": [str(value) for value in given]}
 
     async def _route_tables(self, region: str, associations: list[str]) -> list[str]:
         name = "association.route-table-association-id"

@@ -29,6 +29,8 @@ class Outcome:
     log: list[str] = field(default_factory=list)
     milliseconds: float = 0.0
     throttled: bool = False
+    reason: str = ""
+    """why it was throttled, as TooManyRequestsException's ``Reason``"""
     unavailable: bool = False
     """the region has no compute: nothing ran"""
 

@@ -5,6 +5,10 @@ events between AWS Regions"): a target that can't be reached is tried again with
 most 185 times within 24 hours unless the target says less; a missing permission or a missing target
 isn't retried; what can't be delivered goes to the target's dead-letter queue, if there is one and
 its policy lets EventBridge send to it.
+
+EventBridge Scheduler does the same with a schedule's target ("Managing a schedule", "Configuring a
+schedule's dead-letter queue"): its dead letters name schedule, execution and scheduled time, and
+are sent with the schedule's role. Its error codes are EventBridge's here; AWS's are the target's.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -34,6 +38,7 @@ OLDEST_SECONDS = 24 * 3600.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 SERVICE = "events.amazonaws.com"
+ATTEMPT_NUMBER = "<aws.scheduler.attempt-number>"
 Outcome = Literal["delivered", "failed", "dead-lettered"]
 
 
@@ -63,6 +68,8 @@ class Delivery:
     """the emulator's event record, for a bus"""
     service: str = SERVICE
     """the service principal that delivers: EventBridge or its scheduler"""
+    occurrence: dict[str, str] = field(default_factory=dict)
+    """of a schedule: ``EXECUTION_ID`` and ``SCHEDULED_TIME``; empty for a rule"""
     born: float = 0.0
     attempts: int = 0
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -139,6 +146,7 @@ class Courier:
         return self.lab.outages.has_lost(region, OutageKind.API)
 
     async def _attempt(self, delivery: Delivery) -> None:
+        delivery = _numbered(delivery)
         arn = delivery.target["Arn"]
         service = arn.split(":")[2]
         if self._down(_region_of(delivery)):
@@ -282,7 +290,7 @@ class Courier:
             self._emit(delivery, "failed")
             return
         attributes = {
-            "RULE_ARN": delivery.source_arn,
+            **_sender(delivery),
             "TARGET_ARN": delivery.target["Arn"],
             "ERROR_CODE": problem.code,
             "ERROR_MESSAGE": str(problem)[:1024],
@@ -323,6 +331,31 @@ class Courier:
                 seconds=self.lab.clock.now() - delivery.born,
             )
         )
+
+
+def _sender(delivery: Delivery) -> dict[str, str]:
+    """Who has sent a dead letter, in its attributes."""
+    if not delivery.occurrence:
+        return {"RULE_ARN": delivery.source_arn}
+    return {
+        "SCHEDULE_ARN": delivery.source_arn,
+        **delivery.occurrence,
+        "IS_PAYLOAD_TRUNCATED": "false",
+    }
+
+
+def _numbered(delivery: Delivery) -> Delivery:
+    """The delivery with the attempt's number, where a schedule's input asks for it (Scheduler user
+    guide, "Adding context attributes")."""
+    if not delivery.occurrence:
+        return delivery
+    number = str(delivery.attempts + 1)
+    payload = delivery.payload.replace(ATTEMPT_NUMBER, number)
+    event = delivery.event and {
+        **delivery.event,
+        "Detail": delivery.event["Detail"].replace(ATTEMPT_NUMBER, number),
+    }
+    return replace(delivery, payload=payload, event=event)
 
 
 _ACTIONS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lab.api import ApiRefusal
 from lab.context import LabContext
 from lab.events.delivery import Delivery
+from lab.events.timing import Timing
 from lab.facts import Event, Invocation
 from lab.outage import OutageKind
 
@@ -27,12 +30,14 @@ SCHEDULER = "scheduler.amazonaws.com"
 
 @dataclass(frozen=True)
 class Timed:
-    """An enabled schedule: where it is, its expression, and what it delivers when due."""
+    """An enabled schedule: where it is, when it is due, and what it delivers then."""
 
     key: tuple[str, str, str, str]
-    expression: str
+    timing: Timing
     region: str
     fire: Callable[[float], list[Delivery]]
+    ephemeral: bool = False
+    """Whether it is deleted once it has completed (``ActionAfterCompletion``)."""
 
 
 class Schedules:
@@ -41,7 +46,8 @@ class Schedules:
 
     def __init__(self, lab: LabContext, accept: Callable[[Delivery], None]) -> None:
         self.lab, self._accept = lab, accept
-        self._last: dict[tuple[str, str, str, str], tuple[str, float]] = {}
+        self._last: dict[tuple[str, str, str, str], tuple[Timing, float]] = {}
+        self._completed: list[tuple[str, str, str, str]] = []
         self._called: dict[tuple[str, str], float] = {}
         """region and function → when a schedule has called it, by ``time.monotonic``"""
 
@@ -51,6 +57,7 @@ class Schedules:
         while True:
             try:
                 self._look()
+                await self._delete_completed()
             except Exception:
                 logger.exception("the schedules")
             await asyncio.sleep(LOOK_SECONDS)
@@ -60,15 +67,18 @@ class Schedules:
         seen = set()
         for timed in (*_rules(), *_schedules()):
             seen.add(timed.key)
-            expression, last = self._last.get(timed.key, ("", now))
-            if expression != timed.expression:
+            timing, (known, last) = timed.timing, self._last.get(timed.key, (None, now))
+            if known != timing:
                 # The countdown begins when the schedule is made, changed or enabled.
-                self._last[timed.key] = (timed.expression, now)
+                self._last[timed.key] = (timing, timing.begins(now))
                 continue
-            if not due(timed.expression, last, now):
+            is_due = timing.is_due(last, now)
+            if timed.ephemeral and (timing.is_over(now) or (is_due and timing.comes_once())):
+                self._completed.append(timed.key)
+            if not is_due:
                 continue
-            at = _occurrence(timed.expression, last, now)
-            self._last[timed.key] = (timed.expression, at)
+            at = timing.occurrence(last, now)
+            self._last[timed.key] = (timing, at)
             lost = self.lab.outages.lost(timed.region)
             if OutageKind.API in lost or OutageKind.COMPUTE in lost:
                 continue
@@ -78,6 +88,15 @@ class Schedules:
                     self._accept(delivery)
         for key in set(self._last) - seen:
             del self._last[key]
+
+    async def _delete_completed(self) -> None:
+        completed, self._completed = self._completed, []
+        for _, _, region, key in completed:
+            group, _, name = key.partition("/")
+            with contextlib.suppress(ApiRefusal):  # somebody has deleted it meanwhile
+                await self.lab.aws.call(
+                    "scheduler", region, "DeleteSchedule", Name=name, GroupName=group
+                )
 
     def _overlaps(self, delivery: Delivery) -> bool:
         """Whether a function still runs that a schedule has called: only where the lab's minutes
@@ -97,31 +116,6 @@ class Schedules:
             self._called.pop((event.region, event.function_name), None)
 
 
-def due(expression: str, last: float, now: float) -> bool:
-    """Whether a rate, a moment or a cron expression has an occurrence in (last, now]; one that
-    can't be read never has."""
-    from ministack.services import eventbridge, scheduler
-
-    if (seconds := eventbridge._parse_rate_seconds(expression)) is not None:
-        return now - last >= seconds
-    if (at := scheduler._at_time_epoch(expression)) is not None:
-        return last < at <= now
-    if (fields := eventbridge._parse_cron_fields(expression)) is None:
-        return False
-    upcoming = eventbridge._cron_next_fire(fields, datetime.fromtimestamp(last, UTC))
-    return upcoming is not None and upcoming.timestamp() <= now
-
-
-def _occurrence(expression: str, last: float, now: float) -> float:
-    """When this occurrence counts as fired: a rate keeps its beat, unless the clock ran ahead."""
-    from ministack.services import eventbridge
-
-    seconds = eventbridge._parse_rate_seconds(expression)
-    if seconds is None or now - last >= 2 * seconds:
-        return now
-    return last + seconds
-
-
 def _rules() -> Iterator[Timed]:
     from ministack.services import eventbridge
 
@@ -131,7 +125,7 @@ def _rules() -> Iterator[Timed]:
             targets = eventbridge._targets._data.get((account, region, key), [])
             yield Timed(
                 ("rule", account, region, key),
-                expression,
+                Timing(expression),
                 region,
                 _rule_fires(rule, targets, account, region),
             )
@@ -186,11 +180,18 @@ def _schedules() -> Iterator[Timed]:
 
     for (account, region, key), schedule in list(scheduler._schedules._data.items()):
         if schedule["State"] == "ENABLED":
+            timing = Timing(
+                schedule["ScheduleExpression"],
+                schedule.get("ScheduleExpressionTimezone") or "UTC",
+                scheduler._to_epoch(schedule.get("StartDate")),
+                scheduler._to_epoch(schedule.get("EndDate")),
+            )
             yield Timed(
                 ("schedule", account, region, key),
-                schedule["ScheduleExpression"],
+                timing,
                 region,
                 _schedule_fires(schedule, account, region, key),
+                ephemeral=schedule.get("ActionAfterCompletion") == "DELETE",
             )
 
 
@@ -205,7 +206,6 @@ def _schedule_fires(
             ("schedule-arn", schedule["Arn"]),
             ("scheduled-time", _timestamp(now)),
             ("execution-id", execution),
-            ("attempt-number", "1"),
         ):
             payload = payload.replace(f"<aws.scheduler.{name}>", value)
         event = None
@@ -232,6 +232,7 @@ def _schedule_fires(
                 payload=payload,
                 event=event,
                 service=SCHEDULER,
+                occurrence={"EXECUTION_ID": execution, "SCHEDULED_TIME": _timestamp(now)},
             )
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.error
 
 from botocore.exceptions import (
@@ -27,6 +28,8 @@ def reason(error: Exception) -> str:
         return type(error).__name__
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         return reason(error.reason)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message.partition(',')[0].lower()}"
     if isinstance(error, OSError) and error.strerror:
         return one_line(error.strerror).lower()
     return one_line(str(error)).partition(":")[0][:60] or type(error).__name__

@@ -46,13 +46,19 @@ class Readiness:
 
 
 def readiness(
-    host: str | None, clients: Clients, region: str, suffix: str, lab_endpoint: str | None
+    host: str | None,
+    clients: Clients,
+    region: str,
+    suffix: str,
+    lab_endpoint: str | None,
+    server_name: str = "",
 ) -> Readiness:
-    """Asks one region's load balancer, with the token that the region itself keeps."""
+    """Asks one region's load balancer, with the token that the region itself keeps; over TLS where
+    its certificate has a ``server_name``."""
     if not host:
         return Readiness(detail="not deployed")
     headers, without = _token(clients, region, suffix)
-    answer = web.get(host, READY_PATH, lab_endpoint, headers)
+    answer = web.get(host, READY_PATH, lab_endpoint, headers, server_name)
     if answer.status == 404:
         return Readiness(404, detail=without or "the token was refused")
     parts = answer.body.get("parts")

@@ -53,9 +53,14 @@ class RegionStatus:
 
 
 def regions(
-    outputs: Mapping[str, Any], clients: Clients, suffix: str, lab_endpoint: str | None
+    outputs: Mapping[str, Any],
+    clients: Clients,
+    suffix: str,
+    lab_endpoint: str | None,
+    server_name: str = "",
 ) -> list[RegionStatus]:
-    """Both regions, primary first; one that hangs doesn't keep the other waiting."""
+    """Both regions, primary first; one that hangs doesn't keep the other waiting. ``server_name``
+    is on the load balancers' certificates, empty without any."""
 
     def look(role: str, region: str) -> RegionStatus:
         host = outputs.get(f"app.{role}.load_balancer_dns_name")
@@ -71,7 +76,7 @@ def regions(
             health(host, lab_endpoint),
             part,
             lag,
-            readiness.readiness(host, clients, region, suffix, lab_endpoint),
+            readiness.readiness(host, clients, region, suffix, lab_endpoint, server_name),
             (
                 queues.events(clients, region, suffix)
                 if outputs.get(f"global.{role}.bus_name")

@@ -123,7 +123,14 @@ def _traffic(world: World, _: str) -> traffic.Traffic:
 
 def _ready(world: World, region: str) -> readiness.Readiness:
     host = world.balancer(region)
-    return readiness.readiness(host, world.clients, region, world.suffix, world.lab_endpoint)
+    return readiness.readiness(
+        host,
+        world.clients,
+        region,
+        world.suffix,
+        world.lab_endpoint,
+        world.file.settings.server_name,
+    )
 
 
 def _lag(world: World, region: str) -> str:

@@ -68,7 +68,8 @@ def watch(driver: Driver, pause: Callable[[float], None]) -> ExitCode:
 def look(driver: Driver, missing: Sequence[str]) -> Standing:
     """Asks both regions, DNS, the switch and the alarms, side by side."""
     clients = Clients(driver.stack_file, driver.lab_endpoint, impatient=True)
-    suffix = driver.stack_file.settings.suffix
+    settings = driver.stack_file.settings
+    suffix = settings.suffix
     outputs = driver.outputs()
     with (
         announced(f"{' and '.join(clients.regions)} to say how they are"),
@@ -80,7 +81,7 @@ def look(driver: Driver, missing: Sequence[str]) -> Standing:
         return Standing(
             driver.flags,
             missing,
-            regions.regions(outputs, clients, suffix, driver.lab_endpoint),
+            regions.regions(outputs, clients, suffix, driver.lab_endpoint, settings.server_name),
             sent.result(),
             switched.result(),
             alarmed.result(),

@@ -8,18 +8,15 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ops.drill.history import Kind, Operation, Outcome
+from ops.drill.history import Kind, Operation, Outcome, has_attachment
 from ops.drill.schedule import Due, Population
 from ops.drill.site import Answer, Cache, Connections, Site
-
-OBJECT_EVERY = 10
-"""Each tenth record carries an attachment."""
 
 
 def body_of(drill: str, number: int) -> Mapping[str, Any]:
     """The record of a number: no patient's data, and the same at each attempt."""
     record: dict[str, Any] = {"patientId": drill[:64], "type": "drill", "data": {"number": number}}
-    if number % OBJECT_EVERY == 0:
+    if has_attachment(number):
         content = f"{drill} {number}".encode()
         record["attachment"] = {
             "contentType": "text/plain",
@@ -30,7 +27,7 @@ def body_of(drill: str, number: int) -> Mapping[str, Any]:
 
 def digest_of(drill: str, number: int) -> str:
     """The SHA-256 of a number's attachment; empty where it has none."""
-    if number % OBJECT_EVERY:
+    if not has_attachment(number):
         return ""
     return hashlib.sha256(f"{drill} {number}".encode()).hexdigest()
 
@@ -123,9 +120,9 @@ class Asking:
     ) -> Operation:
         outcome = outcome_of(due.kind, answer.status)
         stored = answer.body if due.kind is not Kind.READ and outcome is Outcome.OK else {}
-        attachment = stored.get("attachment") or {}
+        key = str((stored.get("attachment") or {}).get("key", ""))
         return Operation(
             due.kind, due.population, due.number, due.attempt, at, began, ended, outcome,
             answer.status, region, str(stored.get("id", "")), str(stored.get("eventId", "")),
-            str(attachment.get("key", "")), str(attachment.get("sha256", "")), answer.detail,
+            key, digest_of(self._drill, due.number) if key else "", answer.detail,
         )  # fmt: skip

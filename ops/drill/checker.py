@@ -60,7 +60,8 @@ class Counts:
 @dataclass(frozen=True)
 class DataVerdict:
     """Rows, objects and events; ``rpo_seconds`` is how long before ``loss_at`` the oldest lost row
-    was acknowledged, ``beyond_bound`` the rows that were lost though older than the bound allows.
+    was acknowledged, ``beyond_bound`` the rows that were lost though older than the bound allows,
+    ``unread`` what wasn't read to its end: ``us-west-2's objects``.
     """
 
     rows: Counts
@@ -68,6 +69,7 @@ class DataVerdict:
     events: Counts
     rpo_seconds: float = 0.0
     beyond_bound: tuple[int, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass
@@ -110,6 +112,12 @@ def check(
             number
             for number in rows.lost
             if _excused(acknowledged[number].ended, loss_at, bound_seconds) is False
+        ),
+        tuple(
+            f"{region}'s {what}s"
+            for what in What
+            for region, complete in _last(history, what).items()
+            if not complete
         ),
     )
 
@@ -200,9 +208,13 @@ def _kept(history: History, what: What, wanted: Mapping[int, tuple[str, str]]) -
 
 
 def _complete(history: History, what: What) -> list[str]:
-    """The regions of which this was read to the end, each once; the last reading counts."""
-    last = {one.region: one.complete for one in history.readings if one.what is what}
-    return [region for region, complete in last.items() if complete]
+    """The regions of which this was read to the end, each once."""
+    return [region for region, complete in _last(history, what).items() if complete]
+
+
+def _last(history: History, what: What) -> Mapping[str, bool]:
+    """Region → whether this was read to its end; the last reading counts."""
+    return {one.region: one.complete for one in history.readings if one.what is what}
 
 
 def _by_number(found: Iterable[Found], region: str) -> Mapping[int, list[str]]:

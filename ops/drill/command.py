@@ -18,7 +18,7 @@ from typing import Any
 
 from ops.cloud import kms_signing
 from ops.deploy.driver import Driver, exit_code
-from ops.drill import findings, incident, readiness, result, scenario
+from ops.drill import findings, incident, planned, readiness, result, scenario
 from ops.drill.evidence import Page, folder, write
 from ops.drill.findings import Finding
 from ops.drill.inject import Injector
@@ -27,7 +27,6 @@ from ops.drill.prepare import Prepared, prepared
 from ops.drill.scenario import Scenario
 from ops.errors import ExitCode, OperatorError, bad_input
 from ops.printing import make_console, print_json, rows_table
-from ops.recovery import switchover
 from ops.signing import Signer, own_signer
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
@@ -203,7 +202,8 @@ def _finish(
     console = driver.errors if options.as_json else driver.console
     path = folder(driver.workspace.directory) / f"{play.name}.jsonl"
     injector = replace(
-        _injector(ready, options), planned=lambda region: switchover.run(world(), region)
+        _injector(ready, options),
+        planned=lambda region, begun: planned.move(world(), region, begun, pause),
     )
     document = played(play, ready, injector, path, console, noted, world, pause)
     target = write(document, path, page, signer)

@@ -37,7 +37,8 @@ class Course:
     scenario: Scenario
     load: Load
     watcher: Watcher
-    act: Callable[[Step], None]
+    act: Callable[[Step, Callable[[], object]], None]
+    """Carries a step out; what has to wait first calls its second argument when it begins."""
     record: Callable[[Seen], None]
     figures: Callable[[float], Figures]
     steady: Callable[[float], bool]
@@ -45,7 +46,6 @@ class Course:
     clock: float
     pause: Callable[[float], None]
     show: Show
-    standby: str
     loss_at: float = 0.0
 
     def run(self) -> None:
@@ -56,20 +56,22 @@ class Course:
         self._until(self.load.drill_time() + self.phase, "everything is served; the loss")
         self._settle()  # a busy machine may have lost it meanwhile
         moment = self.load.drill_time()
+        before = moment
         for step in self.scenario.steps:
-            self._until(moment + step.after, f"{step.action} of {step.region}")
+            self._until(before + step.after, f"{step.action} of {step.region}")
             if step.when:
-                self._wait_for(step)
-            if step is self.scenario.loss:
-                self.loss_at = self.load.drill_time()
+                self._wait_for(step, moment)
+            before = self._begin(step)
             self._note(said(step))
-            self.act(step)
+            self.act(step, lambda step=step: self._begin(step))
         self._watch()
 
     def done(self, figures: Figures) -> bool:
         """Whether all that must happen has happened, and nothing more is to be waited for."""
         expect = self.scenario.expect
         if self.scenario.patient or expect.writes is Writes.LOST:
+            return False
+        if expect.stage and expect.stage not in self.watcher.standing.stages_since(self.loss_at):
             return False
         if figures.writes.get(HONEST) is None:
             return False
@@ -106,13 +108,20 @@ class Course:
             self.show(f"{what} in {left:.0f} s", self.load.drill_time(), None)
             self.pause(min(LOOK_SECONDS, left / self.clock))
 
-    def _wait_for(self, step: Step) -> None:
+    def _begin(self, step: Step) -> float:
+        """Returns the moment at which a step acts, which is the loss's where it is that one."""
+        now = self.load.drill_time()
+        if step is self.scenario.loss:
+            self.loss_at = now
+        return now
+
+    def _wait_for(self, step: Step, moment: float) -> None:
         end = self.load.drill_time() + WHEN_SECONDS
-        while step.when not in self.watcher.standing.stages:
+        while step.when not in self.watcher.standing.stages_since(moment):
             now = self.load.drill_time()
             if now > end:
                 raise OperatorError(
-                    f"the controller of {self.standby} was never {step.when} within "
+                    f"no controller was {step.when} within "
                     f"{WHEN_SECONDS:.0f} s: {step.action} was left out"
                 )
             self.show(f"{step.action} once the controller is {step.when}", now, None)

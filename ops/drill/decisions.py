@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,18 @@ def entries(items: Items, region: str, after: int) -> list[Entry]:
 
 def promotions(found: Iterable[Entry]) -> int:
     """How many calls for a promotion were accepted."""
-    return sum(
-        entry.kind == "outcome"
-        and entry.body["action"]["name"] == "CallFailover"
-        and entry.body["outcome"]["answer"] == Answer.ACCEPTED
-        for entry in found
-    )
+    return sum(answer == Answer.ACCEPTED for answer in _answers(found))
+
+
+def refusals(found: Iterable[Entry]) -> int:
+    """How many calls for a promotion AWS refused: a guard should have held each of them back."""
+    return sum(answer == Answer.REFUSED for answer in _answers(found))
+
+
+def _answers(found: Iterable[Entry]) -> Iterator[str]:
+    for entry in found:
+        if entry.kind == "outcome" and entry.body["action"]["name"] == "CallFailover":
+            yield entry.body["outcome"]["answer"]
 
 
 def timeline(found: Iterable[Entry], began_at: float) -> list[Seen]:

@@ -17,6 +17,9 @@ from typing import Any, TextIO
 
 from pulumi_protocol.files import private_directory
 
+OBJECT_EVERY = 10
+"""Each tenth record carries an attachment."""
+
 
 class Kind(StrEnum):
     """What a client asked for."""
@@ -49,13 +52,18 @@ class What(StrEnum):
     EVENT = "event"
 
 
+def has_attachment(number: int) -> bool:
+    """Whether the record of that number carries an attachment, which is an object in S3."""
+    return number % OBJECT_EVERY == 0
+
+
 @dataclass(frozen=True)
 class Operation:
     """One request of one client. ``due`` is when the schedule wanted it, whenever it began.
 
     ``number`` is the record's, -1 where there is none; ``status`` 0 where nothing answered.
-    ``record``, ``event``, ``object`` and ``digest`` (SHA-256 of the attachment, hexadecimal) are
-    what a write or a read-back was answered; ``region`` is who answered.
+    ``record``, ``event`` and ``object`` are what a write or a read-back was answered, ``digest`` is
+    the SHA-256 of the attachment that was sent (hexadecimal); ``region`` is who answered.
     """
 
     kind: Kind

@@ -50,8 +50,9 @@ class Homecoming:
             self._pause(PAUSE_SECONDS)
         self._note("both regions are whole")
 
-    def bring_home(self, stay: bool) -> str:
-        """Reconciles, acknowledges and fails back; returns how the system was left."""
+    def bring_home(self, stay: bool, *, guarded: bool = False) -> str:
+        """Reconciles, acknowledges and fails back; returns how the system was left. ``guarded``
+        waits before the failback until the region that came back guards the one that writes."""
         home = self._ready.system.regions[0]
         writer = self._writer()
         if writer == home:
@@ -59,9 +60,11 @@ class Homecoming:
         if stay:
             return f"{writer} writes, as was asked for: ./inv failback brings it home"
         world = self._world()
+        guard = [(f"{home} guards {writer}", self._check_guard)] if guarded else []
         for what, step in (
             ("the lost tail is reconciled", self._reconcile),
             ("people have looked", self._acknowledge),
+            *guard,
             (f"{home} writes again", self._fail_back),
         ):
             self._insist(lambda step=step: step(world))
@@ -98,6 +101,13 @@ class Homecoming:
             return
         epoch = max(first.state.epoch, second.state.epoch)
         world.items.change(lambda state: commands.acknowledge(state, epoch))
+
+    def _check_guard(self, _world: World) -> None:
+        """Once acknowledged, the region that was lost is the other one's standby (N2)."""
+        home = self._ready.system.regions[0]
+        state = self._ready.system.state(home)
+        if state is None or not state.armed:
+            raise OperatorError(f"the controller of {home} isn't armed: the writer has no guard")
 
     def _fail_back(self, world: World) -> None:
         done = failback.run(world, report=self._note)

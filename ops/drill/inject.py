@@ -28,6 +28,9 @@ from tapstack.well_known import LIVE, RECOVERY
 NO_HANDLER = "missing.handler"
 """What a bad deployment's function can't find."""
 
+Begun = Callable[[], object]
+"""Called by what has to wait first, when it begins."""
+
 
 @dataclass(frozen=True)
 class Injector:
@@ -40,7 +43,7 @@ class Injector:
     restoration: Restoration
     lab_state: Path | None = None
     template: str = ""
-    planned: Callable[[str], object] = lambda _region: None
+    planned: Callable[[str, Begun], object] = lambda _region, _begun: None
     """Moves the writer to a region by the command that people use."""
 
     def refuse(self, scenario: Scenario) -> None:
@@ -71,13 +74,16 @@ class Injector:
         made = (self._undo(step) for step in scenario.steps)
         return [undo for undo in made if undo is not None]
 
-    def do(self, step: Step) -> None:
+    def do(self, step: Step, begun: Begun = lambda: None) -> None:
         """Carries out one step. Raises ``OperatorError`` where AWS refuses it."""
         undo = self._undo(step)
         if undo is not None and undo.kind != "experiment":
             self.restoration.expect(undo)
         try:
-            self._acts[step.action](step)
+            if step.action is Action.PLANNED:
+                self.planned(self._other(step), begun)
+            else:
+                self._acts[step.action](step)
         except (ClientError, BotoCoreError) as error:
             raise OperatorError(
                 f"{step.action} of {step.region} was refused ({reason(error)}): nothing more is "
@@ -90,7 +96,6 @@ class Injector:
             Action.OUTAGE: self._outage,
             Action.FAULT: self._fault,
             Action.SWITCHOVER: self._switchover,
-            Action.PLANNED: lambda step: self.planned(self._other(step)),
             Action.BAD_DEPLOY: self._bad_deploy,
             Action.STOP_CONTROLLER: lambda step: self._events(step).disable_rule(
                 Name=self._rule(step)

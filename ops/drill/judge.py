@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ops.drill.checker import DataVerdict
+from ops.drill.checker import Counts, DataVerdict
 from ops.drill.measure import HONEST, LATE_LIMIT_SECONDS, Figures
 from ops.drill.scenario import Lost, Scenario, Traffic, Writes
 from tapstack.budget import PROMOTION_ALLOWANCE_SECONDS, Budget
@@ -31,8 +31,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found beside the clients: who writes at the end, calls that were accepted, stages
-    of the controller, whether all was steady, the generator's lateness in *real* seconds."""
+    """What was found beside the clients: who writes at the end, calls that were accepted and
+    refused, stages of the controller, whether all was steady, the generator's lateness in *real*
+    seconds."""
 
     writer: str
     promotions: int
@@ -43,6 +44,7 @@ class Facts:
     home: str
     history_fault: str = ""
     interrupted: str = ""
+    refused: int = 0
     left: str = ""
     """Why the system wasn't brought back to what it was; empty where it was."""
 
@@ -110,6 +112,8 @@ def _traffic(scenario: Scenario, figures: Figures, facts: Facts, budget: Budget)
 
 def _writes(scenario: Scenario, figures: Figures, facts: Facts, budget: Budget) -> list[str]:
     wanted, seconds = scenario.expect.writes, figures.writes.get(HONEST)
+    if wanted is Writes.ANY:
+        return []
     if wanted is Writes.LOST:
         return [] if seconds is None else [f"writes came back after {seconds:.0f} s by themselves"]
     if seconds is None:
@@ -136,6 +140,8 @@ def _recovery(scenario: Scenario, facts: Facts) -> list[str]:
         found.append(
             f"{facts.promotions} promotions were called, and should be {expect.promotions}"
         )
+    if facts.refused:
+        found.append(f"{facts.refused} calls were refused by AWS, which no guard held back")
     if expect.stage and expect.stage not in facts.stages:
         found.append(f"the controller never was {expect.stage}")
     return found
@@ -143,22 +149,30 @@ def _recovery(scenario: Scenario, facts: Facts) -> list[str]:
 
 def _data(scenario: Scenario, data: DataVerdict) -> list[str]:
     found: Mapping[str, int] = {
-        "acknowledged rows are lost": len(data.rows.lost),
-        "acknowledged events are lost": len(data.events.lost),
-    }
-    if scenario.expect.lost is Lost.WITHIN_BOUND:
-        # An event goes with its row; one whose row is kept has no excuse.
-        orphans = set(data.events.lost) - set(data.rows.lost)
-        found = {
-            "acknowledged rows are lost though older than the measured bound": len(
-                data.beyond_bound
-            ),
-            "events of kept rows are lost": len(orphans),
-        }
-    always: Mapping[str, int] = {
+        **(
+            {"acknowledged rows are lost": len(data.rows.lost)}
+            if scenario.expect.lost is Lost.NONE
+            else {
+                "acknowledged rows are lost though older than the measured bound": len(
+                    data.beyond_bound
+                )
+            }
+        ),
         "acknowledged rows are duplicated": len(data.rows.duplicated),
         "acknowledged rows were never read": len(data.rows.never_read),
         "acknowledged rows are stale": len(data.rows.stale),
         "rows are there that nobody wrote": data.rows.phantoms,
+        **_of_kept_rows("events", data.events, data.rows),
+        **_of_kept_rows("objects", data.objects, data.rows),
     }
-    return [f"{count} {what}" for what, count in {**found, **always}.items() if count]
+    unread = [f"{what} weren't read to their end" for what in data.unread]
+    return [f"{count} {what}" for what, count in found.items() if count] + unread
+
+
+def _of_kept_rows(what: str, counts: Counts, rows: Counts) -> Mapping[str, int]:
+    """An event or an object goes with its row; one whose row is kept has no excuse."""
+    gone = set(rows.lost)
+    return {
+        f"{what} of kept rows are lost": len(set(counts.lost) - gone),
+        f"{what} of kept rows are in one region alone": len(set(counts.stale) - gone),
+    }

@@ -36,10 +36,12 @@ from ops.recovery.place import World
 PHASE_SECONDS = 60.0
 """The loss begins anywhere in the controller's and the checkers' minute."""
 SETTLE_SECONDS = 240.0
-"""Real seconds for which a region may still lack an event at the end, at any clock: functions run
-in real time."""
+"""Real seconds for which a region may still lack an event or an object at the end, at any clock:
+functions run in real time."""
 ROWS_SECONDS = 60.0
 """The same for a row."""
+OWN_ROWS_SECONDS = 5.0
+"""The same for a row in the region that writes: what it lacks then is lost."""
 CLOCK_ERROR_SECONDS = 1.0
 """Real seconds between an acknowledgement, the client's reading of its clock and the loss."""
 
@@ -125,7 +127,7 @@ class _Drill:
         self.course = Course(
             play.scenario, self.load, self.watcher, injector.do, self._record, self._figures,
             self._steady,
-            chance.uniform(0, PHASE_SECONDS), self.clock, pause, self.display.show, self.standby,
+            chance.uniform(0, PHASE_SECONDS), self.clock, pause, self.display.show,
         )  # fmt: skip
 
     def run(self, noted: list[Finding]) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class _Drill:
         found = [e for region, n in marks.items() for e in decisions.entries(self.items, region, n)]
         bound = self._bound()
         operations = reading.acknowledged(self.recorder.history.operations)
-        interrupted = interrupted or self._survived(operations, bound)
+        interrupted = interrupted or self._survived(writer, operations, bound)
         restored = self._give_back(operations, interrupted)
         for one in decisions.timeline(found, began_at):
             self._record(one)
@@ -147,7 +149,8 @@ class _Drill:
         facts = Facts(
             writer=writer,
             promotions=decisions.promotions(found),
-            stages=frozenset(self.watcher.standing.stages),
+            refused=decisions.refusals(found),
+            stages=self.watcher.standing.stages_since(self.course.loss_at),
             steady=self._steady(self.course.loss_at),
             late_seconds=measure.lateness(self.recorder.history.operations) / self.clock,
             clock=self.clock,
@@ -208,33 +211,44 @@ class _Drill:
             self.load.stop()
         return ""
 
-    def _survived(self, operations: list[Operation], bound: float | None) -> str:
-        """Reads the survivor before anything is given back: what is lost shows there alone.
-        Returns why it was ended, or nothing."""
+    def _survived(self, writer: str, operations: list[Operation], bound: float | None) -> str:
+        """Reads a region that was promoted before anything is given back: what is lost shows there
+        alone. Where the writer stayed, the other region may catch up first. Returns why it was
+        ended, or nothing."""
+        if writer != self.standby:
+            return ""
         try:
-            self._read(self._survivors(), operations)
+            self._read([writer], operations, OWN_ROWS_SECONDS)
             self._early(bound)
         except KeyboardInterrupt:
             return "interrupted"
         return ""
 
-    def _survivors(self) -> list[str]:
-        """The regions that can be read before anything is given back."""
-        return [region for region in self.system.regions if self.system.healthy(region)]
-
-    def _read(self, regions: list[str], operations: list[Operation]) -> None:
-        """Rows and objects of each of these regions."""
+    def _read(self, regions: list[str], operations: list[Operation], seconds: float) -> None:
+        """Rows of each of these regions; ``seconds`` are real ones, within which they may still
+        come."""
         for region in regions:
+            for entry in self._rows_of(region, self._kept(operations), seconds):
+                self._record(entry)
+
+    def _rows_of(self, region: str, wanted: list[Operation], seconds: float) -> list[Entry]:
+        return self._settled(
+            lambda: reading.rows(self.connections, region, self.play.name, self.pause),
+            wanted,
+            What.ROW,
+            seconds,
+        )
+
+    def _read_objects(self, operations: list[Operation]) -> None:
+        """Objects of both regions, once both are whole: S3 goes on replicating what a lost region
+        had."""
+        for region in self.system.regions:
+            client, bucket = self.system.clients.get("s3", region), self.ready.bucket(region)
             entries = self._settled(
-                lambda region=region: reading.rows(
-                    self.connections, region, self.play.name, self.pause
-                ),
-                operations,
-                What.ROW,
-                ROWS_SECONDS,
-            )
-            entries += reading.objects(
-                self.system.clients.get("s3", region), self.ready.bucket(region), region, operations
+                lambda c=client, b=bucket, r=region: reading.objects(c, b, r, operations),
+                self._kept(operations),
+                What.OBJECT,
+                SETTLE_SECONDS,
             )
             for entry in entries:
                 self._record(entry)
@@ -242,12 +256,21 @@ class _Drill:
     def _read_events(self, asked: str, operations: list[Operation]) -> None:
         entries = self._settled(
             lambda: reading.events(self.connections, asked, self.system.regions, operations),
-            operations,
+            self._kept(operations),
             What.EVENT,
             SETTLE_SECONDS,
         )
         for entry in entries:
             self._record(entry)
+
+    def _kept(self, operations: list[Operation]) -> list[Operation]:
+        """Those whose row a region has that was read to its end; all of them before the first
+        reading. What is lost, and its event, isn't waited for."""
+        history = self.recorder.history
+        if not any(one.what is What.ROW and one.complete for one in history.readings):
+            return operations
+        held = {one.key for one in history.found if one.what is What.ROW}
+        return [one for one in operations if one.record in held]
 
     def _settled(
         self,
@@ -281,12 +304,30 @@ class _Drill:
             if interrupted:
                 return "what was broken is given back; the drill was ended"
             home.wait_until_whole()
-            self._read([one for one in self.system.regions if one not in read], operations)
+            left = [one for one in self.system.regions if one not in read]
+            self._read(left, operations, ROWS_SECONDS)
+            self._read_objects(operations)
             self._read_events(self.system.writer(), operations)
-            return home.bring_home(self.play.stay)
+            circle = self.play.scenario.reconcile and not self.play.stay
+            how = home.bring_home(self.play.stay, guarded=circle)
+            if circle:
+                self._check_circle(operations)
+            return how
         except (OperatorError, KeyboardInterrupt) as error:
             self.left = str(error) or "interrupted; ./inv drill --restore gives back what is broken"
             return self.left
+
+    def _check_circle(self, operations: list[Operation]) -> None:
+        """Raises ``OperatorError`` where a region lacks an acknowledged row after the way home: the
+        lost tail was replayed, and the failback lost nothing."""
+        for region in self.system.regions:
+            entries = self._rows_of(region, operations, ROWS_SECONDS)
+            if lacks := reading.missing(entries, operations, What.ROW):
+                raise OperatorError(
+                    f"{region} lacks {lacks} of {len(operations)} acknowledged rows after the way "
+                    "home"
+                )
+        self._note(f"both regions have all {len(operations)} acknowledged rows")
 
     def _bound(self) -> float | None:
         """How old a lost row may be, in the drill's seconds: what the controller measured before it
@@ -314,7 +355,7 @@ class _Drill:
             operations=list(self.recorder.history.operations),
             seen=list(self.recorder.history.seen),
         )
-        return measure.figures(history, loss_at)
+        return measure.figures(history, loss_at, self.play.scenario.expect.attachments)
 
     def _last_entry(self, region: str) -> int:
         return max(

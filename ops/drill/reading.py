@@ -107,14 +107,19 @@ def events(
 
 
 def missing(entries: Iterable[Entry], operations: Sequence[Operation], what: What) -> int:
-    """How many of these acknowledged things a reading lacks; all of them where it wasn't read to
-    its end."""
+    """How many of these acknowledged things a region lacks that was read, at the most; all of them
+    where one wasn't read to its end."""
     entries = list(entries)
-    if not all(one.complete for one in entries if isinstance(one, Reading)):
+    readings = [one for one in entries if isinstance(one, Reading)]
+    if not all(one.complete for one in readings):
         return len(operations)
-    held = {one.key for one in entries if isinstance(one, Found) and one.what is what}
     key = {What.ROW: "record", What.OBJECT: "object", What.EVENT: "event"}[what]
-    return sum(bool(name) and name not in held for name in (getattr(o, key) for o in operations))
+    wanted = {name for one in operations if (name := getattr(one, key))}
+    found = [one for one in entries if isinstance(one, Found) and one.what is what]
+    return max(
+        len(wanted - {one.key for one in found if one.region == reading.region})
+        for reading in readings
+    )
 
 
 def _rows(records: Iterable[Any], region: str, drill: str) -> Iterator[Entry]:

@@ -69,7 +69,8 @@ class Restoration:
     def expect(self, undo: Undo) -> None:
         """Writes down what will have to be given back."""
         private_directory(self._path.parent)
-        self._keep([*self.pending(), undo])
+        before = self.pending()
+        self._keep(before if undo in before else [*before, undo])
 
     def run(self, report: Callable[[str], None]) -> None:
         """Gives everything back, the last first; what can't be given back stays written down, and

@@ -60,6 +60,8 @@ class Writes(StrEnum):
     """At most as long away as a planned change takes."""
     LOST = "lost"
     """Not regained without a person, on purpose."""
+    ANY = "any"
+    """Nothing is asked of them: the verdict is on data and on what isn't done."""
 
 
 class Lost(StrEnum):
@@ -71,10 +73,11 @@ class Lost(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One action. ``after`` is in seconds after the drill's moment, ``region`` where it acts.
+    """One action. ``after`` is in seconds after the step before it, for the first one after the
+    drill's moment; ``region`` where it acts.
 
     ``part`` and ``mode`` are those of an outage, ``fault`` and ``value`` those of a fault.
-    ``when`` holds the step back until the standby's controller has been in that stage.
+    ``when`` holds the step back until a controller has been in that stage since the drill's moment.
     """
 
     action: Action
@@ -92,7 +95,9 @@ class Expected:
     """What must have happened at the end of the watch.
 
     ``writer`` is the region that writes then, ``promotions`` the accepted calls of a controller,
-    ``stage`` a stage that it must have passed, empty for none in particular.
+    ``stage`` a stage that it must have passed since the loss, empty for none in particular.
+    ``attachments`` says whether writes that carry one are among those that ``writes`` asks for:
+    they need S3.
     """
 
     traffic: Traffic
@@ -101,6 +106,7 @@ class Expected:
     promotions: int = 0
     lost: Lost = Lost.NONE
     stage: str = ""
+    attachments: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ class Scenario:
     must happen, or how long it must not.
 
     ``patient`` says that the whole of it is watched though all has happened; ``loss_step`` is the
-    number of the step from which is measured.
+    number of the step from which is measured. ``reconcile`` asks that the survivor is guarded
+    before the writer is brought home, and that every acknowledged row is there again then.
     """
 
     name: str
@@ -135,9 +142,10 @@ class Scenario:
     def expectation(self) -> str:
         """What must happen, as ``--list`` shows it."""
         expect = self.expect
+        plain = "" if expect.attachments else " without attachments"
         parts = [
             f"requests: {expect.traffic}",
-            f"writes: {expect.writes} in {expect.writer}",
+            f"writes: {expect.writes}{plain} in {expect.writer}",
             f"promotions: {expect.promotions}",
             f"lost: {expect.lost}",
         ]

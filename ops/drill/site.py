@@ -14,8 +14,8 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from ops.cloud import web
 from ops.cloud.traffic import Addresses, asked, in_the_lab, resolved
-from ops.cloud.web import as_object
 
 REQUEST_SECONDS = 5.0
 """Longest that a client waits for an answer, in real seconds."""
@@ -99,6 +99,8 @@ class Connections:
         headers: Mapping[str, str] | None = None,
         seconds: float = REQUEST_SECONDS,
     ) -> Answer:
+        if self._site.lab_endpoint and self._site.secure:
+            host = f"{host}:{web.HTTPS}"  # the lab's own port stands for every listener
         sent = {"Host": host, **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
@@ -114,7 +116,7 @@ class Connections:
             )
         except (HTTPError, OSError) as error:
             return Answer(0, detail=type(error).__name__, broken=True)
-        return Answer(answer.status, as_object(answer.data))
+        return Answer(answer.status, web.as_object(answer.data))
 
     def _pool(self, where: str) -> Any:
         if where not in self._pools:
@@ -129,7 +131,7 @@ class Connections:
         if self._site.secure:
             # The certificate is for the name that users know, at whichever address.
             return urllib3.HTTPSConnectionPool(
-                where, 443, maxsize=CONNECTIONS, server_hostname=self._site.name,
+                where, web.HTTPS, maxsize=CONNECTIONS, server_hostname=self._site.name,
                 assert_hostname=self._site.name,
             )  # fmt: skip
         return urllib3.HTTPConnectionPool(where, 80, maxsize=CONNECTIONS)

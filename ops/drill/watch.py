@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,10 +34,18 @@ Look = Callable[[], str]
 
 @dataclass
 class Standing:
-    """What was seen last, by source: for the display, and for steps that wait for a stage."""
+    """What was seen last, by source, and every stage of a controller, with when it began: for the
+    display, and for steps that wait for a stage."""
 
-    now: dict[str, str]
-    stages: set[str]
+    now: dict[str, str] = field(default_factory=dict)
+    stages: list[tuple[float, str, str]] = field(default_factory=list)
+    """(the drill's time, region, stage)"""
+
+    def stages_since(self, moment: float) -> frozenset[str]:
+        """The stages in which controllers were at a moment or after it."""
+        seen = list(self.stages)
+        stood = {region: stage for at, region, stage in seen if at < moment}
+        return frozenset({*stood.values(), *(stage for at, _, stage in seen if at >= moment)})
 
 
 class Watcher:
@@ -56,7 +64,7 @@ class Watcher:
         self._threads = [
             threading.Thread(target=self._follow, args=(key,), daemon=True) for key in looks
         ]
-        self.standing = Standing({}, set())
+        self.standing = Standing()
 
     def start(self) -> None:
         """Begins."""
@@ -78,9 +86,10 @@ class Watcher:
         if self.standing.now.get(name) == said:
             return
         self.standing.now[name] = said
+        at = self._now()
         if source == "controller":
-            self.standing.stages.add(said)
-        self._record(Seen(self._now(), source, f"{prefix}: {said}" if prefix else said))
+            self.standing.stages.append((at, prefix, said))
+        self._record(Seen(at, source, f"{prefix}: {said}" if prefix else said))
 
     def _follow(self, key: tuple[str, str]) -> None:
         while not self._ended.is_set():

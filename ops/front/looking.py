@@ -101,11 +101,12 @@ def policy(
 
 
 @command(
-    role="deploy (all that the programs need) or read (previews, drift, everything that looks)",
+    role="deploy (what the programs need), read (previews, drift, all that looks), operate "
+    "(failover, failback, what lifts guards, rotation, redrive, console) or drill",
     to="Folder for one file a policy, for aws iam create-policy",
 )
 def iam(_c: Context, stack: str = "lab", role: str = "deploy", to: str = "") -> None:
-    """Print least-privilege policies for the deploying or the reading role."""
+    """Print least-privilege policies for the deploying, reading or operators' roles."""
     from ops.permissions import show
 
     show.show(stack, role, to)

@@ -73,15 +73,22 @@ def events_redrive(_c: Context, stack: str = "lab", json: bool = False) -> None:
     "rollback",
     region="The only region to touch, while the other one is lost",
     undo="Hold nothing back any more: the next deployment leads on again",
+    version="The version of that region's application to go to, even if the gate stopped it",
 )
 def app_rollback(
-    _c: Context, stack: str = "lab", region: str = "", undo: bool = False, json: bool = False
+    _c: Context,
+    stack: str = "lab",
+    region: str = "",
+    undo: bool = False,
+    version: str = "",
+    json: bool = False,
 ) -> None:
     """Lead the application's functions back to the release before, in both regions."""
     from ops import session
     from ops.recovery import rollback
 
-    rollback.show(session.acting_on(stack), region, undo=undo, as_json=json)
+    world = session.acting_on(stack)
+    rollback.show(world, region, undo=undo, as_json=json, version=version)
 
 
 @command("rotate", user="application, master or both")

@@ -1,1 +1,1 @@
-"""What the deploying and the reading role may do, as IAM policies."""
+"""What the deploying, the reading and the operators' roles may do, as IAM policies."""

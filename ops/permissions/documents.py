@@ -11,7 +11,7 @@ from ops.errors import OperatorError
 from ops.permissions.table import Grant, Table
 from tapstack.well_known import SUFFIX_TAG
 
-Role = Literal["deploy", "read"]
+Role = Literal["deploy", "read", "operate", "drill"]
 Statement = dict[str, Any]
 
 MOST_CHARACTERS = 6_144
@@ -51,15 +51,19 @@ class Place:
 
 
 def policies(role: Role, table: Table, grants: Iterable[Grant], place: Place) -> list[Statement]:
-    """The role's policies, each within AWS's size, in an order that doesn't change."""
-    deploys = role == "deploy"
-    wanted = [*grants, *table.reading, *(table.deploying if deploys else ())]
+    """The role's policies, each within AWS's size, in an order that doesn't change. ``grants``: of
+    the declared types; an operators' role needs none of them."""
+    writes = role != "read"
+    if role in table.operators:
+        wanted = [*grants, *table.operators[role].values()]
+    else:
+        wanted = [*grants, *table.reading, *(table.deploying if writes else ())]
     statements = [
-        *_reaching(table, wanted, place, deploys=deploys),
-        *_by_region("Anywhere", _all(wanted, "read_any", "write_any", deploys), place),
-        *_tagged(_all(wanted, "tagged_read", "tagged", deploys), place),
-        *(_handing(table, wanted, place) if deploys else ()),
-        *_state(place),
+        *_reaching(table, wanted, place, writes=writes),
+        *_by_region("Anywhere", _all(wanted, "read_any", "write_any", writes), place),
+        *_tagged(_all(wanted, "tagged_read", "tagged", writes), place),
+        *(_handing(table, wanted, place) if writes else ()),
+        *_state(place, locks=role not in table.operators),
     ]
     packed = list(_packed(statements))
     if len(packed) > MOST_POLICIES:
@@ -75,19 +79,19 @@ def size(document: Mapping[str, Any]) -> int:
     return len(json.dumps(document, separators=(",", ":")))
 
 
-def _all(grants: Iterable[Grant], read: str, write: str, deploys: bool) -> set[str]:
-    names = (read, write) if deploys else (read,)
+def _all(grants: Iterable[Grant], read: str, write: str, writes: bool) -> set[str]:
+    names = (read, write) if writes else (read,)
     return {action for grant in grants for name in names for action in getattr(grant, name)}
 
 
 def _reaching(
-    table: Table, grants: Iterable[Grant], place: Place, *, deploys: bool
+    table: Table, grants: Iterable[Grant], place: Place, *, writes: bool
 ) -> Iterator[Statement]:
     """A statement for each group of resources that is reached by the same actions."""
     reached: dict[tuple[str, ...], set[str]] = {}
     for grant in grants:
-        reached.setdefault(grant.on, set()).update(_all([grant], "read", "write", deploys))
-        for name, actions in grant.also.items() if deploys else ():
+        reached.setdefault(grant.on, set()).update(_all([grant], "read", "write", writes))
+        for name, actions in grant.also.items() if writes else ():
             reached.setdefault((name,), set()).update(actions)
     for names, actions in sorted(reached.items()):
         templates = [template for name in names for template in table.resources[name]]
@@ -98,7 +102,22 @@ def _reaching(
             yield {**_allow("Bounded", {*bounded, REBOUND}, arns), **_within(place)}
         if actions - bounded:
             sid = "On" + "".join(part.title().replace("_", "") for part in names)
-            yield _allow(sid, actions - bounded, arns)
+            condition = _condition(table, names, arns, place)
+            yield {**_allow(sid, actions - bounded, arns), **condition}
+
+
+def _condition(
+    table: Table, names: tuple[str, ...], arns: Sequence[str], place: Place
+) -> dict[str, Any]:
+    """As the table has it; what has no ARN is limited to our two regions as well."""
+    found = {key: dict(value) for name in names for key, value in _conditions(table, name)}
+    if arns == ["*"]:
+        found.setdefault("StringEquals", {})["aws:RequestedRegion"] = list(place.regions)
+    return {"Condition": found} if found else {}
+
+
+def _conditions(table: Table, name: str) -> Iterable[tuple[str, Any]]:
+    return table.conditions.get(name, {}).items()
 
 
 def _by_region(
@@ -117,10 +136,11 @@ def _tagged(actions: set[str], place: Place) -> Iterator[Statement]:
 def _handing(table: Table, grants: Sequence[Grant], place: Place) -> Iterator[Statement]:
     """Which roles are handed to which services, and what may be attached to them."""
     roles = place.arns(table.resources["role"])
-    passed = sorted({service for grant in grants for service in grant.passes})
-    if passed:
+    for hands in sorted({grant.hands for grant in grants if grant.passes}):
+        passed = sorted({to for grant in grants if grant.hands == hands for to in grant.passes})
+        sid = "PassRoles" if hands == "role" else f"Pass{hands.title().replace('_', '')}"
         yield {
-            **_allow("PassRoles", {"iam:PassRole"}, roles),
+            **_allow(sid, {"iam:PassRole"}, place.arns(table.resources[hands])),
             "Condition": {"StringEquals": {"iam:PassedToService": passed}},
         }
     if any(grant.attaches for grant in grants):
@@ -144,13 +164,13 @@ def _within(place: Place) -> dict[str, Any]:
     return {"Condition": {"StringEquals": {"iam:PermissionsBoundary": place.boundary}}}
 
 
-def _state(place: Place) -> Iterator[Statement]:
-    """Pulumi's state: both roles lock it, a preview too."""
+def _state(place: Place, *, locks: bool) -> Iterator[Statement]:
+    """Pulumi's state: who previews locks it, too; operators read its outputs."""
     if place.state_bucket:
         bucket = f"arn:aws:s3:::{place.state_bucket}"
         yield _allow("StateBucket", {"s3:ListBucket", "s3:GetBucketLocation"}, [bucket])
-        objects = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
-        yield _allow("State", objects, [f"{bucket}/.pulumi/*"])
+        locking = {"s3:PutObject", "s3:DeleteObject"} if locks else set()
+        yield _allow("State", {"s3:GetObject", *locking}, [f"{bucket}/.pulumi/*"])
 
 
 def _allow(sid: str, actions: Iterable[str], resources: Sequence[str]) -> Statement:

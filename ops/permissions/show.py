@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +24,12 @@ from ops.waiting import announced
 from ops.workspace import Workspace
 from pulumi_protocol.files import write_atomically
 
-ROLES: dict[str, Role] = {"deploy": "deploy", "read": "read"}
+ROLES: dict[str, Role] = {
+    "deploy": "deploy",
+    "read": "read",
+    "operate": "operate",
+    "drill": "drill",
+}
 MANAGED = "arn:aws:iam::aws:policy/"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
@@ -32,7 +37,7 @@ ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 def show(stack: str, role: str, to: str = "") -> None:
     """Prints the role's policies as JSON, or writes each to a file of the folder ``to``."""
     if role not in ROLES:
-        raise bad_input(f"--role {role!r} is neither deploy nor read{nearest(role, ROLES)}")
+        raise bad_input(f"--role {role!r} is none of {', '.join(ROLES)}{nearest(role, ROLES)}")
     space = workspace.find()
     file = stack_file.load(space, stack)
     made = documents(space, file, ROLES[role])
@@ -51,10 +56,10 @@ def show(stack: str, role: str, to: str = "") -> None:
 
 
 def documents(space: Workspace, file: StackFile, role: Role) -> list[dict[str, Any]]:
-    """The role's policies for what the programs declare with this configuration."""
-    node.ensure()
-    with announced("the four programs to say what they declare"):
-        resources = declared(space.repository, file.stack, file.config)
+    """The role's policies: of operators for what their commands call, of the others for what the
+    programs declare with this configuration."""
+    known = table()
+    resources = () if role in known.operators else _declared(space, file)
     settings = file.settings
     place = Place(
         _account(file),
@@ -64,8 +69,13 @@ def documents(space: Workspace, file: StackFile, role: Role) -> list[dict[str, A
         state_bucket(os.environ),
         settings.stack.permissions_boundary,
     )
-    known = table()
     return policies(role, known, known.of(one.type for one in resources), place)
+
+
+def _declared(space: Workspace, file: StackFile) -> Sequence[Declared]:
+    node.ensure()
+    with announced("the four programs to say what they declare"):
+        return declared(space.repository, file.stack, file.config)
 
 
 def _account(file: StackFile) -> str:

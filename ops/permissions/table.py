@@ -1,4 +1,5 @@
-"""What a role may do for each resource type: ``types.toml``, typed."""
+"""What a role may do, typed: for each resource type (``types.toml``), and for each module that
+calls AWS for an operators' command (``operators.toml``)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 from ops.errors import OperatorError
 
 TABLE = Path(__file__).with_name("types.toml")
+OPERATORS = Path(__file__).with_name("operators.toml")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Grant:
     """Name of resources → further actions of the deploying role."""
     passes: tuple[str, ...] = ()
     """Services that get a role of ours."""
+    hands: str = "role"
+    """Name of the resources that are handed to them."""
     service_roles: tuple[str, ...] = ()
     """Services whose own role the first use in an account makes."""
     attaches: bool = False
@@ -37,12 +41,20 @@ class Grant:
 
 @dataclass(frozen=True)
 class Table:
-    """Resource names → ARN templates, types → grants, tasks → grants."""
+    """Resource names → ARN templates, types → grants, tasks → grants, and of operators' roles."""
 
     resources: Mapping[str, tuple[str, ...]]
     types: Mapping[str, Grant]
     deploying: tuple[Grant, ...] = ()
     reading: tuple[Grant, ...] = ()
+    operators: Mapping[str, Mapping[str, Grant]] = field(default_factory=dict)
+    """Operators' role → module that calls → its grant."""
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Resource name → the condition under which it is reached."""
+    implied: Mapping[str, str] = field(default_factory=dict)
+    """Action that no call names → why AWS asks for it."""
+    lab_alone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Module → actions that it calls in a lab alone."""
 
     def of(self, types: Iterable[str]) -> list[Grant]:
         """The grants of these types; one that the table lacks is named, never left out."""
@@ -58,14 +70,31 @@ class Table:
 
 @cache
 def table() -> Table:
-    """The table as it is kept."""
+    """The tables as they are kept."""
     kept = tomllib.loads(TABLE.read_text("utf-8"))
+    operators = tomllib.loads(OPERATORS.read_text("utf-8"))
+    resources = {**kept["resources"], **operators["resources"]}
     return Table(
-        {name: tuple(arns) for name, arns in kept["resources"].items()},
+        {name: tuple(arns) for name, arns in resources.items()},
         {name: _grant(entry) for name, entry in kept.items() if name.startswith("aws:")},
         tuple(map(_grant, kept["tasks"]["deploy"])),
         tuple(map(_grant, kept["tasks"]["read"])),
+        _operators(operators["calls"]),
+        operators["conditions"],
+        operators["implied"],
+        {module: tuple(actions.split()) for module, actions in operators["lab_alone"].items()},
     )
+
+
+def _operators(calls: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Grant]]:
+    names = {"any": "read_any", "on": "also"}
+    found: dict[str, dict[str, Grant]] = {}
+    for entry in calls:
+        given = {names.get(key, key): value for key, value in entry.items()}
+        module, roles = given.pop("module"), given.pop("roles")
+        for role in roles.split():
+            found.setdefault(role, {})[module] = _grant(given)
+    return found
 
 
 def _grant(entry: Mapping[str, Any]) -> Grant:
@@ -76,4 +105,6 @@ def _grant(entry: Mapping[str, Any]) -> Grant:
             return {name: tuple(actions.split()) for name, actions in value.items()}
         return tuple(value) if isinstance(value, list) else value
 
-    return Grant(**{name: typed(value) for name, value in entry.items()})
+    hands = {"hands": entry["hands"]} if "hands" in entry else {}
+    others = {name: typed(value) for name, value in entry.items() if name != "hands"}
+    return Grant(**others, **hands)

@@ -14,6 +14,9 @@ from ops.errors import bad_input
 ALIASES = {"lab": "deploy"}
 """Other names. A program named lab.py would hide the package ``lab`` from its neighbours."""
 
+HELPERS = ("bench", "mutation")
+"""Modules of tests/bench that are no benchmarks: what several of them share."""
+
 RESUMED = (
     "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
     "sequences",
@@ -27,7 +30,7 @@ def run(name: str, minutes: float = 0.0) -> None:
     ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`).
     """
     directory = workspace.find().repository / "tests" / "bench"
-    names = sorted(file.stem for file in directory.glob("*.py") if file.stem != "bench")
+    names = sorted(file.stem for file in directory.glob("*.py") if file.stem not in HELPERS)
     name = ALIASES.get(name, name)
     if name not in names:
         raise bad_input(f"unknown benchmark {name}: choose one of {', '.join(names)}")

@@ -134,8 +134,7 @@ def _by_host_header(endpoint: str) -> Get:
     def get(
         host: str, path: str, headers: Mapping[str, str] | None = None, server_name: str = ""
     ) -> Answered:
-        del server_name
-        answer = web.get(host, path, endpoint, headers)
+        answer = web.get(host, path, endpoint, headers, server_name)
         if answer.status == 0:
             return Answered(None, "unreachable")
         return Answered(answer.status, body=json.dumps(dict(answer.body)).encode())

@@ -2,12 +2,13 @@
 
 The decision is pure (:func:`decide`). It follows from what serves: where both regions serve the
 same release, both go back to the one that us-east-1 served before; where a deployment stopped
-between them, the standby goes back to the primary's.
+between them, the standby goes back to the primary's. What the gate stopped was published in the
+standby alone and is no release to go back to, unless a person names its version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError
 from pulumi_protocol.lock import locked
 from tapstack.naming import physical_name
-from tapstack.releases import Held, held_parameter, release_in
+from tapstack.releases import Held, held_parameter, passed_parameter, release_in
 from tapstack.well_known import API_FUNCTION, LIVE, PROBE_FUNCTION
 
 PURPOSES = (API_FUNCTION, PROBE_FUNCTION)
@@ -48,18 +49,28 @@ class Served:
     versions: tuple[Version, ...]
     newest_release: str
     """The release of the last deployment."""
+    passed: frozenset[int] | None = None
+    """The versions that passed the gate; None: nobody stands before this region."""
 
     @property
     def release(self) -> str:
         """The release that serves; empty where its version doesn't say."""
         return next((one.release for one in self.versions if one.number == self.live), "")
 
+    def has_passed(self, release: str) -> bool:
+        """Whether a version of the release passed the gate."""
+        return self.passed is None or any(
+            one.number in self.passed for one in self.versions if one.release == release
+        )
+
     def before(self, withdrawn: Collection[str]) -> str:
-        """The release that came before the one that serves and wasn't put back itself; empty where
-        there is none."""
-        passed = {"", self.release, *withdrawn}
+        """The release that came before the one that serves, passed the gate and wasn't put back
+        itself; empty where there is none."""
+        left = {"", self.release, *withdrawn}
         older = [
-            one for one in self.versions if one.number < self.live and one.release not in passed
+            one
+            for one in self.versions
+            if one.number < self.live and one.release not in left and self.has_passed(one.release)
         ]
         return max(older, key=lambda one: one.number).release if older else ""
 
@@ -104,29 +115,56 @@ def decide(served: Mapping[str, Served], withdrawn: Collection[str] = ()) -> dic
             return {other: primary.release}
     release = primary.before(withdrawn)
     if not release:
+        gated = " that passed the gate" if primary.passed is not None else ""
         raise bad_input(
-            f"nothing to go back to: {first} has no version of another release before version "
-            f"{primary.live}; nothing was touched"
+            f"nothing to go back to: {first} has no version of another release{gated} before "
+            f"version {primary.live}; nothing was touched; --version NUMBER --region {first} names "
+            "any"
         )
     return dict.fromkeys(served, release)
 
 
-def run(world: World, space: Workspace, region: str, *, undo: bool) -> list[Move]:
+def named(served: Served, region: str, version: str) -> str:
+    """The release of a version that a person names; pure. Raises ``OperatorError``."""
+    found = [one for one in served.versions if str(one.number) == version]
+    if not found or not found[0].release:
+        having = ", ".join(str(one.number) for one in served.versions if one.release)
+        raise bad_input(
+            f"--version {version}: {region} has no such version of a known release (it has "
+            f"{having or 'none'}); nothing was touched"
+        )
+    if found[0].release == served.release:
+        raise bad_input(f"--version {version} serves in {region} already: nothing was touched")
+    return found[0].release
+
+
+def run(
+    world: World,
+    space: Workspace,
+    region: str,
+    *,
+    undo: bool,
+    version: str = "",
+    warn: Callable[[str], None] = lambda _line: None,
+) -> list[Move]:
     """Leads the aliases back, or with ``undo`` lets the next deployment lead them on again.
 
-    ``region``: the only one to touch, because the other one is lost; empty: both. What is held
-    back is written down first, so that no deployment undoes a half of it. Raises
-    ``OperatorError``; the same command again goes on.
+    ``region``: the only one to touch, because the other one is lost; empty: both. ``version`` of
+    that region's application names the release to go to, and ``warn`` gets a line where it never
+    passed the gate. What is held back is written down first, so that no deployment undoes a half
+    of it. Raises ``OperatorError``; the same command again goes on.
     """
     file, clients = world.file, world.clients
     regions = _chosen(clients, region)
+    if version and (undo or not region):
+        raise bad_input("--version is of one region: give --region with it, and no --undo")
     suffix = file.settings.suffix
     try:
         with locked(space.stack_lock(file.stack), f"app.rollback of stack {file.stack}"):
             if undo:
                 _let_go(clients, regions, suffix, file.stack)
                 return []
-            moves, held = _plan(clients, regions, suffix)
+            moves, held = _plan(clients, regions, suffix, version, warn)
             for name in regions:
                 _write(clients, name, suffix, held.text())
             for move in moves:
@@ -136,10 +174,13 @@ def run(world: World, space: Workspace, region: str, *, undo: bool) -> list[Move
         raise OperatorError(str(error), ExitCode.BUSY) from None
 
 
-def show(world: World, region: str, *, undo: bool, as_json: bool) -> None:
-    """Runs it and prints what was moved."""
+def show(
+    world: World, region: str, *, undo: bool, as_json: bool, version: str = ""
+) -> None:  # fmt: skip
+    """Runs it and prints what was moved; warnings on standard error."""
+    warn = make_console(stderr=True).print
     with announced("the functions' aliases"):
-        moves = run(world, workspace.find(), region, undo=undo)
+        moves = run(world, workspace.find(), region, undo=undo, version=version, warn=warn)
     if as_json:
         print_json([move.as_dict() for move in moves])
         return
@@ -163,11 +204,27 @@ def _chosen(clients: Clients, region: str) -> tuple[str, ...]:
     return (region,) if region else clients.regions
 
 
-def _plan(clients: Clients, regions: tuple[str, ...], suffix: str) -> tuple[list[Move], Held]:
+def _plan(
+    clients: Clients,
+    regions: tuple[str, ...],
+    suffix: str,
+    version: str,
+    warn: Callable[[str], None],
+) -> tuple[list[Move], Held]:
     """The moves, the primary's first, and what deployments shall keep."""
     found = {name: dict(_served(clients, name, suffix)) for name in regions}
     before = Held.parse(_read(clients, regions[-1], suffix))
-    releases = decide({name: each[API_FUNCTION] for name, each in found.items()}, before.withdrawn)
+    served = {name: each[API_FUNCTION] for name, each in found.items()}
+    if version:
+        (only,) = regions
+        releases = {only: named(served[only], only, version)}
+        if not served[only].has_passed(releases[only]):
+            warn(
+                f"warning: version {version} in {only} never passed the gate between the regions: "
+                "ask for /health and /records there"
+            )
+    else:
+        releases = decide(served, before.withdrawn)
     moves: list[Move] = []
     kept: dict[str, dict[str, str]] = {}
     for name, each in found.items():
@@ -189,8 +246,26 @@ def _plan(clients: Clients, regions: tuple[str, ...], suffix: str) -> tuple[list
     return moves, Held(newest, kept, (*others, *sorted(left), newest))
 
 
+def _passed(clients: Clients, region: str, suffix: str) -> frozenset[int] | None:
+    """The standby's versions that the gate let through; None for the primary region."""
+    if region == clients.regions[0]:
+        return None
+    name = passed_parameter(region, suffix)
+    try:
+        history = clients.get("ssm", region).get_paginator("get_parameter_history")
+        every = [one for page in history.paginate(Name=name) for one in page["Parameters"]]
+        return frozenset(int(one["Value"]) for one in every)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ParameterNotFound":
+            return frozenset()  # no deployment since there is such a parameter
+        raise _unreachable(clients, region, name, error) from None
+    except BotoCoreError as error:
+        raise _unreachable(clients, region, name, error) from None
+
+
 def _served(clients: Clients, region: str, suffix: str) -> Iterator[tuple[str, Served]]:
     client = clients.get("lambda", region)
+    passed = _passed(clients, region, suffix)
     for purpose in PURPOSES:
         function = physical_name("function", purpose, region, suffix)
         try:
@@ -213,7 +288,8 @@ def _served(clients: Clients, region: str, suffix: str) -> Iterator[tuple[str, S
                 f"{function}'s alias leads to no published version, as a drill leaves it: run "
                 "./inv drill --restore first"
             )
-        yield purpose, Served(int(live), versions, release_in(newest.get("Description", "")))
+        release = release_in(newest.get("Description", ""))
+        yield purpose, Served(int(live), versions, release, passed)
 
 
 def _let_go(clients: Clients, regions: tuple[str, ...], suffix: str, stack: str) -> None:

@@ -19,6 +19,7 @@ from ops.cloud.answers import reason
 from ops.errors import OperatorError, bad_input
 from ops.printing import make_console, print_json
 from ops.recovery.place import World
+from ops.secrets.newest import confirm_writer
 from ops.secrets.versions import CURRENT, PENDING, Begun, Versions
 from recovery.model import Stage, Tail
 from tapstack.naming import physical_name
@@ -130,6 +131,7 @@ def _set_master(world: World, secret: Versions) -> None:
     if len(writers) != 1:
         raise OperatorError(f"{database} has {len(writers)} writers: rotate when it has one")
     region, cluster = writers[0].split(":")[3], writers[0].rpartition(":")[2]
+    confirm_writer(world, region)
     world.clients.get("rds", region).modify_db_cluster(
         DBClusterIdentifier=cluster,
         MasterUserPassword=secret.value(PENDING)["password"],

@@ -4,8 +4,8 @@
 Python's drivers resolve first and connect then, so the way is decided in ``getaddrinfo``: the port
 that stands for the endpoint, a port that never answers, one where nothing listens, or no such name.
 
-Load balancers' public names lead to the lab, which serves them by the request's host, and Route
-53's name servers to its DNS.
+Load balancers' public names lead to the lab: an HTTPS listener to its own port, every other one to
+the lab's, which serves it by the request's host. Route 53's name servers lead to its DNS.
 """
 
 import json
@@ -16,10 +16,9 @@ from typing import Any
 
 DOMAIN = ".rds.amazonaws.com"
 LOCAL = "127.0.0.1"
-PUBLIC = (
-    (re.compile(r".+\.elb\.amazonaws\.com"), "LAB_PORT"),
-    (re.compile(r"ns-\d+\.awsdns-\d+\.(com|net|org|co\.uk)"), "LAB_DNS_PORT"),
-)
+BALANCER = ".elb.amazonaws.com"
+NAME_SERVER = re.compile(r"ns-\d+\.awsdns-\d+\.(com|net|org|co\.uk)")
+HTTPS = 443
 CLOSED_PORT = 1
 RESOLVER_SECONDS = 15.0
 _getaddrinfo = socket.getaddrinfo
@@ -39,16 +38,20 @@ def _ask(port: int, host: str) -> dict[str, Any]:
             return json.loads(answers.readline())
 
 
-def _public_port(name: str) -> str:
-    for pattern, variable in PUBLIC:
-        if pattern.fullmatch(name):
-            return os.environ.get(variable, "")
-    return ""
+def _public_port(name: str, port: Any) -> str:
+    if NAME_SERVER.fullmatch(name):
+        return os.environ.get("LAB_DNS_PORT", "")
+    if not name.endswith(BALANCER) or "LAB_PORT" not in os.environ:
+        return ""
+    with open(os.environ["LAB_LOAD_BALANCERS"]) as file:  # noqa: PTH123 - as below
+        tls = json.load(file).get(name, {}).get(str(port))
+    # Nothing listens on a 443 that speaks no TLS.
+    return str(tls or (CLOSED_PORT if str(port) == str(HTTPS) else os.environ["LAB_PORT"]))
 
 
 def _lab_getaddrinfo(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
     name = host.decode() if isinstance(host, bytes) else host
-    if isinstance(name, str) and (public := _public_port(name.lower().rstrip("."))):
+    if isinstance(name, str) and (public := _public_port(name.lower().rstrip("."), port)):
         return _getaddrinfo(LOCAL, public, *arguments, **options)
     if not isinstance(name, str) or not name.lower().endswith(DOMAIN):
         return _getaddrinfo(host, port, *arguments, **options)

@@ -53,6 +53,7 @@ class Elbv2:
                         f"load balancer '{listener['LoadBalancerArn']}'",
                     )
             self._check_groups(given.get("DefaultActions", []), request.region)
+        _check_certificates(request)
         response = await call_next(request)
         if not response.ok:
             return response
@@ -258,6 +259,22 @@ class Elbv2:
         for arn in _groups_of(actions):
             if arn not in known:
                 raise ApiRefusal("TargetGroupNotFound", f"Target groups '{arn}' not found")
+
+
+def _check_certificates(request: ApiRequest) -> None:
+    """A new HTTPS listener needs a certificate, and each one is of the listener's own region."""
+    from ministack.services import acm
+
+    given = request.parameters
+    certificates = given.get("Certificates", [])
+    is_new = request.operation == "CreateListener"
+    if is_new and given.get("Protocol") == "HTTPS" and not certificates:
+        raise ApiRefusal("ValidationError", "A certificate must be specified for HTTPS listeners")
+    known = {key[-1] for key in acm._certificates._data if key[1] == request.region}
+    for certificate in certificates:
+        arn = certificate["CertificateArn"]
+        if arn not in known:
+            raise ApiRefusal("CertificateNotFound", f"Certificate '{arn}' not found")
 
 
 def _check_name(what: str, name: str) -> None:

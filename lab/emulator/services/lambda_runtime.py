@@ -102,6 +102,11 @@ def _as_emulator(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is None:
         return {"body": outcome.result, "log": log}
     if outcome.throttled:
-        body = {"Type": "User", "message": "Rate Exceeded.", "Reason": "CallerRateLimitExceeded"}
+        body = {
+            "__type": "TooManyRequestsException",
+            "Type": "User",
+            "message": "Rate Exceeded.",
+            "Reason": outcome.reason,
+        }
         return {"body": body, "error": True, "throttle": True, "log": log}
     return {"body": outcome.error, "error": True, "function_error": "Unhandled", "log": log}

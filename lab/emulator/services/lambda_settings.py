@@ -5,35 +5,52 @@ from __future__ import annotations
 from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
+from lab.emulator.concurrency import LEAST_UNRESERVED, reservations
 from lab.emulator.identities import role_allows, trusts
 from lab.emulator.mending import Mending
 from lab.emulator.policies import Access
 from lab.emulator.scope import account_of, scope
-from lab.faults import Fault
 
 CONFIGURATIONS = (
     "CreateFunction UpdateFunctionConfiguration UpdateFunctionCode GetFunction "
     "GetFunctionConfiguration ListFunctions PublishVersion ListVersionsByFunction"
 )
 
-LOW_CONCURRENCY = 10
-"""New accounts begin with less than the default of 1,000 (Lambda developer guide, "Lambda
-quotas")."""
-
 
 def install(mending: Mending) -> None:
     """Mends Lambda's settings."""
     mend = mending.mend
 
+    concurrency = mending.concurrency
+
     async def account(request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        """The account's limits, lower where that is asked for."""
+        """The account's limits in the region, and what isn't reserved of them."""
         response = await call_next(request)
-        if response.ok and mending.lab.faults.value(Fault.LOW_CONCURRENCY) == request.region:
+        if response.ok:
             limit = response.result["AccountLimit"]
-            limit["ConcurrentExecutions"] = LOW_CONCURRENCY
-            limit["UnreservedConcurrentExecutions"] = LOW_CONCURRENCY
+            limit["ConcurrentExecutions"] = concurrency.limit(request.region)
+            unreserved = concurrency.unreserved(account_of(request), request.region)
+            limit["UnreservedConcurrentExecutions"] = unreserved
         return response
 
+    async def reserve(request: ApiRequest, call_next: CallNext) -> ApiResponse:
+        """No more may be reserved than leaves the account its least (PutFunctionConcurrency)."""
+        given = request.parameters
+        name = given["FunctionName"].rpartition(":")[2]
+        held = reservations(account_of(request), request.region) | {
+            name: int(given["ReservedConcurrentExecutions"])
+        }
+        limit = concurrency.limit(request.region)
+        least = min(LEAST_UNRESERVED, limit)
+        if limit - sum(held.values()) < least:
+            raise ApiRefusal(
+                "InvalidParameterValueException",
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{least}].",
+            )
+        return await call_next(request)
+
+    mend("lambda", "PutFunctionConcurrency", reserve)
     mend("lambda", "GetAccountSettings", account)
     mend("lambda", CONFIGURATIONS, configurations)
     mend("lambda", "CreateFunction UpdateFunctionConfiguration", check_role)

@@ -26,7 +26,7 @@ import { route } from "./router.mjs";
 const SCHEDULE = { source: "warm-standby.schedule", detailType: "outbox.drain" };
 
 /** The writer is away for a while and comes back without a person: the next minute does the work. */
-const AWAY = new Set(["unreachable", "name_unresolved", "read_only", "demoted"]);
+const AWAY = new Set(["unreachable", "name_unresolved", "read_only", "demoted", "epoch_unknown"]);
 
 /** A service that didn't answer in time (its SDK's error) comes back without a person as well. */
 const isHung = (error) => error.cause?.name === "TimeoutError";
@@ -167,7 +167,13 @@ export function createApplication(environment, overrides = {}) {
         return { knows: event.knows === "rotations" };
       }
       const { migrate } = await import("./migration.mjs");
-      return migrate(environment, { readSecret, logger, stages: event?.stages, createClient: overrides.createClient });
+      return migrate(environment, {
+        readSecret,
+        epochs,
+        logger,
+        stages: event?.stages,
+        createClient: overrides.createClient,
+      });
     },
 
     /**

@@ -10,8 +10,8 @@ import { createBreaker } from "./breaker.mjs";
 import { judge, reasonOf } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
 import { DeadlineError, before } from "./deadline.mjs";
-import { DemotedError } from "./epochs.mjs";
-import { UnavailableError, demoted } from "./errors.mjs";
+import { DemotedError, UncomparedError } from "./epochs.mjs";
+import { UnavailableError, demoted, uncompared } from "./errors.mjs";
 import { describeError } from "./log.mjs";
 
 const CONNECT_MILLISECONDS = 2_000;
@@ -168,10 +168,14 @@ export function createDatabase({
     return result;
   }
 
-  const unavailable = (target, error) =>
-    error instanceof DemotedError
-      ? demoted(error)
+  const unavailable = (target, error) => {
+    if (error instanceof DemotedError) {
+      return demoted(error);
+    }
+    return error instanceof UncomparedError
+      ? uncompared(error)
       : new UnavailableError(`${target}_unavailable`, `The database's ${target} does not answer.`, error);
+  };
 
   /** Does work on a connection, once more after a lost one unless `once`. */
   async function repeat(target, deadline, work, once) {
@@ -248,7 +252,7 @@ export function createDatabase({
 
   /**
    * Like `run` on the writer, in one transaction, which is begun, committed and answered only on a
-   * writer of the newest epoch that is known then.
+   * writer of the newest epoch that is known then, and not before one is known.
    *
    * @template T
    * @param {number} deadline milliseconds since the epoch
@@ -263,8 +267,11 @@ export function createDatabase({
         const [, { rows }] = await client.query("BEGIN; SELECT epoch FROM recovery.epoch");
         const epoch = Number(rows[0].epoch);
         epochs.adopt(epoch);
+        if (!epochs.isCompared()) {
+          await refreshed;
+        }
         // Before the work, which may publish what only this volume holds.
-        epochs.check(epoch);
+        epochs.confirm(epoch);
         const result = await work(client, epoch);
         await refreshed;
         epochs.check(epoch);

@@ -10,7 +10,8 @@
  * @property {boolean} refresh the credentials were refused: read them again
  * @property {boolean} away the client gets 503 and may come back
  */
-import { DemotedError } from "./epochs.mjs";
+import { TLS_FAULT } from "./database_tls.mjs";
+import { DemotedError, UncomparedError } from "./epochs.mjs";
 import { HttpError, UnavailableError } from "./errors.mjs";
 
 const verdict = (...facts) => ({
@@ -46,7 +47,6 @@ const BY_STATE = {
 /** Severities after which the server ends the connection (PostgreSQL, "Message Severity Levels"). */
 const ENDING = new Set(["FATAL", "PANIC"]);
 
-const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|UNABLE_|DEPTH_)/;
 const NAMES = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA"]);
 const CONNECTION_WORDS = /connect|terminated|timeout|timed out|queryable|SSL|socket/i;
 
@@ -56,7 +56,7 @@ export function sqlState(error) {
   return /^[0-9A-Z]{5}$/.test(code) && error.severity !== undefined ? code : undefined;
 }
 
-const isNetwork = (error, code) => error?.syscall !== undefined || /^E[A-Z]{3,}$/.test(code) || TLS.test(code);
+const isNetwork = (error, code) => error?.syscall !== undefined || /^E[A-Z]{3,}$/.test(code) || TLS_FAULT.test(code);
 
 /**
  * @param {unknown} error
@@ -68,6 +68,9 @@ export function judge(error) {
   }
   if (error instanceof DemotedError) {
     return LOST;
+  }
+  if (error instanceof UncomparedError) {
+    return AWAY;
   }
   const state = sqlState(error);
   if (state !== undefined) {
@@ -107,7 +110,7 @@ const REASONS = {
  * would show as well.
  *
  * @param {unknown} error as the driver or `database.run` throws it
- * @returns {"unreachable" | "read_only" | "demoted" | "credentials_refused" | "credentials_unreadable" |
+ * @returns {"unreachable" | "read_only" | "demoted" | "epoch_unknown" | "credentials_refused" | "credentials_unreadable" |
  *   "connections_exhausted" | "schema_missing" | "tls_refused" | "name_unresolved" | "failed"}
  */
 export function reasonOf(error) {
@@ -117,12 +120,15 @@ export function reasonOf(error) {
   if (error instanceof DemotedError) {
     return "demoted";
   }
+  if (error instanceof UncomparedError) {
+    return "epoch_unknown";
+  }
   const state = sqlState(error);
   if (state !== undefined) {
     return REASONS[state] ?? "failed";
   }
   const code = String(error?.code ?? "");
-  if (TLS.test(code) || /\bSSL\b/.test(error?.message)) {
+  if (TLS_FAULT.test(code) || /\bSSL\b/.test(error?.message)) {
     return "tls_refused";
   }
   if (NAMES.has(code)) {

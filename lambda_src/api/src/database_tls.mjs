@@ -7,6 +7,9 @@
  */
 import { readFileSync } from "node:fs";
 
+/** Codes of Node.js and OpenSSL for a handshake that failed, or a certificate that is refused. */
+export const TLS_FAULT = /^(ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|UNABLE_|DEPTH_)/;
+
 /**
  * @param {object} options
  * @param {string | undefined} options.certificateAuthorityFile PEM; undefined: Node's own roots

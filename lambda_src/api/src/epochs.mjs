@@ -4,9 +4,12 @@
  *
  * A database with a smaller one is a volume that was demoted: its write would be acknowledged and
  * lost (docs/hazards.md H26). Reads of the parameters go beside the work and are waited for only
- * before a commit, and not for long: a lost region must not stop the other.
+ * before a commit, and not for long: a lost region must not stop the other. Who has read none yet
+ * waits for them before any work, and writes nothing until one region's is known.
  */
 const FRESH_MILLISECONDS = 5_000;
+/** After so long who knows no region's parameter yet asks again. */
+const RETRY_MILLISECONDS = 1_000;
 const LONGEST_WAIT_MILLISECONDS = 500;
 
 /** The writer that answered is of an older epoch than one that is known: it was demoted. */
@@ -15,6 +18,14 @@ export class DemotedError extends Error {
   constructor(epoch, known) {
     super(`the writer is of epoch ${epoch}, the newest known is ${known}`);
     this.name = "DemotedError";
+  }
+}
+
+/** No region's parameter was read yet: whether the writer is the newest isn't known. */
+export class UncomparedError extends Error {
+  constructor() {
+    super("no region's newest epoch can be read, so the writer's can't be compared");
+    this.name = "UncomparedError";
   }
 }
 
@@ -28,6 +39,8 @@ export class DemotedError extends Error {
  */
 export function createEpochs({ parameters, readParameter, logger, now }) {
   let known = 0;
+  // Where none is configured there is nothing to compare with.
+  let isCompared = parameters.length === 0;
   const sources = parameters.map((parameter) => ({ ...parameter, askedAt: -Infinity, reading: undefined }));
 
   const adopt = (epoch) => {
@@ -41,13 +54,23 @@ export function createEpochs({ parameters, readParameter, logger, now }) {
         throw Object.assign(new Error("no epoch"), { name: "MalformedEpoch" });
       }
       adopt(Number(text));
+      isCompared = true;
     } catch (error) {
       // The last known one stands.
       logger.warn("epoch unreadable", { parameter: name, error: error.name, known });
     }
   }
 
+  const check = (epoch) => {
+    if (epoch < known) {
+      throw new DemotedError(epoch, known);
+    }
+  };
+
   return {
+    /** @returns {boolean} whether a region's parameter was read, now or before */
+    isCompared: () => isCompared,
+
     /** @returns {number} 0 when none is known */
     known: () => known,
 
@@ -58,30 +81,44 @@ export function createEpochs({ parameters, readParameter, logger, now }) {
      * @param {number} epoch of a database
      * @throws {DemotedError} when a newer one is known
      */
-    check: (epoch) => {
-      if (epoch < known) {
-        throw new DemotedError(epoch, known);
+    check,
+
+    /**
+     * @param {number} epoch of the writer that is about to be written to
+     * @throws {DemotedError} when a newer one is known
+     * @throws {UncomparedError} when no region's could be read yet
+     */
+    confirm: (epoch) => {
+      if (!isCompared) {
+        throw new UncomparedError();
       }
+      check(epoch);
     },
 
     /**
      * Begins to read what is older than 5 s.
      *
-     * @returns {Promise<void>} when all is read, and after half a second in any case
+     * @returns {Promise<void>} when all is read, and after half a second in any case once a region's
+     *   was read: before, when each has answered or its time is over
      */
     refresh: async () => {
+      const age = isCompared ? FRESH_MILLISECONDS : RETRY_MILLISECONDS;
       for (const source of sources) {
-        if (now() - source.askedAt >= FRESH_MILLISECONDS) {
+        if (now() - source.askedAt >= age) {
           source.askedAt = now();
           source.reading = read(source);
         }
       }
+      const all = Promise.all(sources.map(({ reading }) => reading));
       let timer;
       const over = new Promise((resolve) => {
         timer = setTimeout(resolve, LONGEST_WAIT_MILLISECONDS);
       });
-      await Promise.race([Promise.all(sources.map(({ reading }) => reading)), over]);
+      await Promise.race([all, over]);
       clearTimeout(timer);
+      if (!isCompared) {
+        await all;
+      }
     },
   };
 }

@@ -41,3 +41,10 @@ export class UnavailableError extends HttpError {
  */
 export const demoted = (cause) =>
   new UnavailableError("writer_demoted", "The writer that answers has been replaced by another.", cause);
+
+/**
+ * @param {unknown} [cause]
+ * @returns {UnavailableError} whether the writer that answers is the newest isn't known yet (H26)
+ */
+export const uncompared = (cause) =>
+  new UnavailableError("epoch_unknown", "Whether the writer that answers is the newest isn't known yet.", cause);

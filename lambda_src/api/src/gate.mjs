@@ -5,6 +5,7 @@
  */
 import { request as plain } from "node:http";
 import { request as secure } from "node:https";
+import { TLS_FAULT } from "./database_tls.mjs";
 import { VERSION_HEADER } from "./health.mjs";
 
 const HEALTH_PATH = "/health";
@@ -87,7 +88,9 @@ export function createGate({ region, host, serverName, send = ask, now = Date.no
       const read = await send({ host, serverName, path: READ_PATH });
       return read.status === 200 ? undefined : wrong(READ_PATH, read);
     } catch (error) {
-      return { failed: false, what: `nobody answers at ${host} (${error.code ?? error.name})` };
+      const code = error.code ?? error.name;
+      const what = TLS_FAULT.test(code) ? `the certificate of ${host} isn't taken for ${serverName}` : `nobody answers at ${host}`;
+      return { failed: false, what: `${what} (${code})` };
     }
   }
 

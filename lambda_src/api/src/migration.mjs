@@ -3,8 +3,9 @@
  *
  * Everything is one transaction under an advisory lock: two migrations at once run one after the
  * other, an interrupted one leaves nothing, a repeated one changes nothing but the password's
- * salt. At its end the application's user logs in: what fails here, fails before a service does.
- * Only this function may read the master's secret.
+ * salt. It changes nothing on a writer that isn't of the newest epoch that is known (H26). At its end
+ * the application's user logs in: what fails here, fails before a service does. Only this function
+ * may read the master's secret.
  */
 import { auditAccess } from "./audit.mjs";
 import { tlsOptions } from "./database_tls.mjs";
@@ -31,6 +32,19 @@ async function applySteps(client) {
     await client.query("INSERT INTO public.schema_versions (version) VALUES ($1)", [version]);
   }
   return due.map((step) => step.version);
+}
+
+/**
+ * @param {object} client inside the transaction
+ * @param {ReturnType<typeof import("./epochs.mjs").createEpochs>} epochs
+ * @throws {import("./epochs.mjs").DemotedError | import("./epochs.mjs").UncomparedError} this writer isn't
+ *   of the newest epoch, or nobody can say so
+ */
+async function confirmWriter(client, epochs) {
+  await epochs.refresh();
+  const { rows } = await client.query("SELECT epoch FROM recovery.epoch");
+  const epoch = Number(rows[0].epoch);
+  epochs.confirm(epoch);
 }
 
 /** Ends the second user's name: rotations go from one to the other (tapstack/well_known.py). */
@@ -76,6 +90,7 @@ async function grant(client, username, database) {
  * @param {import("./environment.mjs").Environment} environment
  * @param {object} services
  * @param {(arn: string, stage?: string) => Promise<{username: string, password: string}>} services.readSecret
+ * @param {ReturnType<typeof import("./epochs.mjs").createEpochs>} services.epochs
  * @param {{master?: string, application?: string}} [services.stages] staging labels of a rotation
  * @param {import("./log.mjs").Logger} services.logger
  * @param {(options: object) => Promise<any>} [services.createClient] a `pg.Client`
@@ -83,7 +98,7 @@ async function grant(client, username, database) {
  *   stages: object}>} steps applied now, the last of all, the schedule of the database's own heartbeat
  *   (`absent` without pg_cron), what pgaudit logs, who has logged in, and the versions that were asked for
  */
-export async function migrate(environment, { readSecret, logger, stages = {}, createClient = createDriverClient }) {
+export async function migrate(environment, { readSecret, epochs, logger, stages = {}, createClient = createDriverClient }) {
   const [master, application] = await Promise.all([
     readSecret(environment.masterSecretArn, stages.master),
     readSecret(environment.applicationSecretArn, stages.application),
@@ -122,6 +137,8 @@ export async function migrate(environment, { readSecret, logger, stages = {}, cr
     const applied = await applySteps(client);
     await makeUser(client, application, environment.databaseName);
     const audited = await auditAccess(client);
+    // The table is there by now, also in a new database; what was done is undone on a demoted one.
+    await confirmWriter(client, epochs);
     await client.query("COMMIT");
     const heartbeat = await scheduleHeartbeat(connect, client, environment.databaseName);
     // Whoever makes this the current version may rely on it: the user has logged in.

@@ -418,11 +418,34 @@ test("H26: a new connection that leads to the promoted writer commits there", as
   await assert.rejects(database.transaction(soon(), query), { code: "writer_demoted" });
 });
 
+/** Epochs of one parameter. */
+const reading = (readParameter, now = Date.now) =>
+  createEpochs({ parameters: [{ name: "/epoch" }], readParameter, logger: silent, now });
+
+test("H26: a cold instance begins no work before its writer was compared, and writes nothing where that can't be", async () => {
+  const fake = failing();
+  const cold = reading(async () => {
+    throw Object.assign(new Error("x"), { name: "TimeoutError" });
+  });
+  const database = create(fake, { epochs: cold });
+  const refused = await database.transaction(soon(), query).catch((error) => error);
+  assert.deepEqual([refused.code, refused.status, refused.headers["retry-after"], reasonOf(refused)], ["epoch_unknown", 503, "5", "epoch_unknown"]);
+  assert.deepEqual(fake.statements.map(({ text }) => text), ["BEGIN", "ROLLBACK"]);
+  assert.deepEqual(fake.released, [false]);
+  const late = failing();
+  const demoted = reading(() => new Promise((resolve) => setTimeout(resolve, 50, "2")));
+  await assert.rejects(create(late, { epochs: demoted }).transaction(soon(), query), { code: "writer_demoted" });
+  assert.deepEqual(late.statements.map(({ text }) => text), ["BEGIN", "BEGIN"]);
+});
+
 test("H26: an epoch that is read while the work is done counts before its commit", async () => {
   const fake = failing();
-  let answer;
-  const readParameter = () => new Promise((resolve) => (answer = resolve));
-  const epochs = createEpochs({ parameters: [{ name: "/epoch" }], readParameter, logger: silent, now: Date.now });
+  let answer = async () => "1";
+  let time = 0;
+  const epochs = reading(() => answer(), () => time);
+  await epochs.refresh();
+  time = 5_000;
+  answer = () => new Promise((resolve) => (answer = resolve));
   const work = async (client) => {
     answer("2");
     return query(client);

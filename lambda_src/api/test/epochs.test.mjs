@@ -75,6 +75,36 @@ test("H26: a lost region's parameter is waited for half a second, and read on be
   assert.equal(epochs.known(), 2);
 });
 
+test("H26: whoever has read no region's epoch confirms no writer, asks again after a second and waits for the answer", async () => {
+  const unreadable = Object.assign(new Error("x"), { name: "TimeoutError" });
+  let answer;
+  const answers = { "/own": unreadable, "/peer": new Promise((resolve) => (answer = resolve)) };
+  const { epochs, asked, clock } = create(answers);
+  // The database's own epoch says nothing of whether it is the newest.
+  epochs.adopt(3);
+  assert.equal(epochs.isCompared(), false);
+  assert.throws(() => epochs.confirm(3), { name: "UncomparedError" });
+  const started = Date.now();
+  setTimeout(() => answer(unreadable), 700);
+  await epochs.refresh();
+  assert.ok(Date.now() - started >= 650);
+  assert.throws(() => epochs.confirm(3), { name: "UncomparedError" });
+  Object.assign(answers, { "/own": "3", "/peer": unreadable });
+  clock.time = 999;
+  await epochs.refresh();
+  assert.equal(asked.length, 2);
+  clock.time = 1_000;
+  await epochs.refresh();
+  assert.deepEqual([asked.length, epochs.isCompared()], [4, true]);
+  epochs.confirm(3);
+  assert.throws(() => epochs.confirm(2), { name: "DemotedError" });
+  // Known once, it stands: a parameter store that fails later stops no write.
+  answers["/own"] = unreadable;
+  clock.time = 6_000;
+  await epochs.refresh();
+  epochs.confirm(3);
+});
+
 test("H26: parameters that aren't configured are not asked", () => {
   const of = (variables) => readEnvironment(variables).epochParameters;
   assert.deepEqual(of({}), []);

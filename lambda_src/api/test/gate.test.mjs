@@ -64,6 +64,12 @@ test("trap 65: silence and another version close the gate after a minute", async
     message: `standby gate: us-west-2 doesn't serve version 7: nobody answers at ${HOST} (ECONNREFUSED)`,
   });
   assert.equal(refused.seconds(), 60);
+  const misnamed = gate(() => {
+    throw Object.assign(new Error("altnames"), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+  });
+  await assert.rejects(misnamed.run({ version: "7" }), {
+    message: /: the certificate of \S+ isn't taken for .*\(ERR_TLS_CERT_ALTNAME_INVALID\)$/,
+  });
   const hung = gate(() => {
     throw Object.assign(new Error("took too long"), { name: "TimeoutError" });
   });

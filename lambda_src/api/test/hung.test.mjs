@@ -95,10 +95,22 @@ test("trap 62, H27: whichever dependency hangs, it is asked at most twice and th
   };
   const parameters = async () => {
     const variables = { EPOCH_PARAMETER: "/epoch", REGION_ROLE: "secondary", FAILOVER_SWITCH_PARAMETER: "/switch" };
-    const { application } = fakeApplication({ database: storing(), variables, aws: { readParameter: aws.readParameter } });
+    let { readParameter } = aws;
+    const given = { readParameter: (...parameter) => readParameter(...parameter) };
+    const { application } = fakeApplication({ database: storing(), variables, aws: given });
     const [written, moved] = await Promise.all([post(application), timed(application, "GET", "/failover-switch")]);
-    assert.deepEqual([written.status, moved.status, moved.body.failoverSwitch], [201, 404, "released"]);
+    // H26: a cold instance whose writer was never compared takes no write; a warm one goes on.
+    assert.deepEqual([written.status, written.code], [503, "epoch_unknown"]);
+    assert.deepEqual([moved.status, moved.body.failoverSwitch], [404, "released"]);
     assert.ok(isBounded("/switch"));
+    assert.ok(written.elapsed < DEADLINE, `${written.elapsed} ms`);
+    const clock = { time: 0 };
+    readParameter = async () => "1";
+    const warm = fakeApplication({ database: storing(), variables, aws: given, now: () => clock.time }).application;
+    assert.equal((await post(warm)).status, 201);
+    readParameter = aws.readParameter;
+    clock.time = 5_000;
+    assert.equal((await post(warm)).status, 201);
     return moved;
   };
   for (const { elapsed } of await Promise.all([database(), bucket(), secrets(), bus(), parameters()])) {

@@ -11,7 +11,7 @@ import { scramVerifier } from "../src/scram.mjs";
 import { fakeApplication } from "./support.mjs";
 
 /** A client of a database that has these schema versions and knows these users. */
-function fakeClient({ versions = [], users = [], fail, cron, audit } = {}) {
+function fakeClient({ versions = [], users = [], fail, cron, audit, epoch = "1" } = {}) {
   const statements = [];
   const client = Object.assign(new EventEmitter(), {
     ended: 0,
@@ -26,6 +26,9 @@ function fakeClient({ versions = [], users = [], fail, cron, audit } = {}) {
       statements.push(text);
       if (fail?.test(text)) {
         throw new Error("refused");
+      }
+      if (text === "SELECT epoch FROM recovery.epoch") {
+        return { rows: [{ epoch }] };
       }
       if (text.includes("pgaudit.role")) {
         return { rows: audit ? [{ role: audit }] : [] };
@@ -42,7 +45,7 @@ function fakeClient({ versions = [], users = [], fail, cron, audit } = {}) {
   return client;
 }
 
-async function run(client, variables, { username = 'api"user', event } = {}) {
+async function run(client, variables, { username = 'api"user', event, readParameter } = {}) {
   const opened = [];
   const stages = {};
   const createClient = async (given) => {
@@ -53,7 +56,7 @@ async function run(client, variables, { username = 'api"user', event } = {}) {
     stages[arn] = stage;
     return arn === "arn:master" ? { username: "master", password: "m" } : { username, password: "secret-word" };
   };
-  const { application, lines } = fakeApplication({ aws: { readSecret }, createClient, variables });
+  const { application, lines } = fakeApplication({ aws: { readSecret, ...(readParameter && { readParameter }) }, createClient, variables });
   const result = await application.migrate(event);
   return { result, options: opened[0], opened, stages, lines };
 }
@@ -80,6 +83,29 @@ test("R9.3: a migration of an empty database makes schema, user and those grants
   assert.deepEqual(granted, GRANTS.map((grant) => `GRANT ${grant} TO "api""user"`));
   assert.doesNotMatch(JSON.stringify([statements, lines]), /secret-word/);
   assert.equal(client.ended, 2);
+});
+
+test("H26: a migration and a rotation commit nothing on a writer that isn't of the newest epoch, or that nobody can compare", async () => {
+  const variables = { EPOCH_PARAMETER: "/own", PEER_EPOCH_PARAMETER: "/peer", PEER_REGION: "us-west-2" };
+  const answers = { "/own": "1", "/peer": "2" };
+  const readParameter = async (name) => answers[name] ?? Promise.reject(Object.assign(new Error("x"), { name: "TimeoutError" }));
+  const event = { stages: { application: "AWSPENDING" } };
+  for (const [epoch, message] of [
+    ["1", /the writer is of epoch 1, the newest known is 2/],
+    ["2", undefined],
+  ]) {
+    const client = fakeClient({ epoch });
+    const done = run(client, variables, { event, readParameter });
+    await (message ? assert.rejects(done, { message }) : done);
+    assert.equal(client.statements.includes("COMMIT"), message === undefined);
+    assert.equal(client.ended, message === undefined ? 2 : 1);
+  }
+  delete answers["/peer"];
+  await run(fakeClient(), variables, { readParameter });
+  delete answers["/own"];
+  const unknown = fakeClient();
+  await assert.rejects(run(unknown, variables, { readParameter }), { name: "UncomparedError" });
+  assert.ok(!unknown.statements.includes("COMMIT"));
 });
 
 test("trap 42: a migration ends with a login of the application's user, and fails where it is refused", async () => {

@@ -31,7 +31,7 @@ LATE_MINUTES = 8
 """480 s after the call a person is paged; a member is never detached."""
 UNCLEAR_RUNS = 3
 """For how many runs an unclear call waits where the global cluster can't be described."""
-FAILED_EVENT = "RDS-EVENT-0239"
+COMPLETED_EVENT, FAILED_EVENT = "RDS-EVENT-0238", "RDS-EVENT-0239"
 
 
 def switched(observation: Observation, settings: Settings) -> tuple[Action, ...]:
@@ -62,7 +62,7 @@ def intended(state: State, verdict: Verdict, intent: Intent) -> Decision:
 
 def failed(state: State, observation: Observation, settings: Settings) -> Decision:
     """Returns what a failed promotion still does: adopt one that succeeded after all (H33)."""
-    if observation.own_cluster is not None and observation.own_cluster.writer:
+    if _is_complete(state, observation):
         if state.incident is None and state.intent is not None:
             return adopted(state, observation, settings, state.intent)
         return awaited(state, observation, settings)
@@ -72,10 +72,14 @@ def failed(state: State, observation: Observation, settings: Settings) -> Decisi
 
 
 def awaited(state: State, observation: Observation, settings: Settings) -> Decision:
-    """Returns how an accepted call is followed until the own cluster writes."""
+    """Returns how an accepted call is followed until the own cluster writes.
+
+    How fresh Describe is while a region is lost isn't known (recovery.md 1.9): after 480 s the
+    proof is tried whatever it says (H29).
+    """
     actions = switched(observation, settings)
     minute, incident = observation.minute, state.incident
-    if observation.own_cluster is not None and observation.own_cluster.writer:
+    if _is_complete(state, observation):
         state = replace(state, stage=Stage.VERIFYING)
         return Decision(state, (*actions, Verify()), "the own cluster writes: verifying")
     if incident is not None and observation.happened(FAILED_EVENT, incident.called):
@@ -85,6 +89,7 @@ def awaited(state: State, observation: Observation, settings: Settings) -> Decis
     if incident is not None and minute - incident.called >= LATE_MINUTES:
         text = "480 s after the call the promotion isn't complete: never detach, ask AWS"
         state = page(state, minute, "late", text)
+        actions = (*actions, Verify())
     seen = observation.global_cluster
     if seen is not None and seen.failover_state:
         state = replace(state, stage=Stage.PROMOTING)
@@ -123,6 +128,16 @@ def began(observation: Observation) -> bool:
     cluster, seen = observation.own_cluster, observation.global_cluster
     writes = cluster is not None and cluster.writer
     return writes or (seen is not None and (seen.failover_state != "" or seen.own_writer))
+
+
+def _is_complete(state: State, observation: Observation) -> bool:
+    """Whether anything that RDS says shows the own cluster as the writer that it was made."""
+    cluster, seen = observation.own_cluster, observation.global_cluster
+    if (cluster is not None and cluster.writer) or (seen is not None and seen.own_writer):
+        return True
+    calls = [state.incident.called] if state.incident else []
+    calls += [state.intent.minute] if state.intent else []
+    return any(observation.happened(COMPLETED_EVENT, minute) for minute in calls)
 
 
 def _nothing_began(observation: Observation, intent: Intent) -> bool:

@@ -93,6 +93,8 @@ def _verified(state: State, outcome: Verified, settings: Settings, minute: int) 
 
 
 def _unverified(state: State, incident: Incident, outcome: Verified, minute: int) -> Decision:
+    if state.stage is not Stage.VERIFYING:
+        return Decision(state, (), f"not complete: {outcome.detail}")
     incident = replace(incident, verify_failures=incident.verify_failures + 1)
     state = replace(state, incident=incident)
     leads = outcome.endpoint or "nowhere"

@@ -163,9 +163,14 @@ def test_the_application_reads_the_epoch_and_grows_it_by_one_function_alone(clea
 @pytest.mark.parametrize("parameter", [OWN, PEER])
 def test_no_write_lands_on_a_writer_of_an_older_epoch(clean: Pair, parameter: str) -> None:
     """H26: either region's parameter alone holds writes, receipts and beats off the demoted
-    volume; the other unreadable, the last known counts; once the epoch is there, they land."""
+    volume; the other unreadable, the last known counts; once the epoch is there, they land. While
+    neither can be read a cold instance writes nothing."""
     with running("us-east-1", clean.servers, **EPOCHS) as application:
-        assert post(application).status == 201
+        unknown = post(application)
+        assert (unknown.status, unknown.json["error"]["code"]) == (503, "epoch_unknown")
+        assert application.call("handle", SCHEDULE)["waitsFor"] == "epoch_unknown"
+        application.call("set", {"parameters": {parameter: "1"}})
+        assert until(lambda: post(application).status == 201)
     with running("us-east-1", clean.servers, **EPOCHS) as application:
         application.call("set", {"parameters": {parameter: "2"}})
         refused = post(application)

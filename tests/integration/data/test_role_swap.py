@@ -71,9 +71,9 @@ def inv(lab: Lab, *arguments: str) -> str:
     ["switchover_global_cluster", pytest.param("failover_global_cluster", marks=pytest.mark.long)],
 )
 def test_after_a_role_swap_nothing_changes_and_destroy_completes(own_lab: Lab, call: str) -> None:
-    """Traps 1, 2 and 7: refresh, preview and deploy of all layers change nothing after a switchover
-    and after a failover; destroy detaches the demoted member and completes, leaving nothing
-    tagged. Traps 24 and 24b: what is written in us-west-2 meanwhile comes home, under the
+    """N13, traps 1, 2 and 7: refresh, preview and deploy of all layers change nothing after a
+    switchover and after a failover; destroy detaches the demoted member and completes, leaving
+    nothing tagged. Traps 24 and 24b: what is written in us-west-2 meanwhile comes home, under the
     deployed roles, bucket policies and keys, and objects don't stop the destroy."""
     lab = own_lab
     outputs = lab.outputs

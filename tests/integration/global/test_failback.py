@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
+from botocore.exceptions import ClientError
 from deployed_lab import Lab
 from lab_copies import a_deployed_lab
 from recovery_state import Controller
 from region_outage import EAST, WEST, writer_region
+from roles import act_as, refused
 from traffic import front_door_of, records, served_by, writing
 
 from lab import client
@@ -72,8 +74,10 @@ def read(lab: Lab, role: str) -> set[str]:
 
 
 def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(lab: Lab) -> None:
-    """Issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost with
-    it, listed row by row out of the old volume, and replayed once; failback is refused before."""
+    """N12, issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost
+    with it, listed row by row out of the old volume, and replayed once; failback is refused
+    before. The operators' role is enough for all of it (trap 54)."""
+    act_as(lab, "operate")
     kept = stored(lab, "primary")
     assert until(lambda: kept in read(lab, "secondary"), REAL_SECONDS)
     client.outage(lab.state_dir, EAST, "replication")
@@ -98,10 +102,13 @@ def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(
     replayed = inv(lab, "recovery.reconcile", "--replay", "--json")
     assert (replayed["counts"]["replayed"], replayed["tail"]) == (LOST_RECORDS, "reconciled")
     assert until(lambda: read(lab, "secondary") == {kept, later, *lost}, REAL_SECONDS)
+    assert refused(lab) == []
 
 
 def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> None:
-    """Issue 18: 0 rows lost; both controllers are at their posts, and nothing is left to change."""
+    """Issue 18: 0 rows lost; both controllers are at their posts, and nothing is left to change.
+    The operators' role is enough (trap 54)."""
+    act_as(lab, "operate")
     door = front_door_of(lab)
     with writing(door) as load:
         assert until(lambda: load.acknowledged, REAL_SECONDS)
@@ -115,7 +122,39 @@ def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> No
     west.wait("armed", lambda state: state.armed and state.epoch == 3, REAL_SECONDS)
     assert (east.state.armed, east.state.incident, west.state.incident) == (False, None, None)
     assert (east.state.hold, west.state.hold) == (None, None)
+    assert refused(lab) == []
+    act_as(lab, "")
     assert "no changes" in inv(lab, "preview-all")
+
+
+def test_the_operators_role_orders_and_can_do_nothing_beyond(lab: Lab) -> None:
+    """Trap 54, R9.3: orders to the controllers, redrive and what shows how things stand need no
+    more than the role has; it deletes no database, no journal, and writes no policy."""
+    act_as(lab, "operate")
+    try:
+        inv(lab, "recovery.freeze", "--reason", "maintenance")
+        inv(lab, "recovery.thaw")
+        inv(lab, "recovery.hold", "--reason", "maintenance", "--minutes", "1")
+        for shown in ("events.redrive", "inventory", "alarms", "recovery.status", "status"):
+            lab.inv(shown)
+        assert refused(lab) == []
+        table = "table-recovery-us-east-1-lab"
+        state = {"kind": {"S": "state"}, "number": {"N": "0"}}
+        for forbidden in (
+            lambda: lab.client("rds").delete_db_cluster(
+                DBClusterIdentifier="aurora-cluster-us-east-1-lab", SkipFinalSnapshot=True
+            ),
+            lambda: lab.client("dynamodb").delete_table(TableName=table),
+            lambda: lab.client("dynamodb").delete_item(TableName=table, Key=state),
+            lambda: lab.client("iam").create_role(
+                RoleName="role-more-us-east-1-lab", AssumeRolePolicyDocument="{}"
+            ),
+        ):
+            with pytest.raises(ClientError, match="not authorized to perform"):
+                forbidden()
+        assert len(refused(lab)) == 4
+    finally:
+        act_as(lab, "")
 
 
 @pytest.mark.long

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
 import yaml
 from application_client import ask, host, post_record, receipts, until
-from deployed_lab import Lab, copied
+from deployed_lab import REPOSITORY, Lab, copied
 from deployed_reads import dead_letters, health_checks, records
 from lab_copies import a_deployed_lab
+from traffic import ask_front_door, served_by
 
+from lab import client
+
+BODY = 'body: { status: "healthy", region,'
+"""Of ``/health``, where the new code says a word more."""
 REGIONS = {"primary": "us-east-1", "secondary": "us-west-2"}
 CLOCK = 20
 """Alarms look at minutes: the lab's pass this much faster."""
@@ -19,23 +27,74 @@ CLOCK = 20
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """All four layers, HTTPS included, in a lab that may be broken. HTTPS is later than the code:
-    the gate asks new code over TLS, which the lab's load balancers don't speak (docs/lab.md)."""
+    """All four layers, HTTPS and new code included, in a lab that may be broken: the gate asks the
+    code over TLS, as on AWS."""
     repository = copied(tmp_path_factory.mktemp("repository") / "copy")
     with a_deployed_lab(tmp_path_factory.mktemp("faults"), repository) as made:
         file = made.repository / "Pulumi.lab.yaml"
         stack = yaml.safe_load(file.read_text())
         stack["config"]["app:certificateArns"] = {
-            region: made.client("acm", region).request_certificate(DomainName="*.standby.net")[
-                "CertificateArn"
-            ]
+            region: made.client("acm", region).request_certificate(
+                DomainName=f"*.{made.stack_file.settings.domain}"
+            )["CertificateArn"]
             for region in REGIONS.values()
         }
+        health = made.repository / "lambda_src" / "api" / "src" / "health.mjs"
+        text = (REPOSITORY / health.relative_to(made.repository)).read_text()
+        assert BODY in text
+        health.write_text(text.replace(BODY, f'{BODY} release: "second",', 1))
         stack["config"]["global:alarmEmail"] = "on-call@standby.net"
         file.write_text(yaml.safe_dump(stack))
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stderr
         yield made
+
+
+def test_new_code_passes_the_gate_over_tls(lab: Lab) -> None:
+    """Trap 65: the gate's probe verified the certificate by the clients' name, and both regions
+    serve the new code; a client that knows the name alone gets it over TLS."""
+    name, context = lab.outputs["global.fqdn"], ssl.create_default_context()
+    context.load_verify_locations(lab.state_dir / "database" / "certificate-authority.pem")
+    listeners = json.loads((lab.state_dir / "load-balancers.json").read_text())
+    for role in REGIONS:
+        plain = socket.create_connection(("127.0.0.1", listeners[host(lab, role)]["443"]), 10)
+        connection = http.client.HTTPConnection(name)
+        with plain, context.wrap_socket(plain, server_hostname=name) as connection.sock:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["release"]) == (200, "second")
+            assert answer.headers["x-function-version"] == "2"
+    door = client.status(lab.state_dir).front_door
+    assert served_by(door) == "us-east-1"
+    assert ask_front_door(door, "/records?limit=1").status == 200
+
+
+def test_status_knows_whether_writes_succeed(lab: Lab) -> None:
+    """Issue 17.8: ``/ready`` is asked over TLS where port 80 redirects."""
+    answer = lab.inv("status", "--json")
+    regions = {one["region"]: one["writes"] for one in json.loads(answer.stdout)["regions"]}
+    assert regions == dict.fromkeys(REGIONS.values(), True), answer.stdout
+
+
+def test_a_health_check_over_https_passes(lab: Lab) -> None:
+    """R3.1: Route 53's own probe over TLS."""
+    route53 = lab.client("route53")
+    check = route53.create_health_check(
+        CallerReference="https",
+        HealthCheckConfig={
+            "Type": "HTTPS", "FullyQualifiedDomainName": host(lab, "primary"), "Port": TLS,
+            "ResourcePath": "/health", "RequestInterval": 10, "EnableSNI": True,
+        },
+    )["HealthCheck"]["Id"]  # fmt: skip
+
+    def report() -> str:
+        seen = route53.get_health_check_status(HealthCheckId=check)["HealthCheckObservations"]
+        return seen[0]["StatusReport"]["Status"]
+
+    try:
+        assert until(lambda: "HTTP Status Code 200" in report()), report()
+    finally:
+        route53.delete_health_check(HealthCheckId=check)
 
 
 TLS = 443
@@ -188,6 +247,8 @@ def test_a_lost_primary_is_reported_in_the_standby_region(fast: Lab) -> None:
         for alarm in ("alarm-heartbeat", "alarm-primary-impaired"):
             found = until(lambda name=alarm: mailbox.hears(f"{name}-us-west-2-lab", "ALARM"), 90)
             assert found, (alarm, mailbox.heard)
+        door = client.status(fast.state_dir).front_door
+        assert until(lambda: served_by(door) == "us-west-2", 60), "traffic fails over, by TLS"
     finally:
         assert fast.inv("lab.restore", "us-east-1").returncode == 0
     assert until(lambda: mailbox.hears("alarm-heartbeat-us-west-2-lab", "OK"), 90), mailbox.heard

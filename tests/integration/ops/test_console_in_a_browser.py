@@ -58,7 +58,7 @@ def page(console: Console) -> Iterator[Page]:
 
 
 def test_both_regions_are_seen_as_they_are(page: Page) -> None:
-    """Issue 21: writes, regions, DNS, layers; nothing of the browser's own complains."""
+    """N10, issue 21: writes, regions, DNS, layers; nothing of the browser's own complains."""
     page.wait(lambda: "Writes succeed" in page.text("head").replace("\n", " "), SETTLED_SECONDS)
     page.wait(lambda: "200 healthy" in page.text(EAST) and "reader, available" in page.text(WEST))
     # A new check counts as unhealthy until it was probed often enough, so DNS comes home late.

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from deployed_lab import Lab
 from lab_copies import a_deployed_lab
+from roles import act_as, refused
 
 from lab import client
 from ops.cloud.clients import Clients
@@ -33,9 +34,11 @@ OVERLOADED = ("the generator was", "requests ", "writes ", "unknown writes")
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A deployed lab at a high clock, which the drills break one after the other."""
+    """A deployed lab at a high clock, which the drills break one after the other, by no more than
+    the drill's role (trap 54)."""
     with a_deployed_lab(tmp_path_factory.mktemp("drilled")) as made:
         client.set_clock(made.state_dir, CLOCK)
+        act_as(made, "drill")
         yield made
 
 
@@ -73,6 +76,7 @@ def test_a_drill_is_judged_and_brought_home(lab: Lab, tmp_path: Path, scenario: 
     """Issue 20, N2, N11: verdict, exit code, document, page and signature; nothing acknowledged is
     lost beyond the bound, and everything stands as before."""
     made = drilled(lab, scenario)
+    assert refused(lab) == []
     document, rows = made.document, made.document["rows"]
     validator()(document)
     assert (document["verdict"] == "passed") is (document["reasons"] == [])

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from deployed_lab import Lab, copied, free_port, table
+from roles import act_as, refused
 
-from lab import client
-
-POLICIES: dict[str, list[Any]] = {}
-"""Role → its policies, printed once."""
-SIGNER = "lab"
-"""The access key of the programs' providers and of ``./inv``."""
 LAYERS = ("network", "data", "app", "global")
 
 
@@ -29,20 +23,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     act_as(made, "deploy")
     yield made
     made.stop()
-
-
-def act_as(lab: Lab, role: str) -> None:
-    """From now on ``./inv`` may do what ``./inv iam`` prints for the role, and no more."""
-    if role not in POLICIES:
-        printed = lab.inv("iam", "--role", role)
-        assert printed.returncode == 0, printed.stderr
-        POLICIES[role] = json.loads(printed.stdout)["policies"]
-    client.limit(lab.state_dir, SIGNER, POLICIES[role])
-
-
-def refused(lab: Lab) -> list[str]:
-    """What the role lacked."""
-    return client.access(lab.state_dir)["refused"]
 
 
 def test_a_layer_before_its_upstream_is_one_line(lab: Lab) -> None:
@@ -131,18 +111,20 @@ def test_one_region_is_deployed_while_the_other_is_lost(lab: Lab) -> None:
 def test_secrets_survive_two_rotations_and_a_refresh(lab: Lab) -> None:
     """Trap 42: the application answers through both rotations, its current secret is nobody's
     memory, and refresh, preview and deployment leave it; all the next deployment does is to run the
-    migration once."""
+    migration once. The operators' role rotates (trap 54)."""
     secrets = lab.client("secretsmanager")
     name = "secret-application-us-east-1-lab"
     host = lab.outputs["app.primary.load_balancer_dns_name"]
     seen = set()
+    assert refused(lab) == []
+    act_as(lab, "operate")
     for _ in range(2):
-        client.limit(lab.state_dir, SIGNER)  # who rotates has more than the deploying role
         done = lab.inv("secrets.rotate", "--json")
         assert done.returncode == 0, done.stderr
         assert {one["standby"] for one in json.loads(done.stdout)} == {"follows"}
         assert lab.request(host, "/records").status == 200
         seen.add(secrets.get_secret_value(SecretId=name)["SecretString"])
+    assert refused(lab) == []
     act_as(lab, "deploy")
     assert {json.loads(text)["username"] for text in seen} == {"application", "application_b"}
     assert lab.inv("refresh-all").returncode == 0

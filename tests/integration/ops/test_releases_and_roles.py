@@ -61,8 +61,8 @@ def change(lab: Lab, line: str) -> None:
 
 
 def test_a_bundle_that_fails_stops_before_us_east_1(lab: Lab) -> None:
-    """Trap 65: /health answers and reads fail; the deployment ends in one line, us-west-2 alone has
-    the new version, and us-east-1 serves as before."""
+    """N14, trap 65: /health answers and reads fail; the deployment ends in one line, us-west-2
+    alone has the new version, and us-east-1 serves as before."""
     assert versions(lab) == {EAST: "1", WEST: "1"}
     change(lab, 'throw new Error("a bad bundle");')
     said = inv(lab, "up", "--layer", "app", code=1)
@@ -92,14 +92,20 @@ def test_a_rollback_is_kept_by_the_deployment_of_the_same_code(lab: Lab) -> None
 
 @pytest.mark.long
 def test_mended_code_goes_through_the_gate_and_back_again(lab: Lab) -> None:
-    """Trap 65: standby and primary get it; one command leads both back, to the release before, and
-    there is none before that one."""
+    """N14, trap 65: standby and primary get it; one command leads both back, to the release before,
+    and there is none before that one."""
     change(lab, 'query.delete("nothing");')
     inv(lab, "up", "--layer", "app")
     newest = versions(lab)
     assert int(newest[EAST]) > 1
     assert int(newest[WEST]) > 1
     assert served(lab, "primary") == (200, newest[EAST])
+    # As while us-east-1 is lost: the version that the gate stopped, number 2, is passed over.
+    (alone, *_) = json.loads(inv(lab, "app.rollback", "--region", WEST, "--json"))
+    assert (alone["region"], alone["version"]) == (WEST, 1)
+    inv(lab, "app.rollback", "--undo")
+    inv(lab, "up", "--layer", "app")
+    assert versions(lab) == newest
     inv(lab, "app.rollback")
     assert versions(lab) == {EAST: "1", WEST: "1"}
     assert "nothing to go back to" in inv(lab, "app.rollback", code=2)
@@ -137,8 +143,8 @@ def state(rds: Any, name: str, field: str = "Status") -> Any:
 
 @pytest.mark.long
 def test_a_lost_member_is_rebuilt_while_us_west_2_writes(lab: Lab) -> None:
-    """Trap 43: roles swapped is a normal state: the member comes back as one that follows, what is
-    written in us-west-2 arrives there, and nothing is left to change."""
+    """N13, trap 43: roles swapped is a normal state: the member comes back as one that follows,
+    what is written in us-west-2 arrives there, and nothing is left to change."""
     inv(lab, "failover", "--planned", "--yes")
     assert writer_region(lab) == WEST
     lose_member(lab)

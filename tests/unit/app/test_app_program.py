@@ -55,7 +55,7 @@ def everywhere(region: str, value: Any) -> Any:
 
 def _texts(outputs: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        (text, key)[::-1]
+        (key, text)
         for key, value in outputs.items()
         for text in ([value] if isinstance(value, str) else value)
     ]

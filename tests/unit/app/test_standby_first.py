@@ -87,7 +87,7 @@ def test_whoever_calls_the_application_calls_its_alias(region: str) -> None:
 
 
 def test_the_standby_is_asked_before_the_primary_changes() -> None:
-    """Trap 65: nothing of us-east-1's that serves changes before us-west-2 has served the same
+    """N14, trap 65: nothing of us-east-1's that serves changes before us-west-2 has served the same
     release through its load balancer, and the controller's probe has run there."""
     deployment = program("app")
     serves, probes = gate(deployment)
@@ -111,6 +111,17 @@ def test_the_gate_asks_for_the_version_that_the_alias_leads_to() -> None:
     assert probes.inputs["functionName"] == f"function-probe-us-west-2-{SUFFIX}"
     assert probes.inputs["qualifier"] == "live"
     assert probes.inputs["triggers"] == {"version": version}
+
+
+def test_what_passed_is_written_down_behind_the_gate() -> None:
+    """Trap 65: a version that the gate stopped is no way back, also while us-east-1 is lost."""
+    deployment = program("app")
+    passed = deployment.one("aws:ssm/parameter:Parameter", "passed-gate-us-west-2")
+    assert passed.inputs["name"] == f"/warm-standby/us-west-2/{SUFFIX}/local/passed-version"
+    assert passed.inputs["value"] == alias(deployment, "api", "us-west-2").inputs["functionVersion"]
+    assert deployment.region_of(passed) == "us-west-2"
+    for call in gate(deployment):
+        assert deployment.reaches(passed, call)
 
 
 def test_the_gate_stands_outside_the_vpc_and_may_do_nothing() -> None:
@@ -204,7 +215,7 @@ def test_what_is_held_back_is_asked_of_the_region_that_is_there(
     monkeypatch.setenv("WARM_STANDBY_SPARED_REGION", "us-west-2")
     assert asked(run_program("app")) == [(path.format("us-east-1"), "aws-us-east-1")]
     for region in REGIONS:
-        parameter = program("app").one("aws:ssm/parameter:Parameter", region=region)
+        parameter = program("app").one("aws:ssm/parameter:Parameter", f"release-held-{region}")
         assert parameter.inputs["name"] == f"{path.format(region)}/held"
         assert parameter.inputs["value"] == "none"
         assert parameter.ignore_changes == ("value",)

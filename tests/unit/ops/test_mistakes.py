@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.errors import nearest
 from ops.mistakes import Accepted, Flag, first_mistake, task_to_explain
 
 STACK = Flag("--stack", takes_value=True)
@@ -84,6 +85,25 @@ def test_what_the_tasks_accept_is_no_mistake(line: str) -> None:
 def test_a_mistake_is_one_line_with_the_nearest_name(line: str, mistake: str) -> None:
     """Unknown task or flag, missing or wrong value: what is wrong, and what to write instead."""
     assert first_mistake(line.split(), CORE, TASKS) == mistake
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("depoy", "deploy-all"), ("deploy", "deploy-all"), ("deploy-al", "deploy-all"),
+        ("destoy", "destroy"), ("destroyall", "destroy-all"), ("destroy-al", "destroy-all"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_deployment_never_suggests_a_destruction(name: str, meant: str) -> None:
+    """Issue 15.17: ``-all`` counts for nothing where the rest is like what was typed."""
+    tasks = ["up", "deploy-all", "destroy", "destroy-all", "drill"]
+    assert nearest(name, tasks) == f"; did you mean {meant}?"
+
+
+def test_nothing_is_suggested_for_what_is_like_nothing() -> None:
+    """Issue 15.17: a guess would mislead, and of no names none can be meant."""
+    assert nearest("zzzz", ["up", "destroy"]) == ""
+    assert nearest("up", []) == ""
 
 
 def test_help_behind_a_task_explains_it() -> None:

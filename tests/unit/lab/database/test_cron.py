@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,8 +42,11 @@ def test_a_job_is_due_as_pg_cron_runs_it(schedule: str, after: float, due: bool)
 
 
 @pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The functions' hook, loaded without taking ``getaddrinfo``'s place."""
+    listeners = tmp_path / "load-balancers.json"
+    listeners.write_text(json.dumps({"alb.us-west-2.elb.amazonaws.com": {"443": 41443}}))
+    monkeypatch.setenv("LAB_LOAD_BALANCERS", str(listeners))
     monkeypatch.delenv("LAB_NETWORK_MAP", raising=False)
     monkeypatch.setenv("LAB_PORT", "45660")
     monkeypatch.setenv("LAB_DNS_PORT", "45661")
@@ -86,9 +90,26 @@ def test_public_names_lead_to_the_lab(
         assert found[0][4] == ("127.0.0.1", port)
 
 
+@pytest.mark.parametrize(
+    ("host", "service", "port"),
+    [
+        ("ALB.us-west-2.elb.amazonaws.com", 443, 41443),
+        ("alb.us-west-2.elb.amazonaws.com", "443", 41443),
+        ("alb.us-west-2.elb.amazonaws.com", 80, 45660),
+        ("alb.us-east-1.elb.amazonaws.com", 443, 1),
+    ],
+)
+def test_https_leads_to_the_listeners_own_port(
+    hook: ModuleType, host: str, service: object, port: int
+) -> None:
+    """Trap 65: where a load balancer has no HTTPS listener nothing answers on 443."""
+    found = hook._lab_getaddrinfo(host, service, socket.AF_INET, socket.SOCK_STREAM)
+    assert [address[4] for address in found] == [("127.0.0.1", port)]
+
+
 def test_without_the_lab_a_public_name_is_anybodys(
     hook: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hook leads nowhere of its own accord."""
     monkeypatch.delenv("LAB_PORT")
-    assert hook._public_port("a.us-east-1.elb.amazonaws.com") == ""
+    assert hook._public_port("a.us-east-1.elb.amazonaws.com", 80) == ""

@@ -29,7 +29,8 @@ class Deployed:
     """What is deployed, read; ``obstacle`` is what stands in the way."""
 
     def __init__(self) -> None:
-        self.obstacle, self.reads, self.error = "", 0, None
+        self.obstacle, self.reads = "", 0
+        self.error: ApiRefusal | None = None
         self.known, self.settled = True, True
 
     def valid(self) -> Any:
@@ -269,7 +270,7 @@ def test_lag_is_measured_in_lab_time(world: World, factor: float) -> None:
     def ask(server: Any, query: str, *_parameters: str) -> list[Any]:
         if "pg_stat_replication" in query:
             at, report = standby["position"], standby["report"]
-            return [(world.west.slot, at, at, report, report)]
+            return [(world.west.slot, at, at, report, report, 7)]
         return [(3, written[0] if server.port == EAST else None)]
 
     sampler._ask = ask  # type: ignore[method-assign]

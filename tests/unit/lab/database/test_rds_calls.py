@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -114,19 +115,15 @@ class World:
         self.aws = Aws(self.emulator)
         self.clock = Clock(1000)
         self.outages = SimpleNamespace(has_lost=lambda _region, _kind: False)
-        lab = SimpleNamespace(
+        lab: Any = SimpleNamespace(
             aws=self.aws, clock=self.clock, account_id=ACCOUNT, outages=self.outages
         )
         self.snapshots = Snapshots(directory / "snapshots", self.topology, self.clock)
         self.runner = Runner()
-        self.notices = Notices(lab, self.topology, self.runner.blocking)  # type: ignore[arg-type]
+        self.notices = Notices(lab, self.topology, self.runner.blocking)
+        fleet: Any = self.fleet
         self.rds = RdsSemantics(
-            lab,
-            self.topology,
-            self.fleet,
-            self.runner,
-            self.notices,
-            self.snapshots,  # type: ignore[arg-type]
+            lab, self.topology, fleet, self.runner, self.notices, self.snapshots
         )
 
     def call(self, operation, answer=None, region=EAST, **given):

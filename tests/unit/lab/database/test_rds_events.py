@@ -45,12 +45,18 @@ class Topic:
         self.published.append(given)
 
 
+class Notified(World):
+    """The global database, with a topic; ``bus`` is what the default bus got."""
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.topic, self.bus = Topic(), []
+        self.notices._lab.client = lambda service, region: self.topic
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    """The global database, with a topic; ``bus`` is what the default bus got."""
-    made = World(tmp_path)
-    made.topic, made.bus = Topic(), []
-    made.notices._lab.client = lambda service, region: made.topic
+    made = Notified(tmp_path)
     monkeypatch.setattr(
         notices_module, "_to_bus", lambda account, region, record: made.bus.append((region, record))
     )
@@ -59,7 +65,7 @@ def world(tmp_path, monkeypatch):
         if given["TopicArn"] != TOPIC:
             raise ApiRefusal("NotFound", "no", 404)
 
-    made.aws.call = call
+    monkeypatch.setattr(made.aws, "call", call, raising=False)
     return made
 
 

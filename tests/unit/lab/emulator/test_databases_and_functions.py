@@ -11,10 +11,10 @@ from aws_resources import document
 from emulator_world import ACCOUNT, EAST, WEST, World, refused
 
 from lab.emulator import database_endpoints as endpoints
+from lab.emulator.concurrency import throttled
 from lab.emulator.identities import role_allows, trusts
 from lab.emulator.policies import Access
 from lab.emulator.services import lambda_runtime
-from lab.emulator.worker import Outcome
 
 AURORA = {"Engine": "aurora-postgresql", "EngineVersion": "16.8"}
 MASTER = {"MasterUsername": "u", "MasterUserPassword": "p" * 12, "DatabaseName": "d"}
@@ -356,14 +356,14 @@ def test_an_account_may_run_less_in_one_region(world: World) -> None:
 
 def test_throttling_is_answered_as_lambda_answers_it() -> None:
     """TooManyRequestsException is the service's answer, not the function's error."""
-    outcome = Outcome(error={"errorType": "TooManyRequestsException"}, throttled=True)
-    answer = lambda_runtime._as_emulator(outcome)
+    answer = lambda_runtime._as_emulator(throttled("ConcurrentInvocationLimitExceeded"))
     assert answer["throttle"]
+    assert answer["body"]["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert "function_error" not in answer
 
 
 def test_what_is_tagged_is_listed_in_its_region_until_it_is_gone(world: World) -> None:
-    """R1.5: the tagging API lists every kind; nothing deleted, nothing of another region."""
+    """R9.3: the tagging API lists every kind; nothing deleted, nothing of another region."""
     tags = [{"Key": "Listed", "Value": "yes"}]
     ec2, kms, secrets = world.aws("ec2"), world.aws("kms"), world.aws("secretsmanager")
     vpc = ec2.create_vpc(CidrBlock="10.252.0.0/16")["Vpc"]["VpcId"]

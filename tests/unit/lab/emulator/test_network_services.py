@@ -302,15 +302,22 @@ def test_listeners_and_rules_read_back_whole_and_hold_their_groups(world: World)
     elb.create_listener(
         **listen | {"LoadBalancerArn": other["LoadBalancerArn"]}, DefaultActions=[FIXED]
     )
-    secured = elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"],
-        Port=443,
-        Protocol="HTTPS",
-        Certificates=[{"CertificateArn": "arn:certificate"}],
-        DefaultActions=[FIXED],
-    )["Listeners"][0]
+    acm = world.aws("acm")
+    certificate = acm.request_certificate(DomainName="*.standby.net")["CertificateArn"]
+    https = {
+        "LoadBalancerArn": balancer["LoadBalancerArn"], "Port": 443, "Protocol": "HTTPS",
+        "DefaultActions": [FIXED],
+    }  # fmt: skip
+    refused("ValidationError", elb.create_listener, **https)
+    elsewhere = [{"CertificateArn": certificate.replace("us-east-1", "us-west-2")}]
+    refused("CertificateNotFound", elb.create_listener, **https, Certificates=elsewhere)
+    given = [{"CertificateArn": certificate}]
+    secured = elb.create_listener(**https, Certificates=given)["Listeners"][0]
     assert secured["SslPolicy"] == "ELBSecurityPolicy-2016-08"
-    assert secured["Certificates"] == [{"CertificateArn": "arn:certificate"}]
+    assert secured["Certificates"] == given
+    refused("ResourceInUseException", acm.delete_certificate, CertificateArn=certificate)
+    described = acm.describe_certificate(CertificateArn=certificate)["Certificate"]
+    assert described["InUseBy"] == [balancer["LoadBalancerArn"]]
     action = listener["DefaultActions"][0]
     assert action["ForwardConfig"]["TargetGroups"] == [{"TargetGroupArn": first, "Weight": 1}]
     arn = {"ListenerArn": listener["ListenerArn"]}

@@ -126,6 +126,44 @@ def test_an_association_goes_by_its_route_table(world: World) -> None:
     ec2.disassociate_route_table(AssociationId=ours)
 
 
+def test_an_item_goes_by_its_partition_and_a_metric_by_its_namespace(world: World) -> None:
+    """Trap 54: of one table's items and of all metrics, those that a condition names."""
+    dynamodb, cloudwatch = world.aws("dynamodb"), world.aws("cloudwatch")
+    dynamodb.create_table(
+        TableName="guarded",
+        KeySchema=[
+            {"AttributeName": "kind", "KeyType": "HASH"},
+            {"AttributeName": "number", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "kind", "AttributeType": "S"},
+            {"AttributeName": "number", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    statement = {"Effect": "Allow", "Action": "dynamodb:DeleteItem", "Resource": "*"}
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["approval"]}}
+    metrics = {
+        "Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+        "Condition": {"StringEquals": {"cloudwatch:namespace": "Ours"}},
+    }  # fmt: skip
+    document = {"Statement": [{**statement, "Condition": condition}, metrics]}
+    control(world, principal=SIGNER, policies=[document])
+    number = {"number": {"N": "0"}}
+    dynamodb.delete_item(TableName="guarded", Key={"kind": {"S": "approval"}, **number})
+    state = {"kind": {"S": "state"}, **number}
+    code = refusal(dynamodb.delete_item, TableName="guarded", Key=state)
+    assert code == "AccessDeniedException"
+    # Of a table that isn't there no partition is known: AWS says that it isn't there.
+    code = refusal(dynamodb.delete_item, TableName="no-such-table", Key=state)
+    assert code == "ResourceNotFoundException"
+    datum = [{"MetricName": "m", "Value": 1}]
+    cloudwatch.put_metric_data(Namespace="Ours", MetricData=datum)
+    theirs = {"Namespace": "Theirs", "MetricData": datum}
+    assert refusal(cloudwatch.put_metric_data, **theirs) == "AccessDenied"
+    assert refusal(dynamodb.scan, TableName="guarded") == "AccessDeniedException"
+
+
 def test_a_role_is_handed_only_where_it_may_be(world: World) -> None:
     """Trap 54: iam:PassRole, by role and by service."""
     role = "arn:aws:iam::000000000000:role/role-ours"

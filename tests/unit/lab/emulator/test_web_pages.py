@@ -43,8 +43,8 @@ def status(world: World, method: str, path: str, headers: dict[str, str], body: 
     ids=str,
 )
 def test_a_page_s_request_is_refused_by_every_api(world: World, headers: dict[str, str]) -> None:
-    """Neither a page's own origin nor a name that was rebound to this machine reaches
-    the AWS APIs or the lab's commands, even with a signature."""
+    """N16: neither a page's own origin nor a name that was rebound to this machine reaches the AWS
+    APIs or the lab's commands, even with a signature."""
     for method, path, body in (
         ("POST", "/", LIST_QUEUES),
         ("GET", "/_lab/status", b""),
@@ -91,7 +91,7 @@ def test_an_unsigned_request_reaches_nothing(
 
 @pytest.mark.parametrize("path", ["/_ministack/reset", "/_localstack/health", "/health", "/_x"])
 def test_the_emulator_s_own_routes_are_closed(world: World, path: str) -> None:
-    """A signature doesn't open them either; AWS has no such address."""
+    """N16: a signature doesn't open them either; AWS has no such address."""
     world.aws("sqs").create_queue(QueueName="survivor")
     assert status(world, "POST", path, SIGNED) == 403
     assert any(url.endswith("/survivor") for url in world.aws("sqs").list_queues()["QueueUrls"])
@@ -99,7 +99,7 @@ def test_the_emulator_s_own_routes_are_closed(world: World, path: str) -> None:
 
 @pytest.mark.parametrize("region", ["..", "us-east-1%2F..", "moon", "US-EAST-1"])
 def test_a_region_that_is_none_names_no_folder(world: World, region: str) -> None:
-    """The region of a signature becomes part of ARNs, and so of files' names."""
+    """N16: the region of a signature becomes part of ARNs, and so of files' names."""
     headers = {name: value.replace(EAST, region) for name, value in SIGNED.items()}
     answer = world.request("POST", "/", headers, LIST_QUEUES)
     assert answer is not None

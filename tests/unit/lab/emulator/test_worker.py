@@ -37,6 +37,7 @@ def test_a_worker_that_timed_out_takes_no_further_event(tmp_path):
             await asyncio.sleep(0.05)
 
     outcome, alive = asyncio.run(times_out())
+    assert outcome.error
     assert outcome.error["errorType"] == "Sandbox.Timedout"
     assert not alive
 

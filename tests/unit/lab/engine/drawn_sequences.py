@@ -219,9 +219,10 @@ def _converged(driver: Driver, place: Path, program: tuple[Thing, ...]) -> str:
     for _ in range(2):
         code, output = _act(driver, place, Action("up", program))
         said.append(output.strip())
-        if code == 0 and not (wrong := _disagreement(driver, place, program)):
-            return ""
         if code == 0:
+            wrong = _disagreement(driver, place, program)
+            if not wrong:
+                return ""
             said.append(wrong)
     return "up does not converge: " + "\n  ".join(said)
 

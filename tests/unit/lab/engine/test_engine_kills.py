@@ -124,8 +124,9 @@ def one_kill(driver: Driver, deployed: Path, place: Path, moment: tuple[str, str
 def test_a_kill_at_any_moment_is_made_good_by_the_next_run(
     drivers: list[Driver], deployed: Path, tmp_path: Path
 ) -> None:
-    """N7: after SIGKILL of the engine before or after a call took effect, the next run finishes
-    with nothing orphaned or lost, and no plugin or program process stays behind (twenty times)."""
+    """N7, trap 44: after SIGKILL of the engine before or after a call took effect, the next run
+    finishes with nothing orphaned or lost, and no plugin or program process stays behind (twenty
+    times)."""
     assert len(MOMENTS) == 20
 
     def half(index: int) -> None:

@@ -92,11 +92,12 @@ def test_the_engine_service_logs_and_knows_the_root(tmp_path: Path) -> None:
     events: list[Event] = []
     run = operation(tmp_path, events)
     engine = Engine(run)
-    for severity, message in ((2, "careful"), (3, "wrong"), (1, "")):
+    lines = ((engine_pb2.WARNING, "careful"), (engine_pb2.ERROR, "wrong"), (engine_pb2.INFO, ""))
+    for severity, message in lines:
         engine.Log(engine_pb2.LogRequest(severity=severity, message=message), None)
     run.fail(StepFailedError("u", "failed"))
     ended = "Resource monitor has terminated, shutting down"
-    engine.Log(engine_pb2.LogRequest(severity=3, message=ended), None)
+    engine.Log(engine_pb2.LogRequest(severity=engine_pb2.ERROR, message=ended), None)
     logged = [(one.severity, one.message) for one in events if isinstance(one, LogEvent)]
     assert logged == [("warning", "careful"), ("error", "wrong")]
     assert run.program_errors == ["wrong"]

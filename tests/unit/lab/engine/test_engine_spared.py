@@ -40,7 +40,7 @@ def calls(stage: Stage) -> list[tuple[str, str]]:
 
 
 def test_what_is_left_alone_is_not_even_looked_at(stage: Stage) -> None:
-    """Trap 66: a changed thing of the spared provider costs no call and stays as it was in the
+    """N13, trap 66: a changed thing of the spared provider costs no call and stays as it was in the
     state; its neighbour's change is made; the next run of both makes up for it."""
     stage.run(two_regions(east={"size": 1}, west={"size": 1}))
     changed = two_regions(east={"size": 2}, west={"size": 2})

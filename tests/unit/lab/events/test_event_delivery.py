@@ -38,7 +38,7 @@ class World:
         self.assumable, self.allowed = True, True
         self.lab = LabContext(directory, 1, "http://127.0.0.1:1", Clock(1000), Outages(directory))
         self.reported = []
-        self.lab.observe(lambda event: self.reported.append(event.outcome))
+        self.lab.observe(lambda event: self.reported.append(vars(event)["outcome"]))
         for service in ("sqs", "sns", "lambda", "logs", "kinesis"):
             for region in (EAST, WEST):
                 self.lab._clients[service, region] = self
@@ -84,7 +84,10 @@ class World:
         target = {"Arn": target_arn, "DeadLetterConfig": {"Arn": DEAD}, **given.pop("target", {})}
         fact = {"region": EAST, "account": ACCOUNT, "rule": "r", "bus": "own", **given}
         made = Delivery(
-            source_arn=arn("events", "rule/r"), target=target, payload="{}", event=event, **fact
+            **{"payload": "{}", **fact},
+            source_arn=arn("events", "rule/r"),
+            target=target,
+            event=event,
         )
 
         async def run():
@@ -133,13 +136,13 @@ def refused(code, operation="SendMessage"):
     ],
 )
 def test_every_kind_of_target_that_lets_eventbridge_in_gets_the_event(world, target, operation):
-    """R4.3: by the API call that EventBridge makes."""
+    """R5.1: by the API call that EventBridge makes."""
     assert world.deliver(target, event=EVENT) == ("delivered", {})
     assert world.operations()[-1] == operation
 
 
 def test_a_log_group_gets_the_event_at_lab_time_in_a_stream_of_its_own(world):
-    """R4.3: the group's name without the ARN's ornaments."""
+    """R5.1: the group's name without the ARN's ornaments."""
     world.deliver(LOGS)
     (_, stream), (_, put) = world.sent[-2:]
     assert stream["logGroupName"] == put["logGroupName"] == "/g"
@@ -221,7 +224,7 @@ def test_what_no_retry_mends_goes_to_the_dead_letter_queue_at_once(
 def test_a_target_that_errs_is_tried_again_as_far_as_its_policy_goes(
     world, policy, condition, attempts
 ):
-    """R4.3: retries, and what ended them."""
+    """R5.1: retries, and what ended them."""
 
     def to_the_queue(given):
         return refused("InternalError") if given["QueueUrl"] == "q" else None
@@ -234,7 +237,7 @@ def test_a_target_that_errs_is_tried_again_as_far_as_its_policy_goes(
 
 
 def test_a_target_deleted_before_the_call_is_not_tried_again(world):
-    """R4.3: the policy was read, the queue is gone."""
+    """R5.1: the policy was read, the queue is gone."""
     world.failing["get_queue_url"] = lambda given: (
         refused("AWS.SimpleQueueService.NonExistentQueue") if given["QueueName"] == "q" else None
     )
@@ -264,6 +267,69 @@ def test_a_schedule_sends_its_dead_letters_with_its_own_role(world, monkeypatch,
     assert reported == outcome
 
 
+SCHEDULED = {
+    "service": "scheduler.amazonaws.com",
+    "occurrence": {"EXECUTION_ID": "e", "SCHEDULED_TIME": "2026-01-01T00:01:00Z"},
+}
+ATTEMPT = '{"attempt": <aws.scheduler.attempt-number>}'
+
+
+@pytest.mark.parametrize(
+    ("policy", "made", "exhausted"),
+    [
+        ({"MaximumRetryAttempts": 2}, 3, "MaximumRetryAttempts"),
+        ({"MaximumRetryAttempts": 0}, 1, "MaximumRetryAttempts"),
+        # At clock 1000 the first pause is longer than the event may live.
+        ({"MaximumEventAgeInSeconds": 60}, None, "MaximumEventAgeInSeconds"),
+    ],
+    ids=str,
+)
+def test_a_schedule_tries_its_target_again_as_its_retry_policy_says(world, policy, made, exhausted):
+    """EventBridge Scheduler user guide, "Managing a schedule": growing pauses in lab time, until
+    the attempts or the event's age are used up, then the dead-letter queue. The input carries the
+    attempt's number ("Adding context attributes")."""
+    bodies = []
+
+    def busy(given):
+        if given["QueueUrl"] == "dead":
+            return None
+        bodies.append(given["MessageBody"])
+        return refused("ThrottlingException")
+
+    world.failing["send_message"] = busy
+    target = {"RoleArn": ROLE, "RetryPolicy": policy}
+    outcome, letter = world.deliver(QUEUE, target=target, payload=ATTEMPT, **SCHEDULED)
+    assert outcome == "dead-lettered"
+    made = made or len(bodies)
+    assert [json.loads(body)["attempt"] for body in bodies] == list(range(1, made + 1))
+    assert letter["EXHAUSTED_RETRY_CONDITION"] == exhausted
+    assert letter["RETRY_ATTEMPTS"] == str(made - 1)
+
+
+def test_a_schedules_dead_letter_names_schedule_execution_and_time(world):
+    """EventBridge Scheduler user guide, "Configuring a schedule's dead-letter queue": the message's
+    attributes."""
+    world.failing["send_message"] = lambda given: (
+        None if given["QueueUrl"] == "dead" else refused("AWS.SimpleQueueService.NonExistentQueue")
+    )
+    outcome, letter = world.deliver(QUEUE, target={"RoleArn": ROLE}, **SCHEDULED)
+    assert outcome == "dead-lettered"
+    assert "RULE_ARN" not in letter
+    assert letter["SCHEDULE_ARN"] == arn("events", "rule/r")
+    assert {name: letter[name] for name in SCHEDULED["occurrence"]} == SCHEDULED["occurrence"]
+    assert (letter["TARGET_ARN"], letter["IS_PAYLOAD_TRUNCATED"]) == (QUEUE, "false")
+
+
+def test_a_schedules_event_for_a_bus_carries_the_attempts_number_too(world):
+    """EventBridge Scheduler user guide, "Adding context attributes": in the detail of PutEvents."""
+    event = {**EVENT, "Detail": ATTEMPT}
+    bus = arn("events", "event-bus/b")
+    given = {**SCHEDULED, "target": {"RoleArn": ROLE}}
+    assert world.deliver(bus, event=event, **given) == ("delivered", {})
+    (sent,) = [what for operation, what in world.sent if operation == "dispatch"]
+    assert json.loads(sent["Detail"]) == {"attempt": 1}
+
+
 def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):
     """R6.2: it is gone and logged, and the others go on."""
     world.failing["send_message"] = KeyError("broken")
@@ -271,7 +337,7 @@ def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):
 
 
 def test_a_region_that_is_down_delivers_what_it_accepted_when_it_is_back(world):
-    """R4.3: nothing is delivered during the outage, and nothing is lost by it."""
+    """R5.1: nothing is delivered during the outage, and nothing is lost by it."""
     world.lab.outages.begin(EAST, [OutageKind.API])
 
     async def outage():
@@ -283,7 +349,7 @@ def test_a_region_that_is_down_delivers_what_it_accepted_when_it_is_back(world):
 
 
 def test_a_bus_of_a_region_that_is_down_is_tried_until_the_region_is_back(world):
-    """R4.3: and then at once, not after the rest of the pause."""
+    """R5.1: and then at once, not after the rest of the pause."""
     from ministack.services import eventbridge
 
     eventbridge._event_bus_policies["b"] = OPEN

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.api import ApiRefusal
 from lab.events import schedules
 from lab.events.part import EventsPart, _delivery
 from lab.events.schedules import Schedules
@@ -77,7 +78,7 @@ def schedule(expression, **given):
     ],
 )
 def test_an_expression_is_due_when_eventbridge_has_it(deployed, expression, looks):
-    """R4.3, R6.4: a rate counts from when it was made and keeps its beat unless the clock ran
+    """R10: a rate counts from when it was made and keeps its beat unless the clock ran
     ahead; a moment comes once; what can't be read never comes."""
     deployed[2][KEY] = schedule(expression)
     world = World()
@@ -133,6 +134,61 @@ def test_a_schedule_fills_in_its_own_words(deployed):
     (made,) = world.fired
     assert json.loads(made.payload) == {"at": "2026-01-01T00:01:00Z"}
     assert (made.service, made.rule, made.event) == ("scheduler.amazonaws.com", "s", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "looks"),
+    [
+        # 00:00 UTC is 16:00 of the day before in Los Angeles.
+        ({"ScheduleExpression": "cron(5 16 * * ? *)"}, [(299, 0), (1, 1), (86400, 1)]),
+        ({"ScheduleExpression": "at(2025-12-31T16:01:00)"}, [(59, 0), (1, 1), (60, 0)]),
+        ({"StartDate": START + 120}, [(60, 0), (60, 0), (60, 1), (60, 1)]),
+        ({"StartDate": "2025-12-31T00:00:00Z"}, [(60, 1), (60, 1)]),
+        ({"EndDate": START + 60}, [(60, 1), (60, 0), (60, 0)]),
+    ],
+    ids=str,
+)
+def test_a_schedule_keeps_to_its_zone_and_dates(deployed, given, looks):
+    """EventBridge Scheduler user guide, "Schedule types": cron and one-time expressions are in the
+    schedule's zone; nothing is due before the start or after the end date."""
+    zone = {"ScheduleExpressionTimezone": "America/Los_Angeles"}
+    deployed[2][KEY] = schedule("rate(1 minute)", **{**zone, **given})
+    world = World()
+    assert world.after(0) == 0
+    assert [(seconds, world.after(seconds)) for seconds, _ in looks] == looks
+
+
+@pytest.mark.parametrize(
+    ("given", "fired"),
+    [
+        ({"ScheduleExpression": "at(2026-01-01T00:01:00)"}, 1),
+        ({"EndDate": START + 30}, 0),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_completed_schedule_is_deleted_where_it_says_so(deployed, given, fired):
+    """CreateSchedule, ActionAfterCompletion DELETE: after its last occurrence or its end date; one
+    that goes on stays."""
+    key = (ACCOUNT, EAST, "default/s")
+    once = {"ActionAfterCompletion": "DELETE", **given}
+    deployed[2][key] = schedule("rate(1 minute)", **once)
+    world = World()
+    calls = []
+
+    async def call(*asked, **parameters):
+        calls.append((*asked, parameters))
+        raise ApiRefusal("ResourceNotFoundException", "gone")
+
+    world.schedules.lab.aws = SimpleNamespace(call=call)
+    world.after(0)
+    made = world.after(60)
+    asyncio.run(world.schedules._delete_completed())
+    if fired is None:
+        assert (made, calls) == (1, [])
+    else:
+        wanted = ("scheduler", EAST, "DeleteSchedule", {"Name": "s", "GroupName": "default"})
+        assert (made, calls) == (fired, [wanted])
 
 
 def test_a_rule_with_a_schedule_delivers_a_scheduled_event_to_each_target(deployed):

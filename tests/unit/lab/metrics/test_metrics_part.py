@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -275,7 +276,8 @@ def test_a_queue_has_metrics_from_its_first_message_on_for_six_hours():
     queues.get_queue_attributes = lambda **_given: {"Attributes": depth}
     metrics = part({EAST: queues, WEST: queues})
     now = [0.0]
-    metrics.lab.clock, metrics.lab.sources = SimpleNamespace(now=lambda: now[0]), []
+    lab: Any = metrics.lab
+    lab.clock, lab.sources = SimpleNamespace(now=lambda: now[0]), []
 
     def seen():
         metrics._look()

@@ -33,7 +33,7 @@ def statuses(monkeypatch):
 def run(tmp_path):
     observed = []
     lab = LabContext(tmp_path, 1, "http://127.0.0.1:1", Clock(), Outages(tmp_path))
-    lab.observe(lambda event: observed.append((type(event), event.outcome)))
+    lab.observe(lambda event: observed.append((type(event), vars(event)["outcome"])))
 
     async def write():
         replicator = Replicator(lab)

@@ -118,7 +118,7 @@ def site(status: int, body: bytes = b"") -> Iterator[tuple[int, list[dict[str, s
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:
             """Quiet."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)

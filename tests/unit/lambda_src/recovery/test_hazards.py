@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from simulator.faults import DATABASE, NOTHING, REGION
 from simulator.play import Timeline, play, sides
-from simulator.ports import Crash, Killed
+from simulator.ports import Crash, Killed, Side
 from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 from watch import (
     DATABASE_LOST,
@@ -296,10 +297,13 @@ def test_h18_clocks_and_frozen_processes_change_no_count() -> None:
     both[WEST].monotonic_jump = 90
     observed: list[int] = []
     look = both[WEST].step
-    both[WEST].step = lambda name: (
-        observed.append(truth.now) if name == "before observe" else None,
-        look(name),
-    )[1]  # type: ignore[method-assign]
+
+    def noted(name: str) -> None:
+        if name == "before observe":
+            observed.append(truth.now)
+        look(name)
+
+    both[WEST].step = noted
     run(both[WEST].ports(), SETTINGS, Run("a", truth.minute))
     assert len(observed) == 2
 
@@ -320,10 +324,11 @@ def test_h19_after_twenty_minutes_without_a_run_everything_is_counted_anew() -> 
 
 def test_h20_an_unfenced_writer_makes_the_regions_split() -> None:
     """H20: RDS-EVENT-0391 or commits of the old writer: split, paged, kept, no failback."""
-    for signs in (
+    both_signs: tuple[dict[str, Any], ...] = (
         {"events": (Event("RDS-EVENT-0391", 1007),)},
         {"old_writer": ALIVE},
-    ):
+    )
+    for signs in both_signs:
         watch = promoted_watch()
         decision = watch.run(own_cluster=WRITER, **signs)
         assert watch.stage is Stage.SPLIT
@@ -457,10 +462,13 @@ def test_h28_a_bad_rotation_or_exhausted_connections_page_and_promote_nothing() 
 
 
 def test_h29_an_api_that_went_with_the_region_delays_nothing() -> None:
-    """H29: Describe stale or erroring for ever: promoted within the budget all the same."""
-    for fault in ("describe gone", "describe stale"):
+    """H29: Describe stale or erroring for ever, the own region's as well: promoted within the
+    budget all the same, and proven by a write."""
+    for fault in ("describe gone", "describe stale", "own describe stale"):
         for start in (-3, 0, 1):
             assert not play(Timeline(REGION, ((fault, start),))).missed
+    nothing_shows_it = tuple((name, -3) for name in ("own describe stale", "events lost"))
+    assert not play(Timeline(REGION, (*nothing_shows_it, ("describe gone", 0)))).missed
     unknown = {**REGION_LOST, "global_cluster": None, "validation": None}
     watch = armed()
     watch.run(6, global_cluster=None)
@@ -550,7 +558,7 @@ def test_only_automatic_promotes() -> None:
         assert calls(watch.run(**REGION_LOST)) is (mode is Mode.NOTIFY)
 
 
-def lost_region() -> tuple[Truth, dict[str, object]]:
+def lost_region() -> tuple[Truth, dict[str, Side]]:
     """A world in which us-east-1 was lost, right before the run that calls."""
     truth = Truth()
     both = sides(truth)

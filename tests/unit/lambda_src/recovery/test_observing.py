@@ -217,7 +217,7 @@ def answer(*records: RR, asked: bytes | None = None) -> bytes:
     reply = DNSRecord.parse(asked or txt_query.question(NAME, 9)).reply()
     for record in records:
         reply.add_answer(record)
-    return reply.pack()
+    return bytes(reply.pack())
 
 
 def txt(*parts: str) -> RR:

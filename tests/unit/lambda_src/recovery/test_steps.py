@@ -208,9 +208,44 @@ def test_a_promotion_that_takes_longer_than_480_seconds_is_paged() -> None:
     watch = called()
     watch.run(7, **REGION_LOST)
     assert "late" not in watch.pages
-    watch.run(**REGION_LOST)
+    decision = watch.run(**REGION_LOST)
     assert watch.pages[-1] == "late"
     assert watch.stage is Stage.CALLED
+    assert decision.actions[-2:] == (Verify(), Send(decision.state.pending[-1]))
+
+
+def test_a_promotion_that_describe_never_shows_is_proven_by_its_writes() -> None:
+    """H29: how fresh Describe is while a region is lost isn't known: RDS's event or the global
+    cluster is enough, and after 480 s the proof is tried without either; before it succeeds
+    nothing counts as failed."""
+    for shown in (
+        {"events": (Event("RDS-EVENT-0238", called().minute),)},
+        {"global_cluster": replace(MEMBER, own_writer=True)},
+    ):
+        watch = called()
+        assert Verify() in watch.run(**REGION_LOST, **shown).actions
+        assert watch.stage is Stage.VERIFYING
+    watch = called()
+    old = (Event("RDS-EVENT-0238", watch.minute - 1),)
+    assert Verify() not in watch.run(events=old, **REGION_LOST).actions
+    watch.run(7, **REGION_LOST)
+    for _ in range(4):
+        decision = watch.outcome(Verify(), Verified(False, "", "25006"))
+        assert decision.reason == "not complete: 25006"
+    assert "unverified" not in watch.pages
+    watch.outcome(Verify(), Verified(True, WEST))
+    assert (watch.stage, watch.state.epoch) == (Stage.PROMOTED, 2)
+
+
+def test_a_refused_promotion_that_only_its_event_shows_is_adopted() -> None:
+    """H10, H29: our call was refused, somebody's succeeded, and Describe stays as it was."""
+    watch = intending()
+    for _ in range(4):
+        watch.called(Answer.REFUSED)
+        watch.run(**REGION_LOST)
+    assert watch.stage is Stage.FAILED
+    watch.run(events=(Event("RDS-EVENT-0238", watch.minute),), **REGION_LOST)
+    assert watch.stage is Stage.VERIFYING
 
 
 def test_a_promotion_that_rds_gave_up_is_failed_and_adopted_when_it_writes() -> None:
@@ -283,9 +318,9 @@ def test_a_writers_own_controller_guards_nothing() -> None:
 def test_arming() -> None:
     """Connected, changed in this epoch, the same epoch: all three; an incident doesn't disarm."""
     apart = replace(MEMBER, own_connected=False)
-    for seen in ({"global_cluster": apart}, {"global_cluster": replace(MEMBER, own_member=False)}):
+    for seen in (apart, replace(MEMBER, own_member=False)):
         watch = Watch()
-        watch.run(5, **seen)
+        watch.run(5, global_cluster=seen)
         assert not watch.state.armed
     still = Watch()
     still.run(5, silent=True)

@@ -573,16 +573,16 @@ def test_a_marker_that_is_not_taken(fault: Exception, asked: bool) -> None:
 
 def test_an_event_that_the_bus_refuses_is_raised() -> None:
     """PutEvents answers 200 all the same."""
-    bus = SimpleNamespace(
-        put_events=lambda **_: {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "Denied"}]}
-    )
+    bus = mock.Mock()
+    bus.put_events.return_value = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "Denied"}]}
     with pytest.raises(RefusedMarkerError, match="Denied"):
         EventWay(bus, mock.Mock(), "bus", "queue").send(1)
 
 
 def test_an_empty_queue_and_a_missing_object_are_no_marker() -> None:
     """Before the first one; another fault of the bucket is raised."""
-    queue = SimpleNamespace(receive_message=lambda **_: {}, delete_message=mock.Mock())
+    queue = mock.Mock()
+    queue.receive_message.return_value = {}
     assert EventWay(mock.Mock(), queue, "bus", "queue").newest() == 0
     for code, raised in (("NoSuchKey", False), ("AccessDenied", True)):
         s3 = mock.Mock(**{"get_object.side_effect": error(code, 404)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +14,13 @@ Answers = Mapping[tuple[str, str], tuple[int, bytes]]
 
 
 @contextmanager
-def serving(answers: Answers, seen: list[Mapping[str, str]] | None = None) -> Iterator[str]:
-    """The server's address; ``seen`` collects the requests' headers."""
+def serving(
+    answers: Answers,
+    seen: list[Mapping[str, str]] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[str]:
+    """The server's address; ``seen`` collects the requests' headers; with ``tls`` it speaks that
+    alone."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -25,10 +31,12 @@ def serving(answers: Answers, seen: list[Mapping[str, str]] | None = None) -> It
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:
             """Says nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -24,6 +24,7 @@ from fake_clients import FakeClients, refusal
 from http_server import serving
 from watched_driver import LAB
 
+from lab.certificates import CertificateAuthority, server_context
 from lab.dns.load_balancers import LoadBalancer
 from ops.cloud import alarms, queues, readiness, switch, traffic, web
 from ops.cloud.answers import reason
@@ -140,6 +141,33 @@ def test_bodies_that_are_no_objects_are_empty() -> None:
     with serving(answers) as endpoint:
         assert web.get("a", "/x", endpoint) == web.Answer(200, {})
         assert web.get("b", "/x", endpoint) == web.Answer(200, {})
+
+
+def test_the_token_goes_over_tls_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 17.8, trap 64: where port 80 redirects, the HTTPS listener is asked, under the name on
+    its certificate; a redirect isn't followed, so the token never leaves in the clear."""
+    authority = CertificateAuthority(tmp_path)
+    tls = server_context()
+    authority.load_into(tls, ["app.example"], datetime.now(UTC))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate_path))
+    seen: list[Mapping[str, str]] = []
+    answers = {("app.example", "/ready"): (200, parts(ready=True)), ("alb", "/x"): (301, b"")}
+    with serving(answers, seen, tls) as address:
+        host = address.removeprefix("http://")
+        found = readiness.readiness(host, clients(TOKEN), WEST, "lab", None, "app.example")
+        other = readiness.readiness(host, clients(TOKEN), WEST, "lab", None, "app.other")
+    assert (str(found), len(seen)) == ("ready", 1)
+    assert other.status == 0
+    assert other.detail == "certificate refused: hostname mismatch"
+    with serving(answers) as endpoint:
+        assert web.get("alb", "/x", endpoint) == web.Answer(301, {})
+
+
+def test_in_the_lab_one_port_stands_for_all_listeners() -> None:
+    """Issue 17.8: with certificates the lab is asked for the listener on 443."""
+    with serving({("alb:443", "/ready"): (200, parts(ready=True))}) as endpoint:
+        found = readiness.readiness("alb", clients(TOKEN), WEST, "lab", endpoint, "app.example")
+    assert str(found) == "ready"
 
 
 # -- alarms, queues, switch ------------------------------------------------------------------------

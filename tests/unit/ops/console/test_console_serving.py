@@ -65,7 +65,8 @@ POST = {
     ],
 )
 def test_who_is_answered(method: str, path: str, headers: dict[str, str], status: int) -> None:
-    """Issue 21: foreign Host, missing token, cross-site POST, missing page token are refused."""
+    """N16, issue 21: foreign Host, missing token, cross-site POST, missing page token are
+    refused."""
     found = refusal(SECRETS, method, path, headers)
     assert (found.status if found else 0) == status
 
@@ -128,7 +129,10 @@ class Served:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asyncio.run(self.application(scope, receive, send))
+        async def answered() -> None:
+            await self.application(scope, receive, send)
+
+        asyncio.run(answered())
         start = next(message for message in sent if message["type"] == "http.response.start")
         content = b"".join(message.get("body", b"") for message in sent)
         found = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -205,7 +209,11 @@ def test_a_cross_site_order_reaches_nothing(served: Served) -> None:
 
 def test_nothing_but_http_is_answered(served: Served) -> None:
     """Issue 21: no websocket, no lifespan."""
-    asyncio.run(served.application({"type": "lifespan"}, None, None))
+
+    async def refused() -> None:
+        await served.application({"type": "lifespan"}, None, None)
+
+    asyncio.run(refused())
 
 
 def test_the_stream_is_an_event_stream(served: Served) -> None:

@@ -57,7 +57,7 @@ def cells(shown: Page) -> list[Cell]:
 
 
 def test_a_calm_lab_is_green() -> None:
-    """Issue 21: writes, both regions, DNS, alarms and layers; and the next step is nothing."""
+    """N10, issue 21: writes, both regions, DNS, alarms and layers; and the next step is nothing."""
     shown = page()
     assert (shown.headline.text, shown.headline.tone) == ("succeed", Tone.GOOD)
     assert shown.next == "nothing: both regions are as they should be"

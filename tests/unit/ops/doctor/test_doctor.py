@@ -198,7 +198,7 @@ def test_a_service_that_answers(status: int, state: State) -> None:
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *_: Any) -> None:
             """Says nothing."""
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:

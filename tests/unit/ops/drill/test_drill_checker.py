@@ -139,6 +139,8 @@ def test_a_region_that_was_not_read_to_its_end_says_nothing() -> None:
     history = without(whole(range(3)), EAST, "id-1")
     history.add(Reading(EAST, What.ROW, False, "answers 503"))
     assert faults(judged(history).rows) == {}
+    assert judged(history).unread == ("us-east-1's rows",)
+    assert judged(whole(range(3))).unread == ()
 
 
 def test_loss_is_held_against_the_measured_bound() -> None:

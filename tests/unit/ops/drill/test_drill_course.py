@@ -32,7 +32,7 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.standing = Standing({"writer": WEST}, {"watching"})
+        self.standing = Standing({"writer": WEST}, [(0.0, WEST, "watching")])
 
     def drill_time(self) -> float:
         return self.now
@@ -46,15 +46,20 @@ class Played:
 
     def __init__(self, scenario: Scenario | None = None, figures: Figures = DONE) -> None:
         self.time, self.acted, self.seen, self.shown = Time(), [], [], []
-        self.steady_from = 0.0
+        self.steady_from = self.refused = 0.0
+        self.stages: list[str] = []
         self.course = Course(
             scenario or load(), self.time, self.time, self._act, self.seen.append,  # type: ignore[arg-type]
             lambda _: figures, lambda at: at >= self.steady_from, 10.0, 2.0, self.time.pause,
-            lambda *given: self.shown.append(given), WEST,
+            lambda *given: self.shown.append(given),
         )  # fmt: skip
 
-    def _act(self, step: Step) -> None:
+    def _act(self, step: Step, begun: Any) -> None:
+        self.time.now += self.refused
+        if self.refused:
+            begun()
         self.acted.append((self.time.now, step.action))
+        self.time.standing.stages += [(self.time.now, WEST, stage) for stage in self.stages]
 
     def run(self) -> Played:
         self.course.run()
@@ -115,18 +120,39 @@ def test_it_is_watched_to_the_end_while_something_is_missing(
 
 
 def test_a_step_waits_for_a_stage_and_the_loss_is_the_named_one() -> None:
-    """The controller is stopped half-way: not before it suspects anything."""
+    """H10: the controller is stopped half-way, after its call, and started so long after that."""
     played = Played(load("controller-stopped"))
-    played.time.standing.stages.add("suspect")
+    played.stages = ["called", "promoted"]
     played.run()
     assert [action for _, action in played.acted] == [
-        Action.OUTAGE, Action.STOP_CONTROLLER, Action.START_CONTROLLER,
+        Action.FAULT, Action.OUTAGE, Action.STOP_CONTROLLER, Action.START_CONTROLLER,
     ]  # fmt: skip
-    assert played.course.loss_at == played.acted[0][0]
-    assert played.acted[2][0] >= played.acted[0][0] + 239
-    never = Played(load("controller-stopped"))
-    with pytest.raises(OperatorError, match="was never suspect within 600 s"):
-        never.run()
+    assert played.course.loss_at == played.acted[1][0]
+    assert played.acted[3][0] >= played.acted[2][0] + 240
+    before = Played(load("controller-stopped"))
+    before.time.standing.stages.append((1.0, WEST, "called"))
+    before.time.standing.stages.append((2.0, WEST, "watching"))
+    with pytest.raises(OperatorError, match="no controller was called within 600 s"):
+        before.run()
+
+
+def test_a_stage_that_must_be_passed_is_watched_for() -> None:
+    """H10: writes are regained before the next run adopts the call, and the drill shows both."""
+    played = Played(load("controller-stopped"))
+    played.stages = ["called"]
+    played.run()
+    assert played.time.now >= played.course.loss_at + load("controller-stopped").watch_seconds
+
+
+def test_a_loss_that_was_refused_first_is_measured_from_its_beginning() -> None:
+    """A planned change under load is asked for until nothing refuses it: what comes before isn't
+    its doing."""
+    played = Played(load("planned-switchover"))
+    played.refused = 90.0
+    played.run()
+    ((at, action),) = played.acted
+    assert action is Action.PLANNED
+    assert played.course.loss_at == at
 
 
 def test_a_step_is_said_in_words() -> None:
@@ -192,7 +218,7 @@ def test_decisions_stand_in_the_timeline() -> None:
     assert found[1].what == "us-west-2: intent: lost → CallFailover"
     assert found[2].what == "us-west-2: CallFailover: answer accepted"
     assert found[6].what == "us-west-2: opened: "
-    assert decisions.promotions(ENTRIES) == 1
+    assert (decisions.promotions(ENTRIES), decisions.refusals(ENTRIES)) == (1, 1)
     assert decisions.notices(ENTRIES, 60.0) == [
         {"at": 240.0, "to": "topic of us-west-2", "text": "us-west-2 writes"}
     ]

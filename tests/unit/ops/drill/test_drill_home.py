@@ -184,8 +184,10 @@ def test_the_lab_is_waited_for_and_aws_is_refused_at_once(tmp_path: Path) -> Non
     readiness.wait(ready_for(world, tmp_path), chosen, said.append, pause)
     assert said == ["waiting for us-east-1's application"]
     world.ill, world.item = {EAST}, None
+    paused: list[float] = []
     with pytest.raises(OperatorError, match="not ready for a drill: us-east-1's application"):
-        readiness.wait(ready_for(world, tmp_path, lab=False), chosen, said.append, pytest.fail)
+        readiness.wait(ready_for(world, tmp_path, lab=False), chosen, said.append, paused.append)
+    assert paused == []
     with pytest.raises(OperatorError, match="not ready for a drill"):
         readiness.wait(ready_for(world, tmp_path), chosen, said.append, world.pause)
     assert world.time > 2 * readiness.LONGEST_SECONDS
@@ -330,6 +332,24 @@ def test_what_has_no_tail_is_not_compared(
     way.west.item = Table(State(epoch=1, incident=incident)).item
     way.home.bring_home(stay=False)
     assert way.done == done
+
+
+def test_a_survivor_is_guarded_before_the_writer_comes_home(way: Home) -> None:
+    """Issue 20.1, H34: the full circle waits until us-east-1's controller is armed."""
+    way.world.item = None
+    answers = [State(), State(armed=True)]
+
+    def pause(seconds: float) -> None:
+        way.world.pause(seconds)
+        way.world.item = answers.pop(0) if answers else way.world.item
+
+    way.home._pause = pause
+    way.home.bring_home(stay=False, guarded=True)
+    assert "us-east-1 guards us-west-2" in way.notes
+    assert way.done == ["compare", "failback"]
+    way.world.item = State()
+    with pytest.raises(OperatorError, match="us-east-1 isn't armed: the writer has no guard"):
+        way.home.bring_home(stay=False, guarded=True)
 
 
 def test_a_tail_that_is_not_whole_keeps_the_writer_away(way: Home) -> None:

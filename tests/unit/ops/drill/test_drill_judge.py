@@ -74,6 +74,7 @@ def test_what_measures_nothing_is_void(changes: dict[str, Any], reason: str) -> 
         (None, {}, {"writer": EAST}, "us-east-1 writes, and us-west-2 should"),
         (None, {}, {"writer": ""}, "nobody writes, and us-west-2 should"),
         (None, {}, {"promotions": 2}, "2 promotions were called, and should be 1"),
+        (None, {}, {"refused": 1}, "1 calls were refused by AWS, which no guard held back"),
         (expecting(stage="held"), {}, {}, "the controller never was held"),
     ],
 )  # fmt: skip
@@ -92,6 +93,8 @@ def test_each_expectation_that_is_not_met_is_named(
         (expecting(traffic=Traffic.STAYS), {"served_by": EAST}),
         (expecting(writes=Writes.KEPT), {"writes": {"honest": 20.0}}),
         (expecting(writes=Writes.LOST), {"writes": {"honest": None}}),
+        (expecting(writes=Writes.ANY), {"writes": {"honest": None}}),
+        (expecting(writes=Writes.ANY), {"writes": {"honest": 2000.0}}),
     ],
 )
 def test_what_was_expected_passes(scenario: Scenario, figures: dict[str, Any]) -> None:
@@ -114,11 +117,19 @@ def test_a_fast_labs_seconds_are_held_against_no_promise() -> None:
         (Lost.NONE, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5)),
          "1 acknowledged rows are lost"),
         (Lost.NONE, DataVerdict(Counts(5), Counts(), Counts(5, lost=(1, 2))),
-         "2 acknowledged events are lost"),
+         "2 events of kept rows are lost"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5), 9.0, (1,)),
          "1 acknowledged rows are lost though older than the measured bound"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, lost=(1,)), Counts(), Counts(5, lost=(1, 2))),
          "1 events of kept rows are lost"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5, lost=(10,)), Counts(5)),
+         "1 objects of kept rows are lost"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5, stale=(10, 20)), Counts(5)),
+         "2 objects of kept rows are in one region alone"),
+        (Lost.WITHIN_BOUND, DataVerdict(Counts(5), Counts(5), Counts(5, stale=(3,))),
+         "1 events of kept rows are in one region alone"),
+        (Lost.NONE, DataVerdict(Counts(5), Counts(5), Counts(5), unread=("us-west-2's objects",)),
+         "us-west-2's objects weren't read to their end"),
         (Lost.WITHIN_BOUND, DataVerdict(Counts(5, duplicated=(1,)), Counts(), Counts(5)),
          "1 acknowledged rows are duplicated"),
         (Lost.NONE, DataVerdict(Counts(5, never_read=(1,)), Counts(), Counts(5)),
@@ -137,7 +148,9 @@ def test_data_that_is_not_as_acknowledged_fails(lost: Lost, data: DataVerdict, r
 
 def test_what_is_lost_within_the_bound_passes() -> None:
     """A promotion with data loss allowed may lose what the standby hadn't received."""
-    lost = DataVerdict(Counts(5, lost=(4,)), Counts(), Counts(5, lost=(4,)), 0.4)
+    lost = DataVerdict(
+        Counts(5, lost=(4,)), Counts(2, stale=(4,)), Counts(5, lost=(4,), stale=(4,)), 0.4
+    )
     assert judged(data=lost).verdict is Verdict.PASSED
 
 

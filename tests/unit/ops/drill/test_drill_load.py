@@ -191,7 +191,8 @@ class Wire:
 
 
 def test_an_operation_carries_what_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writes under their number's key; who answered is the address's region."""
+    """Writes under their number's key; who answered is the address's region. What an object must
+    hold is what was sent, whatever the answer says of it."""
     stored = {"id": "r", "eventId": "e", "attachment": {"key": "attachments/k", "sha256": "s"}}
     wire = Wire({"POST": Answer(201, stored), "GET": Answer(200), "BACK": Answer(404)})
     monkeypatch.setattr("ops.drill.asking.Connections", lambda _: wire)
@@ -200,12 +201,12 @@ def test_an_operation_carries_what_was_answered(monkeypatch: pytest.MonkeyPatch)
     kept: list[Operation] = []
     asking = Asking("d", LAB, POPULATIONS, lambda: 0.0, kept.append)
     times = iter([2.0, 2.5, 3.0, 3.5, 4.0, 4.5])
-    wrote = asking.make(DUE, lambda: next(times), 2.0)
+    wrote = asking.make(replace(DUE, number=10), lambda: next(times), 2.0)
     assert (wrote.due, wrote.began, wrote.ended, wrote.region) == (2.0, 2.0, 2.5, EAST)
     assert (wrote.record, wrote.event, wrote.object, wrote.digest) == (
-        "r", "e", "attachments/k", "s",
+        "r", "e", "attachments/k", digest_of("d", 10),
     )  # fmt: skip
-    assert wire.asked[0][3]["headers"] == {"Idempotency-Key": "d:7"}
+    assert wire.asked[0][3]["headers"] == {"Idempotency-Key": "d:10"}
     read = asking.make(replace(DUE, kind=Kind.READ, number=-1), lambda: next(times), 2.0)
     assert (read.outcome, read.record) == (Outcome.OK, "")
     back = asking.make(
@@ -359,6 +360,8 @@ def test_an_address_of_the_lab_is_its_load_balancer(monkeypatch: pytest.MonkeyPa
     aws.ask_address("192.0.2.1", "GET", "/")
     assert pool.asked[-1][2]["headers"] == {"Host": "app.example"}
     assert aws.ask_address("", "GET", "/") == Answer(0, detail="no address", broken=True)
+    Connections(replace(LAB, secure=True)).ask_region(WEST, "GET", "/")
+    assert pool.asked[-1][2]["headers"] == {"Host": "alb-west:443"}
 
 
 @pytest.mark.parametrize(

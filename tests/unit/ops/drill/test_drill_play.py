@@ -20,7 +20,7 @@ from watched_driver import Watched, stack_file, watched
 
 from ops import signing
 from ops.deploy.sequence import LayerResult, Outcome
-from ops.drill import command, decisions, play, reading
+from ops.drill import command, decisions, planned, play, reading
 from ops.drill.command import Options
 from ops.drill.decisions import Entry
 from ops.drill.history import Found, Kind, Reading, Seen, What
@@ -109,8 +109,8 @@ class Home:
     def wait_until_whole(self) -> None:
         Home.steps.append("whole")
 
-    def bring_home(self, stay: bool) -> str:
-        Home.steps.append("home")
+    def bring_home(self, stay: bool, *, guarded: bool) -> str:
+        Home.steps += ["guarded", "home"] if guarded else ["home"]
         return "stayed" if stay else "home"
 
 
@@ -149,17 +149,17 @@ def system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[System]:
         return [*found, Reading(region, What.ROW, True)]
 
     monkeypatch.setattr(reading, "rows", rows)
-    monkeypatch.setattr(
-        reading,
-        "objects",
-        lambda _client, _bucket, region, _ops: [Reading(region, What.OBJECT, False)],
-    )
-    monkeypatch.setattr(
-        reading, "events",
-        lambda _connections, _asked, regions, _ops: [
-            Reading(region, What.EVENT, False) for region in regions
-        ],
-    )  # fmt: skip
+
+    def objects(_client: Any, _bucket: str, region: str, asked: list[Any]) -> list[Any]:
+        found = [Found(region, What.OBJECT, one.object, -1, one.digest) for one in asked]
+        return [*found, Reading(region, What.OBJECT, True)]
+
+    def events(_connections: Any, _asked: str, regions: Any, asked: list[Any]) -> list[Any]:
+        found = [Found(region, What.EVENT, one.event) for one in asked for region in regions]
+        return [*found, *(Reading(region, What.EVENT, True) for region in regions)]
+
+    monkeypatch.setattr(reading, "objects", objects)
+    monkeypatch.setattr(reading, "events", events)
     yield made
 
 
@@ -191,7 +191,8 @@ def drilled(
     system: System, tmp_path: Path, lab: bool = True, ready: Prepared | None = None, **more: Any
 ) -> dict[str, Any]:
     """The document of one drill."""
-    asked = Play("20261128T004500Z-region-loss-7", load(), 7, **more)
+    chosen = more.pop("scenario", load())
+    asked = Play("20261128T004500Z-region-loss-7", chosen, 7, **more)
     injector: Any = SimpleNamespace(do=lambda _: None)
     path = tmp_path / "evidence" / "drills" / f"{asked.name}.jsonl"
     console = Console(file=io.StringIO(), width=200)
@@ -227,6 +228,80 @@ def test_a_lost_region_is_read_when_it_is_back(system: System, tmp_path: Path) -
     system.ill = {EAST}
     made = drilled(system, tmp_path, lab=False, stay=True)
     assert (made["rows"]["stale"], made["where"], made["restored"]) == (0, "aws", "stayed")
+
+
+def rows_of(monkeypatch: pytest.MonkeyPatch, tables: list[dict[str, set[int]]]) -> list[str]:
+    """Regions hold these numbers, reading by reading; returns which were read, in their order."""
+    asked: list[str] = []
+
+    def rows(_connections: Any, region: str, *_: Any) -> list[Any]:
+        asked.append(region)
+        table = tables[0] if len(tables) == 1 else tables.pop(0)
+        found = [Found(region, What.ROW, f"id-{n}", n) for n in table[region]]
+        return [*found, Reading(region, What.ROW, True)]
+
+    monkeypatch.setattr(reading, "rows", rows)
+    return asked
+
+
+def test_a_region_that_stayed_the_writer_is_read_when_all_is_whole(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H14: replication was behind when us-east-1 was lost. Nothing was promoted, so nothing is
+    lost, and what the standby lacked before it caught up is not stale."""
+    monkeypatch.setattr(System, "looks", lambda _: {("writer", ""): lambda: EAST})
+    steps: list[str] = []
+    whole = reading.rows
+
+    def rows(connections: Any, region: str, *more: Any) -> Any:
+        steps.append(f"{region} after {Home.steps[-1:]}")
+        return whole(connections, region, *more)
+
+    monkeypatch.setattr(reading, "rows", rows)
+    made = drilled(system, tmp_path)
+    assert set(steps) == {f"{one} after ['whole']" for one in (EAST, WEST)}
+    assert made["rows"]["stale"] == made["rows"]["lost"] == 0
+
+
+def test_what_is_lost_is_not_waited_for(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that the promoted region lacks never comes: neither the other region nor the events
+    are waited for because of it."""
+    all_ = {one.number for one in recovered_course().operations if one.ok and one.record}
+    kept = all_ - {min(all_)}
+    asked = rows_of(monkeypatch, [{EAST: kept, WEST: kept}])
+    made = drilled(system, tmp_path)
+    assert made["rows"]["lost"] == 1
+    assert asked.count(WEST) <= 3
+    assert asked.count(EAST) == 1
+
+
+@pytest.mark.parametrize(("comes_home", "stay"), [(True, False), (False, False), (False, True)])
+def test_a_full_circle_ends_with_every_row(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes_home: bool, stay: bool
+) -> None:
+    """Issue 20.1: the survivor is guarded, the tail replayed, and both regions read once more; a
+    drill that is left in us-west-2 ends before."""
+    all_ = {one.number for one in recovered_course().operations if one.ok and one.record}
+    kept = all_ - {min(all_)}
+    after = all_ if comes_home else kept
+
+    def rows(_connections: Any, region: str, *_: Any) -> list[Any]:
+        held = after if "home" in Home.steps else kept
+        found = [Found(region, What.ROW, f"id-{n}", n) for n in held]
+        return [*found, Reading(region, What.ROW, True)]
+
+    monkeypatch.setattr(reading, "rows", rows)
+    made = drilled(system, tmp_path, scenario=load("full-circle"), stay=stay)
+    lacks = [one for one in made["reasons"] if "rows after the way home" in one]
+    expected = (
+        f"not brought home: us-east-1 lacks 1 of {len(all_)} acknowledged rows after the way home"
+    )
+    assert lacks == ([] if comes_home or stay else [expected])
+    notes = [one["what"] for one in made["timeline"] if one["source"] == "drill"]
+    assert (f"both regions have all {len(all_)} acknowledged rows" in notes) is comes_home
+    assert Home.steps[-2:] == (["whole", "home"] if stay else ["guarded", "home"])
 
 
 @pytest.mark.parametrize(
@@ -315,7 +390,8 @@ def test_a_scenario_that_may_lose_nothing_asks_for_no_bound(system: System, tmp_
 def test_times_and_steadiness_are_the_loads(system: System, tmp_path: Path) -> None:
     """Clients keep DNS answers by the load's own time; a state is steady by its operations."""
     recorder: Any = SimpleNamespace(history=recovered_course())
-    drill: Any = SimpleNamespace(load=Loaded(), recorder=recorder, clock=1.0)
+    asked = Play("x", load(), 1)
+    drill: Any = SimpleNamespace(load=Loaded(), recorder=recorder, clock=1.0, play=asked)
     assert play._Drill._drill_time(drill) == 5
     assert play._Drill._steady(drill, 90.0) is True
     assert play._Drill._figures(drill, 100.0).served_by == WEST
@@ -462,12 +538,44 @@ def test_a_failed_drill_is_a_difference_and_says_why(
 def test_the_planned_change_is_the_commands_own(
     driver: Watched, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Issue 20: one way to move the writer, for drills as for people."""
+    """Issue 20: one way to move the writer, for drills as for people. One that is refused before
+    anything was touched is asked for again, and measured from when it begins."""
     moved: list[Any] = []
-    monkeypatch.setattr(command.switchover, "run", lambda *given: moved.append(given))
+    refusals = [OperatorError("the lag is 2 s, at most 1 s")]
+
+    def move(*given: Any, confirm: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        assert confirm(WEST)
+        moved.append(given)
+
+    monkeypatch.setattr(planned.switchover, "run", move)
     run(driver)
-    world["injector"].planned(WEST)
-    assert moved == [(None, WEST)]
+    world["injector"].planned(WEST, lambda: moved.append("begun"))
+    assert moved == ["begun", (None, WEST)]
+
+
+@pytest.mark.parametrize(("begins", "tries"), [(True, 1), (False, 152)])
+def test_a_planned_change_that_fails_ends_the_drill(
+    monkeypatch: pytest.MonkeyPatch, begins: bool, tries: int
+) -> None:
+    """What went wrong after it began isn't tried again; a refusal is, for some minutes."""
+    asked: list[int] = []
+    time = [0.0]
+
+    def move(*_: Any, confirm: Any) -> None:
+        asked.append(1)
+        if begins:
+            confirm(WEST)
+        raise OperatorError("the lag is 2 s, at most 1 s")
+
+    def pause(seconds: float) -> None:
+        time[0] += seconds
+
+    monkeypatch.setattr(planned.switchover, "run", move)
+    with pytest.raises(OperatorError, match="the lag is 2 s"):
+        planned.move(NO_WORLD(), WEST, lambda: None, pause, lambda: time[0])
+    assert len(asked) == tries
 
 
 def test_what_an_earlier_drill_broke_is_given_back_first(

@@ -111,3 +111,9 @@ def test_what_a_reading_lacks_is_counted() -> None:
     assert reading.missing(read, operations, What.ROW) == 1
     assert reading.missing([Reading(EAST, What.ROW, False)], operations, What.ROW) == 2
     assert reading.missing(read, [], What.EVENT) == 0
+    one_region = [
+        Found(EAST, What.EVENT, "event-1"), Found(EAST, What.EVENT, "event-2"),
+        Found(WEST, What.EVENT, "event-1"),
+        *(Reading(region, What.EVENT, True) for region in (EAST, WEST)),
+    ]  # fmt: skip
+    assert reading.missing(one_region, operations, What.EVENT) == 1, "us-west-2 has no receipt yet"

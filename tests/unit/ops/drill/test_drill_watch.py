@@ -105,7 +105,7 @@ def test_only_changes_are_recorded() -> None:
         Seen(5.0, "controller", f"{WEST}: watching"), Seen(5.0, "controller", f"{WEST}: suspect"),
     ]  # fmt: skip
     assert watcher.standing.now == {f"controller {WEST}": "suspect"}
-    assert watcher.standing.stages == {"watching", "suspect"}
+    assert watcher.standing.stages_since(0.0) == {"watching", "suspect"}
 
 
 def test_each_source_is_followed_until_the_end() -> None:

@@ -1,4 +1,4 @@
-"""The deploying and the reading role as documents (trap 54)."""
+"""The deploying, the reading and the operators' roles as documents (trap 54)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 from harness import ACCOUNT, LAYERS, SUFFIX, program, run_program
+from operators_calls import LOOKING, calls, reached
 
 from lab.provider.registry import all_types
 from ops import node, stack_file, workspace
@@ -45,6 +46,7 @@ EXCUSED: tuple[tuple[str, str], ...] = (
     ("route53:ChangeTagsForResource", "zones and health checks alike, each in its own statement"),
     ("arn:*:kms:*:*:key/*", "alias and key are both asked; the key's statement is that of its tag"),
     ("route53:UpdateHostedZoneFeatures", "newer than parliament (Route 53 API reference)"),
+    ("fis:StartExperiment", "the template is known by its tag, in a statement of its own"),
 )
 
 
@@ -60,7 +62,8 @@ TYPES = declared_types()
 
 
 def of(role: Role) -> list[dict[str, Any]]:
-    return policies(role, table(), table().of(TYPES), PLACE)
+    derived = [] if role in table().operators else table().of(TYPES)
+    return policies(role, table(), derived, PLACE)
 
 
 def statements(role: Role) -> list[dict[str, Any]]:
@@ -102,11 +105,12 @@ def test_nothing_is_allowed_beyond_the_environment(role: Role) -> None:
     what AWS names by an id is changed only with the environment's tag."""
     for statement in statements(role):
         assert not [action for action in statement["Action"] if "*" in action]
-        if statement["Resource"] == ["*"]:
-            equal = statement["Condition"]["StringEquals"]
-            assert equal["aws:RequestedRegion"] == list(REGIONS)
+        if statement["Resource"] != ["*"]:
+            continue
+        equal = statement["Condition"]["StringEquals"]
+        assert equal["aws:RequestedRegion"] == list(REGIONS)
         deletes = [action for action in statement["Action"] if ":Delete" in action]
-        if deletes and statement["Resource"] == ["*"]:
+        if deletes:
             assert equal["aws:ResourceTag/EnvironmentSuffix"] == SUFFIX, deletes
 
 
@@ -120,6 +124,23 @@ def test_the_reading_role_changes_nothing() -> None:
     }
     assert changes == {"s3:PutObject", "s3:DeleteObject"}
     assert {s["Sid"] for s in statements("read")} & {"PassRoles", "AttachPolicies"} == set()
+
+
+def test_the_reading_role_has_what_looking_calls() -> None:
+    """Trap 54: every question of the commands that only look, found in their code."""
+    allowed = {action for statement in statements("read") for action in statement["Action"]}
+    wanted = {
+        (module, name): actions
+        for module in reached(LOOKING)
+        for name, actions in calls(module).items()
+    }
+    missing = {
+        asked: actions
+        for asked, actions in wanted.items()
+        if not actions & allowed and asked[1].startswith(("get", "list", "describe", "head"))
+    }
+    assert ("ops.cloud.probes", "get_health_check_status") in wanted
+    assert missing == {}
 
 
 def test_roles_are_handed_and_filled_as_the_programs_do() -> None:
@@ -238,6 +259,17 @@ def test_the_lab_s_account_is_known(dev: list[str]) -> None:
     assert dev == []
 
 
+def test_an_operators_role_asks_no_program(
+    dev: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trap 54: its policies follow from the commands alone, and want no Node.js."""
+    monkeypatch.setattr(show, "declared", lambda *_: pytest.fail("a program was run"))
+    monkeypatch.setattr(node, "ensure", lambda: pytest.fail("Node.js was wanted"))
+    show.show("lab", "operate")
+    printed = json.loads(capsys.readouterr().out)
+    assert "rds:FailoverGlobalCluster" in json.dumps(printed["policies"])
+
+
 def test_each_policy_is_written_to_a_file_of_its_owner(
     dev: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,7 +286,7 @@ def test_each_policy_is_written_to_a_file_of_its_owner(
 
 def test_another_role_is_bad_input() -> None:
     """STYLE: what there is, and what may have been meant."""
-    with pytest.raises(OperatorError, match="neither deploy nor read; did you mean read"):
+    with pytest.raises(OperatorError, match="none of deploy, read, operate, drill; did you m"):
         show.show("dev", "reed")
 
 

@@ -10,9 +10,9 @@ from ops.errors import OperatorError
 from ops.quality import benches
 
 
-@pytest.mark.parametrize("name", ["nothing", "bench", "../deploy"])
+@pytest.mark.parametrize("name", ["nothing", "bench", "mutation", "../deploy"])
 def test_an_unknown_benchmark_is_one_line_with_the_names(name):
-    """House rule: bad input gets one line; the shared module is no benchmark."""
+    """House rule: bad input gets one line; what they share is no benchmark."""
     with pytest.raises(OperatorError, match=r"unknown benchmark .*: choose one of .*deploy.*kills"):
         benches.run(name)
 

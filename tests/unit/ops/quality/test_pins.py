@@ -61,7 +61,7 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str, str]]:
     """A pip that finds a wheel for everything; answers what it was asked for."""
     seen = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
         requirements, python, tag = asked(command)
         seen.append((requirements, python, tag))
         items = []

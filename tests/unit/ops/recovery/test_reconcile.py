@@ -144,7 +144,7 @@ def tail(both: Both) -> Tail:
 
 
 def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
-    """recovery.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
+    """N12: recovery.md 5: in the lost cluster's network, compared in the VPC, page by page, and the
     temporary cluster is gone afterwards."""
     aws = Aws(pages=[page(after="100"), page(LOST, orphaned=["e-9"])])
     both = promoted(aws)
@@ -171,7 +171,7 @@ def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
 
 
 def test_replayed_the_tail_is_reconciled_and_a_second_run_changes_nothing() -> None:
-    """Nothing is left to decide; the journal says by whom."""
+    """N12: nothing is left to decide; the journal says by whom."""
     aws = Aws(pages=[page({**LOST, "fate": "replayed"})])
     both = promoted(aws)
     found = reconcile.compare(both, replay=True)

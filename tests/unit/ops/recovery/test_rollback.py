@@ -23,15 +23,15 @@ EAST, WEST = "us-east-1", "us-west-2"
 OLD, MIDDLE, NEW = "a" * 12, "b" * 12, "c" * 12
 
 
-def served(live: int, *releases: str) -> Served:
-    """A function whose versions 1, 2, … are of these releases."""
+def served(live: int, *releases: str, passed: set[int] | None = None) -> Served:
+    """A function whose versions 1, 2, … are of these releases, and those that passed the gate."""
     versions = tuple(Version(number, release) for number, release in enumerate(releases, 1))
-    return Served(live, versions, releases[-1])
+    return Served(live, versions, releases[-1], None if passed is None else frozenset(passed))
 
 
 def test_both_regions_go_back_to_the_release_before() -> None:
-    """Trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone was
-    never served there, and is passed over."""
+    """N14, trap 65: the one that us-east-1 served before; what the gate stopped in us-west-2 alone
+    was never served there, and is passed over."""
     found = decide({EAST: served(2, OLD, NEW), WEST: served(3, OLD, MIDDLE, NEW)})
     assert found == {EAST: OLD, WEST: OLD}
     assert served(3, OLD, MIDDLE, NEW).newest_of(OLD) == 1
@@ -43,6 +43,14 @@ def test_a_release_that_was_put_back_is_passed_over() -> None:
     assert decide(found, [MIDDLE]) == {EAST: OLD, WEST: OLD}
     with pytest.raises(OperatorError, match="nothing to go back to"):
         decide(found, [MIDDLE, OLD])
+
+
+def test_the_standby_alone_goes_back_to_nothing_that_the_gate_stopped() -> None:
+    """Trap 65: while us-east-1 is lost nothing there says what ever served."""
+    assert decide({WEST: served(3, OLD, MIDDLE, NEW, passed={1, 3})}) == {WEST: OLD}
+    assert decide({WEST: served(4, OLD, MIDDLE, MIDDLE, NEW, passed={1, 3, 4})}) == {WEST: MIDDLE}
+    with pytest.raises(OperatorError, match="no version of another release that passed the gate"):
+        decide({WEST: served(2, MIDDLE, NEW, passed={2})})
 
 
 def test_settings_of_one_release_are_no_release_before() -> None:
@@ -75,7 +83,10 @@ class Fake:
             for region in (EAST, WEST)
             for purpose in rollback.PURPOSES
         }
-        self.held = {EAST: NOTHING, WEST: NOTHING}
+        self.held: dict[str, str] = {EAST: NOTHING, WEST: NOTHING}
+        self.passed: tuple[str, ...] | Exception = tuple(
+            str(number) for number, release in enumerate(west, 1) if release in east
+        )
         self.regions = (EAST, WEST)
         self.lost: set[str] = set()
         self.calls: list[str] = []
@@ -84,10 +95,12 @@ class Fake:
         if region in self.lost:
             error = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
-            def refuse(**_given: Any) -> None:
+            def refuse(*_name: Any, **_given: Any) -> None:
                 raise error
 
-            names = ("get_alias", "update_alias", "get_parameter", "put_parameter")
+            names = (
+                "get_alias", "update_alias", "get_parameter", "put_parameter", "get_paginator",
+            )  # fmt: skip
             return SimpleNamespace(**dict.fromkeys(names, refuse))
         return self._lambda(region) if service == "lambda" else self._ssm(region)
 
@@ -125,8 +138,15 @@ class Fake:
             self.calls.append(f"{region} held")
             self.held[region] = Value
 
+        def history(Name: str) -> Any:  # noqa: N803
+            assert (region, Name) == (WEST, "/warm-standby/us-west-2/test/local/passed-version")
+            if isinstance(self.passed, Exception):
+                raise self.passed
+            return [{"Parameters": [{"Value": number}]} for number in self.passed]
+
         return SimpleNamespace(
             put_parameter=put_parameter,
+            get_paginator=lambda name: SimpleNamespace(paginate=history),
             get_parameter=lambda Name: {"Parameter": {"Value": self.held[region]}},  # noqa: N803
         )
 
@@ -188,6 +208,55 @@ def test_one_region_is_rolled_back_while_the_other_is_lost(space: Any) -> None:
     assert clients.held[EAST] == NOTHING
     with pytest.raises(OperatorError, match="--region eu-west-1 is neither us-east-1 nor"):
         run(space, clients, "eu-west-1")
+
+
+def test_a_release_that_the_gate_stopped_is_gone_to_by_name_alone(space: Any) -> None:
+    """Trap 65: with a line of warning; a version that isn't there, or serves, is refused."""
+    clients = Fake((OLD, NEW), (OLD, MIDDLE, NEW))
+    clients.lost = {EAST}
+    assert {move.version for move in run(space, clients, WEST)} == {1}
+    clients = Fake((OLD, NEW), (OLD, MIDDLE, NEW, ""))
+    clients.live = dict.fromkeys(clients.live, "3")
+    clients.lost = {EAST}
+    said: list[str] = []
+
+    def to(version: str, region: str = WEST, **more: Any) -> list[Any]:
+        given: Any = {"undo": False, **more}
+        return rollback.run(
+            world(clients), space, region, version=version, warn=said.append, **given
+        )
+
+    for version in ("9", "4", "x"):
+        with pytest.raises(OperatorError, match=r"has no such version .*\(it has 1, 2, 3\)"):
+            to(version)
+    with pytest.raises(OperatorError, match="--version 3 serves in us-west-2 already"):
+        to("3")
+    for region, more in (("", {}), (WEST, {"undo": True})):
+        with pytest.raises(OperatorError, match="--version is of one region"):
+            to("2", region, **more)
+    assert (clients.calls, said) == ([], [])
+    assert {move.version for move in to("2")} == {2}
+    assert said == [
+        "warning: version 2 in us-west-2 never passed the gate between the regions: ask for "
+        "/health and /records there"
+    ]
+    assert {move.version for move in to("1")} == {1}
+    assert len(said) == 1
+
+
+def test_where_nothing_was_written_down_no_release_passed(space: Any) -> None:
+    """Trap 65: a deployment of before the gate's record; other errors are one line."""
+    clients = Fake((OLD, NEW), (OLD, NEW))
+    clients.passed = ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameterHistory")
+    with pytest.raises(OperatorError, match="that passed the gate before version 2") as refused:
+        run(space, clients, WEST)
+    assert "--version NUMBER --region us-west-2" in str(refused.value)
+    clients.passed = ClientError({"Error": {"Code": "AccessDenied"}}, "GetParameterHistory")
+    with pytest.raises(OperatorError, match="passed-version in us-west-2: AccessDenied"):
+        run(space, clients, WEST)
+    clients.passed = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(OperatorError, match="no connection"):
+        run(space, clients, WEST)
 
 
 def test_a_region_without_the_release_is_refused_before_anything_is_touched(space: Any) -> None:
@@ -262,7 +331,7 @@ def test_what_was_done_is_printed(
 
     def shown(stack: str, **flags: bool) -> str:
         clients = Fake((OLD, NEW), (OLD, NEW))
-        clients.held = dict.fromkeys((EAST, WEST), Held(NEW, {}).text())
+        clients.held = {region: Held(NEW, {}).text() for region in (EAST, WEST)}
         given: Any = {"undo": False, "as_json": False, **flags}
         rollback.show(world(clients, stack), "", **given)
         return capsys.readouterr().out

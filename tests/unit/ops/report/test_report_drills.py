@@ -313,7 +313,7 @@ def test_what_there_is_none_of_is_said() -> None:
 
 
 def test_lanes_last_from_one_change_to_the_next() -> None:
-    """The picture is what the timeline says: nothing is drawn that wasn't seen."""
+    """N10: the picture is what the timeline says: nothing is drawn that wasn't seen."""
     seen = [
         {"at": one.at, "source": one.source, "what": one.what}
         for one in (

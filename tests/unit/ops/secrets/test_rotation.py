@@ -92,6 +92,10 @@ class Aws:
     """Who has logged in, if it isn't the user that was asked for."""
     failures: int = 0
     """How many calls of the migration fail."""
+    epochs: dict[str, Any] = field(default_factory=lambda: {EAST: "1", WEST: "1"})
+    """What each region's parameter holds, or what reading it raises."""
+    cluster: Any = field(default_factory=lambda: {"value": "alive", "writes": True, "epoch": 1})
+    """What the probe of the writer's region sees of its own cluster, or its whole answer."""
     replica: Any = None
     """What the standby's Secrets Manager raises, or the labels that it has."""
 
@@ -124,8 +128,26 @@ class _Service:
     def modify_db_cluster(self, **given: Any) -> None:
         self.aws.calls.append((self.region, given))
 
+    def get_parameter(self, **given: Any) -> dict[str, Any]:
+        assert given == {"Name": f"/warm-standby/{self.region}/lab/shared/epoch"}
+        value = self.aws.epochs[self.region]
+        if isinstance(value, Exception):
+            raise value
+        return {"Parameter": {"Value": value}}
+
+    def _probed(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The answer of the writer's probe."""
+        assert (given["Qualifier"], self.region) == ("live", self.aws.writer)
+        found = self.aws.cluster
+        if isinstance(found, Exception):
+            raise found
+        text = found if isinstance(found, str) else json.dumps({"own_cluster": found})
+        return {"Payload": io.BytesIO(text.encode())}
+
     def invoke(self, **given: Any) -> dict[str, Any]:
         asked = json.loads(given["Payload"])
+        if asked == {"action": "observe"}:
+            return self._probed(given)
         if asked == {"knows": "rotations"}:
             return {"Payload": io.BytesIO(json.dumps(self.aws.knows).encode())}
         self.aws.calls.append((self.region, asked))
@@ -280,6 +302,46 @@ def test_a_promotion_comes_first(state: State, said: str) -> None:
     with pytest.raises(OperatorError, match=said) as caught:
         rotation.rotate(world(aws), "both")
     assert caught.value.code == 2
+    assert aws.calls == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epochs": {EAST: "1", WEST: "2"}}, "is of epoch 1, the newest known is 2"),
+        ({"epochs": {EAST: lost(), WEST: "2"}}, "is of epoch 1, the newest known is 2"),
+        ({"cluster": {"writes": False, "epoch": 1}}, "only reads"),
+        ({"cluster": {"value": "dead"}}, "doesn't say of which epoch it is"),
+        ({"cluster": "no json"}, "doesn't say of which epoch it is"),
+        ({"cluster": "[]"}, "doesn't say of which epoch it is"),
+    ],
+)
+def test_a_demoted_writer_gets_no_password(given: dict[str, Any], said: str) -> None:
+    """H26: what RDS calls the writer is compared with every epoch that can be read; nothing is
+    changed on an older one, and the pending version waits for the next command."""
+    aws = Aws(**given)
+    with pytest.raises(OperatorError, match=f"us-east-1's cluster {said}: nothing was chan") as no:
+        rotation.rotate(world(aws), "master")
+    assert no.value.code == 2
+    assert aws.calls == []
+    aws.epochs, aws.cluster = {EAST: lost(), WEST: "odd"}, Aws().cluster
+    (done,) = rotation.rotate(world(aws), "master")
+    assert done.standby == "follows"
+
+
+def test_an_item_knows_a_newer_epoch_as_well() -> None:
+    """H26: the parameter may be written later than the item."""
+    aws = Aws()
+    aws.tables[WEST] = Table(State(epoch=2))
+    with pytest.raises(OperatorError, match="the newest known is 2"):
+        rotation.rotate(world(aws), "master")
+
+
+def test_a_probe_that_can_t_be_called_stops_the_masters_rotation() -> None:
+    """H26: nobody else can say of which epoch a cluster is."""
+    aws = Aws(cluster=lost())
+    with pytest.raises(OperatorError, match=r"function-probe-us-east-1-lab .*no connection; noth"):
+        rotation.rotate(world(aws), "master")
     assert aws.calls == []
 
 

@@ -34,6 +34,8 @@ class Fault:
     excuses: frozenset[str] = LOSSES
     begin: Callable[[Side], None] | None = None
     runs: str = ""
+    heals: bool = False
+    """The disaster is over when it begins."""
 
 
 def _crash(step: str) -> Fault:
@@ -66,6 +68,10 @@ def _frozen_process(side: Side) -> None:
     side.monotonic_jump = 90.0
 
 
+def _by_hand(side: Side) -> None:
+    side.truth.promote_by_hand(side.region)
+
+
 def _slow(side: Side) -> None:
     side.truth.promotion_seconds = 700
 
@@ -87,6 +93,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault(f"{EAST} bad deploy", FOREVER),
     Fault(f"{EAST} restarts", 1),
     Fault(f"{EAST} flaps", 12, BY_DATABASE),
+    Fault(f"{EAST} database flaps", 12),
+    Fault(
+        f"{EAST} returns",
+        FOREVER,
+        excuse="the lost region is back by itself: writes continue there, or are fenced off",
+        heals=True,
+    ),
     Fault("credentials refused", FOREVER),
     Fault("connections exhausted", FOREVER),
     Fault("switchover", 5, LOSSES),
@@ -128,14 +141,50 @@ FAULTS: tuple[Fault, ...] = (
         excuses=BY_REGION,
     ),
     Fault("witness wrong", FOREVER),
+    Fault(
+        "probe lost for good",
+        FOREVER,
+        excuse="a probe that never answers proves no silence (H32)",
+    ),
+    Fault(
+        "application unknown for good",
+        FOREVER,
+        excuse="an application that can't be asked isn't proven dead (H1)",
+        excuses=BY_REGION,
+    ),
+    Fault(
+        "ready silent for good",
+        FOREVER,
+        excuse="only the lost writer's own application can say that it can't be reached",
+        excuses=BY_DATABASE,
+    ),
+    Fault(
+        "witness unknown for good",
+        FOREVER,
+        excuse="Route 53 can't be asked: nobody says that it isn't our own way that is cut (H1)",
+        excuses=BY_REGION,
+    ),
+    Fault(
+        "reader seen standing still",
+        FOREVER,
+        excuse="the loss bound passes the limit where the reader stood still before a loss (H15)",
+    ),
     Fault("describe gone", FOREVER),
     Fault("describe throttled", 3),
     Fault("describe stale", FOREVER),
+    Fault("own describe stale", FOREVER),
     Fault("own describe throttled", 2, LOSSES),
+    Fault(
+        "own describe throttled for good",
+        FOREVER,
+        excuse="an own cluster whose status is unknown isn't promoted (H12)",
+    ),
     Fault("switch unreadable", FOREVER),
+    Fault("events lost", FOREVER),
     Fault("lag high", FOREVER, excuse="400 s would be lost, the limit is 300 s (H14)"),
     # What was proven before
     Fault("validator silent", FOREVER),
+    Fault("validator fails by the loss", FOREVER),
     Fault("readiness 0", FOREVER, excuse="a standby that wasn't ready is promoted by a person"),
     Fault("versions differ", FOREVER, excuse="AWS refuses unequal versions (H17)"),
     Fault("permission lost", FOREVER, excuse="the call would be denied (H17)"),
@@ -144,6 +193,19 @@ FAULTS: tuple[Fault, ...] = (
     Fault("internal lost", 1, begin=_answer("internal lost")),
     Fault("call throttled", 1, begin=_answer("throttled")),
     Fault("call refused once", 1, begin=_answer("refused")),
+    Fault(
+        "internal failure for good",
+        1,
+        excuse="AWS answers InternalFailure to each try, and nothing begins (H11)",
+        begin=_answer(*["internal lost"] * 9),
+    ),
+    Fault(
+        "call throttled for good",
+        1,
+        excuse="AWS throttles each try (H33)",
+        begin=_answer(*["throttled"] * 9),
+    ),
+    Fault("promoted by hand", 1, begin=_by_hand),
     Fault("promotion denied", FOREVER, excuse="AWS refuses the call for good (H33)"),
     Fault("promotion fails", FOREVER, excuse="RDS gave the failover up (RDS-EVENT-0239)"),
     Fault(
@@ -179,7 +241,12 @@ FAULTS: tuple[Fault, ...] = (
         )
     ),
     Fault("runs twice", 12, runs="twice"),
-    Fault("runs overlap", 12, runs="overlap"),
+    Fault("runs overlap", 12, runs="overlap after observe"),
+    Fault("runs overlap at the intent", 12, runs="overlap after save intent"),
+    Fault("runs overlap at the call", 12, runs="overlap after call"),
+    Fault("runs overlap at the record", 12, runs="overlap after save called"),
+    Fault("runs overlap at the proof", 12, runs="overlap before save promoted"),
+    Fault("call arrives late", 12, runs="late call"),
     Fault("runs late", 12, runs="late"),
     Fault("run lost", 1, runs="lost"),
     Fault("runs lost", 3, LOSSES, runs="lost"),
@@ -211,5 +278,10 @@ ALIASES = {
     f"{WEST} reader down for long": f"{WEST} reader down",
     "replication cut for good": "replication cut",
     "table unreadable for long": "table unreadable",
+    "probe lost for good": "probe lost",
+    "application unknown for good": "application unknown",
+    "ready silent for good": "ready silent",
+    "witness unknown for good": "witness unknown",
+    "own describe throttled for good": "own describe throttled",
 }
 """Faults that differ from another one in nothing but their length."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from recovery.act import Run, run
 from recovery.model import Mode, Settings, Stage
 from recovery.observation import Switch
-from simulator.faults import ALIASES, BY_NAME, NOTHING, Fault
+from simulator.faults import ALIASES, BY_NAME, FOREVER, NOTHING, Fault
 from simulator.ports import Killed, Side
 from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 
@@ -21,6 +21,8 @@ WARM_UP_MINUTES = 12
 """Healthy minutes before the disaster's minute 0."""
 QUIET_UNTIL = -9
 """The last minute before any fault begins."""
+WARM_UNTIL = 6
+"""The last minute that timelines may have in common: a loss isn't recovered by then."""
 AFTER_MINUTES = 3
 """Minutes that are played after a recovery: nothing may follow it."""
 
@@ -64,6 +66,11 @@ class Played:
         return self.sides[WEST]
 
     @property
+    def heals(self) -> bool:
+        """Whether the disaster ends by itself."""
+        return any(BY_NAME[name].heals for name, _ in self.timeline.faults)
+
+    @property
     def paged(self) -> bool:
         """Whether a person was called since anything went wrong."""
         first = min([start for _, start in self.timeline.faults], default=0)
@@ -91,6 +98,8 @@ class Played:
     @property
     def missed(self) -> bool:
         """Whether the budget was missed, or a promotion refused without calling anybody."""
+        if self.heals and self.truth.takes_client_writes():
+            return False
         if self.deadline is None:
             return self.timeline.disaster != NOTHING and self.recovered is None and not self.paged
         return self.recovered is None or self.recovered > self.deadline
@@ -111,12 +120,12 @@ def play(
 ) -> Played:
     """Plays until three minutes after the recovery, or until it can't come any more."""
     first = min([start for _, start in timeline.faults], default=0)
-    if truth is None and not json and not log and first > QUIET_UNTIL:
-        truth, both, minute = _warm(timeline.settings)
+    if truth is None and not json and not log and until is None and first > QUIET_UNTIL:
+        played, minute = _warm(timeline, min(first - 1, WARM_UNTIL))
     else:
         truth = truth or Truth()
-        both, minute = sides(truth, json=json), -WARM_UP_MINUTES
-    played = Played(timeline, truth, both)
+        played, minute = Played(timeline, truth, sides(truth, json=json)), -WARM_UP_MINUTES
+    truth = played.truth
     settings = {
         WEST: timeline.settings,
         EAST: replace(timeline.settings, region=EAST, peer=WEST, switch=Switch.RELEASED),
@@ -141,28 +150,31 @@ def play(
             truth.advance(begun + 1 - truth.now)
         _change(played, minute)
         minute += 1
-    _judge(played)
+    _judge(played, minute - 1)
     return played
 
 
-def _warm(settings: Settings) -> tuple[Truth, dict[str, Side], int]:
-    """Returns copies of the world after its quiet minutes, which all timelines have in common."""
-    if settings not in _WARM:
-        quiet = play(Timeline(NOTHING, (), settings), until=QUIET_UNTIL, log=True)
-        _WARM[settings] = (quiet.truth, quiet.sides)
-    kept, both = _WARM[settings]
+def _warm(timeline: Timeline, until: int) -> tuple[Played, int]:
+    """Returns a copy of the world as it is after the runs of the minute ``until``, before the first
+    fault begins: all timelines of one disaster have it in common. And the minute that follows."""
+    key = (timeline.settings, timeline.disaster if until >= 0 else NOTHING, until)
+    if key not in _WARM:
+        _WARM[key] = play(Timeline(key[1], (), key[0]), until=until)
+    kept = _WARM[key]
+    before = kept.truth
     truth = replace(
-        kept, on=set(), volume=dict(kept.volume), epoch=dict(kept.epoch),
-        red_since=dict(kept.red_since), accepted=[], refused=[], events=[], wrong=[],
+        before, on=set(before.on), volume=dict(before.volume), epoch=dict(before.epoch),
+        red_since=dict(before.red_since), accepted=list(before.accepted),
+        refused=list(before.refused), events=list(before.events), wrong=list(before.wrong),
     )  # fmt: skip
     copied = sides(truth)
     for region, side in copied.items():
-        side.state, side.last = both[region].state, both[region].last
-        side.pages = list(both[region].pages)
-    return truth, copied, QUIET_UNTIL + 1
+        side.state, side.last = kept.sides[region].state, kept.sides[region].last
+        side.pages = list(kept.sides[region].pages)
+    return Played(timeline, truth, copied, red=kept.red), until + 1
 
 
-_WARM: dict[Settings, tuple[Truth, dict[str, Side]]] = {}
+_WARM: dict[tuple[Settings, str, int], Played] = {}
 
 
 def _end(played: Played, timeline: Timeline) -> int:
@@ -184,7 +196,8 @@ def _change(played: Played, minute: int) -> None:
     timeline, truth = played.timeline, played.truth
     active = _active(timeline, minute)
     truth.on = {ALIASES.get(fault.name, fault.name) for fault, _ in active}
-    if minute >= 0 and timeline.disaster != NOTHING:
+    healed = any(fault.heals for fault, _ in active)
+    if minute >= 0 and timeline.disaster != NOTHING and not healed:
         truth.on.add(timeline.disaster)
     for fault, start in active:
         if start == minute and fault.begin is not None:
@@ -204,8 +217,11 @@ def _runs(played: Played, side: Side, settings: Settings, minute: int) -> None:
         played.truth.advance(50)
     if how == "clock":
         played.truth.on |= {"clock ahead" if minute % 2 else "clock behind"}
-    if how == "overlap":
-        side.between["after observe"] = lambda: _run(side, settings, scheduled, "between")
+    if how.startswith("overlap "):
+        step = how.removeprefix("overlap ")
+        side.between[step] = lambda: _run(side, settings, scheduled, "between")
+    if how == "late call":
+        side.between["before call"] = lambda: _next(played, side, settings, scheduled + 1)
     _run(side, settings, scheduled, "first")
     side.between.clear()
     if how == "twice":
@@ -217,6 +233,12 @@ def _run(side: Side, settings: Settings, minute: int, name: str) -> None:
         run(side.ports(), settings, Run(f"{minute} {name}", minute))
     except Killed:
         return
+
+
+def _next(played: Played, side: Side, settings: Settings, minute: int) -> None:
+    """The next minute's run, while a call of this one is still on its way."""
+    played.truth.advance(60)
+    _run(side, settings, minute, "next")
 
 
 def _recovered(played: Played) -> bool:
@@ -231,8 +253,8 @@ def _second(played: Played, name: str) -> int:
     return (start + WARM_UP_MINUTES + 1) * 60
 
 
-def _judge(played: Played) -> None:
-    """The invariants, over the truth."""
+def _judge(played: Played, last: int) -> None:
+    """The invariants, over the truth, after the minute ``last``."""
     truth, state = played.truth, played.west.state
     played.wrong.extend(truth.wrong)
     calls = Counter(region for _, region in truth.accepted)
@@ -254,3 +276,29 @@ def _judge(played: Played) -> None:
     refused = state.stage is Stage.FAILED and not truth.accepted
     if refused and truth.switch == "engaged":
         played.wrong.append("the switch is engaged though nothing was promoted")
+    if truth.unfenced_seconds > 0 and not _said(played, "split"):
+        played.wrong.append("two writers, and nobody was paged for it")
+    if played.recovered is not None and _undisturbed(played, last):
+        played.wrong.extend(_unfinished(played))
+
+
+def _unfinished(played: Played) -> list[str]:
+    """What a proven promotion owes within ``AFTER_MINUTES``."""
+    truth, state = played.truth, played.west.state
+    done = {
+        "the switch isn't engaged": truth.switch == "engaged",
+        "the database's epoch hasn't grown": truth.epoch[WEST] >= state.epoch > 1,
+        "nobody was notified of the promotion": _said(played, "promoted"),
+    }
+    return [f"recovered, and {what}" for what, holds in done.items() if not holds]
+
+
+def _undisturbed(played: Played, last: int) -> bool:
+    """Whether the last two minutes were free of faults that end."""
+    faults = played.timeline.faults
+    ends = [start + played.timeline.lasts(name) for name, start in faults]
+    return all(end <= last - 1 or end >= FOREVER - WARM_UP_MINUTES for end in ends)
+
+
+def _said(played: Played, key: str) -> bool:
+    return any(said == key for _, said in played.west.pages)

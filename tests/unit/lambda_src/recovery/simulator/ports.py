@@ -12,7 +12,7 @@ from recovery.codec import from_json, to_json
 from recovery.model import Answer, Called, Notice, State, Verified
 from recovery.observation import Observation, Switch
 from recovery.ports import ConflictError, UnavailableError
-from simulator.sight import bent, look
+from simulator.sight import STALE, bent, look
 from simulator.truth import Truth
 
 
@@ -146,7 +146,7 @@ class _Ports:
         side = self.side
         side.step("before observe")
         seen = bent(self.truth, look(self.truth, side.region), side.last)
-        if not side.on("describe stale"):
+        if not self.truth.on & STALE:
             side.last = seen
         if side.monotonic_jump:
             self.truth.advance(int(side.monotonic_jump))

@@ -27,6 +27,10 @@ REFUSED = Signal(Value.UNKNOWN, "28P01")
 EXHAUSTED = Signal(Value.UNKNOWN, "53300")
 
 
+STALE = frozenset({"describe stale", "own describe stale", "reader seen standing still"})
+"""Faults that show again what was seen before the first of them."""
+
+
 def look(truth: Truth, region: str) -> Observation:
     """Returns an honest observation, as far as honest faults allow one."""
     peer = other(region)
@@ -57,6 +61,11 @@ def bent(truth: Truth, seen: Observation, last: Observation | None) -> Observati
         seen = _BENDS[name](seen)
     if "describe stale" in on and last is not None:
         seen = replace(seen, global_cluster=last.global_cluster)
+    if "own describe stale" in on and last is not None:
+        seen = replace(seen, own_cluster=last.own_cluster)
+    if "reader seen standing still" in on and seen.reader and last is not None and last.reader:
+        lag = max(0, truth.now - last.reader.heartbeat)
+        seen = replace(seen, reader=replace(last.reader, lag_seconds=lag))
     if "lag high" in on and seen.reader is not None:
         seen = replace(seen, reader=replace(seen.reader, lag_seconds=400))
     return seen
@@ -113,11 +122,12 @@ def _validation(truth: Truth, region: str) -> Validation | None:
     began = truth.minute // 10 * 10
     knows = not truth.lost(other(region))
     equal = "versions differ" not in truth.on
+    failing = "validator fails by the loss" in truth.on and not truth.database(other(region))
     return Validation(
         began=began,
-        ready="readiness 0" not in truth.on,
-        permissions_proven="permission lost" not in truth.on,
-        witness_readable=True,
+        ready="readiness 0" not in truth.on and not failing,
+        permissions_proven="permission lost" not in truth.on and not failing,
+        witness_readable=not failing,
         subscription_confirmed=True,
         engine_version="16.8",
         versions_equal=equal if knows else None,
@@ -141,4 +151,5 @@ _BENDS = {
     "describe throttled": lambda seen: replace(seen, global_cluster=None),
     "own describe throttled": lambda seen: replace(seen, own_cluster=None),
     "switch unreadable": lambda seen: replace(seen, switch=None),
+    "events lost": lambda seen: replace(seen, events=()),
 }

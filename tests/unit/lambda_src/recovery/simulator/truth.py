@@ -51,6 +51,10 @@ class Truth:
     lost_seconds: int = 0
     events: list[tuple[str, int]] = field(default_factory=list)
     promotion_seconds: int = 480
+    by_hand: bool = False
+    acknowledged_at_call: int = 0
+    unfenced_seconds: int = 0
+    """How long the old writer acknowledged writes after the call: AWS couldn't fence it."""
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -78,19 +82,24 @@ class Truth:
     def database(self, region: str) -> bool:
         """Whether its cluster's instances answer SQL."""
         down = (f"{region} database lost", f"{region} database hangs", f"{region} restarts")
-        return not self.lost(region) and not any(name in self.on for name in down)
+        flapping = f"{region} database flaps" in self.on and (self.now // 60) % 3 != 0
+        return not self.lost(region) and not flapping and not any(name in self.on for name in down)
 
     def writes(self, region: str) -> bool:
-        """Whether commits succeed on its cluster (its own heartbeat at least)."""
+        """Whether commits succeed on its cluster (its own heartbeat at least).
+
+        AWS fences the old writer when a failover begins, where it can (recovery.md 1.5).
+        """
+        fenced = "unfenced" not in self.on
         if region == self.writer:
-            return self.database(region)
-        return "unfenced" in self.on and self.moved >= 0 and self.database(region)
+            return self.database(region) and not (self.process is not None and fenced)
+        return not fenced and self.moved >= 0 and self.database(region)
 
     def replicates(self) -> bool:
         """Whether the writer's commits arrive on the other region's volume."""
         reader = other(self.writer)
         cut = "replication cut" in self.on or self.lost(reader) or self.demoted_since >= 0
-        return self.writes(self.writer) and not cut
+        return self.writes(self.writer) and not cut and self.process is None
 
     def peered(self) -> bool:
         """Whether the regions reach each other over the peering."""
@@ -100,7 +109,7 @@ class Truth:
         """Whether an application there can use the writer."""
         near = region == self.writer or self.peered()
         fault = "credentials refused" in self.on or "connections exhausted" in self.on
-        return near and self.database(self.writer) and not fault
+        return near and self.writes(self.writer) and not fault
 
     def red(self, region: str) -> bool:
         """What Route 53's checkers say of a load balancer."""
@@ -149,8 +158,18 @@ class Truth:
             return fault
         self._judge_promotion(target)
         self.accepted.append((self.now, target))
-        self.process = Process(target, self.now + self.promotion_seconds)
+        self._begin(target)
         return ""
+
+    def promote_by_hand(self, target: str) -> None:
+        """A person's own call, which no controller is judged by."""
+        if not self._fault(target):
+            self.by_hand = True
+            self._begin(target)
+
+    def _begin(self, target: str) -> None:
+        self.acknowledged_at_call = self.acknowledged
+        self.process = Process(target, self.now + self.promotion_seconds)
 
     def _fault(self, target: str) -> str:
         if self.process is not None or "switchover" in self.on:
@@ -175,7 +194,8 @@ class Truth:
         if "promotion fails" in self.on:
             self.events.append(("RDS-EVENT-0239", self.minute))
             return
-        self.lost_seconds = max(0, self.acknowledged - self.volume[target])
+        self.lost_seconds = max(0, self.acknowledged_at_call - self.volume[target])
+        self.unfenced_seconds = self.acknowledged - self.acknowledged_at_call
         self.events.append(("RDS-EVENT-0238", self.minute))
         if "unfenced" in self.on:
             self.events.append(("RDS-EVENT-0391", self.minute))

@@ -1,7 +1,10 @@
-"""The lab's certificate authority, standing in for the Amazon RDS one that drivers trust."""
+"""The lab's certificate authority, standing in for Amazon's: the one of RDS, which drivers trust,
+and the one of ACM's certificates, which every client trusts."""
 
 from __future__ import annotations
 
+import ssl
+import tempfile
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -14,6 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pulumi_protocol.files import write_private
 
+FOLDER = "database"
+"""Of the lab's state directory, where the authority's key and certificate are."""
+CERTIFICATE = "certificate-authority.pem"
 VALIDITY = timedelta(days=3650)
 BACKDATED = timedelta(days=1)
 
@@ -22,7 +28,8 @@ class CertificateAuthority:
     """A key and a self-signed certificate in ``directory``, made once. The key file is 0600."""
 
     def __init__(self, directory: Path) -> None:
-        self.certificate_path = directory / "certificate-authority.pem"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.certificate_path = directory / CERTIFICATE
         """What clients trust (``NODE_EXTRA_CA_CERTS``, ``sslrootcert``)."""
         key_path = directory / "certificate-authority.key"
         if not (self.certificate_path.exists() and key_path.exists()):
@@ -47,7 +54,7 @@ class CertificateAuthority:
         names.append(x509.IPAddress(IPv4Address("127.0.0.1")))
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(_name("warm-standby lab database"))
+            .subject_name(_name("warm-standby lab"))
             .issuer_name(self._certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
@@ -64,13 +71,32 @@ class CertificateAuthority:
         )
         return _pem(key), certificate.public_bytes(serialization.Encoding.PEM)
 
+    def load_into(
+        self, context: ssl.SSLContext, host_names: Collection[str], now: datetime
+    ) -> None:
+        """Gives a server's TLS a new certificate for ``host_names``, for handshakes from now on."""
+        key, certificate = self.issue(host_names, now)
+        # ssl reads files only; these live as long as the reading.
+        with tempfile.TemporaryDirectory(dir=self.certificate_path.parent) as folder:
+            key_path, certificate_path = Path(folder, "key.pem"), Path(folder, "certificate.pem")
+            write_private(key_path, key)
+            certificate_path.write_bytes(certificate)
+            context.load_cert_chain(certificate_path, key_path)
+
+
+def server_context() -> ssl.SSLContext:
+    """A server's TLS 1.2 and 1.3, without a certificate yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
-        .subject_name(_name("warm-standby lab RDS root"))
-        .issuer_name(_name("warm-standby lab RDS root"))
+        .subject_name(_name("warm-standby lab root"))
+        .issuer_name(_name("warm-standby lab root"))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)

@@ -1,0 +1,411 @@
+"""Mutants: one mutator, and one way to try them, for every benchmark of mutants.
+
+A mutant is one small change of one module: a comparison, a sum, a condition, a number, a text, a
+result. A fork of this process loads it in place of the module and runs the tests; no file changes.
+Docstrings, types, decorators and the texts of errors are left alone: tests match what a message
+must say, not its words.
+
+A first run without a mutant shows which test reaches which line and how long it takes. A mutant
+meets the tests that reach its lines, the quick ones first; it survives only where all tests of its
+module pass.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import coverage
+import hypothesis
+import pytest
+
+from ops import workspace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROCESSES = 2
+PROCESSOR_SECONDS = 90
+"""A mutant that computes so long without a failed test never ends: killed."""
+WAITED_SECONDS = 900.0
+"""The same for one that waits; long, since a busy machine must not kill mutants."""
+QUICK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+"""A failing example is enough: nobody reads the smallest one."""
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
+
+SWAPS: dict[type[ast.AST], type[Any]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.Mod: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+
+Change = Callable[[Any], None]
+"""Changes a node in place."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """The ``number``-th change of a module; ``first`` and ``last`` are its statement's lines."""
+
+    module: Path
+    texts: bool
+    number: int
+    line: int
+    first: int
+    last: int
+    reads: str
+    """The changed expression, as it reads now."""
+
+    def tree(self) -> ast.Module:
+        """The module with the change in it."""
+        tree = ast.parse(self.module.read_text(encoding="utf-8"))
+        node, _statement, change = list(_places(tree, self.texts))[self.number]
+        change(node)
+        return ast.fix_missing_locations(tree)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the tests of a module do without a mutant."""
+
+    seconds: Mapping[str, float]
+    """Test → its duration."""
+    lines: Mapping[str, Sequence[str]]
+    """Line → the tests that ran it; an empty name for what ran outside of one."""
+
+    def of(self, mutant: Mutant) -> set[str]:
+        """The tests that reach a mutant; all of them where it is reached outside of one."""
+        lines = map(str, range(mutant.first, mutant.last + 1))
+        found = {test for line in lines for test in self.lines.get(line, ())}
+        return set(self.seconds) if "" in found else found
+
+
+def mutants(module: Path, texts: bool = True) -> list[Mutant]:
+    """Every mutant of a module; without ``texts`` its strings stay."""
+    made = []
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    for number, (node, statement, change) in enumerate(_places(tree, texts)):
+        changed = deepcopy(node)
+        change(changed)
+        first, last = _lines(statement)
+        line = getattr(node, "lineno", first)
+        made.append(Mutant(module, texts, number, line, first, last, ast.unparse(changed)))
+    return made
+
+
+def _lines(statement: ast.stmt) -> tuple[int, int]:
+    """First and last line of a statement without those that stand in its body."""
+    body = getattr(statement, "body", None)
+    last = body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
+    return statement.lineno, max(statement.lineno, last)
+
+
+def _places(tree: ast.Module, texts: bool) -> Iterator[tuple[ast.AST, ast.stmt, Change]]:
+    """Each node that can be changed, its innermost statement, and the change."""
+    left_alone = set(_left_alone(tree))
+    waiting: list[tuple[ast.AST, ast.stmt | None]] = [(tree, None)]
+    while waiting:
+        node, statement = waiting.pop()
+        statement = node if isinstance(node, ast.stmt) else statement
+        if statement is not None and id(node) not in left_alone:
+            for change in _changes(node, texts):
+                yield node, statement, change
+        waiting += [(child, statement) for child in reversed(list(ast.iter_child_nodes(node)))]
+
+
+def _left_alone(tree: ast.AST) -> Iterator[int]:
+    """What isn't mutated: docstrings, types, decorators, and the texts of errors."""
+    for node in ast.walk(tree):
+        parts: list[ast.AST] = []
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            parts = [node]
+        elif isinstance(node, ast.Raise):
+            parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypeVar":
+            parts = [node]
+        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
+            parts = [node.annotation]
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts = [*node.decorator_list]
+            parts += [node.returns] if isinstance(node, ast.FunctionDef) and node.returns else []
+        for part in parts:
+            yield from (id(inner) for inner in ast.walk(part))
+
+
+def _changes(node: ast.AST, texts: bool) -> list[Change]:
+    """Functions that each change the node in one way."""
+    match node:
+        case ast.Compare():
+            return [_compares(at, SWAPS[type(operator)]) for at, operator in enumerate(node.ops)]
+        case ast.BinOp() | ast.BoolOp() | ast.AugAssign() if type(node.op) in SWAPS:
+            return [_sets("op", SWAPS[type(node.op)]())]
+        case ast.UnaryOp(op=ast.Not()):
+            return [_sets("operand", ast.UnaryOp(ast.Not(), node.operand))]
+        case ast.If() | ast.IfExp():
+            return [_sets("test", ast.UnaryOp(ast.Not(), node.test))]
+        case ast.Return() if node.value is not None:
+            return [_sets("value", ast.Constant(None))]
+        case ast.Call(func=ast.Name(id="min" | "max" as name)):
+            other = "max" if name == "min" else "min"
+            return [_sets("func", ast.Name(other, ast.Load()))]
+        case ast.Constant(value=bool(value)):
+            return [_sets("value", not value)]
+        case ast.Constant(value=int(value) | float(value)):
+            return [_sets("value", value + 1)]
+        case ast.Constant(value=str(value)) if value and texts:
+            return [_sets("value", value + "x")]
+        case _:
+            return []
+
+
+def _compares(at: int, operator: type[ast.cmpop]) -> Change:
+    return lambda node: node.ops.__setitem__(at, operator())
+
+
+def _sets(field: str, value: object) -> Change:
+    return lambda node: setattr(node, field, value)
+
+
+class Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
+    """Loads a mutant in place of its module, by whatever name it is imported."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._file = str(mutant.module)
+        self._code = compile(mutant.tree(), self._file, "exec")
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The mutant's spec where the module itself would be found."""
+        del target
+        if fullname.rpartition(".")[2] != Path(self._file).stem:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if found is None or found.origin != self._file:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self._file, loader=self)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """The default one."""
+        del spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Executes the changed module."""
+        exec(self._code, module.__dict__)  # noqa: S102 - the project's own source, one node changed
+
+
+class Chosen:
+    """Of the collected tests those that are wanted, the quick ones first."""
+
+    def __init__(self, wanted: Collection[str], seconds: Mapping[str, float]) -> None:
+        self._wanted, self._seconds = wanted, seconds
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Pytest's hook. Nothing wanted is left where the mutant changed the tests' names: all."""
+        chosen = [item for item in items if item.nodeid in self._wanted] or items
+        items[:] = sorted(chosen, key=lambda item: self._seconds.get(item.nodeid, 0.0))
+
+
+class Reaching:
+    """Notes which test runs which line of a module, and for how long."""
+
+    def __init__(self, modules: Sequence[Path]) -> None:
+        self._modules = modules
+        self._coverage = coverage.Coverage(
+            data_file=None, include=[*map(str, modules)], config_file=False, messages=False
+        )
+        self._seconds: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Pytest's hook."""
+        self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Pytest's hook. What fixtures run may serve several tests: it has no test's name."""
+        self._coverage.switch_context(item.nodeid)
+        try:
+            return (yield)
+        finally:
+            self._coverage.switch_context("")
+
+    def run(self, tests: Sequence[str]) -> list[Reach] | None:
+        """What the tests reach of each module; None where they fail."""
+        self._coverage.start()
+        code = _pytest(tests, self)
+        self._coverage.stop()
+        if code:
+            return None
+        found = self._coverage.get_data()
+        return [
+            Reach(
+                self._seconds,
+                {str(line): names for line, names in found.contexts_by_lineno(str(module)).items()},
+            )
+            for module in self._modules
+        ]
+
+
+def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
+    """What the tests reach of each module, found by a process of its own; None where they fail."""
+    with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as directory:
+        answer = Path(directory) / "reach.json"
+
+        def work() -> int:
+            found = Reaching(modules).run(tests)
+            if found is None:
+                return 1
+            answer.write_text(json.dumps([[one.seconds, one.lines] for one in found]))
+            return 0
+
+        _, status = os.waitpid(_forked(work), 0)
+        return [Reach(*one) for one in json.loads(answer.read_text())] if status == 0 else None
+
+
+class Known:
+    """What was tried before: results by the state of a module and its tests, in a file."""
+
+    def __init__(self, name: str) -> None:
+        self._file = workspace.find().lab_state / "bench" / f"{name}.json"
+        kept = self._file.read_text() if self._file.is_file() else "{}"
+        self._kept: dict[str, object] = json.loads(kept)
+
+    def reach(self, state: str) -> Reach | None:
+        """What a module's tests reach; None where nobody looked yet."""
+        found = self._kept.get(f"{state}:reach")
+        return Reach(*found) if isinstance(found, list) else None
+
+    def fate(self, state: str, mutant: Mutant) -> bool | None:
+        """Whether a mutant was killed; None where it wasn't tried."""
+        found = self._kept.get(f"{state}:{mutant.number}")
+        return found if isinstance(found, bool) else None
+
+    def keep(self, state: str, key: object, value: object) -> None:
+        """Writes one result down."""
+        self._kept[f"{state}:{key}"] = value
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._kept))
+
+
+def state_of(module: Path, tests: Sequence[str]) -> str:
+    """The hash of a module and its tests: another one has other results."""
+    text = "".join(Path(name).read_text(encoding="utf-8") for name in (module, *tests))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fates(
+    wanted: Sequence[Mutant], tests: Sequence[str], reached: Reach, ends: float
+) -> Iterator[tuple[Mutant, bool]]:
+    """Each mutant and whether a test failed, as they are known; begins none after ``ends``
+    (``time.monotonic()``)."""
+    waiting = list(wanted)
+    running: dict[int, _Running] = {}
+    while running or (waiting and time.monotonic() < ends):
+        while waiting and len(running) < PROCESSES and time.monotonic() < ends:
+            mutant = waiting.pop(0)
+            near = reached.of(mutant)
+            stages: list[Collection[str]]
+            stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
+            running.update([_begun(mutant, tests, reached.seconds, stages)])
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process:
+            ended = running.pop(process)
+            if status == 0 and ended.stages:
+                running.update([_begun(ended.mutant, tests, reached.seconds, ended.stages)])
+            else:
+                yield ended.mutant, status != 0
+            continue
+        for late, one in running.items():
+            if time.monotonic() - one.began > WAITED_SECONDS:
+                os.kill(late, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def tried(
+    every: Sequence[Mutant], tests: Sequence[str], state: str, known: Known, ends: float
+) -> list[tuple[Mutant, bool]]:
+    """Tries a module's mutants that weren't tried before; returns the fate of each that is known.
+
+    Wants what the tests reach in ``known``, unless all were tried.
+    """
+    waiting = [mutant for mutant in every if known.fate(state, mutant) is None]
+    reached = known.reach(state)
+    if reached is not None:
+        for mutant, killed in fates(waiting, tests, reached, ends):
+            known.keep(state, mutant.number, killed)
+    found = [(mutant, known.fate(state, mutant)) for mutant in every]
+    return [(mutant, fate) for mutant, fate in found if fate is not None]
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A mutant that is tried, since when, and the tests that it meets next where it survives."""
+
+    mutant: Mutant
+    began: float
+    stages: list[Collection[str]]
+
+
+def _begun(
+    mutant: Mutant,
+    tests: Sequence[str],
+    seconds: Mapping[str, float],
+    stages: list[Collection[str]],
+) -> tuple[int, _Running]:
+    """Starts the tests of the first stage in a process; it ends with 0 where they pass."""
+
+    def work() -> int:
+        sys.meta_path.insert(0, Changed(mutant))
+        return _pytest(tests, Chosen(stages[0], seconds))
+
+    return _forked(work), _Running(mutant, time.monotonic(), stages[1:])
+
+
+def _pytest(tests: Sequence[str], plugin: object) -> int:
+    return int(pytest.main([*OPTIONS, *tests], plugins=[plugin]))
+
+
+def _forked(work: Callable[[], int]) -> int:
+    """Starts a process that ends with the work's result; returns its id."""
+    process = os.fork()
+    if not process:
+        _become(work)
+    return process
+
+
+def _become(work: Callable[[], int]) -> NoReturn:
+    """Of our own modules nothing is known to the process; it is silent, and ends some time."""
+    code = 1
+    try:
+        own = f"{REPOSITORY}{os.sep}"
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            if file.startswith(own) and f"{os.sep}.venv{os.sep}" not in file and file != __file__:
+                del sys.modules[name]
+        hypothesis.settings.register_profile(
+            "mutants", phases=QUICK, deadline=None, database=None, derandomize=True
+        )
+        hypothesis.settings.load_profile("mutants")
+        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+        silent = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silent, stream)
+        os.chdir(REPOSITORY)
+        code = int(work())
+    finally:
+        os._exit(code)

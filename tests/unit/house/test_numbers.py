@@ -1,0 +1,76 @@
+"""Every requirement and every trap has tests that hold it, by its number in their docstrings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from house_graph import ROOT
+
+REQUIREMENT = r"[RN]\d+(?:\.\d+)?"
+TRAPS = r"[Tt]raps? ((?:\d+b?(?:, | and | to )?)+)"
+APPLICATION = ROOT / "lambda_src" / "api" / "test"
+
+
+def requirements() -> set[str]:
+    """The numbers of docs/requirements.md; a heading's own only where nothing stands below it."""
+    text = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    rows = set(re.findall(rf"^- ({REQUIREMENT})\b", text, re.MULTILINE))
+    headings = set(re.findall(r"^## (R\d+) ", text, re.MULTILINE))
+    return rows | {one for one in headings if not any(row.startswith(f"{one}.") for row in rows)}
+
+
+def traps() -> set[str]:
+    """The numbers of docs/traps.md, as ``trap 22``."""
+    text = (ROOT / "docs" / "traps.md").read_text(encoding="utf-8")
+    return {f"trap {one}" for one in re.findall(r"^(\d+b?)\. ", text, re.MULTILINE)}
+
+
+def docstrings() -> Iterator[str]:
+    """What each test says of itself, the application's included."""
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield ast.get_docstring(node) or ""
+    for file in sorted(APPLICATION.rglob("*.mjs")):
+        yield file.read_text(encoding="utf-8")
+
+
+def numbers(text: str) -> Iterator[str]:
+    """The numbers that a docstring cites: ``R4.2``, ``N5``, ``traps 1, 3 and 7 to 9``."""
+    yield from re.findall(rf"\b{REQUIREMENT}\b", text)
+    for listed in re.findall(TRAPS, text):
+        for first, last in re.findall(r"(\d+b?)(?: to (\d+))?", listed):
+            yield f"trap {first}"
+            if last:
+                yield from (f"trap {one}" for one in range(int(first) + 1, int(last) + 1))
+
+
+def test_every_number_is_cited_by_a_test() -> None:
+    """House rule: a requirement or a trap is closed by a test, not by a comment."""
+    cited = {number for text in docstrings() for number in numbers(text)}
+    missing = (requirements() | traps()) - cited
+    assert not missing, sorted(missing)
+
+
+def test_no_test_cites_a_number_that_there_is_not() -> None:
+    """House rule: a number leads to its row."""
+    known = requirements() | traps()
+    known |= {row.partition(".")[0] for row in requirements()}
+    cited = {number for text in docstrings() for number in numbers(text)}
+    assert not cited - known
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("R4.2, trap 22: both", ["R4.2", "trap 22"]),
+        ("Traps 1, 8b and 10 to 12.", ["trap 1", "trap 8b", "trap 10", "trap 11", "trap 12"]),
+        ("N1: no rack 7, H7", ["N1"]),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text: str, cited: list[str]) -> None:
+    """House rule: a check that reads nothing would pass always."""
+    assert list(numbers(text)) == cited
