@@ -148,8 +148,9 @@ def test_a_minor_upgrade_is_one_update(lab: Lab) -> None:
         assert table(printed)["data"]["update"] == "1", printed
         assert table(printed)["data"]["replace"] == "0", printed
     for region in (EAST, WEST):
-        (cluster,) = lab.client("rds", region).describe_db_clusters()["DBClusters"]
-        assert cluster["EngineVersion"] == "16.9"
+        name = f"aurora-cluster-{region}-{walk.values['SUFFIX']}"
+        found = lab.client("rds", region).describe_db_clusters(DBClusterIdentifier=name)
+        assert found["DBClusters"][0]["EngineVersion"] == "16.9"
     for _ in walk.section("engine-upgrade.md", "Afterwards"):
         pass
     store(lab, "after the upgrade")
