@@ -101,7 +101,7 @@ class Round:
         raise AssertionError(f"{waiting} are left: {self.said[-8:]}")
 
     def give_back(self) -> None:
-        """The lost database is back as a standby, its old volume is kept, and people have looked."""
+        """The lost database is back as a standby, its old volume kept, and people have looked."""
         client.restore(self.lab.state_dir, self.lost)
         assert until(self._is_whole, REAL_SECONDS), "the lost member isn't connected again"
         assert until(lambda: self.run() or self._is_copied(), REAL_SECONDS), self.said[-5:]
