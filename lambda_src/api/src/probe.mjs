@@ -21,6 +21,7 @@
 import { createCredentials } from "./credentials.mjs";
 import { reasonOf, sqlState } from "./database_faults.mjs";
 import { tlsOptions } from "./database_tls.mjs";
+import { createDriverClient } from "./driver.mjs";
 import { UnavailableError } from "./errors.mjs";
 import { checkTailEvent, compareTail, readTail } from "./lost_tail.mjs";
 import { checkAttachmentsEvent, checkOrphansEvent, findOrphans, listAttachments } from "./orphans.mjs";
@@ -31,11 +32,6 @@ const TRY_MILLISECONDS = 5_000;
 const CREDENTIALS_MILLISECONDS = 1_800;
 /** Nobody's minute depends on a comparison. */
 const PATIENT_MILLISECONDS = 6_000;
-
-async function createDriverClient(options) {
-  const { default: pg } = await import("pg");
-  return new pg.Client(options);
-}
 
 /** Rejects as a server that doesn't answer; the promise itself goes on. */
 async function within(milliseconds, promise) {
