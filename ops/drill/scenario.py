@@ -7,7 +7,7 @@ line where a key or a value is wrong.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from lab.faults import Fault
 from lab.outage import REGIONS, Mode, OutageKind
 from ops.drill.tables import made
 from ops.errors import bad_input, nearest
+from recovery.model import Stage
 
 DIRECTORY = Path(__file__).parent / "scenarios"
 DEFAULT = "region-loss"
@@ -96,8 +97,6 @@ class Expected:
 
     ``writer`` is the region that writes then, ``promotions`` the accepted calls of a controller,
     ``stage`` a stage that it must have passed since the loss, empty for none in particular.
-    ``attachments`` says whether writes that carry one are among those that ``writes`` asks for:
-    they need S3.
     """
 
     traffic: Traffic
@@ -106,7 +105,6 @@ class Expected:
     promotions: int = 0
     lost: Lost = Lost.NONE
     stage: str = ""
-    attachments: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,10 +140,9 @@ class Scenario:
     def expectation(self) -> str:
         """What must happen, as ``--list`` shows it."""
         expect = self.expect
-        plain = "" if expect.attachments else " without attachments"
         parts = [
             f"requests: {expect.traffic}",
-            f"writes: {expect.writes}{plain} in {expect.writer}",
+            f"writes: {expect.writes} in {expect.writer}",
             f"promotions: {expect.promotions}",
             f"lost: {expect.lost}",
         ]
@@ -178,6 +175,7 @@ def parse(name: str, text: str) -> Scenario:
     if not steps:
         raise bad_input(f"scenario {name} has no [[step]]: nothing would happen")
     expect = made(f"scenario {name}", Expected, given.pop("expect", {}), _EXPECTED)
+    _check(name, (("stage", expect.stage, ["", *Stage]),))
     hazards = tuple(given.pop("hazards", []))
     plain = {"name": name, "steps": steps, "expect": expect, "hazards": hazards}
     return made(f"scenario {name}", Scenario, {**given, **plain}, {})
@@ -193,8 +191,14 @@ def _step(name: str, given: Mapping[str, Any]) -> Step:
         ("part", step.part, ["", *OutageKind]),
         ("mode", step.mode, ["", *Mode]),
         ("fault", step.fault, list(Fault) if step.action is Action.FAULT else [""]),
+        ("when", step.when, ["", *Stage]),
     )
+    _check(name, chosen)
+    return step
+
+
+def _check(name: str, chosen: Iterable[tuple[str, str, list[str]]]) -> None:
+    """Raises ``OperatorError`` for the first (key, value, known values) whose value isn't known."""
     for key, value, known in chosen:
         if value not in known:
             raise bad_input(f"scenario {name}: {key} {value!r} is none of {', '.join(known)}")
-    return step

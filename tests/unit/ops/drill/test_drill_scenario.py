@@ -60,6 +60,8 @@ def test_a_scenario_is_typed() -> None:
         (HEAD + '[[step]]\naction = "fault"\nfault = "x"\n' + EXPECT, "fault 'x' is none of"),
         (HEAD + STEP + 'fault = "describe-stale"\n' + EXPECT, "fault 'describe-stale' is none of"),
         (HEAD + STEP + EXPECT.replace("any", "flies"), "traffic 'flies' is none of fails-over"),
+        (HEAD + STEP + 'when = "later"\n' + EXPECT, "when 'later' is none of , watching"),
+        (HEAD + STEP + EXPECT + 'stage = "glad"\n', "stage 'glad' is none of , watching"),
     ],
 )
 def test_a_wrong_scenario_is_one_line(text: str, line: str) -> None:
