@@ -7,7 +7,7 @@ line where a key or a value is wrong.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,6 @@ from lab.faults import Fault
 from lab.outage import REGIONS, Mode, OutageKind
 from ops.drill.tables import made
 from ops.errors import bad_input, nearest
-from recovery.model import Stage
 
 DIRECTORY = Path(__file__).parent / "scenarios"
 DEFAULT = "region-loss"
@@ -175,7 +174,6 @@ def parse(name: str, text: str) -> Scenario:
     if not steps:
         raise bad_input(f"scenario {name} has no [[step]]: nothing would happen")
     expect = made(f"scenario {name}", Expected, given.pop("expect", {}), _EXPECTED)
-    _check(name, (("stage", expect.stage, ["", *Stage]),))
     hazards = tuple(given.pop("hazards", []))
     plain = {"name": name, "steps": steps, "expect": expect, "hazards": hazards}
     return made(f"scenario {name}", Scenario, {**given, **plain}, {})
@@ -191,14 +189,8 @@ def _step(name: str, given: Mapping[str, Any]) -> Step:
         ("part", step.part, ["", *OutageKind]),
         ("mode", step.mode, ["", *Mode]),
         ("fault", step.fault, list(Fault) if step.action is Action.FAULT else [""]),
-        ("when", step.when, ["", *Stage]),
     )
-    _check(name, chosen)
-    return step
-
-
-def _check(name: str, chosen: Iterable[tuple[str, str, list[str]]]) -> None:
-    """Raises ``OperatorError`` for the first (key, value, known values) whose value isn't known."""
     for key, value, known in chosen:
         if value not in known:
             raise bad_input(f"scenario {name}: {key} {value!r} is none of {', '.join(known)}")
+    return step
