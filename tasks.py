@@ -197,6 +197,6 @@ namespace = Collection(
     deploy_all, preview_all, refresh_all, destroy_all, up, preview, refresh, destroy, outputs,
     *looking.TASKS, *upkeep.TASKS, *quality.TASKS, *recovery.TASKS,
     drill.DRILL, lab.LAB, recovery.RECOVERY, upkeep.STATE, upkeep.EVENTS, upkeep.SECRETS,
-    upkeep.OBJECTS, upkeep.APP,
+    upkeep.OBJECTS, upkeep.APP, upkeep.EMERGENCY,
     quality.PINS,
 )  # fmt: skip

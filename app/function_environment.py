@@ -88,6 +88,19 @@ def probe(
     }
 
 
+def emergency(
+    region: Region, database: Database, data: RegionalData, days: int
+) -> Mapping[str, pulumi.Input[str]]:
+    """The emergency export's environment: the database, the bucket that it writes into, and of
+    which patients: those with a record in so many days."""
+    return {
+        **common(region, database, data),
+        "DATABASE_SECRET_ARN": data.application_secret_arn,
+        "BUCKET_NAME": data.bucket_name,
+        "EMERGENCY_DAYS": str(days),
+    }
+
+
 def gate(load_balancer: pulumi.Input[str], server_name: str) -> Mapping[str, pulumi.Input[str]]:
     """The gate's environment: whom it asks; ``server_name`` is empty without a certificate."""
     return {"LOG_LEVEL": "info", "GATE_HOST": load_balancer, "GATE_SERVER_NAME": server_name}

@@ -7,12 +7,13 @@ import pulumi
 
 import function_environment
 import policy_statements as statements
+from emergency_export import EmergencyExport, EmergencyExportArgs
 from failed_events import FailedEventsQueue, FailedEventsQueueArgs
 from function_environment import Database
 from function_role import FunctionRole, FunctionRoleArgs
 from load_balancer import LoadBalancer, LoadBalancerArgs
 from node_function import FunctionNames, NodeFunction, NodeFunctionArgs
-from outbox_schedule import OutboxSchedule, OutboxScheduleArgs
+from outbox import drain_outbox
 from probe import Probe, ProbeArgs
 from release import Release, keep_held
 from tapstack.app_settings import AppSettings
@@ -92,10 +93,18 @@ class RegionalService(pulumi.ComponentResource):
             child,
         )
         failed_events.receive_from(f"{FAILED_EVENTS}-{region.name}", api.alias)
-        OutboxSchedule(
-            f"schedule-outbox-{region.name}",
-            OutboxScheduleArgs(
-                region=region, account_id=args.account_id, function_arn=api.alias.arn
+        drain_outbox(region, args.account_id, api.alias, child)
+        EmergencyExport(
+            f"emergency-{region.name}",
+            EmergencyExportArgs(
+                region=region,
+                settings=args.settings,
+                account_id=args.account_id,
+                network=args.network,
+                data=args.data,
+                database=args.database,
+                code=args.code,
+                after=args.after,
             ),
             child,
         )

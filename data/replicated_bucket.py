@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from access_log_bucket import CONTENT_PREFIX
+from access_log_bucket import logs_prefix
 from bucket_basics import harden
 from tapstack.regions import Region
-from tapstack.well_known import CONTENT_BUCKET
+from tapstack.well_known import CONTENT_BUCKET, EMERGENCY_KEPT_DAYS, EMERGENCY_PREFIX
 
 TIERED_AFTER_DAYS = 30
 NONCURRENT_KEPT_DAYS = 90
@@ -77,7 +77,14 @@ class ReplicatedBucket(pulumi.ComponentResource):
                     "abort_incomplete_multipart_upload": {
                         "days_after_initiation": INCOMPLETE_UPLOADS_KEPT_DAYS
                     },
-                }
+                },
+                {
+                    "id": "end-emergency-exports",
+                    "status": "Enabled",
+                    "filter": {"prefix": EMERGENCY_PREFIX},
+                    "expiration": {"days": EMERGENCY_KEPT_DAYS},
+                    "noncurrent_version_expiration": {"noncurrent_days": 1},
+                },
             ],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.versioning]),
         )
@@ -85,7 +92,7 @@ class ReplicatedBucket(pulumi.ComponentResource):
             f"logging-content-{region.name}",
             bucket=self.bucket.id,
             target_bucket=args.access_logs.id,
-            target_prefix=CONTENT_PREFIX,
+            target_prefix=logs_prefix(CONTENT_BUCKET),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.access_logs_policy]),
         )
         self.register_outputs({"name": self.bucket.bucket})

@@ -1,11 +1,18 @@
-"""The alarms of recovery's own functions, as :mod:`alarm_specs` describes alarms."""
+"""The alarms of recovery's own functions and of the emergency export (see :mod:`alarm_specs`)."""
 
 import cloudwatch_metrics as metrics
 from alarm_specs import ABOVE, BELOW, BREACHING, UNKNOWN, AlarmSpec
-from tapstack.well_known import CONTROLLER_HEARTBEAT, FAILOVER_READINESS, PARAMETER_LAG
+from tapstack.well_known import (
+    CONTROLLER_HEARTBEAT,
+    EMERGENCY_EXPORT,
+    FAILOVER_READINESS,
+    PARAMETER_LAG,
+)
 
 PARAMETER_SECONDS = 900
 """Three full runs carried nothing of it."""
+EXPORT_HOURS = 30
+"""It is made each night, and a night's may come late."""
 
 
 def controller_heartbeat(suffix: str) -> AlarmSpec:
@@ -52,4 +59,20 @@ def parameter_lag(suffix: str) -> AlarmSpec:
         # run in a new environment it is normal.
         missing=UNKNOWN,
         period=300,
+    )
+
+
+def emergency_export(suffix: str) -> AlarmSpec:
+    """Of a region's nightly emergency export (HIPAA §164.308(a)(7)(ii)(C))."""
+    return AlarmSpec(
+        purpose="emergency-export",
+        description=f"The newest emergency export is older than {EXPORT_HOURS} h",
+        metric=metrics.recovery(EMERGENCY_EXPORT, suffix),
+        statistic="Sum",
+        comparison=BELOW,
+        threshold=1,
+        # No data is the fault, and is notified as such; until the first night it is normal.
+        missing=UNKNOWN,
+        period=3600,
+        periods=EXPORT_HOURS,
     )

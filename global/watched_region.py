@@ -112,6 +112,7 @@ def alarms_of(watched: WatchedRegion) -> list[AlarmSpec]:
         recovery_alarms.controller_heartbeat(watched.region.suffix),
         recovery_alarms.failover_readiness(watched.region.suffix),
         recovery_alarms.parameter_lag(watched.region.suffix),
+        recovery_alarms.emergency_export(watched.region.suffix),
         alarm_specs.event_propagation(watched.region.suffix),
         *alarm_specs.backup_failures(watched.vault_name),
         *([alarm_specs.certificate(watched.certificate_arn)] if watched.certificate_arn else []),

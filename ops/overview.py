@@ -35,7 +35,7 @@ GROUPS = (
         "recovery.hold", "recovery.acknowledge", "recovery.reconcile", "events.redrive",
     )),
     Group("Keep", "./inv secrets.rotate --stack prod", (
-        "secrets.rotate", "objects.replicate",
+        "secrets.rotate", "objects.replicate", "emergency.export", "emergency.open",
     )),
     Group("Drill", "./inv drill --scenario region-loss", (
         "drill", "drill.history", "drill.compare", "drill.verify",

@@ -101,6 +101,19 @@ def looking_at(stack: str) -> tuple[Workspace, StackFile, Clients]:
     return space, file, Clients(file, endpoint, impatient=True)
 
 
+def waiting_on(stack: str, seconds: int) -> tuple[StackFile, Clients]:
+    """The stack and clients for calls that work for so long and mustn't be repeated unseen. The
+    account is the stack's; a stopped lab is refused."""
+    space = workspace.find()
+    file = stack_file.load(space, stack)
+    endpoint = lab.endpoint(file) if file.settings.is_lab else None
+    if endpoint:
+        lab.require_running(space)
+    else:
+        account.check(Clients(file), file.settings)
+    return file, Clients(file, endpoint, once=True, seconds=seconds)
+
+
 def _held(
     file: StackFile, endpoint: str | None, report: Callable[[str], None]
 ) -> AbstractContextManager[None]:

@@ -50,6 +50,11 @@ class AppSettings:
     deletion_protection: bool = setting(
         False, help="Deletion protection of the load balancers; true blocks destroy-all"
     )
+    emergency_days: int = setting(
+        90,
+        check=between(1, 36500),
+        help="Patients with a record in so many days are in the nightly emergency export",
+    )
     log_retention_days: int = setting(
         90, check=one_of(*LOG_RETENTION_DAYS), help="Days that the functions' logs are kept"
     )

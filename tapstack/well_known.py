@@ -61,8 +61,24 @@ API_FUNCTION = "api"
 CONTENT_BUCKET = "content"
 """Purpose of the replicated bucket."""
 
+JOURNAL_BUCKET = "journal"
+"""Purpose of the locked buckets in their names."""
+
 ATTACHMENTS_PREFIX = "attachments/"
 """Where the application puts files in the content bucket, and nowhere else."""
+
+EMERGENCY_FUNCTION = "emergency"
+"""Purpose of the function that writes the nightly emergency export, and of its schedule."""
+
+EMERGENCY_PREFIX = "emergency/"
+"""Where emergency exports are in the content bucket, below it those of each region."""
+
+EMERGENCY_KEPT_DAYS = 7
+"""Days that an emergency export is kept: each holds whole records, and an old one is of no use but
+as a second chance."""
+
+EMERGENCY_EXPORT = "EmergencyExport"
+"""Metric: 1 for each emergency export that a region made whole."""
 
 BATCH_REPLICATION = "batch-replication"
 """Purpose of the role of S3 Batch Replication's jobs."""
@@ -123,6 +139,11 @@ CONSUME = "consume"
 
 CONSUME_DEAD_LETTERS = "consume-dead-letters"
 """Purpose of the queue with events that didn't reach the function, and of its alarm."""
+
+
+def emergency_prefix(region: str) -> str:
+    """Where a region puts its exports, each in a folder named by its time."""
+    return f"{EMERGENCY_PREFIX}{region}/"
 
 
 def replication_rule_id(destination: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from lab.database import replication
+from lab.database import origin, replication
 from lab.database.master import create_database, create_master
 from lab.database.postgres import PostgresServer
 from lab.database.postgres_settings import Upstream
@@ -176,6 +176,7 @@ class Fleet:
                     "destroy and deploy the data layer again"
                 )
             server.initialise()
+            origin.keep(server)
         if server.is_standby:
             if not server.alive:
                 server.settings.upstream = Upstream(0, cluster.slot, cut=True)

@@ -63,6 +63,7 @@ class RdsSemantics:
             "SwitchoverGlobalCluster": self._roles.switchover,
             "FailoverGlobalCluster": self._roles.failover,
             "RestoreDBClusterFromSnapshot": self._restoring.restore,
+            "RestoreDBClusterToPointInTime": self._restoring.to_point_in_time,
             "DescribeDBClusterSnapshots": self._snapshots.describe,
             "CopyDBClusterSnapshot": self._snapshots.copy,
             "DeleteDBClusterSnapshot": self._snapshots.delete,

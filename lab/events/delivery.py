@@ -17,7 +17,6 @@ import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -28,6 +27,7 @@ from lab.emulator.asynchronous import send
 from lab.emulator.identities import role_allows, trusts
 from lab.emulator.lambda_targets import deployed_function
 from lab.emulator.policies import Access, allows
+from lab.emulator.resource_policies import policy_of
 from lab.facts import EventDelivery
 from lab.outage import OutageKind
 
@@ -373,23 +373,18 @@ def _region_of(delivery: Delivery) -> str:
 def _resource_policies(lab: LabContext, delivery: Delivery, service: str) -> list[Any] | None:
     """The policies of a target; None when it doesn't exist."""
     from ministack.core.responses import request_scope
-    from ministack.services import lambda_svc, sns, sqs
+    from ministack.services import sns, sqs
 
     arn = delivery.target["Arn"]
-    _, _, _, region, account, name = arn.split(":", 5)
+    _, _, _, region, account, _ = arn.split(":", 5)
     with request_scope(account, region):
         match service:
             case "sqs":
-                queue = sqs._queue_by_arn(arn)
-                return None if queue is None else [queue["attributes"].get("Policy") or {}]
+                return None if sqs._queue_by_arn(arn) is None else [policy_of(arn)]
             case "sns":
-                topic: Mapping[str, Any] | None = sns._topics.get(arn)
-                return None if topic is None else [topic["attributes"].get("Policy") or {}]
+                return None if sns._topics.get(arn) is None else [policy_of(arn)]
             case "lambda":
-                if deployed_function(arn) is None:
-                    return None
-                record = lambda_svc._functions.get(name.split(":")[1]) or {}
-                return [record.get("policy") or {}]
+                return None if deployed_function(arn) is None else [policy_of(arn)]
             case "logs":
                 held = lab.client("logs", region).describe_resource_policies()
                 return [json.loads(p["policyDocument"]) for p in held["resourcePolicies"]]

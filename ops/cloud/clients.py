@@ -29,14 +29,16 @@ class Clients:
         *,
         impatient: bool = False,
         once: bool = False,
+        seconds: int = PROBE_SECONDS,
     ) -> None:
         """``impatient``: for who looks at a region that may be lost, and must not hang on it.
 
-        ``once``: for calls that must not be repeated unseen; each is one try.
+        ``once``: for calls that must not be repeated unseen; each is one try, whose answer may take
+        ``seconds``.
         """
         self.endpoint = lab_endpoint
         """The lab's, None on AWS."""
-        self._impatient, self._once = impatient, once
+        self._impatient, self._once, self._seconds = impatient, once, seconds
         self._session = _lab_session() if lab_endpoint else Session()
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
@@ -69,7 +71,7 @@ class Clients:
         if self._once:
             settings["retries"] = {"total_max_attempts": 1}
         if self._impatient or self._once:
-            seconds = PROBE_SECONDS if self._once else IMPATIENT_SECONDS
+            seconds = self._seconds if self._once else IMPATIENT_SECONDS
             settings |= {"connect_timeout": IMPATIENT_SECONDS, "read_timeout": seconds}
         if not self.endpoint:
             return self._session.client(service, region_name=region, config=Config(**settings))

@@ -13,6 +13,7 @@ from ops.cost.declared import Declared
 from ops.cost.prices import PriceBook
 from ops.errors import OperatorError
 from tapstack.data_settings import SERVERLESS
+from tapstack.well_known import EMERGENCY_FUNCTION, EMERGENCY_KEPT_DAYS
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Context:
 
 REQUEST_HANDLER = "index.handler"
 """The entry point of the function that serves requests (``lambda_src/api``)."""
+EMERGENCY_HANDLER = "index.emergency"
 RECOVERY_HANDLERS = "recovery."
 VALIDATOR_HANDLER = "recovery.validator.handler"
 VALIDATOR_CALLS = {
@@ -191,6 +193,9 @@ def _global_cluster(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 def _replication(resource: Declared, context: Context) -> Iterator[Charge]:
+    (rule,) = resource.inputs["rules"]
+    if "replicationTime" not in rule["destination"]:
+        return  # the journal's: some kilobytes a decision
     # A bucket that is replicated holds the content; the others hold access logs.
     yield _used(resource, context, "S3", "storage", "s3.gb", context.book.assumption["content_gb"])
     gb = context.book.assumption["content_gb_changed"]
@@ -281,9 +286,11 @@ def _dashboard(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 def _log_group(resource: Declared, context: Context) -> Iterator[Charge]:
-    # The global layer's functions log a few lines a run.
-    quiet = resource.layer == "global"
-    gb = context.book.assumption["recovery_log_gb" if quiet else "log_gb"]
+    # The global layer's functions log a few lines a run, the nightly export one a night.
+    kind = "recovery_log_gb" if resource.layer == "global" else "log_gb"
+    if f"-{EMERGENCY_FUNCTION}-" in str(resource.inputs.get("name")):
+        kind = "emergency_log_gb"
+    gb = context.book.assumption[kind]
     yield _used(resource, context, "Logs", "ingestion", "cloudwatch.logs-gb", gb)
 
 
@@ -294,6 +301,8 @@ def _function(resource: Declared, context: Context) -> Iterator[Charge]:
         RECOVERY_HANDLERS: ("recovery's ", "recovery_millions", "recovery_milliseconds"),
     }
     handler = str(resource.inputs["handler"])
+    if handler == EMERGENCY_HANDLER:
+        yield from _emergency_export(resource, context)
     kind = next((kinds[known] for known in kinds if handler.startswith(known)), None)
     if kind is None:
         return
@@ -312,6 +321,16 @@ def _function(resource: Declared, context: Context) -> Iterator[Charge]:
         runs = assumption["validation_millions"]
         for what, (price, calls) in VALIDATOR_CALLS.items():
             yield _used(resource, context, "Readiness", f"{what} asked", price, runs * calls)
+
+
+def _emergency_export(resource: Declared, context: Context) -> Iterator[Charge]:
+    """A region's nightly exports: kept in both regions' buckets, since replication carries them."""
+    gb, group = context.book.assumption["emergency_gb"], "Emergency export"
+    yield _used(resource, context, group, "storage", "s3.gb", 2 * gb * EMERGENCY_KEPT_DAYS)
+    carried = gb * DAYS_A_MONTH
+    yield _used(resource, context, group, "to the other region", "region-transfer.gb", carried)
+    timed = "s3.replication-time-control-gb"
+    yield _used(resource, context, group, "replication time control", timed, carried)
 
 
 def _bus(resource: Declared, context: Context) -> Iterator[Charge]:
@@ -381,6 +400,7 @@ FREE = frozenset(
         "aws:route53/record:Record",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketLogging:BucketLogging",
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",

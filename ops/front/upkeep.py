@@ -116,9 +116,35 @@ def objects_replicate(
     batch_replication.show(file, clients, region, failed=failed, as_json=json)
 
 
+@command("export", region="Only this region's, while the other one is lost")
+def emergency_export(_c: Context, stack: str = "lab", region: str = "", json: bool = False) -> None:
+    """Make the emergency export of all records now, in both regions."""
+    from ops import session
+    from ops.cloud import emergency
+
+    file, clients = session.waiting_on(stack, emergency.EXPORT_SECONDS)
+    emergency.export(file, clients, region, as_json=json)
+
+
+@command(
+    "open",
+    region="Only this region's bucket, while the other one is lost",
+    to="Folder to write into; default: emergency-exports/REGION-TIME",
+)
+def emergency_open(
+    _c: Context, stack: str = "lab", region: str = "", to: str = "", json: bool = False
+) -> None:
+    """Fetch the newest emergency export for a browser, and say how old it is."""
+    from ops import session
+    from ops.cloud import emergency
+
+    emergency.open_newest(*session.looking_at(stack), region, to, as_json=json)
+
+
 TASKS = (init, setup)
 APP = Collection("app", app_rollback)
 STATE = Collection("state", state_move)
 EVENTS = Collection("events", events_redrive)
 SECRETS = Collection("secrets", secrets_rotate)
 OBJECTS = Collection("objects", objects_replicate)
+EMERGENCY = Collection("emergency", emergency_export, emergency_open)

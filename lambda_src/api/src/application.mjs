@@ -100,7 +100,7 @@ export function createApplication(environment, overrides = {}) {
     logger,
   });
 
-  let probe;
+  let probe, makeExport;
 
   async function doSchedule(deadline) {
     await outbox.beat(deadline);
@@ -195,6 +195,14 @@ export function createApplication(environment, overrides = {}) {
     gate: async (event) => {
       const { createGate } = await import("./gate.mjs");
       return createGate({ ...environment.gate, ...overrides.gate })(event ?? {});
+    },
+
+    /** Makes this region's emergency export: pages of all records in the region's own bucket. */
+    emergency: async () => {
+      const { createExport } = await import("./emergency.mjs");
+      const { createClient } = overrides;
+      makeExport ??= createExport({ environment, readSecret, putObject, putMetric, logger, now, createClient });
+      return makeExport();
     },
 
     close: database.close,

@@ -24,6 +24,7 @@
  *   signs the database's certificates, and the names of both regions' clusters
  * @property {string} bucketName this region's bucket
  * @property {string} logLevel
+ * @property {number} emergencyDays emergency export only: patients with a record in so many days are in it
  * @property {string} environmentSuffix
  * @property {string} masterSecretArn migration function only
  * @property {string} applicationSecretArn migration function only
@@ -68,6 +69,7 @@ export function readEnvironment(variables) {
     },
     bucketName: text("BUCKET_NAME"),
     logLevel: text("LOG_LEVEL", "info").toLowerCase(),
+    emergencyDays: Number(text("EMERGENCY_DAYS", "90")),
     environmentSuffix: text("ENVIRONMENT_SUFFIX"),
     masterSecretArn: text("MASTER_SECRET_ARN"),
     applicationSecretArn: text("APPLICATION_SECRET_ARN"),

@@ -1,7 +1,7 @@
 /**
  * The Lambda handlers: `index.handler` (the application), `index.migrate` (the schema),
- * `index.probe` (what the recovery controller learns of the database) and `index.gate` (whether the
- * standby serves what was deployed there).
+ * `index.probe` (what the recovery controller learns of the database), `index.gate` (whether the
+ * standby serves what was deployed there) and `index.emergency` (what clinicians read without us).
  */
 import { createApplication } from "./application.mjs";
 import { readEnvironment } from "./environment.mjs";
@@ -12,3 +12,4 @@ export const handler = application.handle;
 export const migrate = application.migrate;
 export const probe = application.probe;
 export const gate = application.gate;
+export const emergency = application.emergency;

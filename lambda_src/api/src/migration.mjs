@@ -9,17 +9,13 @@
  */
 import { auditAccess } from "./audit.mjs";
 import { tlsOptions } from "./database_tls.mjs";
+import { createDriverClient } from "./driver.mjs";
 import { scheduleHeartbeat } from "./heartbeat_job.mjs";
 import { scramVerifier } from "./scram.mjs";
 import { GRANTS, STEPS } from "./schema.mjs";
 
 /** Any constant: the key under which migrations of this database exclude each other. */
 const ADVISORY_LOCK = 7_250_315;
-
-async function createDriverClient(options) {
-  const { default: pg } = await import("pg");
-  return new pg.Client(options);
-}
 
 async function applySteps(client) {
   await client.query(`CREATE TABLE IF NOT EXISTS public.schema_versions (

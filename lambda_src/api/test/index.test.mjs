@@ -6,7 +6,7 @@ test("R2.1: the bundle's entry exports the application's and the migration's han
   Object.assign(process.env, { AWS_REGION: "us-west-2", LOG_LEVEL: "info" });
   const written = [];
   const write = process.stdout.write;
-  const { handler, migrate, probe } = await import("../src/index.mjs");
+  const { handler, migrate, probe, emergency } = await import("../src/index.mjs");
   process.stdout.write = (line, ...rest) => (String(line).includes('"requestId":"request-1"') ? written.push(line) : write.call(process.stdout, line, ...rest));
   const response = await handler(albEvent("GET", "/nothing"), CONTEXT);
   process.stdout.write = write;
@@ -14,7 +14,7 @@ test("R2.1: the bundle's entry exports the application's and the migration's han
   assert.equal(JSON.parse(written[0]).region, "us-west-2");
   assert.equal(typeof migrate, "function");
   // Trap 67: Node.js 24 on Lambda calls no callback; a third parameter would wait for one.
-  for (const exported of [handler, migrate, probe]) {
+  for (const exported of [handler, migrate, probe, emergency]) {
     assert.ok(exported.length <= 2);
   }
 });

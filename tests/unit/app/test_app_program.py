@@ -330,7 +330,7 @@ def test_events_that_the_function_fails_on_are_kept(region: str) -> None:
 def test_the_outbox_is_drained_every_minute(region: str) -> None:
     """R2.1, trap 27: a crash between row and event loses neither; both regions drain."""
     deployment = program("app")
-    schedule = deployment.one("aws:scheduler/schedule:Schedule", region=region)
+    schedule = deployment.one("aws:scheduler/schedule:Schedule", f"schedule-outbox-{region}")
     alias = deployment.one("aws:lambda/alias:Alias", f"live-api-{region}").outputs["arn"]
     role = deployment.one("aws:iam/role:Role", f"schedule-outbox-{region}")
     assert schedule.inputs["scheduleExpression"] == "rate(1 minute)"
@@ -352,6 +352,37 @@ def test_the_outbox_is_drained_every_minute(region: str) -> None:
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment", f"schedule-outbox-{region}"
     )
     assert deployment.reaches(schedule, attachment)
+
+
+@both_regions
+def test_an_emergency_export_is_made_every_night_from_the_own_reader(region: str) -> None:
+    """HIPAA §164.308(a)(7)(ii)(C): in each region, by nothing of the other one, as long as it may
+    take, once a night; it may read its user's secret and write below its prefix, no more."""
+    deployment = program("app")
+    data = DATA[ROLE_OF[region]]
+    function = deployment.one(FUNCTION, f"function-emergency-{region}")
+    assert (function.inputs["handler"], function.inputs["timeout"]) == ("index.emergency", 900)
+    variables = function.inputs["environment"]["variables"]
+    assert variables["DATABASE_READER_ENDPOINT"] == data["reader_endpoint"]
+    assert variables["BUCKET_NAME"] == data["bucket_name"]
+    allowed = statements(deployment, f"role-emergency-{region}")
+    assert allowed["Exports"]["Action"] == ["s3:PutObject"]
+    assert allowed["Exports"]["Resource"] == [f"{data['bucket_arn']}/emergency/{region}/*"]
+    assert allowed["ApplicationSecret"]["Resource"] == [data["application_secret_arn"]]
+    assert {sid for sid in allowed if sid not in ("Exports", "ApplicationSecret")} == {
+        "NetworkInterfacesByLambda", "NoNetworkInterfacesByTheCode", "Traces", "Logs", "Key",
+    }  # fmt: skip
+    schedule = deployment.one("aws:scheduler/schedule:Schedule", f"schedule-emergency-{region}")
+    assert schedule.inputs["scheduleExpression"] == "cron(0 8 * * ? *)"
+    target = schedule.inputs["target"]
+    assert target["arn"] == function.outputs["arn"]
+    assert target["retryPolicy"] == {
+        "maximumEventAgeInSeconds": 6 * 3600, "maximumRetryAttempts": 5,
+    }  # fmt: skip
+    called = statements(deployment, f"schedule-emergency-{region}")["Call"]["Resource"]
+    assert called == [function.outputs["arn"]]
+    run = deployment.one("aws:lambda/invocation:Invocation", "run-migrate-us-east-1")
+    assert deployment.reaches(function, run)
 
 
 @both_regions

@@ -487,7 +487,8 @@ def test_every_bucket_is_closed_versioned_and_destroyable(
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert deny["Resource"] == [bucket.outputs["arn"], f"{bucket.outputs['arn']}/*"]
     lifecycle = of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
-    (rule,) = lifecycle["rules"]
+    rule = lifecycle["rules"][0]
+    assert rule["filter"] == {"prefix": ""}
     assert rule["abortIncompleteMultipartUpload"]["daysAfterInitiation"] >= 1
 
 
@@ -648,9 +649,13 @@ def test_lifecycle_rules_are_equal_on_both_sides(data: Deployment) -> None:
     kind = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
     one, other = (data.one(kind, f"lifecycle-content-{region}") for region in REGIONS)
     assert one.inputs["rules"] == other.inputs["rules"]
-    (rule,) = one.inputs["rules"]
+    rule, exports = one.inputs["rules"]
     assert rule["noncurrentVersionExpiration"]["noncurrentDays"] == 90
     assert rule["transitions"][0]["storageClass"] == "INTELLIGENT_TIERING"
+    # Each holds whole records: none is kept longer than it is of use, nor its versions.
+    assert exports["filter"] == {"prefix": "emergency/"}
+    assert exports["expiration"] == {"days": 7}
+    assert exports["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
 
 
 # -- Parameters and backup -------------------------------------------------------------------------
@@ -850,6 +855,8 @@ def test_what_was_never_replicated_has_a_role_that_sends_it(data: Deployment, re
         ({"data:preferredBackupWindow": "25:00-26:00"}, "must be hh:mm-hh:mm in UTC"),
         ({"data:preferredBackupWindow": "03:00-03:10"}, "must be 30 minutes to 4 hours"),
         ({"data:secretRecoveryDays": 3}, "must be 0, or 7 to 30"),
+        ({"data:journalLockDays": 5000}, "must be 0, or 1 to 3650"),
+        ({"data:journalLockMode": "FOREVER"}, "must be GOVERNANCE or COMPLIANCE"),
         (
             {
                 "data:instanceClass": "db.serverless",

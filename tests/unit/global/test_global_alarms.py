@@ -56,6 +56,7 @@ METRICS: dict[tuple[str, str], tuple[set[str], str]] = {
     ("AWS/CertificateManager", "DaysToExpiry"): (
         {"CertificateArn"}, "ACM user guide, Supported CloudWatch metrics",
     ),
+    ("WarmStandby", "EmergencyExport"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "EventPropagation"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "FailoverReadiness"): ({"EnvironmentSuffix"}, "docs/names.md"),
     ("WarmStandby", "ParameterLag"): ({"EnvironmentSuffix"}, "docs/names.md"),
@@ -130,7 +131,7 @@ BOTH = {
     "s3-replication-failed", "forward-dead-letters", "consume-dead-letters", "failed-events",
     "event-latency", "event-propagation", "target-5xx", "alb-5xx", "slow-answers",
     "backup-failed", "backup-expired", "backup-copy-failed",
-    "controller-heartbeat", "failover-readiness", "parameter-lag",
+    "controller-heartbeat", "failover-readiness", "parameter-lag", "emergency-export",
 }  # fmt: skip
 
 
@@ -188,6 +189,7 @@ def test_more_than_five_percent_errors(region: str) -> None:
         ("controller-heartbeat", "LessThanThreshold", 1, "breaching"),
         ("failover-readiness", "LessThanThreshold", 1, "missing"),
         ("parameter-lag", "GreaterThanThreshold", 900, "missing"),
+        ("emergency-export", "LessThanThreshold", 1, "missing"),
         ("event-propagation", "GreaterThanThreshold", 300_000, "breaching"),
         ("slow-answers", "GreaterThanThreshold", 3, "notBreaching"),
         ("backup-failed", "GreaterThanThreshold", 0, "notBreaching"),
@@ -224,6 +226,7 @@ EVALUATION = {
     "controller-heartbeat": ("Sum", 60, 3, 3),
     "failover-readiness": ("Minimum", 300, 3, 3),
     "parameter-lag": ("Maximum", 300, 3, 3),
+    "emergency-export": ("Sum", 3600, 30, 30),
     "event-propagation": ("Maximum", 60, 5, 5),
     "slow-answers": ("p99", 60, 5, 3),
     "backup-failed": ("Sum", 300, 1, 1),

@@ -12,7 +12,7 @@ from house_graph import ROOT, repository_files
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*/README.md")),
 ]
 SUFFIXES = r"\.(?:py|mjs|cjs|md|toml|txt|json|ya?ml|sh|sql)"
@@ -22,6 +22,8 @@ PAGE = r"(?<![\w./-])[a-zA-Z][\w./-]*\.md\b"
 ELSEWHERE: dict[str, str] = {
     "attachments/": "a prefix of the buckets",
     "cfn-outputs/flat-outputs.json": "written by each deployment",
+    "emergency/": "a prefix of the buckets",
+    "s3/content/": "a prefix of the buckets of access logs",
     "evidence/drills/ID.json": "one drill's document",
     "evidence/restore.json": "what a drill has still to give back",
     "lab/provider/types/ecr.py": "what docs/extending.md adds",

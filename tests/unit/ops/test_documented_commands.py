@@ -14,7 +14,7 @@ import tasks
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
-    *sorted((REPOSITORY / "docs").glob("*.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
     *sorted(REPOSITORY.glob("*/README.md")),
 ]
 TASKS = {name for one, others in tasks.namespace.task_names.items() for name in (one, *others)}

@@ -20,7 +20,7 @@ from watched_driver import Watched, watched
 
 import tasks
 from ops import init, lab, lab_tools, program, session, setup
-from ops.cloud import batch_replication, inventory, redrive, restores
+from ops.cloud import batch_replication, emergency, inventory, redrive, restores
 from ops.console import server
 from ops.cost import report
 from ops.deploy import alarms, status
@@ -78,7 +78,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, l
         (
             "--list=x",
             "unknown name 'x' after --list: there are drill, lab, recovery, state, events, "
-            "secrets, objects, app, pins",
+            "secrets, objects, app, emergency, pins",
         ),
         ("--help deploy-al", "unknown name 'deploy-al' after --help; did you mean deploy-all?"),
         ("--list-depth x", "'x' isn't a whole number"),
@@ -211,11 +211,13 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(session, "clients_for", lambda stack: (None, stack))
     monkeypatch.setattr(session, "looking_at", lambda _: (None, None, None))
     monkeypatch.setattr(session, "acting_on", lambda _: None)
+    monkeypatch.setattr(session, "waiting_on", lambda *_: (None, None))
     monkeypatch.setattr(session, "move_state", lambda *_: talk() or {"network": 1})
     for module, name in (
         (inventory, "show"), (redrive, "show"), (status, "show"), (alarms, "show"),
         (table, "show"), (report, "show"), (permissions, "show"),
         (rotation, "show"), (restores, "show"), (batch_replication, "show"),
+        (emergency, "export"), (emergency, "open_newest"),
         (examination, "show"), (checks, "lint"), (checks, "test"), (benches, "run"), (lab, "up"),
         (lab, "down"), (lab, "status"),
         (pins, "check"), (pins, "write"),

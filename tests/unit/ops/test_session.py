@@ -215,6 +215,25 @@ def test_who_moves_the_writer_acts_on_the_stacks_own_account(
     assert started == []
 
 
+def test_what_takes_minutes_is_asked_once_of_the_stacks_own_account(
+    space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that works for a quarter of an hour isn't given up and repeated unseen."""
+    monkeypatch.setattr(client, "status", lambda _: STOPPED)
+    with pytest.raises(OperatorError, match="the lab isn't running"):
+        session.waiting_on("lab", 900)
+    monkeypatch.setattr(client, "status", lambda _: RUNNING)
+    assert session.waiting_on("lab", 900)[1].endpoint == "http://127.0.0.1:1"
+    checked: list[str] = []
+    monkeypatch.setattr(
+        session.account, "check", lambda _, settings: checked.append(settings.stack_name)
+    )
+    file, clients = session.waiting_on("dev", 900)
+    config = clients.get("lambda", "us-west-2").meta.config
+    assert (config.read_timeout, config.retries["total_max_attempts"]) == (900, 1)
+    assert (file.stack, checked, started) == ("dev", ["dev"], [])
+
+
 def test_a_driver_announces_its_deployment_to_the_stacks_own_controllers(
     space: Workspace, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,11 @@ def test_the_application_agrees_on_paths_and_events() -> None:
     )
     assert set(published) == set(events.DETAIL_TYPES)
     assert f"`{well_known.ATTACHMENTS_PREFIX}${{" in node_source("records.mjs")
+    exports = node_source("emergency.mjs")
+    assert f'PREFIX = "{well_known.EMERGENCY_PREFIX}"' in exports
+    assert f'METRIC = "{well_known.EMERGENCY_EXPORT}"' in exports
+    assert well_known.emergency_prefix("us-west-2") == "emergency/us-west-2/"
+    assert "`${PREFIX}${region}/${" in exports
     assert f'"{well_known.SWITCH_RELEASED}"' in node_source("failover_switch.mjs")
 
 

@@ -22,7 +22,7 @@ from tapstack.naming import (
     parameter_path,
     physical_name,
 )
-from tapstack.releases import held_parameter
+from tapstack.releases import held_parameter, passed_parameter
 from tapstack.well_known import (
     ATTACHMENTS_PREFIX,
     BATCH_REPLICATION,
@@ -146,6 +146,7 @@ def test_names_are_those_that_the_programs_make() -> None:
         assert {bucket, f"{bucket}/{ATTACHMENTS_PREFIX}*"} <= arns
         assert f"{bucket}/recovery/journal/{region}/*" in arns
     assert f"function:{physical_name('function', MIGRATE_FUNCTION, primary, SUFFIX)}" in arns
+    assert f"parameter{passed_parameter(standby, SUFFIX)}" in arns
     assert f"parameter{failover_switch_parameter(standby, SUFFIX)}" in arns
     for purpose in (READINESS_TOKEN, "application", "master"):
         assert f"secret:{physical_name('secret', purpose, primary, SUFFIX)}-*" in arns

@@ -34,6 +34,7 @@ OPTIONS = {
         },
     },
     "global": {"global:alarmEmail": "on-call@example.org"},
+    "data": {"data:journalLockDays": 30},
     "network": {"network:vpcEndpoints": True, "network:natGateways": 0},
 }
 """Configuration by layer that declares types which the default one doesn't."""
