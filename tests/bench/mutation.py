@@ -224,9 +224,11 @@ class Chosen:
         self._wanted, self._seconds = wanted, seconds
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Pytest's hook. Nothing wanted is left where the mutant changed the tests' names: all."""
-        chosen = [item for item in items if item.nodeid in self._wanted] or items
-        items[:] = sorted(chosen, key=lambda item: self._seconds.get(item.nodeid, 0.0))
+        """Pytest's hook. A mutant may change a test's name, which has its parameters: who is not
+        known is wanted."""
+        known = self._seconds
+        chosen = [one for one in items if one.nodeid in self._wanted or one.nodeid not in known]
+        items[:] = sorted(chosen, key=lambda item: known.get(item.nodeid, 0.0))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Iterator[None]:
