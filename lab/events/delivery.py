@@ -166,9 +166,7 @@ class Courier:
             else:
                 await asyncio.to_thread(self._send, delivery, service)
         except (ApiRefusal, ClientError) as error:
-            refused = isinstance(error, ApiRefusal)
-            code = error.code if refused else error.response["Error"]["Code"]
-            missing = any(word in code for word in ("NotFound", "NonExistent", "NotExist"))
+            missing = any(word in _code(error) for word in ("NotFound", "NonExistent", "NotExist"))
             raise Undeliverable(
                 "NO_RESOURCE" if missing else "SDK_CLIENT_ERROR", str(error), retry=not missing
             ) from None
@@ -338,6 +336,12 @@ class Courier:
                 seconds=self.lab.clock.now() - delivery.born,
             )
         )
+
+
+def _code(error: ApiRefusal | ClientError) -> str:
+    if isinstance(error, ApiRefusal):
+        return error.code
+    return str(error.response.get("Error", {}).get("Code"))
 
 
 def _sender(delivery: Delivery) -> dict[str, str]:

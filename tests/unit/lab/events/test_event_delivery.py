@@ -44,7 +44,7 @@ class World:
         for service in ("sqs", "sns", "lambda", "logs", "kinesis"):
             for region in (EAST, WEST):
                 self.lab._clients[service, region] = self
-        self.lab._aws = self
+        self.lab._aws = self  # type: ignore[assignment] - no more of it is asked
         monkeypatch.setattr(deliveries, "trusts", lambda *_given: self.assumable)
         monkeypatch.setattr(deliveries, "role_allows", lambda *_given: self.allowed)
         found = lambda _arn: {"attributes": {"Policy": self.policy}} if self.existing else None  # noqa: E731
