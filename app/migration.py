@@ -25,12 +25,13 @@ class MigrationArgs:
     """Where it runs, and the only secret that nothing else may read."""
 
     region: Region
-    peer: Region
     settings: AppSettings
     account_id: pulumi.Input[str]
     network: RegionalNetwork
     data: RegionalData
     database: Database
+    peer: Region
+    """The other one: the epoch that it knows counts as well (H26)."""
     master_secret_arn: pulumi.Input[str]
     secret_version: pulumi.Input[str]
     """The application's secret's current version."""

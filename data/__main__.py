@@ -16,6 +16,7 @@ from bucket_replication import (
 )
 from database_secrets import DatabaseSecrets, DatabaseSecretsArgs
 from global_database import GlobalDatabase, GlobalDatabaseArgs
+from journal_bucket import JournalBucket, JournalBucketArgs
 from keys import RegionalKey, RegionalKeyArgs
 from parameters import RegionalParameters, RegionalParametersArgs
 from readiness_token import ReadinessToken, ReadinessTokenArgs
@@ -28,7 +29,7 @@ from tapstack.events import event_bus_name
 from tapstack.pair import Pair
 from tapstack.regions import account_id, both_regions
 from tapstack.settings import Settings
-from tapstack.well_known import DATABASE_PORT
+from tapstack.well_known import CONTENT_BUCKET, DATABASE_PORT, JOURNAL_BUCKET
 from writer import writing_region
 
 settings = Settings.of_program()
@@ -106,9 +107,11 @@ if settings.data.restore_testing:
         regions.secondary.options(),
     )
 
+locks = settings.data.journal_lock_days
+logged = (CONTENT_BUCKET, JOURNAL_BUCKET) if locks else (CONTENT_BUCKET,)
 access_logs = regions.map(
     lambda region: AccessLogBucket(
-        f"access-logs-{region.name}", AccessLogBucketArgs(region, account), region.options()
+        f"access-logs-{region.name}", AccessLogBucketArgs(region, account, logged), region.options()
     )
 )
 lists = {region.name: logs for region, logs in regions.zip(access_logs)}
@@ -161,6 +164,42 @@ for source, destination in directions:
         ),
         source.region.options(),
     )
+if locks:
+    journals = Pair.of(
+        BucketSide(
+            region,
+            JournalBucket(
+                f"journal-{region.name}",
+                JournalBucketArgs(
+                    region, key, logs.bucket, logs.policy, locks, settings.data.journal_lock_mode
+                ),
+                region.options(),
+            ),
+            key,
+            JOURNAL_BUCKET,
+        )
+        for region, key, logs in regions.zip(keys, access_logs)
+    )
+    for source, destination in journals.zip(journals.swapped()):
+        ContentBucketPolicy(
+            f"journal-policy-{source.region.name}",
+            ContentBucketPolicyArgs(source, writer=None),
+            source.region.options(),
+        )
+        BucketReplication(
+            f"journal-replication-{source.region.name}",
+            BucketReplicationArgs(
+                source=source,
+                destination=destination,
+                role=ReplicationRole(
+                    f"journal-replication-role-{source.region.name}",
+                    ReplicationRoleArgs(source, destination),
+                    source.region.options(),
+                ),
+                wait_for=[],
+            ),
+            source.region.options(),
+        )
 
 outputs = Pair.of(
     RegionalData(

@@ -1,5 +1,6 @@
-"""The bucket of a region that receives access logs of its load balancer and its other bucket."""
+"""The bucket of a region that receives access logs of its load balancer and its other buckets."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +13,24 @@ from tapstack.regions import Region
 from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET
 
 LOGS_KEPT_DAYS = 365
-CONTENT_PREFIX = "s3/content/"
-"""Where the content bucket's logs go."""
+
+
+def logs_prefix(purpose: str) -> str:
+    """Where the logs of a bucket of that purpose go.
+
+    >>> logs_prefix("content")
+    's3/content/'
+    """
+    return f"s3/{purpose}/"
 
 
 @dataclass(frozen=True)
 class AccessLogBucketArgs:
-    """Where the logs stay, and whose they are."""
+    """Where the logs stay, whose they are, and the purposes of the buckets that are logged."""
 
     region: Region
     account_id: pulumi.Input[str]
+    logged: Sequence[str] = (CONTENT_BUCKET,)
 
 
 class AccessLogBucket(pulumi.ComponentResource):
@@ -72,7 +81,7 @@ class AccessLogBucket(pulumi.ComponentResource):
             bucket=self.bucket.id,
             policy=document(
                 _load_balancers_write(self.bucket.arn, args),
-                _content_bucket_writes(self.bucket.arn, args),
+                *(_bucket_writes(self.bucket.arn, args, purpose) for purpose in args.logged),
                 deny_insecure_transport(self.bucket.arn),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[basics.public_access_block]),
@@ -97,20 +106,21 @@ def _load_balancers_write(
     }
 
 
-def _content_bucket_writes(
-    bucket_arn: pulumi.Output[str], args: AccessLogBucketArgs
+def _bucket_writes(
+    bucket_arn: pulumi.Output[str], args: AccessLogBucketArgs, purpose: str
 ) -> dict[str, Any]:
-    """This region's content bucket, under its prefix (S3 user guide, "Enabling Amazon S3 server
+    """One of this region's buckets, under its prefix (S3 user guide, "Enabling Amazon S3 server
     access logging")."""
-    content = args.region.physical_name("bucket", CONTENT_BUCKET)
+    logged = args.region.physical_name("bucket", purpose)
+    further = "" if purpose == CONTENT_BUCKET else purpose.title()
     return {
-        "Sid": "ServerAccessLogs",
+        "Sid": f"ServerAccessLogs{further}",
         "Effect": "Allow",
         "Principal": {"Service": "logging.s3.amazonaws.com"},
         "Action": "s3:PutObject",
-        "Resource": pulumi.Output.format("{0}/{1}*", bucket_arn, CONTENT_PREFIX),
+        "Resource": pulumi.Output.format("{0}/{1}*", bucket_arn, logs_prefix(purpose)),
         "Condition": {
             "StringEquals": {"aws:SourceAccount": args.account_id},
-            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{content}"},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{logged}"},
         },
     }

@@ -8,13 +8,24 @@ import pulumi
 import pulumi_aws as aws
 
 from bucket_basics import deny_insecure_transport
+from journal_bucket import JournalBucket
 from replicated_bucket import ReplicatedBucket
 from tapstack.policies import document, trust
 from tapstack.regions import Region
-from tapstack.well_known import replication_rule_id
+from tapstack.well_known import CONTENT_BUCKET, replication_rule_id
 
 REPLICATION_MINUTES = 15
 """Replication Time Control knows no other value; it's the whole RPO, so alarms watch it."""
+
+WITHIN_MINUTES: dict[str, Any] = {
+    "replication_time": {"status": "Enabled", "time": {"minutes": REPLICATION_MINUTES}},
+    "metrics": {"status": "Enabled", "event_threshold": {"minutes": REPLICATION_MINUTES}},
+}
+"""Replication Time Control; the journal's copy in the other region needs none."""
+
+LOCKED_ACTIONS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")
+"""What S3 reads of a locked object beside it (S3 user guide, "Using Object Lock with S3
+Replication")."""
 
 REPLICATION_ACTIONS = [
     "s3:ReplicateObject",
@@ -30,8 +41,19 @@ class BucketSide:
     """A bucket with its region and key."""
 
     region: Region
-    bucket: ReplicatedBucket
+    bucket: ReplicatedBucket | JournalBucket
     key: aws.kms.Key
+    purpose: str = CONTENT_BUCKET
+
+    @property
+    def locked(self) -> bool:
+        """Whether its versions are retained, which S3 copies with them."""
+        return isinstance(self.bucket, JournalBucket)
+
+    @property
+    def replication(self) -> str:
+        """The purpose of what its replication needs, as names have it."""
+        return "replication" if self.purpose == CONTENT_BUCKET else f"{self.purpose}-replication"
 
 
 @dataclass(frozen=True)
@@ -55,16 +77,17 @@ class ReplicationRole(pulumi.ComponentResource):
         super().__init__("warmstandby:data:ReplicationRole", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         source, destination = args.source.bucket.bucket, args.destination.bucket.bucket
+        purpose = args.source.replication
         self.role = aws.iam.Role(
-            f"role-replication-{region.name}",
-            name=region.physical_name("role", "replication"),
+            f"role-{purpose}-{region.name}",
+            name=region.physical_name("role", purpose),
             permissions_boundary=region.permissions_boundary,
             assume_role_policy=trust("s3.amazonaws.com"),
             opts=here,
         )
         policy = aws.iam.Policy(
-            f"policy-replication-{region.name}",
-            name=region.physical_name("policy", "replication"),
+            f"policy-{purpose}-{region.name}",
+            name=region.physical_name("policy", purpose),
             policy=document(
                 _allow(
                     ["s3:GetReplicationConfiguration", "s3:ListBucket"],
@@ -75,6 +98,7 @@ class ReplicationRole(pulumi.ComponentResource):
                         "s3:GetObjectVersionForReplication",
                         "s3:GetObjectVersionAcl",
                         "s3:GetObjectVersionTagging",
+                        *(LOCKED_ACTIONS if args.source.locked else ()),
                     ],
                     pulumi.Output.format("{0}/*", source.arn),
                 ),
@@ -94,7 +118,7 @@ class ReplicationRole(pulumi.ComponentResource):
             opts=here,
         )
         self.attachment = aws.iam.RolePolicyAttachment(
-            f"attachment-replication-{region.name}",
+            f"attachment-{purpose}-{region.name}",
             role=self.role.name,
             policy_arn=policy.arn,
             opts=here,
@@ -133,7 +157,7 @@ class ContentBucketPolicy(pulumi.ComponentResource):
                 },
             )
         self.policy = aws.s3.BucketPolicy(
-            f"bucket-policy-content-{region.name}",
+            f"bucket-policy-{args.side.purpose}-{region.name}",
             bucket=bucket.id,
             policy=document(*statements),
             opts=pulumi.ResourceOptions(
@@ -166,7 +190,7 @@ class BucketReplication(pulumi.ComponentResource):
         region = args.source.region
         super().__init__("warmstandby:data:BucketReplication", name, None, opts)
         aws.s3.BucketReplicationConfig(
-            f"replication-content-{region.name}",
+            f"replication-{args.source.purpose}-{region.name}",
             bucket=args.source.bucket.bucket.id,
             role=args.role.role.arn,
             rules=[
@@ -176,7 +200,10 @@ class BucketReplication(pulumi.ComponentResource):
                     "priority": 1,
                     # A filter, even an empty one, makes it the V2 form, which delete markers need.
                     "filter": {"prefix": ""},
-                    "delete_marker_replication": {"status": "Enabled"},
+                    # What hides an entry of the journal in one region doesn't in the other.
+                    "delete_marker_replication": {
+                        "status": "Disabled" if args.source.locked else "Enabled"
+                    },
                     "source_selection_criteria": {
                         "sse_kms_encrypted_objects": {"status": "Enabled"},
                         # Changes of a replica's metadata go back, or the two sides drift apart.
@@ -188,14 +215,7 @@ class BucketReplication(pulumi.ComponentResource):
                         "encryption_configuration": {
                             "replica_kms_key_id": args.destination.key.arn
                         },
-                        "replication_time": {
-                            "status": "Enabled",
-                            "time": {"minutes": REPLICATION_MINUTES},
-                        },
-                        "metrics": {
-                            "status": "Enabled",
-                            "event_threshold": {"minutes": REPLICATION_MINUTES},
-                        },
+                        **({} if args.source.locked else WITHIN_MINUTES),
                     },
                 }
             ],
@@ -206,10 +226,16 @@ class BucketReplication(pulumi.ComponentResource):
                     args.destination.bucket.versioning,
                     args.role.attachment,
                     *args.wait_for,
+                    *_locks(args.source, args.destination),
                 ],
             ),
         )
         self.register_outputs({})
+
+
+def _locks(*sides: BucketSide) -> list[pulumi.Resource]:
+    """S3 replicates locked versions into buckets that lock alone."""
+    return [side.bucket.lock for side in sides if isinstance(side.bucket, JournalBucket)]
 
 
 def _allow(actions: list[str], resource: pulumi.Input[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from access_log_bucket import CONTENT_PREFIX
+from access_log_bucket import logs_prefix
 from bucket_basics import harden
 from tapstack.regions import Region
 from tapstack.well_known import CONTENT_BUCKET, EMERGENCY_KEPT_DAYS, EMERGENCY_PREFIX
@@ -92,7 +92,7 @@ class ReplicatedBucket(pulumi.ComponentResource):
             f"logging-content-{region.name}",
             bucket=self.bucket.id,
             target_bucket=args.access_logs.id,
-            target_prefix=CONTENT_PREFIX,
+            target_prefix=logs_prefix(CONTENT_BUCKET),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.access_logs_policy]),
         )
         self.register_outputs({"name": self.bucket.bucket})

@@ -13,7 +13,7 @@ from tapstack.regions import Region
 from tapstack.well_known import METRIC_NAMESPACE
 
 JOURNAL_PREFIX = "recovery/journal/"
-"""Where the controller copies its journal to in the region's bucket; a test compares."""
+"""Where the controller copies its journal to in the journal's bucket; a test compares."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class ControllerPermissionsArgs:
     account_id: Text
     data: Pair[RegionalData]
     app: RegionalApp
+    journal_bucket: Text
     global_cluster_id: Text
     table_arn: Text
     topic_arns: Pair[Text]
@@ -67,7 +68,7 @@ def _questions(args: ControllerPermissionsArgs) -> list[Statement]:
 def _records(args: ControllerPermissionsArgs) -> list[Statement]:
     region = args.regions.primary
     journal = pulumi.Output.concat(
-        args.data.primary.bucket_arn, f"/{JOURNAL_PREFIX}{region.name}/*"
+        "arn:aws:s3:::", args.journal_bucket, f"/{JOURNAL_PREFIX}{region.name}/*"
     )
     bus_arn = pulumi.Output.from_input(args.account_id).apply(
         lambda account: event_bus_arn(region.name, region.suffix, account)

@@ -20,13 +20,13 @@ from readiness_validator import ReadinessValidator, ReadinessValidatorArgs
 from recovery_controller import RecoveryController, RecoveryControllerArgs
 from recovery_function import Surroundings, recovery_code
 from recovery_table import RecoveryTable, RecoveryTableArgs
-from tapstack.contracts import DataOutputs, RegionalApp
+from tapstack.contracts import DataOutputs, RegionalApp, RegionalData
 from tapstack.events import event_bus_name
 from tapstack.naming import epoch_parameter, failover_switch_parameter
 from tapstack.pair import Pair
 from tapstack.regions import Region
 from tapstack.settings import Settings
-from tapstack.well_known import FAILOVER_TEST, RECOVERY, SYNCHRONISE, VALIDATE
+from tapstack.well_known import FAILOVER_TEST, JOURNAL_BUCKET, RECOVERY, SYNCHRONISE, VALIDATE
 from witness_records import WitnessRecords, WitnessRecordsArgs
 
 SOURCES = Path(__file__).parent.parent / "lambda_src" / "recovery" / "recovery"
@@ -94,6 +94,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
                         **self._common(region, peer),
                         "RECOVERY_TABLE": table.name,
                         "BUCKET_NAME": data.bucket_name,
+                        "JOURNAL_BUCKET": self._journal(region, data),
                         "TOPIC_ARN": topic.topic.arn,
                         "PEER_TOPIC_ARN": peer_topic.topic.arn,
                         "CLUSTER": data.cluster_identifier,
@@ -111,6 +112,7 @@ class RecoveryNetwork(pulumi.ComponentResource):
                             account_id=args.account_id,
                             data=Pair(data, peer_data),
                             app=app,
+                            journal_bucket=self._journal(region, data),
                             global_cluster_id=args.data.global_cluster_id,
                             table_arn=table.arn,
                             topic_arns=Pair(topic.topic.arn, peer_topic.topic.arn),
@@ -161,6 +163,12 @@ class RecoveryNetwork(pulumi.ComponentResource):
                 region.options(parent=self),
             )
         self.register_outputs({})
+
+    def _journal(self, region: Region, data: RegionalData) -> pulumi.Input[str]:
+        """The name of the bucket of locked entries, which ``data`` makes; without one the content's
+        bucket takes them."""
+        locks = self._args.settings.data.journal_lock_days
+        return region.physical_name("bucket", JOURNAL_BUCKET) if locks else data.bucket_name
 
     def _arriving_objects(self) -> Pair[bool]:
         """Whether objects are replicated into each region."""

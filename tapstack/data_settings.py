@@ -31,6 +31,10 @@ SIZES = ("large", *(f"{factor}xlarge" for factor in ("", 2, 4, 8, 12, 16, 24, 32
 """Of all families together; ``doctor`` asks AWS whether the one named can be ordered."""
 
 
+LIFTED_BY = ", unless who destroys has s3:BypassGovernanceRetention"
+"""What AWS lets pass in governance mode (S3 user guide, "Locking objects with Object Lock")."""
+
+
 def _instance_class(value: str) -> str | None:
     if re.fullmatch(r"db\.t\d\w*\.\w+", value):
         return (
@@ -118,6 +122,16 @@ class DataSettings:
     bidirectional_replication: bool = setting(
         True, help="Replicate objects from us-west-2 to us-east-1 as well"
     )
+    journal_lock_days: int = setting(
+        0,
+        check=lambda days: None if days == 0 or 1 <= days <= 3650 else "must be 0, or 1 to 3650",
+        help="Days that nobody can change or delete an entry of recovery's journal; 0 locks none",
+    )
+    journal_lock_mode: str = setting(
+        "GOVERNANCE",
+        check=one_of("GOVERNANCE", "COMPLIANCE"),
+        help="GOVERNANCE lets who has s3:BypassGovernanceRetention delete it, COMPLIANCE nobody",
+    )
     secret_recovery_days: int = setting(
         0,
         check=lambda days: None if days == 0 or 7 <= days <= 30 else "must be 0, or 7 to 30",
@@ -178,10 +192,17 @@ class DataSettings:
         return self.instance_class == SERVERLESS
 
     def warnings(self) -> tuple[str, ...]:
-        """What works but goes against AWS's advice, one line each."""
+        """What works but goes against AWS's advice, or stays behind, one line each."""
+        found: list[str] = []
         if self.serverless and self.min_capacity < ADVISED_PRIMARY_CAPACITY:
-            return (
+            found.append(
                 f"data:minCapacity is {self.min_capacity} ACU; AWS advises at least "
-                f"{ADVISED_PRIMARY_CAPACITY:g} in the primary of a global database",
+                f"{ADVISED_PRIMARY_CAPACITY:g} in the primary of a global database"
             )
-        return ()
+        if self.journal_lock_days:
+            found.append(
+                "data:journalLockDays: a destroy leaves the journal's buckets until "
+                f"{self.journal_lock_days} days after the last entry"
+                + (LIFTED_BY if self.journal_lock_mode == "GOVERNANCE" else "")
+            )
+        return tuple(found)

@@ -61,6 +61,9 @@ API_FUNCTION = "api"
 CONTENT_BUCKET = "content"
 """Purpose of the replicated bucket."""
 
+JOURNAL_BUCKET = "journal"
+"""Purpose of the locked buckets in their names."""
+
 ATTACHMENTS_PREFIX = "attachments/"
 """Where the application puts files in the content bucket, and nowhere else."""
 

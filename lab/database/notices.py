@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -178,6 +178,7 @@ class Notices:
         if self._find(request.region, name) is not None:
             raise ApiRefusal("SubscriptionAlreadyExist", f"Subscription {name} already exists.")
         await self._check_topic(request.region, given["SnsTopicArn"])
+        self._check_sources(request.region, given.get("SourceType", ""), given.get("SourceIds", ()))
         account = self._lab.account_id
         made = {
             "Region": request.region,
@@ -194,6 +195,9 @@ class Notices:
         }
         self._topology.subscriptions.append(made)
         self._topology.save()
+        if tags := given.get("Tags"):
+            arn = made["EventSubscriptionArn"]
+            await self._tags(request.region, "AddTagsToResource", ResourceName=arn, Tags=tags)
         return ApiResponse({"EventSubscription": _shown(made)})
 
     async def modify(self, request: ApiRequest, _call_next: CallNext) -> ApiResponse:
@@ -219,6 +223,7 @@ class Notices:
         found = self._existing(request.region, given["SubscriptionName"])
         known = set(found["SourceIdsList"]) - {given["SourceIdentifier"]}
         if request.operation.startswith("Add"):
+            self._check_sources(request.region, found["SourceType"], [given["SourceIdentifier"]])
             known.add(given["SourceIdentifier"])
         found["SourceIdsList"] = sorted(known)
         self._topology.save()
@@ -229,6 +234,12 @@ class Notices:
         found = self._existing(request.region, request.parameters["SubscriptionName"])
         self._topology.subscriptions.remove(found)
         self._topology.save()
+        arn = found["EventSubscriptionArn"]
+        listed = await self._tags(request.region, "ListTagsForResource", ResourceName=arn)
+        if keys := [tag["Key"] for tag in listed.get("TagList") or ()]:
+            await self._tags(
+                request.region, "RemoveTagsFromResource", ResourceName=arn, TagKeys=keys
+            )
         return ApiResponse({"EventSubscription": {**_shown(found), "Status": "deleting"}})
 
     async def describe(self, request: ApiRequest, _call_next: CallNext) -> ApiResponse:
@@ -259,6 +270,25 @@ class Notices:
             & set(record["EventCategories"])
         ]
         return ApiResponse({"Events": found})
+
+    async def _tags(self, region: str, operation: str, **given: Any) -> dict[str, Any]:
+        """Tags are the emulator's, of whatever has an ARN."""
+        return await self._lab.aws.call("rds", region, operation, **given)
+
+    def _check_sources(self, region: str, kind: str, sources: Iterable[str]) -> None:
+        """Sources are of the type that is named, and are there; of other types than clusters and
+        instances the lab has none."""
+        for source in sources:
+            if not kind:
+                raise ApiRefusal(
+                    "InvalidParameterCombination", "SourceIds can't be given without SourceType."
+                )
+            known: dict[str, Any] = {
+                CLUSTER: self._topology.named(region, source),
+                INSTANCE: self._topology.cluster_of_instance(region, source),
+            }
+            if known.get(kind) is None:
+                raise ApiRefusal("SourceNotFound", f"The source {source} could not be found.", 404)
 
     async def _check_topic(self, region: str, topic: str) -> None:
         try:

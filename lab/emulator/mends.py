@@ -31,6 +31,7 @@ from lab.emulator.services import (
     route53,
     s3,
     s3_files,
+    s3_locks,
     scheduler,
     secretsmanager,
     sns,
@@ -50,6 +51,7 @@ MENDS: dict[ModuleType, str] = {
     rds: "log exports, capacity, endpoints and roles of clusters; refusals of AWS",
     s3_files: "keys renamed or lost at a restart; objects answered with 200 on a full disk",
     s3: "replication configurations cut down; versioning's order not held",
+    s3_locks: "only the newest version of a key locked, until a restart; no marker over it",
     secretsmanager: "replicas at creation ignored, never removed alone, never released; labels "
     "beside the current one dropped",
     route53: "health checks' regions, children and inversion; status; reserved zones",

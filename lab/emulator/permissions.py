@@ -1,12 +1,14 @@
-"""What each caller has called, and a caller who may do no more than given policies allow.
+"""What each caller has called, and callers who may do no more than policies allow.
 
-Nobody is limited by itself: ``/_lab/access`` limits a signer, with the lab's token, so that a
-deployment is seen to need no more than a role's policies. Calls of the lab's own parts don't come
-this way, and functions sign with their own role.
+Functions may do what their roles may (``lab.emulator.function_permissions``). Nobody else is
+limited by itself: ``/_lab/access`` limits a signer, with the lab's token, so that a deployment is
+seen to need no more than a role's policies. Calls of the lab's own parts don't come this way.
 """
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,15 +16,23 @@ from lab.api import ApiRefusal
 from lab.call import Answer
 from lab.context import LabContext
 from lab.emulator.exchange import Exchange, Proceed
+from lab.emulator.function_permissions import FunctionPermissions
 from lab.emulator.iam_actions import PASSED_TO, action_of, ids_in, resource_of, roles_in
 from lab.emulator.operation_kinds import is_reading
 from lab.emulator.policies import Access, allows, statements
 from lab.emulator.protocol.answers import write_error
+from lab.emulator.protocol.operations import Operation
 from lab.emulator.protocol.requests import read_parameters
 
+logger = logging.getLogger("lab")
+
+MOST_REFUSALS = 1_000
+"""Those before are forgotten."""
 ALWAYS = frozenset({"sts:GetCallerIdentity"})
 """Needs no permission (STS API reference)."""
-REFUSALS = {"ec2": "UnauthorizedOperation"}
+REFUSALS = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
+KEY_REFUSALS = {"sns": "KMSAccessDenied", "sqs": "KMS.AccessDeniedException"}
+"""Where a service has an error of its own for a key that it may not use for the caller."""
 NAMED_KEYS = (
     ("PolicyArn", "iam:PolicyARN"),
     ("AWSServiceName", "iam:AWSServiceName"),
@@ -45,7 +55,8 @@ class Permissions:
         self.lab = lab
         self._called: dict[str, set[str]] = {}
         self._limits: dict[str, list[Any]] = {}
-        self._refused: list[str] = []
+        self._functions = FunctionPermissions()
+        self._refused: deque[str] = deque(maxlen=MOST_REFUSALS)
         self._observe = False
 
     def limit(self, principal: str, policies: Iterable[Any], *, observe: bool = False) -> None:
@@ -57,7 +68,7 @@ class Permissions:
         if wanted := list(policies):
             self._limits[principal] = wanted
         self._called.pop(principal, None)
-        self._refused = []
+        self._refused.clear()
 
     def as_dict(self) -> dict[str, Any]:
         """The actions by signer, and what was refused: ``ACTION on ARN``."""
@@ -72,6 +83,8 @@ class Permissions:
         action = action_of(exchange.service, operation.name)
         self._called.setdefault(exchange.principal, set()).add(action)
         policies = self._limits.get(exchange.principal)
+        if policies is None and (role := self._functions.role_of(exchange.principal)):
+            return await self._as_function(role, exchange, operation, proceed)
         if policies is not None and action not in ALWAYS:
             parameters = read_parameters(operation, exchange.call)
             for wanted, resource in self._asked(exchange, action, parameters):
@@ -84,11 +97,31 @@ class Permissions:
                         f"resource: {resource or '*'} because no identity-based policy allows the "
                         f"{wanted} action"
                     )
-                    code = REFUSALS.get(exchange.service, "AccessDenied")
-                    if exchange.service in JSON_SERVICES:
-                        code = "AccessDeniedException"
-                    return write_error(operation, code, message, 403)
+                    return write_error(operation, _code(exchange.service), message, 403)
         return await proceed(exchange)
+
+    async def _as_function(
+        self, role: str, exchange: Exchange, operation: Operation, proceed: Proceed
+    ) -> Answer | None:
+        """A call of a function's code, decided by its role."""
+        given = read_parameters(operation, exchange.call)
+        action = action_of(exchange.service, operation.name)
+        if action in ALWAYS:
+            return await proceed(exchange)
+        refused = self._functions.refused(role, exchange, operation.name, given)
+        if refused is None:
+            answer = await proceed(exchange)
+            missing = action == "s3:GetObject" and answer is not None and answer.status == 404
+            if not missing or self._functions.may_list(role, given["Bucket"], given["Key"]):
+                return answer
+            return write_error(operation, "AccessDenied", "Access Denied", 403)
+        access = refused.access
+        self._refused.append(f"{access.action} on {access.resource} by {role.rpartition('/')[2]}")
+        logger.warning("%s", refused.message)
+        code = _code(exchange.service)
+        if access.action.startswith("kms:"):
+            code = KEY_REFUSALS.get(exchange.service, code)
+        return write_error(operation, code, refused.message, 403)
 
     def _asked(
         self, exchange: Exchange, action: str, parameters: Mapping[str, Any]
@@ -97,6 +130,8 @@ class Permissions:
         account = self.lab.account_id
         resource = resource_of(exchange.service, exchange.region, account, parameters)
         asked = [(action, resource)]
+        if parameters.get("BypassGovernanceRetention"):
+            asked.append(("s3:BypassGovernanceRetention", resource))
         if exchange.service in PASSED_TO and not is_reading(action.partition(":")[2]):
             asked += [("iam:PassRole", role) for role in roles_in(parameters)]
         return asked
@@ -176,6 +211,12 @@ class Permissions:
         except ApiRefusal:
             return {}
         return {f"aws:ResourceTag/{key}": value for key, value in found}
+
+
+def _code(service: str) -> str:
+    """The error of a refusal, in the service's own word."""
+    default = "AccessDeniedException" if service in JSON_SERVICES else "AccessDenied"
+    return REFUSALS.get(service, default)
 
 
 def _anywhere(policy: Any) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lab.context import LabContext
+from lab.emulator.authorization import Governing, key_refusal, refusal
 from lab.emulator.buckets import owner_of
 from lab.emulator.identities import role_policies, trusts
-from lab.emulator.policies import Access, allows, denies
+from lab.emulator.policies import Access, allows
+from lab.emulator.resource_policies import bucket_policy, key_arn, policy_of
 from lab.facts import PendingReplication, Replication
 from lab.objects import store
 from lab.objects.rules import (
@@ -280,27 +282,27 @@ class Replicator:
         if not trusts(task.role, "s3.amazonaws.com", bucket):
             raise Denied(f"S3 can't assume {task.role}")
         for action in ("s3:GetReplicationConfiguration", "s3:ListBucket"):
-            self._must(task, Access(action, bucket, principal=task.role), [])
+            self._must(task, Access(action, bucket, principal=task.role))
 
     def _check_source(self, task: Task, version: store.Version) -> None:
         arn = f"arn:aws:s3:::{task.source}/{task.key}"
         actions = ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl"]
         if version.tags:
             actions.append("s3:GetObjectVersionTagging")
-        policy = store.policy_of(task.source, task.account)
+        policy = bucket_policy(task.source, task.account)
         for action in actions:
             context = {"aws:SecureTransport": "true"}
             access = Access(action, arn, principal=task.role, context=context)
-            self._must(task, access, [policy])
+            self._must(task, access, policy)
         key = version.record["preserved_headers"].get(store.ENCRYPTION_KEY, "")
         if version.encryption == KMS and key:
             self._must_use_key(task, "kms:Decrypt", key, task.region, task.source)
 
     def _check_destination(self, task: Task, account: str, action: str, arn: str) -> None:
         access = Access(action, arn, principal=task.role, context={"aws:SecureTransport": "true"})
-        policy = store.policy_of(task.destination, account)
+        policy = bucket_policy(task.destination, account)
         if account == task.account:
-            self._must(task, access, [policy])
+            self._must(task, access, policy)
         elif not allows([policy], access):
             raise Denied(f"the policy of {task.destination} doesn't allow {action}")
 
@@ -329,46 +331,17 @@ class Replicator:
                 f"arn:aws:s3:::{bucket}/{task.key}",
             ],
         }
-        found = _key(key, region)
-        if found is None:
+        arn = key_arn(key, region)
+        if not arn:
             raise Denied(f"key {key} does not exist in {region}")
-        arn, policy = found
         access = Access(action, arn, principal=task.role, context=context)
-        # A key's policy decides; where it trusts the account, the role's policies do.
-        root = f"arn:aws:iam::{task.account}:root"
-        delegated = allows([policy], Access(action, arn, principal=root, context=context))
-        identity = delegated and allows(role_policies(task.role) or [], access, identity=True)
-        if denies([policy], access) or not (identity or allows([policy], access, direct=True)):
+        if key_refusal(access, Governing(role_policies(task.role) or [], policy_of(arn))):
             raise Denied(f"{task.role} may not {action} with {arn}")
 
-    def _must(self, task: Task, access: Access, resource_policies: list[Any]) -> None:
-        documents = role_policies(task.role) or []
-        allowed = allows(documents, access, identity=True) or (
-            allows(resource_policies, access, direct=True)
-            and not _identity_denies(documents, access)
-        )
-        if denies(resource_policies, access) or not allowed:
+    def _must(self, task: Task, access: Access, resource_policy: Any = None) -> None:
+        if refusal(access, Governing(role_policies(task.role) or [], resource_policy)):
             raise Denied(f"{task.role} may not {access.action} on {access.resource}")
-
-
-def _identity_denies(documents: list[Any], access: Access) -> bool:
-    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    return not allows([everything, *documents], access, identity=True)
 
 
 def _identity(task: Task) -> tuple[str, str, str, str]:
     return task.region, task.source, task.destination, str(task.rule.get("ID", ""))
-
-
-def _key(name: str, region: str) -> tuple[str, Any] | None:
-    """(ARN, policy) of a key by id, ARN or alias."""
-    from ministack.services import kms
-
-    wanted = name.rpartition("/")[2]
-    for (_, where, alias_arn), key_id in kms._aliases._data.items():
-        if where == region and name in (alias_arn, alias_arn.rpartition(":")[2]):
-            wanted = key_id
-    for (account, where, key_id), record in kms._keys._data.items():
-        if where == region and key_id == wanted:
-            return f"arn:aws:kms:{region}:{account}:key/{key_id}", record.get("Policy") or {}
-    return None

@@ -175,15 +175,6 @@ def default_encryption(bucket: str, account: str) -> dict[str, str]:
     return {} if error else dict(headers or {})
 
 
-def policy_of(bucket: str, account: str) -> Any:
-    """A bucket's policy document; empty without one."""
-    from ministack.services import s3
-
-    with account_scope(account):
-        policy = s3._bucket_policies.get(bucket) or {}
-    return policy.decode() if isinstance(policy, bytes) else policy
-
-
 def pending() -> list[tuple[str, str, str, str]]:
     """(account, bucket, key, version id) of what a former process had not replicated."""
     from ministack.services import s3

@@ -193,6 +193,9 @@ def _global_cluster(resource: Declared, context: Context) -> Iterator[Charge]:
 
 
 def _replication(resource: Declared, context: Context) -> Iterator[Charge]:
+    (rule,) = resource.inputs["rules"]
+    if "replicationTime" not in rule["destination"]:
+        return  # the journal's: some kilobytes a decision
     # A bucket that is replicated holds the content; the others hold access logs.
     yield _used(resource, context, "S3", "storage", "s3.gb", context.book.assumption["content_gb"])
     gb = context.book.assumption["content_gb_changed"]
@@ -397,6 +400,7 @@ FREE = frozenset(
         "aws:route53/record:Record",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketLogging:BucketLogging",
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",

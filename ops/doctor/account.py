@@ -18,7 +18,7 @@ from ops.doctor.finding import Finding, advice, missing, ok
 from ops.errors import OperatorError
 from tapstack.naming import physical_name
 from tapstack.settings import Settings
-from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET
+from tapstack.well_known import ACCESS_LOG_BUCKET, CONTENT_BUCKET, JOURNAL_BUCKET
 
 BUCKETS = (CONTENT_BUCKET, ACCESS_LOG_BUCKET)
 """Purposes of the buckets that the data layer makes in each region."""
@@ -94,7 +94,8 @@ def examine(clients: Clients, settings: Settings) -> Iterator[Finding]:
             lambda r=region: parameters.examine(clients, settings, r),
         )
     for region in clients.regions:
-        for purpose in BUCKETS:
+        locked = (JOURNAL_BUCKET,) if settings.data.journal_lock_days else ()
+        for purpose in (*BUCKETS, *locked):
             name = physical_name("bucket", purpose, region, settings.suffix)
             yield from _asked(name, lambda n=name, r=region: _bucket(clients, n, r))
 
@@ -132,16 +133,17 @@ def _quota(clients: Clients, settings: Settings, quota: Quota, deployed: bool) -
                 f"{most} in {region}{taken}, {need} more needed",
                 increase(region, quota, used + need),
             )
-    primary, standby = (limits[region] for region in clients.regions)
-    if standby < primary:
+    most, least = max(limits, key=limits.__getitem__), min(limits, key=limits.__getitem__)
+    if limits[least] < limits[most]:
+        # After a failover the roles are swapped, so each must be able to do what the other does.
         yield advice(
             quota.name,
-            f"{primary} in {clients.regions[0]}, only {standby} in {clients.regions[1]}: the "
-            "standby couldn't take over all of the load",
-            increase(clients.regions[1], quota, primary),
+            f"{limits[most]} in {most}, only {limits[least]} in {least}: {least} couldn't take "
+            "over all of the load",
+            increase(least, quota, limits[most]),
         )
     elif not short:
-        yield ok(quota.name, f"{primary} and {standby}")
+        yield ok(quota.name, f"{limits[most]} in each region")
 
 
 def increase(region: str, quota: Quota, wanted: int) -> str:

@@ -27,7 +27,13 @@ from ops.drill.judge import Facts, Verdict, judge
 from ops.drill.load import Load
 from ops.drill.prepare import Prepared, commit, configuration_hash
 from ops.drill.scenario import Lost, Scenario
-from ops.drill.schedule import POPULATIONS, scaled, schedule
+from ops.drill.schedule import (
+    BRIEF_RAMP_SECONDS,
+    POPULATIONS,
+    RAMP_SECONDS,
+    scaled,
+    schedule,
+)
 from ops.drill.site import Connections
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
@@ -113,8 +119,9 @@ class _Drill:
             play.name, self.system.site, POPULATIONS, self._drill_time, self._record
         )
         stack.callback(self.asking.close)
+        ramp = RAMP_SECONDS if self.clock == 1 else BRIEF_RAMP_SECONDS
         self.load = Load(
-            schedule(scaled(POPULATIONS, play.rate), play.seed),
+            schedule(scaled(POPULATIONS, play.rate), play.seed, ramp),
             self.asking,
             self.system.regions,
             self.clock,
@@ -355,7 +362,7 @@ class _Drill:
             operations=list(self.recorder.history.operations),
             seen=list(self.recorder.history.seen),
         )
-        return measure.figures(history, loss_at, self.play.scenario.expect.attachments)
+        return measure.figures(history, loss_at)
 
     def _last_entry(self, region: str) -> int:
         return max(

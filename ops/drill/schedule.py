@@ -19,6 +19,8 @@ AGAIN_SECONDS = 10.0
 RAMP_SECONDS = 15.0
 """The load begins slowly: functions start with it, and an overload of the drill's own would measure
 itself."""
+BRIEF_RAMP_SECONDS = 6.0
+"""The same at a fast clock, whose figures are held against nothing."""
 READ_BACK_SECONDS = 5.0
 """How long after its acknowledgement a record is read back."""
 
@@ -63,10 +65,13 @@ class Due:
     record: str = field(compare=False, default="")
 
 
-def schedule(populations: tuple[Population, ...], seed: int) -> Iterator[Due]:
+def schedule(
+    populations: tuple[Population, ...], seed: int, ramp: float = RAMP_SECONDS
+) -> Iterator[Due]:
     """All first attempts, for ever, in the order in which they are due.
 
-    Each population's requests come evenly, from a random phase on; writes are numbered.
+    Each population's requests come evenly, from a random phase on and after so many seconds of
+    ``ramp``; writes are numbered.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret: a drill shall be repeatable
     heap: list[tuple[float, int, Population, Kind]] = []
@@ -80,7 +85,7 @@ def schedule(populations: tuple[Population, ...], seed: int) -> Iterator[Due]:
         at, line, population, kind = heapq.heappop(heap)
         writes = kind is Kind.WRITE
         yield Due(
-            ramped(at), order, kind, population.name, order % population.clients,
+            ramped(at, ramp), order, kind, population.name, order % population.clients,
             number if writes else -1,
         )  # fmt: skip
         number, order = number + writes, order + 1
@@ -88,11 +93,11 @@ def schedule(populations: tuple[Population, ...], seed: int) -> Iterator[Due]:
         heapq.heappush(heap, (at + 1 / rate, line, population, kind))
 
 
-def ramped(at: float) -> float:
+def ramped(at: float, ramp: float = RAMP_SECONDS) -> float:
     """When a request of an even schedule is due: the rate grows from nothing to all of it within
     the ramp, and later moments are the same distance apart as before."""
-    half = RAMP_SECONDS / 2
-    return (2 * RAMP_SECONDS * at) ** 0.5 if at < half else at + half
+    half = ramp / 2
+    return (2 * ramp * at) ** 0.5 if at < half else at + half
 
 
 def follow_up(operation: Operation, due: Due, ended: float, regions: tuple[str, str]) -> Due | None:

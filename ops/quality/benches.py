@@ -22,12 +22,15 @@ RESUMED = (
     "sequences",
 )  # fmt: skip
 """Benchmarks that take ``--minutes`` and go on where they stopped."""
+CLOCKED = ("drills",)
+"""Benchmarks that take ``--clock``: all others measure at the lab clock that is theirs."""
 
 
-def run(name: str, minutes: float = 0.0) -> None:
+def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     """Runs one benchmark; its exit code is 5 when a limit was missed.
 
-    ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`).
+    ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`); ``clock`` is the
+    lab's seconds in a real one, for those that take it (:data:`CLOCKED`).
     """
     directory = workspace.find().repository / "tests" / "bench"
     names = sorted(file.stem for file in directory.glob("*.py") if file.stem not in HELPERS)
@@ -36,8 +39,11 @@ def run(name: str, minutes: float = 0.0) -> None:
         raise bad_input(f"unknown benchmark {name}: choose one of {', '.join(names)}")
     if minutes and name not in RESUMED:
         raise bad_input(f"bench {name} takes no --minutes: it runs to its end")
+    if clock != 1 and name not in CLOCKED:
+        raise bad_input(f"bench {name} takes no --clock: it has one of its own")
     program = directory / f"{name}.py"
     limit = ["--minutes", f"{minutes:g}"] if minutes else []
+    limit += ["--clock", f"{clock:g}"] if clock != 1 else []
     # Benchmarks use the system as the integration tests do, with the same helpers.
     environment = {**os.environ, "PYTHONPATH": str(directory.parent / "integration")}
     code = subprocess.run(

@@ -49,15 +49,19 @@ def reconcile(world: World, *, replay: bool, accept: str, as_json: bool) -> None
         raise bad_input("recovery.reconcile: --replay or --accept, not both")
     talk = _Talk(yes=True, as_json=as_json)
     if accept:
-        found = tail.accept(world, accept)
+        found = tail.accept(world, accept, report=talk.report)
     else:
         found = tail.compare(world, replay=replay, report=talk.report)
     for record in () if as_json else found.records:
         talk.report(f"{record['fate']:10} {record['id']} of {record['created_at']}")
     for key in () if as_json else found.missing_objects:
         talk.report(f"no object  {key}")
+    for key in () if as_json else found.objects_without_records:
+        talk.report(f"no record  names object {key}")
     for key in () if as_json else found.orphaned:
         talk.report(f"no record  of event {key}")
+    if found.unlisted and not as_json:
+        talk.report(f"unlisted   the old volume's records: {found.unlisted}")
     counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
     line = f"the lost tail of {found.region}'s promotion is {found.tail}"
     talk.end(found.as_dict(), f"{line}: {counts}" if counts else line)

@@ -4,74 +4,63 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from ops.cloud import batch_replication
 from ops.errors import OperatorError, bad_input
-from ops.recovery import old_volume
+from ops.recovery import lost_objects, old_volume
+from ops.recovery.lost_tail import LostTail
 from ops.recovery.place import Place, World
+from ops.recovery.reconciled import COUNTED, Reconciled
 from recovery import commands
 from recovery.database_probe import DatabaseProbe
 from recovery.model import Incident, State, Tail
 from recovery.ports import UnavailableError
 from recovery.promoting import ABSENT
-from recovery.stored import error_code
 
 Report = Callable[[str], None]
 
-
-COUNTED = ("held", "repeated", "conflict", "lost", "replayed")
-"""What became of the old volume's records: replicated; sent again by its client since; under a key
-that another request has now; lost; replayed by this run."""
 MARGIN_SECONDS = 3600
 """So much earlier than the loss bound says the comparison begins."""
 
 
-@dataclass(frozen=True)
-class Reconciled:
-    """What is known of the lost tail of a promotion."""
-
-    region: str
-    """The promoted region."""
-    snapshot: str
-    tail: str
-    reason: str = ""
-    """Why its loss was accepted."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    records: tuple[Mapping[str, Any], ...] = ()
-    """Each that isn't held: ``id``, ``event_id``, ``created_at``, ``attachment``, ``fate``."""
-    missing_objects: tuple[str, ...] = ()
-    """Attachments of lost records that the promoted region doesn't have."""
-    orphaned: tuple[str, ...] = ()
-    """Events that were received, and whose record is gone."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left that a person must decide."""
-        counts = self.counts
-        return not (counts.get("lost") or counts.get("conflict") or self.missing_objects)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The document of ``--json``."""
-        return asdict(self)
-
-
-def accept(world: World, reason: str) -> Reconciled:
+def accept(world: World, reason: str, report: Report = lambda _line: None) -> Reconciled:
     """Accepts the loss by name, also where AWS made no snapshot; twice is the same.
 
-    Raises ``OperatorError``: there was no promotion, or no reason is given.
+    What can be listed is: each record's event is withdrawn, so that its consumers learn of it, and
+    each name is in the journal. Raises ``OperatorError``: there was no promotion, no reason is
+    given, or a part of AWS doesn't answer.
     """
     if not reason.strip():
         raise bad_input("recovery.reconcile --accept: a reason is needed: --accept '...'")
     region, incident = promotion(world)
-    if incident.tail is Tail.OPEN:
-        _record(world, region, Tail.ACCEPTED, {"accepted": reason})
-        return Reconciled(region, incident.snapshot, Tail.ACCEPTED.value, reason)
-    return Reconciled(region, incident.snapshot, incident.tail.value)
+    if incident.tail is not Tail.OPEN:
+        return Reconciled(region, incident.snapshot, incident.tail.value)
+    here = _answering(world, region)
+    tail = _tail(world, here, incident)
+    unlisted, there = _unlisted(world, region, incident)
+    pages: list[Mapping[str, Any]] = []
+    if there is not None:
+        with old_volume.restored(world, there, incident.snapshot, report) as host:
+            pages = tail.records(host, "accept")
+    found = _summed(region, incident.snapshot, pages)
+    objects = lost_objects.find(world.clients.get("s3", region), here.environment.bucket, tail)
+    found = replace(
+        found,
+        reason=reason,
+        unlisted=unlisted,
+        missing_objects=objects.missing,
+        objects_without_records=objects.without_records,
+        orphaned=tail.orphans(withdraw=True),
+    )
+    for kind, names in found.names():
+        _journal(world, region, Tail.OPEN, {"accepts": kind, "names": names, "reason": reason})
+    body = {"accepted": reason, "unlisted": unlisted, "counts": dict(found.counts)}
+    _record(world, region, Tail.ACCEPTED, body)
+    return replace(found, tail=Tail.ACCEPTED.value)
 
 
 def compare(world: World, *, replay: bool, report: Report = lambda _line: None) -> Reconciled:
@@ -84,50 +73,77 @@ def compare(world: World, *, replay: bool, report: Report = lambda _line: None) 
     if incident.tail is not Tail.OPEN:
         return Reconciled(region, incident.snapshot, incident.tail.value)
     snapshot = snapshot_of(region, incident)
-    here, there = _places(world, region)
+    here, there = _answering(world, region), _answering(world, _other(world, region))
+    tail = _tail(world, here, incident)
     with old_volume.restored(world, there, snapshot, report) as host:
-        pages = list(_pages(world, there, host, since_of(incident), replay))
-    found = _summed(region, snapshot, pages)
-    found = replace(found, missing_objects=_missing(world, here, found.records))
+        pages = tail.records(host, "replay" if replay else "list")
+    objects = lost_objects.find(world.clients.get("s3", region), here.environment.bucket, tail)
+    if replay and objects.missing and _replicates(world, there):
+        report(f"replicate  {len(objects.missing)} objects from {there.region}")
+        batch_replication.replicate(
+            world.file, world.clients, there.region, failed=True, sleep=world.sleep
+        )
+        objects = lost_objects.find(world.clients.get("s3", region), here.environment.bucket, tail)
+    found = replace(
+        _summed(region, snapshot, pages),
+        missing_objects=objects.missing,
+        objects_without_records=objects.without_records,
+        orphaned=tail.orphans(withdraw=False),
+    )
     if not found.is_whole:
         return found
     _record(world, region, Tail.RECONCILED, {"counts": dict(found.counts)})
     return replace(found, tail=Tail.RECONCILED.value)
 
 
-def since_of(incident: Incident) -> str:
-    """From when on the old volume is compared: before everything that may be lost."""
+def since_of(incident: Incident, now: float, minute: int) -> datetime:
+    """From when on the old volume is compared: before everything that may be lost.
+
+    By the databases' clock, which is ``now`` in the scheduled minute ``minute``: in a lab the
+    schedule's minutes are ahead of it, and no shorter.
+    """
     if incident.loss_bound_seconds < 0:
-        moment = 0
-    else:
-        moment = incident.began * 60 - incident.loss_bound_seconds - MARGIN_SECONDS
-    return datetime.fromtimestamp(max(0, moment), UTC).isoformat()
+        return datetime.fromtimestamp(0, UTC)
+    ago = max(0, minute - incident.began) * 60 + incident.loss_bound_seconds + MARGIN_SECONDS
+    return datetime.fromtimestamp(max(0.0, now - ago), UTC)
 
 
-def _places(world: World, region: str) -> tuple[Place, Place]:
-    """The promoted region, and the one whose volume was replaced."""
+def _tail(world: World, here: Place, incident: Incident) -> LostTail:
+    client = world.clients.get("lambda", here.region)
+    probe = DatabaseProbe(client, here.environment.probe_function, world.clock.now)
+    states = [item.state for item in world.items.read() if item.state is not None]
+    minute = here.minute(here.state())
+    since = since_of(incident, here.ports.clock.now(), minute)
+    return LostTail(probe, since, max(state.epoch for state in states))
+
+
+def _other(world: World, region: str) -> str:
     (other,) = (name for name in world.clients.regions if name != region)
+    return other
+
+
+def _answering(world: World, region: str) -> Place:
     try:
-        return world.place(region), world.place(other)
+        return world.place(region)
     except UnavailableError as fault:
         raise OperatorError(f"{fault}: reconcile when both regions answer") from None
 
 
-def _pages(
-    world: World, place: Place, host: str, since: str, replay: bool
-) -> Iterator[Mapping[str, Any]]:
-    """Compared in the VPC: patient data stays there (``index.probe``, ``compare_tail``)."""
-    client = world.clients.get("lambda", place.region)
-    probe = DatabaseProbe(client, place.environment.probe_function, world.clock.now)
-    epoch = max(item.state.epoch for item in world.items.read() if item.state is not None)
-    after: str | None = "0"
-    while after is not None:
-        try:
-            page = probe.compare_tail(host, since, after, replay=replay, epoch=epoch)
-        except UnavailableError as fault:
-            raise OperatorError(f"{fault}; run the same again") from None
-        yield page
-        after = page["next"]
+def _unlisted(world: World, region: str, incident: Incident) -> tuple[str, Place | None]:
+    """Why the old volume's records can't be listed, or the region that it is in."""
+    if incident.snapshot == ABSENT:
+        return "AWS made no snapshot of the old volume", None
+    if not incident.snapshot:
+        return "the old volume's snapshot isn't copied", None
+    try:
+        return "", world.place(_other(world, region))
+    except UnavailableError as fault:
+        return f"{fault}", None
+
+
+def _replicates(world: World, place: Place) -> bool:
+    both = world.file.settings.data.bidirectional_replication
+    return both or place.region == world.clients.regions[0]
 
 
 def _summed(region: str, snapshot: str, pages: list[Mapping[str, Any]]) -> Reconciled:
@@ -137,21 +153,7 @@ def _summed(region: str, snapshot: str, pages: list[Mapping[str, Any]]) -> Recon
         Tail.OPEN.value,
         counts={name: sum(page["counts"][name] for page in pages) for name in COUNTED},
         records=tuple(record for page in pages for record in page["records"]),
-        orphaned=tuple(key for page in pages for key in page["orphaned"]),
     )
-
-
-def _missing(world: World, here: Place, records: tuple[Mapping[str, Any], ...]) -> tuple[str, ...]:
-    """Lost records' attachments that didn't arrive either."""
-    s3, found = world.clients.get("s3", here.region), []
-    for key in sorted({str(record["attachment"]) for record in records if record["attachment"]}):
-        try:
-            s3.head_object(Bucket=here.environment.bucket, Key=key)
-        except ClientError as fault:
-            if error_code(fault) not in ("404", "NoSuchKey"):
-                raise OperatorError(f"{key}: {error_code(fault)}; run the same again") from None
-            found.append(key)
-    return tuple(found)
 
 
 def snapshot_of(region: str, incident: Incident) -> str:
@@ -171,12 +173,17 @@ def snapshot_of(region: str, incident: Incident) -> str:
 
 
 def promotion(world: World) -> tuple[str, Incident]:
-    """The promoted region and its incident; raises ``OperatorError`` where there is none."""
-    for item in world.items.read():
-        incident = item.state.incident if item.state is not None else None
-        if incident is not None and incident.promoted:
-            return item.region, incident
-    raise bad_input("reconcile: there was no promotion, so nothing was lost")
+    """The region that was promoted last and its incident; raises ``OperatorError`` where there is
+    none. The other one may not have noticed yet that its own promotion is over."""
+    found = [
+        (item.state.epoch, item.region, item.state.incident)
+        for item in world.items.read()
+        if item.state is not None and item.state.incident and item.state.incident.promoted
+    ]
+    if not found:
+        raise bad_input("reconcile: there was no promotion, so nothing was lost")
+    _, region, incident = max(found, key=lambda one: one[0])
+    return region, incident
 
 
 def _record(world: World, region: str, tail: Tail, body: dict[str, Any]) -> None:
@@ -189,6 +196,10 @@ def _record(world: World, region: str, tail: Tail, body: dict[str, Any]) -> None
     for item in world.items.change_each({**changes, region: reconciled}):
         if item.region == region and item.state is None:
             raise OperatorError(f"{region}: {item.unknown}; run the same again")
+    _journal(world, region, tail, body)
+
+
+def _journal(world: World, region: str, tail: Tail, body: dict[str, Any]) -> None:
     entry = {"command": "reconcile", "by": getpass.getuser(), "tail": tail.value, **body}
     try:
         place = world.place(region)

@@ -33,12 +33,16 @@ MODULES: Mapping[str, Sequence[str]] = {
     "pulumi_protocol/paths.py": ("pulumi_protocol/test_protocol_paths.py",),
     "pulumi_protocol/masking.py": ("pulumi_protocol/test_protocol_masking.py",),
     "lab/engine/decision.py": ("lab/engine/test_engine_decision.py",),
-    "global/event_patterns.py": ("global/test_event_loops.py",),
-    "global/alarm_specs.py": ("global/test_global_alarms.py",),
-    "global/cloudwatch_metrics.py": ("global/test_global_alarms.py",),
+    "global/event_patterns.py": ("global/test_event_patterns.py",),
+    "global/alarm_specs.py": ("global/test_alarm_specs.py",),
+    "global/cloudwatch_metrics.py": ("global/test_alarm_specs.py",),
 }
 
-EXCUSED: Mapping[str, str] = {}
+EXCUSED: Mapping[str, str] = {
+    "tapstack/connections.py: 9531393": "no class's memory lies so near a whole connection",
+    "tapstack/connections.py: acu < high": "the line meets the next one there: the same value",
+    "tapstack/connections.py: 1": "the smallest database leaves 145 connections, never none",
+}
 """Survivors that no test can kill (``module: line as it would read``) → why."""
 
 
@@ -65,18 +69,18 @@ class Judged:
         ]
 
 
-def judged(module: str, known: Known, ends: float) -> Judged | None:
+def judged(module: str, ends: float) -> Judged | None:
     """Tries a module's mutants that weren't tried yet; None where its tests fail without one."""
     file = REPOSITORY / module
     tests = [str(REPOSITORY / "tests" / "unit" / test) for test in MODULES[module]]
-    state = mutation.state_of(file, tests)
-    if known.reach(state) is None and time.monotonic() < ends:
+    known = Known("mutants", file, tests)
+    if known.reach is None and time.monotonic() < ends:
         found = mutation.reach([file], tests)
         if found is None:
             return None
-        known.keep(state, "reach", [found[0].seconds, found[0].lines])
+        known.reaches(found[0])
     every = mutation.mutants(file)
-    return Judged(module, len(every), mutation.tried(every, tests, state, known, ends))
+    return Judged(module, len(every), mutation.tried(every, tests, known, ends))
 
 
 def report(figures: Measurements, found: Judged) -> None:
@@ -101,13 +105,12 @@ def main() -> None:
     parser.add_argument("--only", default="", help="Only modules whose path contains this")
     arguments = parser.parse_args()
     ends = time.monotonic() + 60 * (arguments.minutes or float("inf"))
-    known = Known("mutants")
     figures = Measurements("mutants")
     waiting = 0
     for module in MODULES:
         if arguments.only not in module:
             continue
-        found = judged(module, known, ends)
+        found = judged(module, ends)
         if found is None:
             figures.hold(f"{module}: its tests pass without a mutant", False)
             continue

@@ -2,8 +2,8 @@
 
 A mutant is one small change of one module: a comparison, a sum, a condition, a number, a text, a
 result. A fork of this process loads it in place of the module and runs the tests; no file changes.
-Docstrings, types, decorators and the texts of errors are left alone: tests match what a message
-must say, not its words.
+Docstrings, types, decorators and the texts of errors and descriptions are left alone: tests match
+what a message must say, not its words.
 
 A first run without a mutant shows which test reaches which line and how long it takes. A mutant
 meets the tests that reach its lines, the quick ones first; it survives only where all tests of its
@@ -45,7 +45,8 @@ WAITED_SECONDS = 900.0
 """The same for one that waits; long, since a busy machine must not kill mutants."""
 QUICK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
 """A failing example is enough: nobody reads the smallest one."""
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
+OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov",
+           "-W", "ignore")  # fmt: skip
 
 SWAPS: dict[type[ast.AST], type[Any]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -129,22 +130,29 @@ def _places(tree: ast.Module, texts: bool) -> Iterator[tuple[ast.AST, ast.stmt, 
 
 
 def _left_alone(tree: ast.AST) -> Iterator[int]:
-    """What isn't mutated: docstrings, types, decorators, and the texts of errors."""
+    """What isn't mutated, by the nodes' identities."""
     for node in ast.walk(tree):
-        parts: list[ast.AST] = []
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            parts = [node]
-        elif isinstance(node, ast.Raise):
-            parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypeVar":
-            parts = [node]
-        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
-            parts = [node.annotation]
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            parts = [*node.decorator_list]
-            parts += [node.returns] if isinstance(node, ast.FunctionDef) and node.returns else []
-        for part in parts:
+        for part in _parts_left_alone(node):
             yield from (id(inner) for inner in ast.walk(part))
+
+
+def _parts_left_alone(node: ast.AST) -> list[ast.AST]:
+    """Docstrings, types, decorators, and the texts of errors and descriptions below a node."""
+    match node:
+        case ast.Expr(value=ast.Constant()):
+            return [node]
+        case ast.Raise() | ast.keyword(arg="description"):
+            return [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        case ast.Call(func=ast.Name(id="TypeVar")) | ast.Subscript(value=ast.Name(id="Literal")):
+            return [node]
+        case ast.AnnAssign(annotation=annotation) | ast.arg(annotation=ast.expr() as annotation):
+            return [annotation]
+        case ast.FunctionDef(returns=ast.expr() as returns):
+            return [*node.decorator_list, returns]
+        case ast.FunctionDef() | ast.ClassDef():
+            return [*node.decorator_list]
+        case _:
+            return []
 
 
 def _changes(node: ast.AST, texts: bool) -> list[Change]:
@@ -158,7 +166,7 @@ def _changes(node: ast.AST, texts: bool) -> list[Change]:
             return [_sets("operand", ast.UnaryOp(ast.Not(), node.operand))]
         case ast.If() | ast.IfExp():
             return [_sets("test", ast.UnaryOp(ast.Not(), node.test))]
-        case ast.Return() if node.value is not None:
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
             return [_sets("value", ast.Constant(None))]
         case ast.Call(func=ast.Name(id="min" | "max" as name)):
             other = "max" if name == "min" else "min"
@@ -216,9 +224,21 @@ class Chosen:
         self._wanted, self._seconds = wanted, seconds
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Pytest's hook. Nothing wanted is left where the mutant changed the tests' names: all."""
-        chosen = [item for item in items if item.nodeid in self._wanted] or items
-        items[:] = sorted(chosen, key=lambda item: self._seconds.get(item.nodeid, 0.0))
+        """Pytest's hook. A mutant may change a test's name, which has its parameters: who is not
+        known is wanted."""
+        known = self._seconds
+        chosen = [one for one in items if one.nodeid in self._wanted or one.nodeid not in known]
+        items[:] = sorted(chosen, key=lambda item: known.get(item.nodeid, 0.0))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """Pytest's hook. One failed test is enough: nobody reads why it did."""
+        try:
+            return (yield)
+        except (pytest.skip.Exception, pytest.xfail.Exception):
+            raise
+        except BaseException:
+            os._exit(1)
 
 
 class Reaching:
@@ -278,34 +298,39 @@ def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
 
 
 class Known:
-    """What was tried before: results by the state of a module and its tests, in a file."""
+    """What was tried before of one module with its tests as they are: another state of them has
+    results of its own, in a file of the lab's folder."""
 
-    def __init__(self, name: str) -> None:
-        self._file = workspace.find().lab_state / "bench" / f"{name}.json"
+    def __init__(self, bench: str, module: Path, tests: Sequence[str]) -> None:
+        text = "".join(Path(name).read_text(encoding="utf-8") for name in (module, *tests))
+        state = hashlib.sha256(f"{module}{text}".encode()).hexdigest()[:16]
+        self._file = workspace.find().lab_state / "bench" / bench / f"{module.stem}-{state}.json"
         kept = self._file.read_text() if self._file.is_file() else "{}"
         self._kept: dict[str, object] = json.loads(kept)
 
-    def reach(self, state: str) -> Reach | None:
-        """What a module's tests reach; None where nobody looked yet."""
-        found = self._kept.get(f"{state}:reach")
+    @property
+    def reach(self) -> Reach | None:
+        """What the tests reach; None where nobody looked yet."""
+        found = self._kept.get("reach")
         return Reach(*found) if isinstance(found, list) else None
 
-    def fate(self, state: str, mutant: Mutant) -> bool | None:
+    def reaches(self, found: Reach) -> None:
+        """Writes down what the tests reach."""
+        self._keep("reach", [found.seconds, found.lines])
+
+    def fate(self, mutant: Mutant) -> bool | None:
         """Whether a mutant was killed; None where it wasn't tried."""
-        found = self._kept.get(f"{state}:{mutant.number}")
+        found = self._kept.get(str(mutant.number))
         return found if isinstance(found, bool) else None
 
-    def keep(self, state: str, key: object, value: object) -> None:
-        """Writes one result down."""
-        self._kept[f"{state}:{key}"] = value
+    def ends(self, mutant: Mutant, killed: bool) -> None:
+        """Writes down a mutant's fate."""
+        self._keep(str(mutant.number), killed)
+
+    def _keep(self, key: str, value: object) -> None:
+        self._kept[key] = value
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self._kept))
-
-
-def state_of(module: Path, tests: Sequence[str]) -> str:
-    """The hash of a module and its tests: another one has other results."""
-    text = "".join(Path(name).read_text(encoding="utf-8") for name in (module, *tests))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fates(
@@ -337,18 +362,17 @@ def fates(
 
 
 def tried(
-    every: Sequence[Mutant], tests: Sequence[str], state: str, known: Known, ends: float
+    every: Sequence[Mutant], tests: Sequence[str], known: Known, ends: float
 ) -> list[tuple[Mutant, bool]]:
     """Tries a module's mutants that weren't tried before; returns the fate of each that is known.
 
-    Wants what the tests reach in ``known``, unless all were tried.
+    Tries none where ``known`` doesn't have what the tests reach.
     """
-    waiting = [mutant for mutant in every if known.fate(state, mutant) is None]
-    reached = known.reach(state)
-    if reached is not None:
-        for mutant, killed in fates(waiting, tests, reached, ends):
-            known.keep(state, mutant.number, killed)
-    found = [(mutant, known.fate(state, mutant)) for mutant in every]
+    waiting = [mutant for mutant in every if known.fate(mutant) is None]
+    if known.reach is not None:
+        for mutant, killed in fates(waiting, tests, known.reach, ends):
+            known.ends(mutant, killed)
+    found = [(mutant, known.fate(mutant)) for mutant in every]
     return [(mutant, fate) for mutant, fate in found if fate is not None]
 
 
@@ -395,12 +419,14 @@ def _become(work: Callable[[], int]) -> NoReturn:
         own = f"{REPOSITORY}{os.sep}"
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) or ""
-            if file.startswith(own) and f"{os.sep}.venv{os.sep}" not in file and file != __file__:
+            ours = file.startswith(own) and f"{os.sep}.venv{os.sep}" not in file
+            if ours and name not in (__name__, "__main__"):
                 del sys.modules[name]
         hypothesis.settings.register_profile(
             "mutants", phases=QUICK, deadline=None, database=None, derandomize=True
         )
         hypothesis.settings.load_profile("mutants")
+        sys.dont_write_bytecode = False  # the next mutant needs none of them compiled again
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

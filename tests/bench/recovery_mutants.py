@@ -34,19 +34,18 @@ def main() -> int:
     ends = time.monotonic() + arguments.minutes * 60
     files = [PACKAGE / f"{module}.py" for module in MODULES]
     tests = [str(TESTS / suite) for suite in SUITES]
-    states = [mutation.state_of(file, tests) for file in files]
-    known = Known("recovery_mutants")
-    if any(known.reach(state) is None for state in states):
+    kept = [Known("recovery_mutants", file, tests) for file in files]
+    if any(known.reach is None for known in kept):
         found = mutation.reach(files, tests)
         if found is None:
             print("the tests of recovery fail without a mutant: mend them first")
             return 5
-        for state, one in zip(states, found, strict=True):
-            known.keep(state, "reach", [one.seconds, one.lines])
+        for known, one in zip(kept, found, strict=True):
+            known.reaches(one)
     done = survivors = left = 0
-    for file, state in zip(files, states, strict=True):
+    for file, known in zip(files, kept, strict=True):
         every = mutation.mutants(file, texts=False)[arguments.first :: arguments.sample]
-        fates = mutation.tried(every, tests, state, known, ends)
+        fates = mutation.tried(every, tests, known, ends)
         for mutant, killed in fates:
             if not killed:
                 survivors += 1

@@ -13,7 +13,7 @@ from application_client import post_record, receipts, until
 from deployed_lab import Lab
 from deployed_reads import dead_letters
 from region_outage import EAST, WEST
-from traffic import dns_of, region_of, resolve
+from traffic import sent_to
 
 from lab import client
 
@@ -25,10 +25,6 @@ class Fault:
     check: Callable[[], bool]
     break_it: Callable[[], Any]
     repair: Callable[[], Any]
-
-
-def _answered_region(lab: Lab) -> str:
-    return region_of(resolve(dns_of(lab), lab.outputs["global.fqdn"]))
 
 
 def no_secondary_record(lab: Lab) -> Fault:
@@ -43,11 +39,11 @@ def no_secondary_record(lab: Lab) -> Fault:
         route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
     def fails_over() -> bool:
-        if not until(lambda: _answered_region(lab) == EAST, 20):
+        if not until(lambda: sent_to(lab) == EAST, 20):
             return False
         client.outage(lab.state_dir, EAST, "compute")
         try:
-            return bool(until(lambda: _answered_region(lab) == WEST, 25))
+            return bool(until(lambda: sent_to(lab) == WEST, 25))
         finally:
             client.restore(lab.state_dir, EAST)
 
@@ -69,10 +65,10 @@ def wrong_health_path(lab: Lab) -> Fault:
         route53.update_health_check(HealthCheckId=check_id, ResourcePath=text)
 
     def stays_home() -> bool:
-        if not until(lambda: _answered_region(lab) == EAST, 20):
+        if not until(lambda: sent_to(lab) == EAST, 20):
             return False
         # Three probes take under five seconds at the lab's clock, on a machine with time for it.
-        return not until(lambda: _answered_region(lab) != EAST, 15)
+        return not until(lambda: sent_to(lab) != EAST, 15)
 
     return Fault(stays_home, lambda: path("/no-such-path"), lambda: path("/health"))
 

@@ -1,4 +1,4 @@
-"""Clients of the deployed system, through the front door: they resolve, cache, write and read."""
+"""Clients of the deployed system, through the front door, and where DNS sends them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployed_lab import Answer, Lab
-from dnslib import QTYPE, DNSRecord
 
 from lab import client
+from lab.outage import REGIONS
+from ops.cloud import traffic as dns_traffic
 
 REQUEST_SECONDS = 8
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -46,17 +47,10 @@ def served_by(front_door: str) -> str:
     return answer.json["region"] if answer.status == 200 else ""
 
 
-def resolve(dns: str, name: str) -> tuple[str, ...]:
-    """What the lab's DNS answers for an A record, asked afresh. ``dns`` is ``host:port``."""
-    host, _, port = dns.partition(":")
-    reply = DNSRecord.parse(DNSRecord.question(name, "A").send(host, int(port), timeout=5))
-    return tuple(str(record.rdata) for record in reply.rr if record.rtype == QTYPE.A)
-
-
-def region_of(addresses: tuple[str, ...]) -> str:
-    """The region whose load balancers an answer stands for (127.1/16 and 127.2/16)."""
-    blocks = {"127.1": "us-east-1", "127.2": "us-west-2"}
-    return blocks.get(addresses[0].rpartition(".")[0].rpartition(".")[0], "") if addresses else ""
+def sent_to(lab: Lab) -> str:
+    """The region to which DNS sends a client that asks now; empty when to none."""
+    dns = client.status(lab.state_dir).dns
+    return dns_traffic.now(lab.outputs, REGIONS, dns).region
 
 
 @dataclass
@@ -125,8 +119,3 @@ def records(lab: Lab, role: str) -> set[str]:
 def front_door_of(lab: Lab) -> str:
     """The front door's URL."""
     return client.status(lab.state_dir).front_door
-
-
-def dns_of(lab: Lab) -> str:
-    """``127.0.0.1:PORT`` of the lab's DNS."""
-    return client.status(lab.state_dir).dns

@@ -38,7 +38,7 @@ def install(mending: Mending) -> None:
         given = request.parameters
         name = given["FunctionName"].rpartition(":")[2]
         held = reservations(account_of(request), request.region) | {
-            name: int(given["ReservedConcurrentExecutions"])
+            name: int(given["ReservedConcurrentExecutions"] or 0)
         }
         limit = concurrency.limit(request.region)
         least = min(LEAST_UNRESERVED, limit)

@@ -27,15 +27,16 @@ def install(mending: Mending) -> None:
 async def check(request: ApiRequest, call_next: CallNext) -> ApiResponse:
     """The schedule's zone, retry policy, dead-letter queue and role must be usable."""
     given = request.parameters
-    problem = _unusable(given) or _untrusting(request, given["Target"])
+    target = given["Target"] or {}
+    problem = _unusable(given.get("ScheduleExpressionTimezone") or "UTC", target)
+    problem = problem or _untrusting(request, target)
     if problem:
         raise ApiRefusal("ValidationException", problem)
     return await call_next(request)
 
 
-def _unusable(given: Mapping[str, Any]) -> str:
+def _unusable(zone: str, target: Mapping[str, Any]) -> str:
     """What can't be in a schedule; empty when all can."""
-    zone, target = given.get("ScheduleExpressionTimezone") or "UTC", given["Target"]
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):

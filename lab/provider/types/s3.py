@@ -18,8 +18,9 @@ HOSTED_ZONES = {"us-east-1": "Z3AQBSTGFYJSTF", "us-west-2": "Z3BJ6K6RIION7M"}
 """S3's website zones, from AWS's list of service endpoints."""
 
 
-def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
-    """Deletes every version and delete marker under ``prefix``."""
+def empty(aws: Aws, bucket: str, prefix: str = "", *, locked: bool = False) -> None:
+    """Deletes every version and delete marker under ``prefix``; ``locked``: what governance mode
+    retains as well, as the provider does where it is allowed to."""
     while True:
         parameters = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": KEYS_A_CALL}
         page = aws.call("s3", "ListObjectVersions", parameters)
@@ -30,7 +31,9 @@ def empty(aws: Aws, bucket: str, prefix: str = "") -> None:
             doomed = [{"Key": item["Key"]} for item in listed]
         if not doomed:
             return
-        request = {"Bucket": bucket, "Delete": {"Objects": doomed, "Quiet": True}}
+        request: dict[str, Any] = {"Bucket": bucket, "Delete": {"Objects": doomed, "Quiet": True}}
+        if locked:
+            request["BypassGovernanceRetention"] = True
         answer = aws.call("s3", "DeleteObjects", request)
         if answer.get("Errors"):
             first = answer["Errors"][0]
@@ -122,5 +125,5 @@ class Bucket(ResourceType):
         except Exception as error:
             if error_code(error) != "BucketNotEmpty" or not props.get("forceDestroy"):
                 raise
-            empty(aws, ident)
+            empty(aws, ident, locked=bool(props.get("objectLockEnabled")))
             super().delete(aws, ident, props)

@@ -112,6 +112,30 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
     deletion = op("DeleteBucketEncryption", Bucket="{id}")
 
 
+class BucketObjectLockConfiguration(BucketSetting):
+    """For how long each version is retained."""
+
+    pulumi_type = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+    inputs = "bucket objectLockEnabled rule token expectedBucketOwner"
+    replace = "objectLockEnabled"
+    names: ClassVar = {
+        "objectLockEnabled": "ObjectLockConfiguration.ObjectLockEnabled",
+        "rule": "ObjectLockConfiguration.Rule",
+    }
+    defaults: ClassVar = {"objectLockEnabled": "Enabled"}
+    put = op("PutObjectLockConfiguration")
+    get = op("GetObjectLockConfiguration", Bucket="{id}")
+    wrapper = content = "ObjectLockConfiguration"
+
+    def document(self, props: Properties) -> Properties:
+        return {**self.defaults, **props}
+
+    def delete(self, aws: Aws, ident: str, props: Properties) -> None:
+        # Object Lock can't be taken away, only its default retention.
+        parameters = {"Bucket": ident, self.wrapper: {"ObjectLockEnabled": "Enabled"}}
+        aws.call("s3", "PutObjectLockConfiguration", parameters)
+
+
 class BucketReplicationConfig(BucketSetting):
     """Replication to another bucket."""
 

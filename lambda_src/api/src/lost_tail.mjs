@@ -1,23 +1,30 @@
 /**
  * What an old writer acknowledged and never replicated: compared record by record, inside the VPC, with
- * what the present writer holds, and replayed there when asked to. No patient data leaves this function.
+ * what the present writer holds, and replayed there, or its loss accepted, when asked to. No patient data
+ * leaves this function.
  *
  * The old volume is a cluster of its own, restored from its snapshot under a name that only
  * `./inv recovery.reconcile` gives.
  */
 import { DemotedError } from "./epochs.mjs";
 import { RECORD_CREATED } from "./records.mjs";
+import { withdraw, withdrawnOf } from "./withdrawals.mjs";
 
 const PAGE = 100;
 const RESTORED = /^aurora-cluster-lost-tail-[a-z0-9-]+\.cluster-[a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com$/;
+/** What becomes of a record that is lost: nothing, it is stored again, or its event is withdrawn. */
+const MODES = ["list", "replay", "accept"];
+/** Who is withdrawn in which mode. A repeated record is there under another id: its first event names none. */
+const WITHDRAWS = { list: [], replay: ["repeated"], accept: ["repeated", "conflict", "lost"] };
 
 /** A volume that was lost before the schema's third step has no `replayed_at`. */
 const KNOWS_REPLAYS = `SELECT EXISTS (SELECT FROM pg_attribute
   WHERE attrelid = 'public.records'::regclass AND attname = 'replayed_at') AS knows`;
 /** By when they were stored there: a record that was replayed and lost again is older by its creation. */
+export const STORED_AT = "greatest(created_at, replayed_at)";
 const read = (storedAt) => `SELECT sequence::text, id, idempotency_key, request_hash, event_id, patient_id, type, data::text,
-    attachment::text, region, created_at::text, attachment->>'key' AS attachment_key
-  FROM public.records WHERE ${storedAt} >= $1 AND sequence > $2 ORDER BY sequence LIMIT ${PAGE}`;
+    attachment::text, region, created_at::text, attachment->>'key' AS attachment_key, ${storedAt} >= $1 AS is_young
+  FROM public.records WHERE sequence < $2 ORDER BY sequence DESC LIMIT ${PAGE}`;
 const KNOWN = `SELECT id, idempotency_key, request_hash FROM public.records
   WHERE id = ANY($1::uuid[]) OR idempotency_key = ANY($2::text[])`;
 /** One statement, and so one transaction: a record is announced if and only if it was replayed. */
@@ -46,64 +53,88 @@ const COLUMNS = [
   "region",
   "created_at",
 ];
-const ORPHANED = `SELECT event_key, received_at FROM public.receipts
-  WHERE region = $2 AND received_at >= $1 AND withdrawn_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM public.records WHERE records.event_id::text = receipts.event_key)
-  ORDER BY received_at LIMIT ${PAGE}`;
 
 /**
- * @param {{id: string, idempotency_key: string, request_hash: string}} row of the old volume
+ * @param {{id: string, idempotency_key: string, request_hash: string, event_id: string}} row of the old volume
  * @param {{id: string, idempotency_key: string, request_hash: string}[]} known of the present writer
- * @returns {"held" | "repeated" | "conflict" | "lost"} repeated: the client sent it again since; conflict:
- *   another request came under its key
+ * @param {Set<string>} [withdrawn] events that were withdrawn already
+ * @returns {"held" | "repeated" | "withdrawn" | "conflict" | "lost"} repeated: the client sent it again since;
+ *   withdrawn: its loss was accepted; conflict: another request came under its key
  */
-export function fate(row, known) {
+export function fate(row, known, withdrawn = new Set()) {
   if (known.some(({ id }) => id === row.id)) {
     return "held";
   }
   const other = known.find((record) => record.idempotency_key === row.idempotency_key);
-  if (!other) {
-    return "lost";
+  if (other?.request_hash === row.request_hash) {
+    return "repeated";
   }
-  return other.request_hash === row.request_hash ? "repeated" : "conflict";
+  if (withdrawn.has(row.event_id)) {
+    return "withdrawn";
+  }
+  return other ? "conflict" : "lost";
+}
+
+/**
+ * What every question about the lost tail carries.
+ *
+ * @param {object} event
+ * @throws {Error} naming the field
+ */
+export function checkQuestion({ since, epoch }) {
+  if (typeof since !== "string" || Number.isNaN(Date.parse(since))) {
+    throw new Error("probe: since must be a time");
+  }
+  if (!Number.isSafeInteger(epoch) || epoch < 1) {
+    throw new Error("probe: epoch must be the newest that is known, a whole number from 1");
+  }
+}
+
+/**
+ * @param {unknown} before a record's number as text
+ * @throws {Error} naming it
+ */
+export function checkBefore(before) {
+  if (typeof before !== "string" || !/^[0-9]{1,19}$/.test(before)) {
+    throw new Error("probe: before must be a sequence number as text");
+  }
 }
 
 /**
  * @param {object} event
  * @throws {Error} naming the field
  */
-export function checkTailEvent({ host, since, after, replay, epoch }) {
+export function checkTailEvent({ host, mode, before, ...question }) {
   if (typeof host !== "string" || !RESTORED.test(host)) {
     throw new Error("probe: host must be the endpoint of a cluster that recovery.reconcile restored");
   }
-  if (typeof since !== "string" || Number.isNaN(Date.parse(since))) {
-    throw new Error("probe: since must be a time");
+  if (!MODES.includes(mode)) {
+    throw new Error(`probe: mode must be one of ${MODES.join(", ")}`);
   }
-  if (typeof after !== "string" || !/^[0-9]{1,19}$/.test(after) || typeof replay !== "boolean") {
-    throw new Error("probe: compare_tail needs after, a sequence number as text, and replay, true or false");
-  }
-  if (!Number.isSafeInteger(epoch) || epoch < 1) {
-    throw new Error("probe: compare_tail needs epoch, the newest that is known, a whole number from 1");
-  }
+  checkBefore(before);
+  checkQuestion(question);
 }
 
 /**
- * One page of the old volume.
+ * One page of the old volume, the newest records first. It ends with the first page that has nothing
+ * young enough: numbers are given out when records are made.
  *
  * @param {{query: Function}} client of the old volume
- * @param {{since: string, after: string}} event
+ * @param {{since: string, before: string}} event
  */
-export async function readTail(client, { since, after }) {
+export async function readTail(client, { since, before }) {
   const { rows: schema } = await client.query(KNOWS_REPLAYS);
-  const { rows } = await client.query(read(schema[0].knows ? "greatest(created_at, replayed_at)" : "created_at"), [since, after]);
-  return { rows, next: rows.length === PAGE ? rows.at(-1).sequence : null };
+  const { rows } = await client.query(read(schema[0].knows ? STORED_AT : "created_at"), [since, before]);
+  const young = rows.filter(({ is_young: isYoung }) => isYoung);
+  return { rows: young, next: rows.length === PAGE && young.length > 0 ? rows.at(-1).sequence : null };
 }
 
 async function replayRows(client, lost) {
   if (lost.length === 0) {
     return new Set();
   }
-  const values = COLUMNS.map((column) => lost.map((row) => row[column]));
+  // Oldest first, as they were stored: so they get their new numbers.
+  const values = COLUMNS.map((column) => lost.toReversed().map((row) => row[column]));
   const { rows } = await client.query(REPLAY, [...values, RECORD_CREATED]);
   return new Set(rows.map(({ id }) => id));
 }
@@ -116,7 +147,7 @@ async function replayRows(client, lost) {
  * @param {number} epoch the newest that recovery knows
  * @throws {DemotedError}
  */
-async function checkEpoch(client, epoch) {
+export async function checkEpoch(client, epoch) {
   const { rows } = await client.query("SELECT epoch FROM recovery.epoch");
   if (Number(rows[0].epoch) < epoch) {
     throw new DemotedError(Number(rows[0].epoch), epoch);
@@ -124,34 +155,37 @@ async function checkEpoch(client, epoch) {
 }
 
 /**
- * Compares a page with the present writer, and replays what it lost: id, event id and creation time stay.
+ * Compares a page with the present writer. What it lost is replayed where asked, and keeps id, event
+ * id and creation time; or its loss is accepted, and consumers get the event that withdraws it.
  *
  * @param {{query: Function}} client of the present writer
  * @param {{rows: object[], next: string | null}} page
- * @param {{since: string, replay: boolean, region: string, epoch: number}} options
- * @returns {Promise<object>} counts, the records that aren't held, and, with the last page, receipts of events
- *   whose record is gone
+ * @param {{mode: "list" | "replay" | "accept", region: string, epoch: number}} options
+ * @returns {Promise<object>} counts, and the records that neither are held nor were repeated
  * @throws {DemotedError} before anything is compared or written
  */
-export async function compareTail(client, { rows, next }, { since, replay, region, epoch }) {
+export async function compareTail(client, { rows, next }, { mode, region, epoch }) {
   await checkEpoch(client, epoch);
   const { rows: known } = await client.query(KNOWN, [
     rows.map((row) => row.id),
     rows.map((row) => row.idempotency_key),
   ]);
-  const fates = rows.map((row) => ({ row, is: fate(row, known) }));
+  const before = await withdrawnOf(client, rows.map((row) => row.event_id));
+  const fates = rows.map((row) => ({ row, is: fate(row, known, before) }));
   const lost = fates.filter(({ is }) => is === "lost").map(({ row }) => row);
-  const replayed = await replayRows(client, replay ? lost : []);
-  const counts = { held: 0, repeated: 0, conflict: 0, lost: 0, replayed: 0 };
+  const replayed = await replayRows(client, mode === "replay" ? lost : []);
+  const taken = fates.filter(({ is }) => WITHDRAWS[mode].includes(is)).map(({ row }) => row);
+  await withdraw(client, region, taken.map(({ event_id: event, id: record }) => ({ event, record })));
+  const counts = { held: 0, repeated: 0, conflict: 0, lost: 0, replayed: 0, withdrawn: 0 };
   const records = [];
   for (const { row, is } of fates) {
-    const became = replayed.has(row.id) ? "replayed" : is;
+    const isTaken = is !== "repeated" && WITHDRAWS[mode].includes(is);
+    const became = isTaken ? "withdrawn" : replayed.has(row.id) ? "replayed" : is;
     counts[became] += 1;
-    if (is === "lost" || is === "conflict") {
+    if (is !== "held" && is !== "repeated") {
       const { id, event_id: eventId, created_at: createdAt, attachment_key: attachment } = row;
       records.push({ id, event_id: eventId, created_at: createdAt, attachment, fate: became });
     }
   }
-  const { rows: orphaned } = next === null ? await client.query(ORPHANED, [since, region]) : { rows: [] };
-  return { counts, records, next, orphaned: orphaned.map(({ event_key: key }) => key) };
+  return { counts, records, next };
 }

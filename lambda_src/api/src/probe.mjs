@@ -14,8 +14,9 @@
  * idempotently: `promoted_at` is when the promotion was asked for. This region's own cluster is asked,
  * which was promoted: grown on a demoted volume the epoch would keep no write off it (H26).
  *
- * `{"action":"compare_tail","host":"…","since":"…","after":"0","replay":false,"epoch":2}` compares
- * a page of an old volume with the present writer, which must be of that epoch (lost_tail.mjs).
+ * `{"action":"compare_tail","host":"…","since":"…","before":"…","mode":"list","epoch":2}` compares
+ * a page of an old volume with the present writer, which must be of that epoch (lost_tail.mjs);
+ * `find_orphans` and `list_attachments` ask that writer alone (orphans.mjs).
  */
 import { createCredentials } from "./credentials.mjs";
 import { reasonOf, sqlState } from "./database_faults.mjs";
@@ -23,6 +24,7 @@ import { tlsOptions } from "./database_tls.mjs";
 import { createDriverClient } from "./driver.mjs";
 import { UnavailableError } from "./errors.mjs";
 import { checkTailEvent, compareTail, readTail } from "./lost_tail.mjs";
+import { checkAttachmentsEvent, checkOrphansEvent, findOrphans, listAttachments } from "./orphans.mjs";
 
 const TRIES = 2;
 const TRY_MILLISECONDS = 5_000;
@@ -138,7 +140,7 @@ async function askReader(client) {
  * @param {(arn: string) => Promise<{username: string, password: string}>} options.readSecret
  * @param {import("./log.mjs").Logger} options.logger
  * @param {(options: object) => Promise<any>} [options.createClient] a `pg.Client`
- * @returns {(event: {action?: "observe" | "verify" | "grow_epoch" | "compare_tail", epoch?: number, promoted_at?: string}) => Promise<object>}
+ * @returns {(event: {action?: "observe" | "verify" | "grow_epoch" | "compare_tail" | "find_orphans" | "list_attachments", epoch?: number, promoted_at?: string}) => Promise<object>}
  */
 export function createProbe({ environment, readSecret, logger, createClient = createDriverClient }) {
   const { region } = environment;
@@ -273,26 +275,37 @@ export function createProbe({ environment, readSecret, logger, createClient = cr
     checkTailEvent(event);
     const page = await attempt(event.host, (client) => readTail(client, event), PATIENT_MILLISECONDS);
     const compared = await attempt(environment.databaseWriterEndpoint, (client) =>
-      compareTail(client, page, { since: event.since, replay: event.replay, region, epoch: event.epoch }),
+      compareTail(client, page, { mode: event.mode, region, epoch: event.epoch }),
     );
     logger.info("lost tail compared", { ...compared.counts, next: compared.next });
     return compared;
   }
 
+  async function ofOrphans(event) {
+    checkOrphansEvent(event);
+    const found = await attempt(environment.databaseWriterEndpoint, (client) => findOrphans(client, event, region));
+    logger.info("orphans found", { orphaned: found.orphaned.length, withdrawn: event.withdraw, next: found.next !== null });
+    return found;
+  }
+
+  async function ofAttachments(event) {
+    checkAttachmentsEvent(event);
+    return attempt(environment.databaseWriterEndpoint, (client) => listAttachments(client, event));
+  }
+
+  const actions = new Map([
+    ["observe", observe],
+    ["verify", verify],
+    ["grow_epoch", growEpoch],
+    ["compare_tail", compareOldVolume],
+    ["find_orphans", ofOrphans],
+    ["list_attachments", ofAttachments],
+  ]);
   return async (event) => {
-    const { action = "observe" } = event;
-    if (action === "observe") {
-      return observe();
+    const act = actions.get(event.action ?? "observe");
+    if (act === undefined) {
+      throw new Error(`probe: action must be one of ${[...actions.keys()].join(", ")}`);
     }
-    if (action === "verify") {
-      return verify();
-    }
-    if (action === "grow_epoch") {
-      return growEpoch(event);
-    }
-    if (action === "compare_tail") {
-      return compareOldVolume(event);
-    }
-    throw new Error("probe: action must be observe, verify, grow_epoch or compare_tail");
+    return act(event);
   };
 }

@@ -89,10 +89,12 @@ def reconciled(state: State, tail: Tail) -> State:
 def acknowledge(own: State, epoch: int) -> State:
     """Returns one region's item after a person has looked; ``epoch`` is the larger of both items'.
 
-    The promoted region keeps its incident until failback; everywhere else the watch begins anew.
+    The promoted region keeps its incident until failback, or until the other one is promoted in its
+    turn, whether its own controller has seen that or not; everywhere else the watch begins anew.
     """
     incident = own.incident
-    if incident is not None and incident.promoted:
+    is_over = incident is not None and incident.acknowledged and own.epoch < epoch
+    if incident is not None and incident.promoted and not is_over:
         if incident.split and incident.tail is Tail.OPEN:
             raise RefusedError("acknowledge: the regions are split: ./inv recovery.reconcile first")
         incident = replace(incident, acknowledged=True, split=False)

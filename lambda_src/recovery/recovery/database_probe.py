@@ -6,11 +6,14 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from recovery.model import Verified
 from recovery.ports import UnavailableError
 from recovery.stored import error_code
+
+TailMode = Literal["list", "replay", "accept"]
+"""What becomes of a lost record: nothing, it is stored again, its event is withdrawn."""
 
 
 class Lambda(Protocol):
@@ -65,17 +68,31 @@ class DatabaseProbe:
         self._call({"action": "grow_epoch", "epoch": epoch, "promoted_at": moment.isoformat()})
 
     def compare_tail(
-        self, host: str, since: str, after: str, *, replay: bool, epoch: int
+        self, host: str, since: str, before: str, *, mode: TailMode, epoch: int
     ) -> Mapping[str, Any]:
         """Compares a page of a restored old volume with the present writer (recovery.md 5).
 
-        ``since`` is a time, ``after`` the last record of the page before, ``epoch`` the newest that
-        is known: a writer of an older one was demoted, and is refused (H26). Returns ``counts``,
-        ``records`` that aren't held, ``next`` (None: the last page) and ``orphaned`` receipts.
-        Raises ``UnavailableError``.
+        ``since`` is a time, ``before`` the last record of the page before, ``epoch`` the newest
+        that is known: a writer of an older one was demoted, and is refused (H26). Returns
+        ``counts``, ``records`` that neither are held nor were repeated, and ``next`` (None: the
+        last page). Raises ``UnavailableError``.
         """
-        event = {"action": "compare_tail", "host": host, "since": since, "after": after}
-        return self._call({**event, "replay": replay, "epoch": epoch})
+        event = {"action": "compare_tail", "host": host, "since": since, "before": before}
+        return self._call({**event, "mode": mode, "epoch": epoch})
+
+    def find_orphans(
+        self, since: str, after: str, *, withdraw: bool, epoch: int
+    ) -> Mapping[str, Any]:
+        """Returns a page of events that were received and whose record is gone: ``orphaned`` keys
+        and ``next``; they are withdrawn where asked. Raises ``UnavailableError``."""
+        event = {"action": "find_orphans", "since": since, "after": after}
+        return self._call({**event, "withdraw": withdraw, "epoch": epoch})
+
+    def list_attachments(self, since: str, before: str, *, epoch: int) -> Mapping[str, Any]:
+        """Returns a page of records with attachments: ``attachments`` (``id``, ``key``), the
+        ``newest`` number and ``next``. Raises ``UnavailableError``."""
+        event = {"action": "list_attachments", "since": since, "before": before}
+        return self._call({**event, "epoch": epoch})
 
     def _call(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         try:

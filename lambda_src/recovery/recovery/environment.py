@@ -17,6 +17,8 @@ class Environment:
     suffix: str
     table: str
     bucket: str
+    journal_bucket: str
+    """The locked one, or the same."""
     topic: str
     peer_topic: str
     bus: str
@@ -54,6 +56,7 @@ class Environment:
             suffix=variables["ENVIRONMENT_SUFFIX"],
             table=variables["RECOVERY_TABLE"],
             bucket=variables["BUCKET_NAME"],
+            journal_bucket=variables.get("JOURNAL_BUCKET", variables["BUCKET_NAME"]),
             topic=variables["TOPIC_ARN"],
             peer_topic=variables["PEER_TOPIC_ARN"],
             bus=variables["EVENT_BUS_NAME"],

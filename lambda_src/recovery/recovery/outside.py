@@ -82,7 +82,7 @@ def ports_of(
             region=region,
             suffix=env.suffix,
         ),
-        journal=JournalTable(dynamodb, env.table, client("s3", region), env.bucket, region),
+        journal=JournalTable(dynamodb, env.table, client("s3", region), env.journal_bucket, region),
         clock=clock,
     )
 

@@ -135,9 +135,9 @@ def _is_complete(state: State, observation: Observation) -> bool:
     cluster, seen = observation.own_cluster, observation.global_cluster
     if (cluster is not None and cluster.writer) or (seen is not None and seen.own_writer):
         return True
-    calls = [state.incident.called] if state.incident else []
-    calls += [state.intent.minute] if state.intent else []
-    return any(observation.happened(COMPLETED_EVENT, minute) for minute in calls)
+    # A call of several may have been the one that was accepted: since the first dead run.
+    begun = [one.began for one in (state.incident, state.intent) if one is not None]
+    return any(observation.happened(COMPLETED_EVENT, minute) for minute in begun)
 
 
 def _nothing_began(observation: Observation, intent: Intent) -> bool:

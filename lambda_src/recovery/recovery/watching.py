@@ -13,6 +13,10 @@ from recovery.observation import Observation
 
 UNKNOWN_RUNS = {"describe_global": 3, "own_cluster": 3}
 """After how many unknown runs a signal pages; all others at once (H12, H28)."""
+FOUND_MINUTES = 15
+"""So much earlier than the last run that saw a reader a promotion that is found may have been
+called: AWS took its time. The feed's readers read again what is younger than the call, so one that
+is dated too late would have them skip records."""
 UNPROTECTED_RUNS = 5
 """Unarmed runs before the first page: a new standby needs two to be seen changing."""
 
@@ -86,7 +90,8 @@ def _writes_here(state: State, observation: Observation) -> Decision:
         text = f"this region writes during {state.hold.reason}"
         return Decision(replace(state, stage=Stage.WATCHING), (), text)
     text = "the own cluster writes, and no promotion was recorded: adopted"
-    found = Incident(began=minute, path=None, loss_bound_seconds=-1, called=minute)
+    called = state.history[-2].minute if len(state.history) > 1 else minute
+    found = Incident(began=minute, path=None, loss_bound_seconds=-1, called=called - FOUND_MINUTES)
     state = page(state, minute, "adopted", text)
     return Decision(replace(state, stage=Stage.VERIFYING, incident=found), (Verify(),), text)
 

@@ -7,9 +7,7 @@ first use, with the secrets provider that the stack file names.
 
 from __future__ import annotations
 
-import json
 import shlex
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,10 +16,13 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation import CommandError, ConcurrentUpdateError, StackNotFoundError, UpdateSummary
 
+from lab.provider.aws import ENDPOINT_VARIABLE
+from ops.cloud.clients import Clients
 from ops.engines.engine import OnEvent, Options
-from ops.engines.pulumi_cli import command, home, sparing
+from ops.engines.pulumi_cli import command, home, pending, sparing
 from ops.engines.pulumi_cli.command import Command
 from ops.engines.pulumi_cli.events import Fault, Translator, one_line
+from ops.engines.pulumi_cli.kept import Kept
 from ops.stack_file import StackFile, secrets_provider
 from ops.workspace import Workspace
 from pulumi_protocol.events import EngineError, Summary
@@ -47,13 +48,16 @@ class PulumiCli:
         command: Command,
         options: Options = Options(),  # noqa: B008 - frozen
         backend: Mapping[str, str] | None = None,
+        find: pending.Find | None = None,
     ) -> None:
-        """``backend`` holds the variables that printed ``pulumi`` commands need besides."""
+        """``backend`` holds the variables that printed ``pulumi`` commands need besides; ``find``
+        finds what a killed deployment had begun to make (None: nothing is looked for)."""
         self._workspace = workspace
         self._stack_file = stack_file
         self._command = command
         self._options = options
         self._backend = dict(backend or {})
+        self._find = find
         self._making = threading.Lock()
 
     # Operations
@@ -78,7 +82,8 @@ class PulumiCli:
             common = self._common(layer, stack)
             stack.up(on_event=events.take, refresh=self._options.refresh, **common)
 
-        self._run(layer, translator, operate, variables=self._options.variables())
+        variables = self._options.variables()
+        self._run(layer, translator, operate, variables=variables, resumes=True)
         return translator.summary()
 
     def refresh(self, layer: str, on_event: OnEvent, preview: bool = False) -> Summary:
@@ -89,7 +94,7 @@ class PulumiCli:
             run = stack.preview_refresh if preview else stack.refresh
             run(on_event=events.take, **self._common(layer))
 
-        self._run(layer, translator, operate, make=False)
+        self._run(layer, translator, operate, make=False, resumes=not preview)
         return translator.summary(refresh=True)
 
     def destroy(self, layer: str, on_event: OnEvent) -> Summary:
@@ -102,7 +107,7 @@ class PulumiCli:
             if not self._options.targets and self._stack_file.settings.environment != "prod":
                 stack.workspace.remove_stack(stack.name, preserve_config=True)
 
-        self._run(layer, translator, operate, make=False)
+        self._run(layer, translator, operate, make=False, resumes=True)
         return translator.summary()
 
     def _translator(self, on_event: OnEvent, layer: str, *, planned: bool) -> Translator:
@@ -137,20 +142,15 @@ class PulumiCli:
 
     def import_state(self, layer: str, deployment: dict[str, Any]) -> None:
         """Replaces the layer's state; the CLI encrypts its secrets."""
-        # The Automation API's own import leaves its file behind when it fails.
-        with tempfile.NamedTemporaryFile("w", prefix="warm-standby-", suffix=".json") as file:
-            json.dump(deployment, file)
-            file.flush()
-            arguments = ["stack", "import", "--stack", self._stack, "--file", file.name]
-            project = str(self._workspace.project(layer))
+        kept = self._kept(layer)
+        try:
             try:
-                try:
-                    self._command.run(arguments, project, {})
-                except StackNotFoundError:
-                    self._make(layer)
-                    self._command.run(arguments, project, {})
-            except CommandError as error:
-                raise self._failure(layer, error, "importing the state") from None
+                kept.replace(deployment)
+            except StackNotFoundError:
+                self._make(layer)
+                kept.replace(deployment)
+        except CommandError as error:
+            raise self._failure(layer, error, "importing the state") from None
 
     def forget(self, layer: str) -> None:
         """Drops the layer's state, and nothing in the cloud."""
@@ -193,14 +193,24 @@ class PulumiCli:
         *,
         variables: Mapping[str, str] | None = None,
         make: bool = True,
+        resumes: bool = False,
     ) -> None:
-        """Runs the operation on the layer's stack; without one it is made, or nothing is done."""
+        """Runs the operation on the layer's stack; without one it is made, or nothing is done.
+        ``resumes``: after what a killed deployment had begun is taken over."""
+
+        kept = self._kept(layer)
+
+        def act() -> None:
+            if resumes and self._find:
+                kept.resume(self._find)
+            operate(stack, events)
+
         stack = _Stack(self._stack, self._automation(layer, variables))
         try:
             if self._command.interrupted:
                 raise EngineError(_interrupted(layer))
             try:
-                operate(stack, events)
+                kept.holding(act)
             except StackNotFoundError:
                 if not make:
                     return
@@ -236,15 +246,14 @@ class PulumiCli:
             except automation.StackAlreadyExistsError:
                 return
 
+    def _kept(self, layer: str) -> Kept:
+        return Kept(self._command, self._stack, str(self._workspace.project(layer)))
+
     def _exported(self, layer: str, *flags: str) -> dict[str, Any] | None:
-        arguments = ["stack", "export", "--stack", self._stack, *flags]
         try:
-            answer = self._command.run(arguments, str(self._workspace.project(layer)), {})
-        except StackNotFoundError:
-            return None
+            return self._kept(layer).exported(*flags)
         except CommandError as error:
             raise self._failure(layer, error, "reading the state") from None
-        return json.loads(answer.stdout)
 
     # Faults
 
@@ -322,7 +331,13 @@ def make(
     executable = command.find()
     if not stack_file.settings.is_lab:
         variables = {**home.operator_environment(workspace), **environment}
-        return PulumiCli(workspace, stack_file, Command(executable, variables), options)
+        return PulumiCli(
+            workspace,
+            stack_file,
+            Command(executable, variables),
+            options,
+            find=pending.finder(lambda: Clients(stack_file)),
+        )
     home.prepare(workspace)
     variables = home.lab_environment(workspace, environment)
     shown = ("PULUMI_HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE")
@@ -332,6 +347,7 @@ def make(
         Command(executable, variables),
         options,
         {name: variables[name] for name in shown},
+        pending.finder(lambda: Clients(stack_file, variables[ENDPOINT_VARIABLE])),
     )
 
 

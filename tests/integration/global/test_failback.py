@@ -25,6 +25,7 @@ QUICK, CLOCK = 12.0, 5.0
 """A probe of a silent writer takes real seconds, so time is slower while there is one."""
 REAL_SECONDS = 300.0
 LOST_RECORDS = 3
+ATTACHMENT = {"contentType": "text/plain", "content": "c2Nhbg=="}
 TRIES = 10
 AGAIN = ("run the same again", "the lag is", "objects wait for replication")
 
@@ -51,9 +52,9 @@ def inv(lab: Lab, *arguments: str, code: int = 0) -> Any:
     return json.loads(answer.stdout) if "--json" in arguments else answer.stdout + answer.stderr
 
 
-def stored(lab: Lab, role: str) -> str:
+def stored(lab: Lab, role: str, **more: Any) -> str:
     """The id of a new record; a busy machine's 503 is asked again."""
-    body = {"patientId": "p-1", "type": "note", "data": {}}
+    body = {"patientId": "p-1", "type": "note", "data": {}, **more}
     answers: list[Any] = []
     key = uuid.uuid4().hex
 
@@ -81,7 +82,7 @@ def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(
     kept = stored(lab, "primary")
     assert until(lambda: kept in read(lab, "secondary"), REAL_SECONDS)
     client.outage(lab.state_dir, EAST, "replication")
-    lost = {stored(lab, "primary") for _ in range(LOST_RECORDS)}
+    lost = {stored(lab, "primary", attachment=ATTACHMENT) for _ in range(LOST_RECORDS)}
     client.set_clock(lab.state_dir, CLOCK)
     client.outage(lab.state_dir, EAST)
     why = "us-east-1 doesn't answer"
@@ -99,8 +100,14 @@ def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(
     found = inv(lab, "recovery.reconcile", "--json", code=5)
     assert {record["id"] for record in found["records"]} == lost
     assert (found["counts"]["lost"], found["tail"]) == (LOST_RECORDS, "open")
+    # Their objects arrived though the rows did not.
+    attached = {record["attachment"] for record in found["records"]}
+    assert set(found["objects_without_records"]) == attached
+    assert len(attached) == LOST_RECORDS
     replayed = inv(lab, "recovery.reconcile", "--replay", "--json")
     assert (replayed["counts"]["replayed"], replayed["tail"]) == (LOST_RECORDS, "reconciled")
+    left = (replayed["missing_objects"], replayed["objects_without_records"], replayed["orphaned"])
+    assert left == ([], [], [])
     assert until(lambda: read(lab, "secondary") == {kept, later, *lost}, REAL_SECONDS)
     assert refused(lab) == []
 

@@ -855,6 +855,8 @@ def test_what_was_never_replicated_has_a_role_that_sends_it(data: Deployment, re
         ({"data:preferredBackupWindow": "25:00-26:00"}, "must be hh:mm-hh:mm in UTC"),
         ({"data:preferredBackupWindow": "03:00-03:10"}, "must be 30 minutes to 4 hours"),
         ({"data:secretRecoveryDays": 3}, "must be 0, or 7 to 30"),
+        ({"data:journalLockDays": 5000}, "must be 0, or 1 to 3650"),
+        ({"data:journalLockMode": "FOREVER"}, "must be GOVERNANCE or COMPLIANCE"),
         (
             {
                 "data:instanceClass": "db.serverless",

@@ -46,3 +46,15 @@ def test_a_window_over_midnight_ends_on_the_next_day() -> None:
     assert windows_of("20:45-21:45", is_primary=True) == Windows(
         backup="20:45-21:45", maintenance="sun:23:45-mon:00:15"
     )
+
+
+def test_the_secondary_comes_six_hours_later() -> None:
+    """R1.2: whoever works in one region at night finds the other one at rest."""
+    assert windows_of("20:45-21:45", is_primary=False) == Windows(
+        backup="02:45-03:45", maintenance="sun:05:45-sun:06:15"
+    )
+
+
+def test_a_window_that_ends_at_midnight_ends_on_the_next_day() -> None:
+    """AWS writes that minute as the next day's first."""
+    assert windows_of("20:30-21:30", is_primary=True).maintenance == "sun:23:30-mon:00:00"

@@ -300,6 +300,27 @@ def test_the_one_call_is_allowed_on_the_global_cluster_and_both_members(region: 
     assert metrics == {"cloudwatch:namespace": well_known.METRIC_NAMESPACE}
 
 
+@both_regions
+def test_a_locked_journal_is_written_to_its_own_bucket_alone(region: str) -> None:
+    """Issue 23.10: the function knows it and may write there, and no more to the content's."""
+    deployment = run_program("global", config={"data:journalLockDays": 30})
+    given = controller(region, deployment)["environment"]["variables"]
+    found = Environment.of({**given, "AWS_REGION": region})
+    assert found.journal_bucket == f"bucket-journal-{region}-{SUFFIX}"
+    assert found.bucket == f"bucket-content-{region}-{SUFFIX}"
+    policy = deployment.one("aws:iam/policy:Policy", f"recovery-{region}").inputs["policy"]
+    journal = {one["Sid"]: one for one in json.loads(policy)["Statement"]}["Journal"]
+    assert journal["Resource"] == [
+        f"arn:aws:s3:::{found.journal_bucket}/{JOURNAL_PREFIX}{region}/*"
+    ]
+    plain = controller(region)["environment"]["variables"]
+    without = Environment.of({**plain, "AWS_REGION": region})
+    assert without.journal_bucket == without.bucket
+    # A function of before knows one bucket.
+    before = {name: value for name, value in plain.items() if name != "JOURNAL_BUCKET"}
+    assert Environment.of({**before, "AWS_REGION": region}).journal_bucket == without.bucket
+
+
 def test_with_certificates_the_clients_name_is_asked_for() -> None:
     """A load balancer's own name is on no certificate, and port 80 redirects ``/ready``."""
     deployment = run_program(

@@ -25,9 +25,6 @@ LONGEST_CLASS = 300
 EQUAL_LINES = 6
 
 ALIKE: dict[tuple[str, str], str] = {
-    ("app/migration.py", "app/regional_service.py"): (
-        "both run functions in a region: each component's arguments stand whole beside it"
-    ),
     ("lab/engine/custom.py", "lab/engine/steps.py"): (
         "Diff and Update are asked in the same words of Pulumi's provider protocol"
     ),

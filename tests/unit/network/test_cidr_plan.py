@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cidr_plan import plan_subnets
+from cidr_plan import ANYWHERE, plan_subnets
 from tapstack.errors import SettingsError
 
 vpcs = st.integers(0, 255).map(lambda second: f"10.{second}.0.0/16")
@@ -65,3 +65,8 @@ def test_another_size_is_refused() -> None:
     """The plan divides a /16 and nothing else."""
     with pytest.raises(SettingsError, match="needs a /16"):
         plan_subnets("10.0.0.0/20", 3)
+
+
+def test_anywhere_is_every_address() -> None:
+    """R7.1: the way to the internet is taken by whatever has no nearer route."""
+    assert IPv4Network(ANYWHERE).num_addresses == 2**32

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from pulumi_protocol import masking
-from pulumi_protocol.values import secret
+from pulumi_protocol.values import UNKNOWN, secret
 
 
 def test_the_masker_knows_the_forms_a_secret_takes() -> None:
@@ -50,3 +54,37 @@ def test_the_masker_looks_into_lists_and_leaves_the_rest() -> None:
         "a": [5, None, True, "[secret]"]
     }
     assert masking.masked(["x", secret("y")]) == ["x", "[secret]"]
+
+
+@pytest.mark.parametrize("key", ["pass", "clientSecret", "API_TOKEN", "privateKey", "credentials"])
+def test_a_key_says_that_its_value_is_secret(key: str) -> None:
+    """Whatever the case; in a list at the top of the document, and escaped as JSON has it."""
+    masker = masking.Masker()
+    masker.learn(secret(json.dumps([{key: 'correct-"horse', "user": "postgres"}])))
+    assert masker.text('correct-"horse correct-\\"horse postgres') == "[secret] [secret] postgres"
+
+
+def test_texts_of_a_list_without_keys_are_no_credentials() -> None:
+    """The whole document is secret, its unnamed words aren't; neither is a number a text."""
+    masker = masking.Masker()
+    masker.learn(secret('["readable-entry"]'), secret('{"password": 12345678}'))
+    assert masker.text("readable-entry 12345678") == "readable-entry 12345678"
+
+
+def test_six_letters_are_a_secret_and_five_are_not() -> None:
+    """Masking shorter ones would blacken half of every message."""
+    masker = masking.Masker()
+    masker.learn(secret("sesame"), secret("abcde"))
+    assert masker.text("open sesame abcde") == "open [secret] abcde"
+
+
+def test_no_half_of_a_longer_secret_stays() -> None:
+    """One secret may begin like another."""
+    masker = masking.Masker()
+    masker.learn(secret("correct-horse"), secret("correct-horse-battery"))
+    assert masker.text("correct-horse-battery") == "[secret]"
+
+
+def test_what_is_unknown_is_shown_by_a_word() -> None:
+    """A preview has no value yet."""
+    assert masking.masked({"a": [UNKNOWN]}) == {"a": ["[unknown]"]}

@@ -61,6 +61,8 @@ def test_ignoring_changes_only_what_it_names(
     [
         ("a[1]", [1, 2, 3], [7, 8], [1, 8, 3]),
         ("a[2]", [1, 2, 3], [7, 8], [1, 2, 3]),
+        ("a[1]", [1], [7, 8], [1]),
+        ("a.x", secret({"x": 1}), {"x": 2}, secret({"x": 2})),
         ("a[1].x", [{}, {"x": 1}], [{}, {"x": 2}], [{}, {"x": 2}]),
         ("a[*]", [1, 2, 3], [7, 8], [7, 8, 3]),
         ("a[*].x", [{"x": 1}], [{"x": 2}], [{"x": 2}]),
@@ -106,3 +108,16 @@ def test_property_diffs_say_which_change_forces_a_replacement() -> None:
         PropertyDiff("rules[0].port", 1, 2, replaces=True),
         PropertyDiff('tags["a b"]', "x", "y"),
     )
+
+
+def test_an_asset_is_one_value() -> None:
+    """A path into an asset names nothing: its hash and its content go together."""
+    new, old = ({"a": {SIGNATURE: ASSET, "text": text, "hash": text}} for text in "12")
+    assert paths.ignoring(new, old, ["a.text"]) == new
+    assert paths.ignoring(new, old, ["a"]) == old
+
+
+def test_a_boolean_is_no_number() -> None:
+    """Python takes True for 1; AWS doesn't."""
+    assert list(paths.differences({"a": 1}, {"a": True})) == [(("a",), 1, True)]
+    assert list(paths.differences({"a": True}, {"a": True})) == []

@@ -35,6 +35,8 @@ GO_AND_PYTHON_DIFFER = [
     (".inf", float("inf"), float("inf")),
     ("2026-01-02", "a time", "a date"),
     ("2026-1-2 3:04:05", "a time", "a time"),
+    ("2026-1-2", "a time", "2026-1-2"),
+    ("1_0e3", 10000, "1_0e3"),
     ("=", "=", "an error"),
     ("<<", "a merge", "a merge"),
 ]
@@ -104,6 +106,8 @@ def test_what_readers_agree_on_needs_no_quotes(text: str, value: Any) -> None:
         ("a: b\n---\na: c\n", r"is no valid YAML: expected a single document"),
         ("[" * 5000, r"line 1: is nested more than 20 levels deep"),
         ("a: \x07\n", r"is no valid YAML: unacceptable character"),
+        ("0755", r"line 1: the document is 0755 without quotes"),
+        ("a: [1, 0755]\n", r"line 1: a\[1\] is 0755 without quotes"),
     ],
 )
 def test_what_else_is_refused_is_one_line(text: str, words: str) -> None:

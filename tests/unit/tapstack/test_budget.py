@@ -72,3 +72,46 @@ def test_more_patience_never_makes_recovery_faster(interval, threshold):
     budget, patient = recovery_budget(interval, threshold), recovery_budget(interval, threshold + 1)
     assert patient.traffic_rto - budget.traffic_rto == interval
     assert patient.write_rto >= budget.write_rto > budget.traffic_rto
+
+
+def test_every_piece_is_named():
+    """N6: whoever reads a refusal or docs/recovery.md finds each second's reason."""
+    budget = recovery_budget(30, 3)
+    assert budget.as_dict() == {
+        "objective_seconds": 900,
+        "traffic_rto_seconds": 160,
+        "write_rto_seconds": 840,
+        "write_rto_with_a_lost_run_seconds": 900,
+        "rpo_seconds": 900,
+        "traffic": (
+            {"name": "health decision (30 s x 3 probes)", "seconds": 100},
+            {"name": "record TTL", "seconds": 60},
+        ),
+        "writes": (
+            {"name": "proof of the loss (4 runs)", "seconds": 240},
+            {"name": "the run that decides", "seconds": 30},
+            {"name": "promotion of the standby database", "seconds": 480},
+            {"name": "the next run, which sees it", "seconds": 60},
+            {"name": "proof that writes work", "seconds": 30},
+        ),
+        "data": (
+            {"name": "database replication lag", "seconds": 60},
+            {"name": "object replication (S3 RTC)", "seconds": 900},
+            {"name": "event delivery", "seconds": 300},
+        ),
+    }
+
+
+def test_the_longer_of_runs_and_verdict_counts():
+    """N6: where both are as long, the runs are; one probe more is waited for."""
+    assert recovery_budget(10, 16).writes[0] == Piece("proof of the loss (4 runs)", 240)
+    assert recovery_budget(10, 17).writes[0] == Piece("Route 53's verdict (10 s x 17 probes)", 250)
+
+
+def test_a_refusal_adds_its_pieces_up():
+    """N6: as a sum where they follow one another, as a list where the largest decides."""
+    with pytest.raises(SettingsError, match=r"380 s \+ the run that decides 30 s \+ promotion"):
+        check_budget(recovery_budget(30, 10))
+    data = (Piece("lag", 60), Piece("objects", 901))
+    with pytest.raises(SettingsError, match=r": lag 60 s, objects 901 s$"):
+        check_budget(replace(recovery_budget(30, 3), data=data))

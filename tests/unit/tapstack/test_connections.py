@@ -120,3 +120,9 @@ def test_a_serverless_peak_that_does_not_fit_names_the_capacity() -> None:
     }
     with pytest.raises(SettingsError, match=r"1 ACU leaves 145 of its 189"):
         Settings.of("dev", config)
+
+
+@pytest.mark.parametrize(("most", "connections"), [(20, 4205), (23.5, 4945)])
+def test_values_between_the_published_ones_lie_on_a_line(most: float, connections: int) -> None:
+    """R6.2: between 16 ACU (3,360) and the capacity at which the cap of 5,000 is reached."""
+    assert max_connections(serverless(8, most)) == connections

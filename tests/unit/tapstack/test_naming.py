@@ -10,10 +10,14 @@ from tapstack.errors import NameTooLongError, SettingsError
 from tapstack.naming import (
     RULES,
     alias_of,
+    called,
+    epoch_parameter,
     failover_switch_parameter,
     log_group_of,
     parameter_path,
     physical_name,
+    restore_testing_name,
+    shared_parameters_path,
 )
 
 suffixes = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
@@ -144,3 +148,16 @@ def test_forms_that_aws_dictates() -> None:
     )
     assert log_group_of("function-api-us-east-1-lab") == "/aws/lambda/function-api-us-east-1-lab"
     assert alias_of("key-data-us-east-1-lab") == "alias/key-data-us-east-1-lab"
+
+
+def test_a_restore_testing_plan_has_no_dashes() -> None:
+    """R10: AWS Backup takes letters, digits and underscores in that one name."""
+    assert restore_testing_name("us-west-2", "dev-1") == "restore_testing_us_west_2_dev_1"
+
+
+def test_parameters_and_functions_by_their_paths() -> None:
+    """R9.1: what is read by path, and what is called by its alias."""
+    assert shared_parameters_path("us-east-1", "lab") == "/warm-standby/us-east-1/lab/shared"
+    assert epoch_parameter("us-east-1", "lab").startswith("/warm-standby/us-east-1/lab/shared/")
+    assert epoch_parameter("us-east-1", "lab").count("/") == 5
+    assert called("function-api-us-east-1-lab") == "function-api-us-east-1-lab:live"

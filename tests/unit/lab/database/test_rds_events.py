@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -50,7 +51,7 @@ class Notified(World):
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.topic, self.bus = Topic(), []
+        self.topic, self.bus, self.tags = Topic(), [], []
         self.notices._lab.client = lambda service, region: self.topic
 
 
@@ -62,8 +63,13 @@ def world(tmp_path, monkeypatch):
     )
 
     async def call(service, region, operation, **given):
-        if given["TopicArn"] != TOPIC:
+        if operation == "ListTagsForResource":
+            return {"TagList": made.tags}
+        if "Tags" in operation:
+            made.tags = given.get("Tags", [])
+        elif given["TopicArn"] != TOPIC:
             raise ApiRefusal("NotFound", "no", 404)
+        return {}
 
     monkeypatch.setattr(made.aws, "call", call, raising=False)
     return made
@@ -116,16 +122,46 @@ def test_write_fencing_is_an_event_of_an_instance(world):
     "given",
     [
         {"SourceType": "db-instance"},
-        {"SourceType": "db-cluster", "SourceIds": ["other"]},
+        {"SourceType": "db-cluster", "SourceIds": ["another"]},
         {"EventCategories": ["failover"]},
         {"Enabled": False},
     ],
 )
 def test_a_subscription_gets_only_what_it_asks_for(world, given):
     """RDS API reference, CreateEventSubscription: source type, sources, categories, enabled."""
+    known = world.topology.clusters[arn(EAST)]
+    world.topology.clusters["other"] = replace(known, arn="other", identifier="another")
     subscribe(world, **given)
     emit(world, "RDS-EVENT-0238")
     assert world.topic.published == []
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"SourceType": "db-cluster", "SourceIds": ["none"]}, "SourceNotFound"),
+        ({"SourceType": "db-instance", "SourceIds": ["c"]}, "SourceNotFound"),
+        ({"SourceType": "db-proxy", "SourceIds": ["c"]}, "SourceNotFound"),
+        ({"SourceIds": ["c"]}, "InvalidParameterCombination"),
+    ],
+)
+def test_a_subscription_names_sources_that_are_there(world, given, code):
+    """RDS API reference, CreateEventSubscription: SourceNotFound; with SourceIds the type is
+    given as well; a source that is added later is looked for too."""
+    with pytest.raises(ApiRefusal, match=code):
+        subscribe(world, **given)
+    assert world.call("DescribeEventSubscriptions")["EventSubscriptionsList"] == []
+    subscribe(world, SourceType="db-instance", SourceIds=["i"])
+    with pytest.raises(ApiRefusal, match="SourceNotFound"):
+        world.call("AddSourceIdentifierToSubscription", SubscriptionName="s", SourceIdentifier="c")
+
+
+def test_a_subscriptions_tags_go_with_it(world):
+    """RDS API reference, CreateEventSubscription, Tags: one of the same name begins without."""
+    subscribe(world, Tags=[{"Key": "k", "Value": "v"}])
+    assert world.tags
+    world.call("DeleteEventSubscription", SubscriptionName="s")
+    assert world.tags == []
 
 
 def test_a_topic_that_may_not_be_used_or_fails_is_passed_over(world):
@@ -159,6 +195,8 @@ def test_subscriptions_are_changed_listed_and_deleted(world):
         "ModifyEventSubscription", SubscriptionName="s", Enabled=False, SnsTopicArn=TOPIC
     )["EventSubscription"]
     assert (changed["Enabled"], changed["SourceType"]) == (False, "db-cluster")
+    known = world.topology.clusters[arn(EAST)]
+    world.topology.clusters["other"] = replace(known, arn="other", identifier="d")
     one = {"SubscriptionName": "s", "SourceIdentifier": "d"}
     added = world.call("AddSourceIdentifierToSubscription", **one)["EventSubscription"]
     assert added["SourceIdsList"] == ["c", "d"]

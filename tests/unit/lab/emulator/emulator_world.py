@@ -175,12 +175,14 @@ class World:
         """(VPC id, ids of two subnets)"""
         return make_network(self.aws("ec2", region), region, cidr)
 
-    def client(self, service: str, region: str, **settings: Any) -> Any:
+    def client(self, service: str, region: str, *, signer: str = "test", **settings: Any) -> Any:
         """A client with settings of its own, as ``parameter_validation=False``: refusals are the
-        service's, not botocore's."""
+        service's, not botocore's. ``signer`` is its access key."""
         client = self._session.client(  # type: ignore[call-overload]
             service,
             region_name=region,
+            aws_access_key_id=signer,
+            aws_secret_access_key="test",
             endpoint_url=self.lab.endpoint,
             config=Config(
                 s3={"addressing_style": "path"},

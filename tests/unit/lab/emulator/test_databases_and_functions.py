@@ -253,7 +253,7 @@ def test_a_functions_role_is_checked(world: World, settings: dict[str, Any], sai
 
 def test_a_region_without_functions_lists_none(world: World) -> None:
     """An empty list is an answer: the ways to the database are read beside it."""
-    assert world.aws("lambda").list_functions()["Functions"] == []
+    assert world.aws("lambda", "eu-west-1").list_functions()["Functions"] == []
 
 
 def test_a_function_reads_back_whole(world: World) -> None:

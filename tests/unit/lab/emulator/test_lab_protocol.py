@@ -284,7 +284,8 @@ def test_what_is_written_boto3_reads(service: str, name: str, result: dict[str, 
 def test_refusals_carry_code_message_and_status(service: str) -> None:
     """N1: a refusal of AWS reaches the client with its code, in each dialect."""
     model = service_model(service)
-    name = next(iter(model.operation_names))
+    names: Any = model.operation_names
+    name = names[0]
     operation = Operation(model.operation_model(name), str(model.resolved_protocol))
     answer = write_error(operation, "DependencyViolation", "it's <used>", 409)
     assert answer.status == 409

@@ -164,6 +164,19 @@ def test_an_item_goes_by_its_partition_and_a_metric_by_its_namespace(world: Worl
     assert refusal(dynamodb.scan, TableName="guarded") == "AccessDeniedException"
 
 
+def test_what_is_retained_is_deleted_with_a_permission_of_its_own(world: World) -> None:
+    """Issue 23.10: who may delete versions may not pass retention by (S3 user guide, "Bypassing
+    governance mode")."""
+    s3 = world.aws("s3")
+    s3.create_bucket(Bucket="bucket-passed-by")
+    delete = ("s3:DeleteObject", "*", {})
+    given = {"Bucket": "bucket-passed-by", "Key": "k", "BypassGovernanceRetention": True}
+    limit(world, delete)
+    assert refusal(s3.delete_object, **given) == "AccessDenied"
+    limit(world, delete, ("s3:BypassGovernanceRetention", "*", {}))
+    s3.delete_object(**given)
+
+
 def test_a_role_is_handed_only_where_it_may_be(world: World) -> None:
     """Trap 54: iam:PassRole, by role and by service."""
     role = "arn:aws:iam::000000000000:role/role-ours"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from lab.emulator.buckets import owner_of
+from lab.emulator.resource_policies import bucket_policy, key_arn, policy_of
 from lab.objects import store
-from lab.objects.replicator import _key
 
 ACCOUNT, BUCKET = "000000000000", "bucket"
 OLD, NEW = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
@@ -111,10 +111,10 @@ def test_what_a_bucket_says_about_itself(s3, monkeypatch):
     """R4.1: owner, region, policy and default encryption, and none where there is none."""
     assert owner_of(BUCKET) == (ACCOUNT, "us-west-2")
     assert owner_of("no-bucket") is None
-    assert store.policy_of(BUCKET, ACCOUNT) == {}
+    assert bucket_policy(BUCKET, ACCOUNT) == {}
     with store.account_scope(ACCOUNT):
         s3._bucket_policies[BUCKET] = b"{}"
-        assert store.policy_of(BUCKET, ACCOUNT) == "{}"
+        assert bucket_policy(BUCKET, ACCOUNT) == "{}"
         del s3._bucket_policies[BUCKET]
     monkeypatch.setattr(s3, "_resolve_sse_write_headers", lambda *_given: ({"h": "v"}, None))
     assert store.default_encryption(BUCKET, ACCOUNT) == {"h": "v"}
@@ -146,5 +146,6 @@ def test_a_key_is_found_by_id_arn_or_alias_in_its_own_region(monkeypatch, name, 
     monkeypatch.setattr(kms, "_aliases", Kept(aliases))
     monkeypatch.setattr(kms, "_keys", Kept({(ACCOUNT, "us-west-2", "id-1"): {"Policy": "p"}}))
     arn = f"{home}:key/id-1"
-    assert _key(name, "us-west-2") == ((arn, "p") if found else None)
-    assert _key(name, "us-east-1") is None
+    assert key_arn(name, "us-west-2") == (arn if found else "")
+    assert key_arn(name, "us-east-1") == ""
+    assert policy_of(arn) == "p"

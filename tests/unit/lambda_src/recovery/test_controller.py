@@ -173,7 +173,7 @@ def test_a_site_that_is_gone_is_silent() -> None:
         (TimeoutError(), "timeout"),
         (ConnectionRefusedError(), "refused"),
         (ConnectionResetError(), "unreachable"),
-        (http.client.RemoteDisconnected(), "unreachable"),
+        (http.client.RemoteDisconnected("closed"), "unreachable"),
         (OSError(errno.EHOSTUNREACH, "no route"), "unreachable"),
         (socket.gaierror(), "dns"),
         (ssl.SSLCertVerificationError(), "tls"),

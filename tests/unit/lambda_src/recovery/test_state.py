@@ -275,6 +275,8 @@ def test_acknowledging() -> None:
     assert seen.incident == replace(incident, split=False, acknowledged=True)
     ready = commands.acknowledge(replace(promoted, stage=Stage.READY), 3)
     assert (ready.stage, ready.epoch) == (Stage.READY, 3)
+    # The other region was promoted since; this one's own controller may not have seen it yet.
+    assert commands.acknowledge(seen, 3) == State(stage=Stage.WATCHING, epoch=3)
     failed = State(
         stage=Stage.FAILED, epoch=2, armed=True, incident=Incident(1, None, -1),
         application_since=4, reader=Reader(1, 1, 1, 1, 1),

@@ -226,7 +226,8 @@ def test_a_promotion_that_describe_never_shows_is_proven_by_its_writes() -> None
         assert Verify() in watch.run(**REGION_LOST, **shown).actions
         assert watch.stage is Stage.VERIFYING
     watch = called()
-    old = (Event("RDS-EVENT-0238", watch.minute - 1),)
+    assert watch.state.incident is not None
+    old = (Event("RDS-EVENT-0238", watch.state.incident.began - 1),)
     assert Verify() not in watch.run(events=old, **REGION_LOST).actions
     watch.run(7, **REGION_LOST)
     for _ in range(4):
@@ -244,7 +245,8 @@ def test_a_refused_promotion_that_only_its_event_shows_is_adopted() -> None:
         watch.called(Answer.REFUSED)
         watch.run(**REGION_LOST)
     assert watch.stage is Stage.FAILED
-    watch.run(events=(Event("RDS-EVENT-0238", watch.minute),), **REGION_LOST)
+    # Of the first call, which answered nothing: later ones were refused because of it.
+    watch.run(events=(Event("RDS-EVENT-0238", watch.minute - 3),), **REGION_LOST)
     assert watch.stage is Stage.VERIFYING
 
 
@@ -285,13 +287,31 @@ def test_a_promotion_by_hand_is_adopted_and_a_wrong_sign_of_one_dropped() -> Non
     decision = watch.run(own_cluster=WRITER)
     assert decision.actions[0] == Verify()
     assert (watch.stage, watch.pages[-1]) == (Stage.VERIFYING, "adopted")
-    assert watch.state.incident == Incident(watch.minute, None, -1, called=watch.minute)
+    # What AWS reported before, and when it was called, is found as well.
+    called_at = watch.minute - 1 - 15
+    assert watch.state.incident == Incident(watch.minute, None, -1, called=called_at)
     assert Verify() in watch.run(own_cluster=None).actions
     watch.run()
     assert (watch.stage, watch.state.incident) == (Stage.WATCHING, None)
     watch.run(own_cluster=WRITER)
     decision = watch.outcome(Verify(), Verified(True, WEST))
     assert decision.reason == "us-west-2 writes, epoch 2; at most unknown of writes lost"
+
+
+def test_a_promotion_by_hand_that_fenced_nobody_is_split() -> None:
+    """H20: RDS-EVENT-0391 came before the run that found the promotion; found by the simulator. The
+    first run of all that finds a writer has no run before it."""
+    watch = armed()
+    fenced_nobody = (Event("RDS-EVENT-0391", watch.minute - 3),)
+    watch.run(own_cluster=WRITER, events=fenced_nobody)
+    watch.run(own_cluster=WRITER, events=fenced_nobody)
+    assert watch.state.incident is not None
+    assert watch.state.incident.split
+    assert "split" in watch.pages
+    first = armed()
+    first.state = replace(first.state, history=())
+    first.run(own_cluster=WRITER)
+    assert first.state.incident == Incident(first.minute, None, -1, called=first.minute - 15)
 
 
 def test_a_planned_switchover_is_left_to_its_command() -> None:

@@ -356,10 +356,24 @@ def test_what_is_deployed_needs_nothing_more() -> None:
     assert found["VPCs"] is State.OK
 
 
-def test_a_standby_with_smaller_quotas_is_advised() -> None:
-    """Parity: us-west-2 must be able to take all of the load."""
-    found = examined(quotas={("us-west-2", "L-B99A9384"): 200.0})
-    assert found["concurrent executions"] is State.ADVICE
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_a_region_with_smaller_quotas_is_advised(region: str) -> None:
+    """Issue 23.8, parity: after a failover the roles are swapped, so each region must be able to
+    take all of the load; the command raises the smaller one's to the other's."""
+    clients = account(quotas={(region, "L-B99A9384"): 200.0})
+    (found,) = [
+        x for x in doctor_account.examine(clients, SETTINGS) if x.what == "concurrent executions"
+    ]
+    assert (found.state, f"only 200 in {region}" in found.detail) == (State.ADVICE, True)
+    assert f"--region {region} " in found.remedy
+    assert found.remedy.endswith("--desired-value 1000")
+
+
+def test_the_locked_journal_s_name_is_asked_for_as_well() -> None:
+    """Issue 23.10: a bucket's name may be taken by any account."""
+    locked = parse("dev", DEV.replace("}", ", data:journalLockDays: 30}")).settings
+    assert examined(locked)["bucket-journal-us-west-2-dev"] is State.OK
+    assert "bucket-journal-us-west-2-dev" not in examined()
 
 
 def test_a_quota_that_was_never_raised_is_aws_s_default() -> None:

@@ -70,6 +70,7 @@ def test_the_load_begins_slowly() -> None:
     """Half the requests of the ramp's time, and from then on as many as planned."""
     assert ramped(0.0) == 0.0
     assert ramped(7.5) == pytest.approx(15.0)
+    assert ramped(3.0, 6.0) == pytest.approx(6.0)
     assert ramped(20.0) - ramped(10.0) == pytest.approx(10.0)
     assert ramped(2.0) - ramped(1.0) > ramped(7.0) - ramped(6.0)
 

@@ -15,7 +15,7 @@ from ops.quality import benches, checks, pins
 def test_a_benchmark_runs_until_its_own_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """STYLE: tasks are thin; a fault of what they call is one line."""
     check_passes_on(
-        monkeypatch, lambda: quality.bench(Context(), "kills"), benches, "run", ("kills", 0.0)
+        monkeypatch, lambda: quality.bench(Context(), "kills"), benches, "run", ("kills", 0.0, 1.0)
     )
 
 
@@ -25,7 +25,8 @@ def test_benchmarks_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benches, "run", lambda *given: asked.append(given))
     quality.bench(Context(), "deploy")
     quality.bench(Context(), "mutants", 2.5)
-    assert asked == [("deploy", 0.0), ("mutants", 2.5)]
+    quality.bench(Context(), "drills", 30.0, 5.0)
+    assert asked == [("deploy", 0.0, 1.0), ("mutants", 2.5, 1.0), ("drills", 30.0, 5.0)]
 
 
 def test_checks_get_the_context(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ FRONT = {
                              "objects_replicate"),
         "ops.front.looking": ("inventory", "status", "console", "alarms", "restores"),
     },
+    "emergency": {"ops.front.upkeep": ("emergency_export", "emergency_open")},
     "drill": {
         "ops.front.drill": ("drill",),
         "ops.front.looking": ("status",),
@@ -45,12 +46,10 @@ BEYOND = ("ops.session",)
 OWN_NAMES: dict[tuple[str, str], str] = {
     # (module, name): why it is no call of AWS
     ("ops.console.server", "publish"): "its own, to browsers",
-    ("ops.drill.decisions", "query"): "no client's",
     ("ops.drill.evidence", "sign"): "ops.signing's",
     ("ops.cloud.restores", "sign"): "ops.signing's",
     ("ops.signing", "sign"): "a signer's own, or a key's of this user",
     ("ops.signing", "verify"): "a key's of this user",
-    ("ops.recovery.standing", "query"): "no client's",
     ("ops.recovery.switchover", "verify"): "the database's port",
     ("recovery.act", "verify"): "the database's port",
     ("recovery.act", "copy_snapshot"): "RDS's port",

@@ -65,3 +65,18 @@ def test_minutes_are_for_what_goes_on_where_it_stopped(monkeypatch):
     assert ran[0][2:] == ["--minutes", "2.5"]
     with pytest.raises(OperatorError, match="bench kills takes no --minutes"):
         benches.run("kills", 1)
+
+
+def test_a_clock_is_for_the_drills_alone(monkeypatch):
+    """Issue 20: a drill's figures are marked at another clock than 1; other benches have theirs."""
+    ran = []
+
+    def run(command, **_options):
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    benches.run("drills", 30, 5)
+    assert ran[0][2:] == ["--minutes", "30", "--clock", "5"]
+    with pytest.raises(OperatorError, match="bench kills takes no --clock"):
+        benches.run("kills", 0, 5)

@@ -68,8 +68,9 @@ def test_in_the_lab_load_balancers_are_asked_by_their_host_header(
 ) -> None:
     """Their names resolve nowhere, and no question leaves this machine."""
 
-    def get(host: str, path: str, endpoint: str, headers: Any) -> Answer:
+    def get(host: str, path: str, endpoint: str, headers: Any, server_name: str) -> Answer:
         assert (endpoint, path in ("/health", "/ready"), headers) == ("http://lab", True, None)
+        assert server_name == ""
         return Answer(200, {"status": "healthy"}) if host == "west.elb" else Answer(404, {})
 
     monkeypatch.setattr(room.web, "get", get)

@@ -45,6 +45,13 @@ CASES = [
         "aws:s3/bucket:Bucket",
         lambda w: named("bucket-two", bucket="bucket-two", forceDestroy=True),
     ),
+    Case(
+        "bucket-keeping",
+        "aws:s3/bucket:Bucket",
+        lambda w: named(
+            "bucket-keeping", bucket="bucket-keeping", forceDestroy=True, objectLockEnabled=True
+        ),
+    ),
     *(
         Case(
             f"{bucket}-versioning",
@@ -131,6 +138,19 @@ CASES = [
             "bucket": w["bucket"].id,
             "policy": policy(Principal="*", Resource="arn:aws:s3:::bucket-one/*"),
         },
+    ),
+    Case(
+        "bucket-locked",
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        lambda w: {
+            "bucket": w["bucket-keeping"].id,
+            "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 2}},
+        },
+        lambda w: {
+            "bucket": w["bucket-keeping"].id,
+            "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 3}},
+        },
+        stays=True,
     ),
     Case(
         "bucket-logging",

@@ -278,7 +278,7 @@ def _judge(played: Played, last: int) -> None:
         played.wrong.append("the switch is engaged though nothing was promoted")
     if truth.unfenced_seconds > 0 and not _said(played, "split"):
         played.wrong.append("two writers, and nobody was paged for it")
-    if played.recovered is not None and _undisturbed(played, last):
+    if _undisturbed(played, last):
         played.wrong.extend(_unfinished(played))
 
 
@@ -294,8 +294,10 @@ def _unfinished(played: Played) -> list[str]:
 
 
 def _undisturbed(played: Played, last: int) -> bool:
-    """Whether the last two minutes were free of faults that end."""
+    """Whether the promotion had its minutes, and the last two were free of faults that end."""
     faults = played.timeline.faults
+    if played.recovered is None or last - played.recovered // 60 < AFTER_MINUTES:
+        return False
     ends = [start + played.timeline.lasts(name) for name, start in faults]
     return all(end <= last - 1 or end >= FOREVER - WARM_UP_MINUTES for end in ends)
 

@@ -54,6 +54,7 @@ class FakeCli(Command):
         self.calls: list[list[str]] = []
         self.environments: list[dict[str, str]] = []
         self.stacks: dict[str, list[dict[str, Any]]] = {}
+        self.pending: dict[str, list[dict[str, Any]]] = {}
         self.events: list[dict[str, Any]] = []
         self.fails: dict[str, str] = {}
         self.during: Callable[[list[str]], None] = lambda _: None
@@ -87,12 +88,17 @@ class FakeCli(Command):
             return self._end(self.fails[verb])
         out = ""
         if verb == "stack export":
-            document = {"version": 3, "deployment": {"resources": self.stacks[layer]}}
+            deployment: dict[str, Any] = {"resources": self.stacks[layer]}
+            if self.pending.get(layer):
+                deployment["pending_operations"] = self.pending[layer]
+            document = {"version": 3, "deployment": deployment}
             out = json.dumps(document)
         elif verb == "stack import":
             path = Path(args[args.index("--file") + 1])
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            self.stacks[layer] = json.loads(path.read_text())["deployment"]["resources"]
+            deployment = json.loads(path.read_text())["deployment"]
+            self.stacks[layer] = deployment["resources"]
+            self.pending[layer] = deployment.get("pending_operations", [])
         elif verb == "stack rm":
             del self.stacks[layer]
         return CommandResult(out, "", 0)
@@ -431,7 +437,8 @@ def test_the_lab_s_cli_lives_apart(
     made = choice.engine_for("pulumi", workspace, stack_file(), {"LAB": "here"})
     assert isinstance(made, PulumiCli)
     answer = made._command.run([], str(tmp_path), {})
-    seen = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
+    lines = [line.partition("=") for line in answer.stdout.splitlines()]
+    seen = {name: value for name, _, value in lines}
     state = workspace.lab_state
     assert seen["PULUMI_HOME"] == str(state / "pulumi-home")
     assert seen["PULUMI_BACKEND_URL"] == f"file://{state}/pulumi-state"
