@@ -1,4 +1,7 @@
-"""The pages of docs/runbooks, walked in the lab command by command as they stand (issue 23.8)."""
+"""The pages of docs/runbooks, walked in the lab command by command as they stand (issue 23.8).
+
+Emergency mode is the sample that each run of the tests walks; the others are ``long``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import pytest
 from application_database import at, master
 from botocore.exceptions import ClientError
 from deployed_lab import Answer, Lab, copied, table
-from lab_copies import started_copy
+from lab_copies import a_deployed_lab, started_copy
 from walking import Walk, blocks, commands, run_sql
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -23,14 +26,20 @@ ORDER = "SELECT id FROM public.records ORDER BY transaction_id, sequence"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One deployed lab for all pages, of a working copy of its own, whose configuration one page
-    changes; what a walk changes, the others don't need."""
-    repository = copied(tmp_path_factory.mktemp("copy") / "repository")
-    one = started_copy(tmp_path_factory.mktemp("walked"), repository)
+    """One deployed lab for all pages: what a walk changes, the others don't need."""
+    one = started_copy(tmp_path_factory.mktemp("walked"))
     try:
         yield one
     finally:
         one.stop()
+
+
+@pytest.fixture
+def configurable(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A deployed lab of a working copy of its own, whose configuration a page changes."""
+    directory = tmp_path_factory.mktemp("configurable")
+    with a_deployed_lab(directory, copied(tmp_path / "repository")) as one:
+        yield one
 
 
 def post(lab: Lab, text: str) -> Answer:
@@ -68,6 +77,7 @@ def test_emergency_mode_reads_records_with_nothing_of_ours(lab: Lab, tmp_path: P
     assert "page-0001.html" in (tmp_path / "here" / "index.html").read_text()
 
 
+@pytest.mark.long
 def test_damaged_rows_come_back_and_nothing_else_changes(lab: Lab, tmp_path: Path) -> None:
     """Issue 23.8: what was destroyed and what was falsified are as before, by a cluster beside;
     what was written since stays, in both regions, and the feed's order with it."""
@@ -108,6 +118,7 @@ def test_damaged_rows_come_back_and_nothing_else_changes(lab: Lab, tmp_path: Pat
         lab.client("rds").describe_db_clusters(DBClusterIdentifier=restored)
 
 
+@pytest.mark.long
 def test_a_rotation_refuses_no_login(lab: Lab) -> None:
     """Trap 42: both users, by the page, while a client writes; each write is answered."""
     walk = Walk(lab)
@@ -133,9 +144,11 @@ def test_a_rotation_refuses_no_login(lab: Lab) -> None:
         pass
 
 
-def test_a_minor_upgrade_is_one_update(lab: Lab) -> None:
+@pytest.mark.long
+def test_a_minor_upgrade_is_one_update(configurable: Lab) -> None:
     """Traps 6, 8b: by the page, the global cluster alone is updated and nothing replaced; both
     members have the version, and writes go on."""
+    lab = configurable
     walk = Walk(lab)
     for _ in walk.section("engine-upgrade.md", "Before"):
         pass
@@ -156,6 +169,7 @@ def test_a_minor_upgrade_is_one_update(lab: Lab) -> None:
     store(lab, "after the upgrade")
 
 
+@pytest.mark.long
 def test_both_regions_may_run_the_same(lab: Lab) -> None:
     """Quota parity: what the page asks for is answered, equal in both regions; a region that may
     run less is seen."""
