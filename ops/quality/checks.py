@@ -150,13 +150,31 @@ def _quick(c: Context, report: Path, match: str) -> Result:
 
 def _unit(c: Context, report: Path, match: str) -> Result:
     sources = " ".join(f"--cov={name.removesuffix('.py')}" for name in (*COMPLETE, "lab"))
-    coverage = "" if match else f"{sources} --cov-branch --cov-report= "
-    result = _pytest(c, "unit", f"tests/unit -n 2 {SLOWEST} {coverage}", report, match)
     if match:
-        return result
+        return _pytest(c, "unit", f"tests/unit -n 2 {SLOWEST}", report, match)
+    _coverage_file().parent.mkdir(exist_ok=True)
+    for file in _coverage_files():
+        file.unlink()
+    measured = f"{sources} --cov-branch --cov-report= "
+    result = _pytest(c, "unit", f"tests/unit -n 2 {SLOWEST} {measured}", report, match)
+    if unread := len([file for file in _coverage_files() if file != _coverage_file()]):
+        _say(
+            f"coverage: what {unread} killed or late processes ran can't be read and doesn't count"
+        )
     complete = ",".join(f"{name}/*" if not name.endswith(".py") else name for name in COMPLETE)
     covered = _covered(c, complete, 100, "--show-missing") or _covered(c, "lab/*", LAB_PERCENT)
     return replace(result, code=result.code or covered)
+
+
+def _coverage_file() -> Path:
+    """Where coverage.py keeps what it measured; each process first writes a file beside it."""
+    return workspace.find().repository / "coverage" / "measured"
+
+
+def _coverage_files() -> list[Path]:
+    """The file and what lies beside it. What one process couldn't write whole would be found, and
+    complained of, by every later run."""
+    return sorted(_coverage_file().parent.glob(f"{_coverage_file().name}*"))
 
 
 def _covered(c: Context, files: str, percent: int, *options: str) -> int:
@@ -262,7 +280,8 @@ def _functions(c: Context) -> Path:
 
 
 def _run(c: Context, command: str) -> int:
-    answer = c.run(command, warn=True, in_stream=False, echo=True)
+    environment = {"COVERAGE_FILE": str(_coverage_file())}
+    answer = c.run(command, warn=True, in_stream=False, echo=True, env=environment)
     return answer.exited if answer is not None else 1
 
 

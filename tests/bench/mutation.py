@@ -45,7 +45,8 @@ WAITED_SECONDS = 900.0
 """The same for one that waits; long, since a busy machine must not kill mutants."""
 QUICK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
 """A failing example is enough: nobody reads the smallest one."""
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore")
+OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov",
+           "-W", "ignore")  # fmt: skip
 
 SWAPS: dict[type[ast.AST], type[Any]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -223,9 +224,21 @@ class Chosen:
         self._wanted, self._seconds = wanted, seconds
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Pytest's hook. Nothing wanted is left where the mutant changed the tests' names: all."""
-        chosen = [item for item in items if item.nodeid in self._wanted] or items
-        items[:] = sorted(chosen, key=lambda item: self._seconds.get(item.nodeid, 0.0))
+        """Pytest's hook. A mutant may change a test's name, which has its parameters: who is not
+        known is wanted."""
+        known = self._seconds
+        chosen = [one for one in items if one.nodeid in self._wanted or one.nodeid not in known]
+        items[:] = sorted(chosen, key=lambda item: known.get(item.nodeid, 0.0))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        """Pytest's hook. One failed test is enough: nobody reads why it did."""
+        try:
+            return (yield)
+        except (pytest.skip.Exception, pytest.xfail.Exception):
+            raise
+        except BaseException:
+            os._exit(1)
 
 
 class Reaching:
@@ -413,6 +426,7 @@ def _become(work: Callable[[], int]) -> NoReturn:
             "mutants", phases=QUICK, deadline=None, database=None, derandomize=True
         )
         hypothesis.settings.load_profile("mutants")
+        sys.dont_write_bytecode = False  # the next mutant needs none of them compiled again
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

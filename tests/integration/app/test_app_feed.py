@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,16 +19,6 @@ SWAPS = range(2)
 STEPS = 60
 TAIL = 80
 """More than the 32 numbers by which a promoted server's sequence jumps ahead."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server with the schema."""
-    server = with_schema(tmp_path_factory.mktemp("feed"))
-    try:
-        yield server
-    finally:
-        server.destroy()
 
 
 def inversions(server: PostgresServer) -> int:

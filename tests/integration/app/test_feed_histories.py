@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from application_process import DATABASE, Application, everywhere, running
-from feed_clients import REPLAYED, Reader, Writers, with_schema
+from feed_clients import REPLAYED, Reader, Writers
 
 from lab.database.postgres import PostgresServer
 
@@ -20,16 +20,6 @@ CHANGES = 3
 READERS = 5
 PRESENCE = 0.6
 READS = 0.6
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server with the schema."""
-    server = with_schema(tmp_path_factory.mktemp("feed"))
-    try:
-        yield server
-    finally:
-        server.destroy()
 
 
 @pytest.fixture(scope="module")

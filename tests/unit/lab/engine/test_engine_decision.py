@@ -105,6 +105,12 @@ def test_a_program_may_force_replacement(
     assert made == (Replace(OLD, forcing, delete_first=False) if forcing else wanted)
 
 
+def test_what_the_provider_calls_equal_forces_nothing() -> None:
+    """Another spelling of the same value is no change, though the program would replace on one."""
+    goal = Goal({"name": "A"}, replace_on_changes=("name",))
+    assert decide(goal, OLD, UNDIFFERENT, NOTHING) == Same(OLD)
+
+
 @given(GOALS, st.sampled_from([OLD, HALF_MADE]), DIFFERENCES, INTERRUPTIONS)
 def test_a_resource_is_never_left_half_way(
     goal: Goal, old: ResourceState, difference: Difference, interrupted: Interrupted

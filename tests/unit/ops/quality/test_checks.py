@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke.context import Context, MockContext
@@ -175,6 +176,36 @@ def test_a_lab_that_its_tests_leave_out_fails_the_run(
     with pytest.raises(OperatorError, match="failed: unit"):
         checks.test(commands, unit=False, integration=False, match="")
     assert capsys.readouterr().out.splitlines()[-1] == "39 passed, 1 failed"
+
+
+def test_what_a_killed_process_measured_is_passed_over_with_one_line(
+    functions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """House rule: it isn't counted, which can only lower the figure, and the next run, which would
+    find it again, takes it away before it measures."""
+    left = functions.parents[1] / "coverage" / "measured.host.12.x"
+    left.parent.mkdir()
+    left.write_bytes(b"half a file of an earlier run")
+    (left.parent / "measured").touch()
+    commands = Commands()
+    object.__setattr__(commands, "passed", 1)
+    checks.test(commands, unit=True, integration=False, match="")
+    assert list(left.parent.iterdir()) == []
+    assert "can't be read" not in capsys.readouterr().out
+    run = Commands.run
+
+    def killed(self: Commands, command: str, **options: Any) -> Answer:
+        if "--cov" in command:
+            assert options["env"] == {"COVERAGE_FILE": str(left.with_name("measured"))}
+            left.touch()
+            left.with_name("measured").touch()
+        return run(self, command, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Commands, "run", killed)
+        checks.test(commands, unit=True, integration=False, match="")
+    said = capsys.readouterr().out
+    assert said.count("coverage: what 1 killed or late processes ran can't be read") == 1
 
 
 def test_a_chosen_part_runs_without_coverage(functions: Path) -> None:
