@@ -9,7 +9,7 @@ import pytest
 from harness import SUFFIX, Deployment, program, run_program
 
 REGIONS = ("us-east-1", "us-west-2")
-PEER = dict(zip(REGIONS, reversed(REGIONS), strict=True))
+PEER: dict[str, str] = dict(zip(REGIONS, reversed(REGIONS), strict=True))
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 every_region = pytest.mark.parametrize("region", REGIONS)
 

@@ -51,7 +51,7 @@ class Notified(World):
 
     def __init__(self, directory):
         super().__init__(directory)
-        self.topic, self.bus = Topic(), []
+        self.topic, self.bus, self.tags = Topic(), [], []
         self.notices._lab.client = lambda service, region: self.topic
 
 
@@ -61,8 +61,6 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(
         notices_module, "_to_bus", lambda account, region, record: made.bus.append((region, record))
     )
-
-    made.tags = []
 
     async def call(service, region, operation, **given):
         if operation == "ListTagsForResource":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from watch import DATABASE_LOST, MEMBER, REGION_LOST, SETTINGS, WRITER, Watch, armed, calls
@@ -218,10 +219,11 @@ def test_a_promotion_that_describe_never_shows_is_proven_by_its_writes() -> None
     """H29: how fresh Describe is while a region is lost isn't known: RDS's event or the global
     cluster is enough, and after 480 s the proof is tried without either; before it succeeds
     nothing counts as failed."""
-    for shown in (
+    ways: tuple[dict[str, Any], ...] = (
         {"events": (Event("RDS-EVENT-0238", called().minute),)},
         {"global_cluster": replace(MEMBER, own_writer=True)},
-    ):
+    )
+    for shown in ways:
         watch = called()
         assert Verify() in watch.run(**REGION_LOST, **shown).actions
         assert watch.stage is Stage.VERIFYING
