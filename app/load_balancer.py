@@ -57,6 +57,7 @@ class LoadBalancer(pulumi.ComponentResource):
             ),
             drop_invalid_header_fields=True,
             client_keep_alive=CLIENT_KEEP_ALIVE_SECONDS,
+            ipam_pools=_pools(args),
             enable_deletion_protection=args.settings.deletion_protection,
             opts=child,
         )
@@ -162,3 +163,9 @@ class LoadBalancer(pulumi.ComponentResource):
         return aws.lb.ListenerDefaultActionArgs(
             type="forward", target_group_arn=self.target_group.arn
         )
+
+
+def _pools(args: LoadBalancerArgs) -> aws.lb.LoadBalancerIpamPoolsArgs | None:
+    """The pool whose block stays the same for those who allow addresses; None: Amazon's own."""
+    pool = args.settings.ipam_pool_ids.get(args.region.name)
+    return aws.lb.LoadBalancerIpamPoolsArgs(ipv4_ipam_pool_id=pool) if pool else None

@@ -25,6 +25,13 @@ def _certificates(value: dict[str, str]) -> str | None:
     return None
 
 
+def _pools(value: dict[str, str]) -> str | None:
+    for region, pool in value.items():
+        if not re.fullmatch(r"ipam-pool-[a-z0-9]+", pool):
+            return f"must map regions to IPAM pools (ipam-pool-…); {region} has {pool}"
+    return None
+
+
 @dataclass(frozen=True)
 class AppSettings:
     """The function and the load balancer, the same in both regions."""
@@ -43,6 +50,11 @@ class AppSettings:
     )
     certificate_arns: dict[str, str] = setting(
         {}, check=_certificates, help="Region → ACM certificate ARN; adds HTTPS on 443"
+    )
+    ipam_pool_ids: dict[str, str] = setting(
+        {},
+        check=_pools,
+        help="Region → IPAM pool of public addresses that the load balancer takes its own from",
     )
     allow_plain_http: bool = setting(
         False, help="Accept an environment `prod` without certificates"

@@ -186,6 +186,12 @@ class Settings:
             raise SettingsError(
                 f"TapStack:endpoint is for environment lab only (this one is {self.environment})"
             )
+        both = {self.primary_region, self.standby_region}
+        if self.app.ipam_pool_ids and set(self.app.ipam_pool_ids) != both:
+            raise SettingsError(
+                f"app:ipamPoolIds needs a pool in {' and in '.join(sorted(both))}: who allows one "
+                "region's addresses is shut out by a failover"
+            )
         plain = {self.primary_region, self.standby_region} - set(self.app.certificate_arns)
         if self.app.certificate_arns and plain:
             raise SettingsError(

@@ -24,6 +24,10 @@ from lab.database.snapshots import Snapshots
 from lab.database.topology import ENGINE, Cluster, GlobalDatabase, Topology
 
 
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
 class RdsSemantics:
     """The hook of service ``rds``."""
 
@@ -259,8 +263,23 @@ class RdsSemantics:
         return response
 
     async def _modify_global(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
-        response = await call_next(request)
         old = request.parameters.get("GlobalClusterIdentifier", "")
+        version = request.parameters.get("EngineVersion", "")
+        members = self._topology.members_of(old)
+        if version and any(_major(one.engine_version) != _major(version) for one in members):
+            # One PostgreSQL is installed: a volume of another major couldn't be opened.
+            raise ApiRefusal(
+                "InvalidParameterValue", f"The lab upgrades minor versions only, not to {version}."
+            )
+        response = await call_next(request)
+        if response.ok and version and members:
+
+            def upgrade() -> None:
+                for one in members:
+                    one.engine_version = version
+                self._topology.save()
+
+            await self._runner.change(upgrade)
         new = request.parameters.get("NewGlobalClusterIdentifier")
         if response.ok and new and new != old and old in self._topology.globals:
 

@@ -215,6 +215,11 @@ class Topology:
         """By ARN, wherever it is; by name in the region that was asked."""
         return self.clusters.get(identifier) or self.named(region, identifier)
 
+    def members_of(self, identifier: str) -> list[Cluster]:
+        """The clusters of a global database, by its identifier; none of one that isn't known."""
+        database = self.globals.get(identifier)
+        return [self.clusters[arn] for arn in database.members] if database else []
+
     def global_of(self, arn: str) -> GlobalDatabase | None:
         """The global database that a cluster is a member of."""
         return next((g for g in list(self.globals.values()) if arn in g.members), None)

@@ -105,7 +105,7 @@ class DnsPart(Part):
         ended = [task for task in tasks if task.done()]
         if ended:
             return Health(False, f"a task ended: {ended[0].exception()!r}")
-        if not (self.server.listening and self.front_door.listening):
+        if not (self.server.listening and self.front_door.listening and self.tls.listening):
             return Health(False, "a socket was closed")
         unhealthy = [check for check in self._checks if not self.check_healthy(check)]
         return Health(True, f"{len(self._checks)} health checks, {len(unhealthy)} unhealthy")

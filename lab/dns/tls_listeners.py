@@ -121,8 +121,13 @@ class TlsListeners:
     async def stop(self) -> None:
         """Closes every port; safe to call twice."""
         async with self._following:
-            while self._served:
-                await self._close(self._served.popitem()[1])
+            ended, self._served = list(self._served.values()), {}
+            await asyncio.gather(*map(self._close, ended))
+
+    @property
+    def listening(self) -> bool:
+        """Whether each listener accepts requests."""
+        return not any(served.server.done() for served in self._served.values())
 
     def port_of(self, balancer: str, port: int) -> int | None:
         """The local port of an HTTPS listener; None where there is none."""

@@ -56,7 +56,8 @@ def accesses(
     resources = _resources(service, operation, region, account, given)
     for resource in resources:
         yield Access(action, resource, context=context)
-    if (service, operation) == ("rds", "CopyDBClusterSnapshot") and given.get("Tags"):
+    tagged = given.get("Tags") or given.get("CopyTags")
+    if (service, operation) == ("rds", "CopyDBClusterSnapshot") and tagged:
         yield Access("rds:AddTagsToResource", resources[-1], context=context)
     for used in KEY_USES.get((service, operation), ()):
         for resource in resources:
@@ -82,9 +83,10 @@ def _resources(
         case "iam", "SimulatePrincipalPolicy":
             return [str(given["PolicySourceArn"])]
         case "secretsmanager", _ if "SecretId" in given:
-            held = secret_of(str(given["SecretId"]), region, account)
-            unknown = f"arn:aws:secretsmanager:{region}:{account}:secret:{given['SecretId']}"
-            return [str(held.get("ARN") or unknown)]
+            name = str(given["SecretId"])
+            unknown = f"arn:aws:secretsmanager:{region}:{account}:secret:"
+            unknown = name if name.startswith("arn:") else unknown + name
+            return [str(secret_of(name, region, account).get("ARN") or unknown)]
         case "events", "DescribeEventBus":
             return [_bus(region, account, str(given.get("Name") or "default"))]
     return [resource_of(service, region, account, given) or "*"]

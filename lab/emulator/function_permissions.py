@@ -57,12 +57,12 @@ class FunctionPermissions:
             self._roles = {principal_key(arn): arn for arn in held}
         return self._roles.get(principal, "")
 
-    def refused(self, role: str, exchange: Exchange, given: Mapping[str, Any]) -> Refused | None:
+    def refused(
+        self, role: str, exchange: Exchange, operation: str, given: Mapping[str, Any]
+    ) -> Refused | None:
         """The first access of a call that is refused; None when all are allowed."""
-        if exchange.operation is None:
-            return None
         account = role.split(":")[4]
-        asked = accesses(exchange.service, exchange.operation.name, exchange.region, account, given)
+        asked = accesses(exchange.service, operation, exchange.region, account, given)
         return self._first_refused(role, asked)
 
     def may_list(self, role: str, bucket: str, key: str) -> bool:

@@ -306,12 +306,14 @@ class Functions:
             )
             worker.kill()
             pool.starting -= 1
-            # A handler that can't be loaded fails who waits, as a cold start does.
+            # A handler that can't be loaded fails who waits, as a cold start does: all of them
+            # where no worker lives, since each one's own would fail as well.
             while pool.waiting:
                 waiter = pool.waiting.popleft()
                 if not waiter.done():
                     waiter.set_exception(died)
-                    break
+                    if pool.workers:
+                        break
             return
         pool.starting -= 1
         pool.workers.append(worker)

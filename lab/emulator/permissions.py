@@ -108,7 +108,7 @@ class Permissions:
         action = action_of(exchange.service, operation.name)
         if action in ALWAYS:
             return await proceed(exchange)
-        refused = self._functions.refused(role, exchange, given)
+        refused = self._functions.refused(role, exchange, operation.name, given)
         if refused is None:
             answer = await proceed(exchange)
             missing = action == "s3:GetObject" and answer is not None and answer.status == 404

@@ -85,8 +85,8 @@ def secret_of(name: str, region: str, account: str) -> Mapping[str, Any]:
 
 
 def encrypted_under(arn: str, region: str) -> str:
-    """The ARN of the key under which a secret, a topic's or a queue's messages, a bucket's new
-    objects or an object are kept; empty for none of the account's own."""
+    """The ARN of the key under which a secret, a topic's or a queue's messages, an object or a
+    bucket's new objects are kept; empty for none of the account's own."""
     from ministack.core.responses import request_scope
     from ministack.services import sns, sqs
 
@@ -101,9 +101,8 @@ def encrypted_under(arn: str, region: str) -> str:
             case "sqs":
                 held = _attributes(sqs._queue_by_arn(arn))
                 return key_arn(str(held.get("KmsMasterKeyId") or ""), region)
-            case "s3":
+            case _:
                 return _of_objects(*name.partition("/")[::2])
-    return ""
 
 
 def _of_objects(bucket: str, key: str) -> str:

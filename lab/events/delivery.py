@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
+from lab.api import ApiRefusal
 from lab.context import LabContext
 from lab.emulator.asynchronous import send
 from lab.emulator.identities import role_allows, trusts
@@ -160,10 +161,14 @@ class Courier:
             )
         self._check_permission(delivery, service)
         try:
-            await asyncio.to_thread(self._send, delivery, service)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            missing = "NotFound" in code or "NonExistent" in code
+            if service == "sqs":
+                await self._send_to_queue(delivery)
+            else:
+                await asyncio.to_thread(self._send, delivery, service)
+        except (ApiRefusal, ClientError) as error:
+            refused = isinstance(error, ApiRefusal)
+            code = error.code if refused else error.response["Error"]["Code"]
+            missing = any(word in code for word in ("NotFound", "NonExistent", "NotExist"))
             raise Undeliverable(
                 "NO_RESOURCE" if missing else "SDK_CLIENT_ERROR", str(error), retry=not missing
             ) from None
@@ -172,20 +177,22 @@ class Courier:
 
     def _send(self, delivery: Delivery, service: str) -> None:
         arn = delivery.target["Arn"]
-        if service == "sqs":
-            self._send_to_queue(delivery)
-        elif service == "logs":
+        if service == "logs":
             self._send_to_logs(delivery)
         else:
             send(self.lab, arn, delivery.payload, {})
 
-    def _send_to_queue(self, delivery: Delivery) -> None:
+    async def _send_to_queue(self, delivery: Delivery) -> None:
+        """In this process: every event of the application goes to a queue in each region, and a
+        client's signed request takes ten times as long."""
         _, _, _, region, account, name = delivery.target["Arn"].split(":", 5)
-        client = self.lab.client("sqs", region)
-        url = client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        found = await self.lab.aws.call(
+            "sqs", region, "GetQueueUrl", QueueName=name, QueueOwnerAWSAccountId=account
+        )
         group = (delivery.target.get("SqsParameters") or {}).get("MessageGroupId")
         extra = {"MessageGroupId": group} if group else {}
-        client.send_message(QueueUrl=url, MessageBody=delivery.payload, **extra)
+        given = {"QueueUrl": found["QueueUrl"], "MessageBody": delivery.payload, **extra}
+        await self.lab.aws.call("sqs", region, "SendMessage", **given)
 
     def _send_to_logs(self, delivery: Delivery) -> None:
         _, _, _, region, _, name = delivery.target["Arn"].split(":", 5)

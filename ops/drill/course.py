@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ops.drill.history import Seen
 from ops.drill.load import Load
 from ops.drill.measure import GOOD_SECONDS, HONEST, Figures
-from ops.drill.scenario import Scenario, Step, Traffic, Writes
+from ops.drill.scenario import Action, Scenario, Step, Traffic, Writes
 from ops.drill.watch import Watcher
 from ops.errors import OperatorError
 
@@ -61,6 +61,8 @@ class Course:
             self._until(before + step.after, f"{step.action} of {step.region}")
             if step.when:
                 self._wait_for(step, moment)
+            if step is self.scenario.loss and self._only_faults_before(step):
+                self._settle()
             before = self._begin(step)
             self._note(said(step))
             self.act(step, lambda step=step: self._begin(step))
@@ -107,6 +109,12 @@ class Course:
         while (left := moment - self.load.drill_time()) > 0:
             self.show(f"{what} in {left:.0f} s", self.load.drill_time(), None)
             self.pause(min(LOOK_SECONDS, left / self.clock))
+
+    def _only_faults_before(self, loss: Step) -> bool:
+        """Whether clients have noticed nothing yet: AWS's faults of replication or of a promotion
+        that comes are none of theirs."""
+        steps = self.scenario.steps
+        return all(one.action is Action.FAULT for one in steps[: steps.index(loss)])
 
     def _begin(self, step: Step) -> float:
         """Returns the moment at which a step acts, which is the loss's where it is that one."""

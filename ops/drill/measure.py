@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ops.drill.history import History, Kind, Operation, Seen, has_attachment
+from ops.drill.history import History, Kind, Operation, Seen
 
 GOOD_SHARE = 0.99
 GOOD_SECONDS = 60.0
@@ -61,16 +61,13 @@ class Latency:
     longest: float
 
 
-def figures(history: History, loss_at: float, attachments: bool = True) -> Figures:
-    """All figures of a drill whose loss was at ``loss_at``; those of writes without the ones that
-    carry an attachment where ``attachments`` is false."""
+def figures(history: History, loss_at: float) -> Figures:
+    """All figures of a drill whose loss was at ``loss_at``."""
     # A record is read back by no population: its operation names the region that was asked.
     clients = (one for one in history.operations if one.kind is not Kind.READ_BACK)
     populations = sorted({one.population for one in clients})
     reads = _of(history.operations, Kind.READ)
     writes = _of(history.operations, Kind.WRITE)
-    if not attachments:
-        writes = [one for one in writes if not has_attachment(one.number)]
     before = [one.region for one in reads if one.ok and one.ended < loss_at]
     home = before[-1] if before else ""
     called = _first(

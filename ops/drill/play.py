@@ -362,7 +362,7 @@ class _Drill:
             operations=list(self.recorder.history.operations),
             seen=list(self.recorder.history.seen),
         )
-        return measure.figures(history, loss_at, self.play.scenario.expect.attachments)
+        return measure.figures(history, loss_at)
 
     def _last_entry(self, region: str) -> int:
         return max(

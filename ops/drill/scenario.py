@@ -96,8 +96,6 @@ class Expected:
 
     ``writer`` is the region that writes then, ``promotions`` the accepted calls of a controller,
     ``stage`` a stage that it must have passed since the loss, empty for none in particular.
-    ``attachments`` says whether writes that carry one are among those that ``writes`` asks for:
-    they need S3.
     """
 
     traffic: Traffic
@@ -106,7 +104,6 @@ class Expected:
     promotions: int = 0
     lost: Lost = Lost.NONE
     stage: str = ""
-    attachments: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,10 +139,9 @@ class Scenario:
     def expectation(self) -> str:
         """What must happen, as ``--list`` shows it."""
         expect = self.expect
-        plain = "" if expect.attachments else " without attachments"
         parts = [
             f"requests: {expect.traffic}",
-            f"writes: {expect.writes}{plain} in {expect.writer}",
+            f"writes: {expect.writes} in {expect.writer}",
             f"promotions: {expect.promotions}",
             f"lost: {expect.lost}",
         ]

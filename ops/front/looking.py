@@ -102,7 +102,7 @@ def policy(
 
 @command(
     role="deploy (what the programs need), read (previews, drift, all that looks), operate "
-    "(failover, failback, what lifts guards, rotation, redrive, console) or drill",
+    "(failover, failback, what lifts guards, rotation, redrive, console), drill or emergency",
     to="Folder for one file a policy, for aws iam create-policy",
 )
 def iam(_c: Context, stack: str = "lab", role: str = "deploy", to: str = "") -> None:

@@ -11,7 +11,7 @@ from ops.errors import OperatorError
 from ops.permissions.table import Grant, Table
 from tapstack.well_known import SUFFIX_TAG
 
-Role = Literal["deploy", "read", "operate", "drill"]
+Role = Literal["deploy", "read", "operate", "drill", "emergency"]
 Statement = dict[str, Any]
 
 MOST_CHARACTERS = 6_144

@@ -29,6 +29,7 @@ ROLES: dict[str, Role] = {
     "read": "read",
     "operate": "operate",
     "drill": "drill",
+    "emergency": "emergency",
 }
 MANAGED = "arn:aws:iam::aws:policy/"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

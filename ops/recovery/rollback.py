@@ -231,14 +231,14 @@ def _plan(
         kept[name] = {purpose: str(one.live) for purpose, one in each.items()}
         for purpose, one in each.items() if name in releases else ():
             function = physical_name("function", purpose, name, suffix)
-            version = one.newest_of(releases[name])
-            if version is None:
+            number = one.newest_of(releases[name])
+            if number is None:
                 raise bad_input(
                     f"{function} has no version of release {releases[name]}: nothing was touched; "
                     "deploy the code that served before"
                 )
-            moves.append(Move(name, function, one.live, version, releases[name]))
-            kept[name][purpose] = str(version)
+            moves.append(Move(name, function, one.live, number, releases[name]))
+            kept[name][purpose] = str(number)
     # The last deployment's, which the standby got first, and what served until now.
     newest = found[regions[-1]][API_FUNCTION].newest_release
     left = {found[name][API_FUNCTION].release for name in releases} - {newest}

@@ -23,14 +23,19 @@ def master(lab: Lab, database: str = "app") -> AbstractContextManager[psycopg.Co
     return _connected(lab, "data.master_secret_arn", database)
 
 
+def at(lab: Lab, endpoint: str) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """The master's connection to another cluster of us-east-1, by its endpoint."""
+    return _connected(lab, "data.master_secret_arn", endpoint=endpoint)
+
+
 @contextmanager
 def _connected(
-    lab: Lab, secret_arn: str, database: str = "app"
+    lab: Lab, secret_arn: str, database: str = "app", endpoint: str = ""
 ) -> Iterator[psycopg.Connection[Any]]:
     arn = lab.outputs[secret_arn]
     text = lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
     secret = json.loads(text)
-    name = lab.outputs["data.global_writer_endpoint"]
+    name = endpoint or lab.outputs["data.global_writer_endpoint"]
     address, port = network.address(lab.state_dir, "us-east-1", name)
     with psycopg.connect(
         host=name,

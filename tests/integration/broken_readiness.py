@@ -39,6 +39,8 @@ SETTLED_SECONDS = 90.0
 RED_SECONDS = 180.0
 """For an object's twenty minutes, on a busy machine."""
 HOUR = 3600.0
+TRIES, TIMED_OUT = 5, "Task timed out"
+"""A run that a busy machine doesn't let end says nothing of what it validates: again."""
 
 Break = Callable[[Lab], AbstractContextManager[None]]
 
@@ -78,10 +80,15 @@ def validated(lab: Lab) -> Validation:
     """A validation now, by the schedule's own event."""
     moment = datetime.fromtimestamp(now(lab), UTC)
     event = {"source": "aws.events", "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
-    answer = lab.client("lambda", WEST).invoke(
-        FunctionName=f"function-validate-{WEST}-lab", Payload=json.dumps(event).encode()
-    )
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    said = TIMED_OUT
+    for _ in range(TRIES):
+        answer = lab.client("lambda", WEST).invoke(
+            FunctionName=f"function-validate-{WEST}-lab", Payload=json.dumps(event).encode()
+        )
+        said = answer["Payload"].read().decode() if "FunctionError" in answer else ""
+        if TIMED_OUT not in said:
+            break
+    assert said == ""
     found = newest(lab)
     assert found is not None
     assert found.began == int(moment.timestamp()) // 60, "another run came in between"

@@ -101,9 +101,10 @@ class Round:
         raise AssertionError(f"{waiting} are left: {self.said[-8:]}")
 
     def give_back(self) -> None:
-        """The lost database is back as a standby, and people have looked."""
+        """The lost database is back as a standby, its old volume kept, and people have looked."""
         client.restore(self.lab.state_dir, self.lost)
         assert until(self._is_whole, REAL_SECONDS), "the lost member isn't connected again"
+        assert until(lambda: self.run() or self._is_copied(), REAL_SECONDS), self.said[-5:]
         for order in (["recovery.reconcile", "--accept", "a test"], ["recovery.acknowledge"]):
             answer = self.lab.inv(*order)
             assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -114,11 +115,15 @@ class Round:
     def _is_done(self) -> bool:
         return not self._state().pending
 
+    def _is_copied(self) -> bool:
+        incident = self._state().incident
+        return incident is not None and incident.snapshot != ""
+
     def _is_whole(self) -> bool:
         found = self.lab.client("rds", self.guard).describe_global_clusters()["GlobalClusters"][0]
         members = found["GlobalClusterMembers"]
         return (
             writer_region(self.lab) == self.guard
             and {member["SynchronizationStatus"] for member in members} == {"connected"}
-            and "FailoverState" not in found
+            and not found.get("FailoverState")
         )

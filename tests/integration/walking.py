@@ -24,12 +24,47 @@ WAIT = {"Delay": 1, "MaxAttempts": 60}
 """Of a waiter: the lab's states change in seconds."""
 
 
-def commands(page: str, section: str) -> list[str]:
-    """The commands of one section's blocks without a language, in their order, each on one line."""
+def blocks(page: str, section: str, language: str = "") -> list[str]:
+    """One section's blocks of a language."""
     text = (PAGES / page).read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     assert text, f"{page} has no section {section}"
-    blocks = re.findall(r"^ *```\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    # Every fence opens or closes one.
+    parts = re.split(r"^```(\w*)\n", text, flags=re.MULTILINE)
+    found = [body for kind, body in zip(parts[1::4], parts[2::4], strict=True) if kind == language]
+    assert found, f"{page}, {section} has no such block"
+    return found
+
+
+def run_sql(connection: Any, block: str, folder: Path) -> list[int]:
+    """Performs a block as ``psql`` would: its statements, and ``\\copy`` of a table to a file or
+    from one, in ``folder``. Returns the counts that it asks for."""
+    lines = [line for line in block.splitlines() if not line.startswith("--")]
+    statements = re.split(r"(?<=;)\n|\n(?=\\copy)|(?<=')\n", "\n".join(lines))
+    counts = []
+    for statement in filter(None, map(str.strip, statements)):
+        if copied := re.fullmatch(r"\\copy (\S+) (TO|FROM) '(\S+)'", statement):
+            table, way, name = copied.groups()
+            _copy(connection, table, way, folder / name)
+            continue
+        answer = connection.execute(statement)
+        if statement.startswith("SELECT count"):
+            counts.append(answer.fetchone()[0])
+    return counts
+
+
+def _copy(connection: Any, table: str, way: str, file: Path) -> None:
+    with connection.cursor() as cursor:
+        if way == "TO":
+            with cursor.copy(f"COPY {table} TO STDOUT") as copy, file.open("wb") as target:
+                target.writelines(copy)
+        else:
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                copy.write(file.read_bytes())
+
+
+def commands(page: str, section: str) -> list[str]:
+    """The commands of one section's blocks without a language, in their order, each on one line."""
+    lines = "".join(blocks(page, section)).replace("\\\n", " ").splitlines()
     found = [" ".join(line.partition(" #")[0].split()) for line in lines]
     return [line for line in found if line]
 

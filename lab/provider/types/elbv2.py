@@ -119,7 +119,7 @@ class LoadBalancer(WithAttributes):
     pulumi_type = "aws:lb/loadBalancer:LoadBalancer"
     inputs = (
         "name loadBalancerType internal securityGroups subnets subnetMappings ipAddressType "
-        "customerOwnedIpv4Pool"
+        "customerOwnedIpv4Pool ipamPools"
     )
     names: ClassVar = {"loadBalancerType": "Type", "internal": ""}
     autoname = "name"
@@ -129,6 +129,7 @@ class LoadBalancer(WithAttributes):
         op("SetSecurityGroups", only="securityGroups", LoadBalancerArn="{id}"),
         op("SetSubnets", only="subnets subnetMappings", LoadBalancerArn="{id}"),
         op("SetIpAddressType", only="ipAddressType", LoadBalancerArn="{id}"),
+        op("ModifyIpPools", only="ipamPools", LoadBalancerArn="{id}"),
     )
     replace = "internal"
     id = "LoadBalancers[0].LoadBalancerArn"

@@ -122,9 +122,13 @@ class BucketObjectLockConfiguration(BucketSetting):
         "objectLockEnabled": "ObjectLockConfiguration.ObjectLockEnabled",
         "rule": "ObjectLockConfiguration.Rule",
     }
+    defaults: ClassVar = {"objectLockEnabled": "Enabled"}
     put = op("PutObjectLockConfiguration")
     get = op("GetObjectLockConfiguration", Bucket="{id}")
     wrapper = content = "ObjectLockConfiguration"
+
+    def document(self, props: Properties) -> Properties:
+        return {**self.defaults, **props}
 
     def delete(self, aws: Aws, ident: str, props: Properties) -> None:
         # Object Lock can't be taken away, only its default retention.

@@ -12,7 +12,7 @@ _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at ")
 
 def abandoned(said: str, host: str, alive: Callable[[int], bool]) -> bool:
     """Whether every lock in the way is of this machine and of a process that is no more; what
-    another machine left can't be told from what it still holds."""
+    another machine left looks like what it still holds."""
     found = _LOCK.findall(said)
     return bool(found) and all(name == host and not alive(int(pid)) for name, pid in found)
 

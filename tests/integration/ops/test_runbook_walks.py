@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from deployed_lab import Lab
+from application_database import at, master
+from botocore.exceptions import ClientError
+from deployed_lab import Answer, Lab, copied, table
 from lab_copies import started_copy
-from walking import Walk, commands
+from walking import Walk, blocks, commands, run_sql
 
 EAST, WEST = "us-east-1", "us-west-2"
+ORDER = "SELECT id FROM public.records ORDER BY transaction_id, sequence"
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One deployed lab for all pages: what a walk changes, the others don't need."""
-    one = started_copy(tmp_path_factory.mktemp("walked"))
+    """One deployed lab for all pages, of a working copy of its own, whose configuration one page
+    changes; what a walk changes, the others don't need."""
+    repository = copied(tmp_path_factory.mktemp("copy") / "repository")
+    one = started_copy(tmp_path_factory.mktemp("walked"), repository)
     try:
         yield one
     finally:
         one.stop()
 
 
-def store(lab: Lab, text: str, patient: str = "p-walk") -> str:
-    """Stores a record through us-east-1's load balancer; its id."""
-    body = {"patientId": patient, "type": "note", "data": {"text": text}}
+def post(lab: Lab, text: str) -> Answer:
+    """What us-east-1's load balancer answers to a new record."""
+    body = {"patientId": "p-walk", "type": "note", "data": {"text": text}}
     host = lab.outputs["app.primary.load_balancer_dns_name"]
     headers = {"content-type": "application/json", "idempotency-key": str(uuid.uuid4())}
-    answer = lab.request(host, "/records", "POST", json.dumps(body).encode(), headers)
+    return lab.request(host, "/records", "POST", json.dumps(body).encode(), headers)
+
+
+def store(lab: Lab, text: str) -> str:
+    """Stores a record; its id."""
+    answer = post(lab, text)
     assert answer.status == 201, answer
     return answer.json["id"]
 
@@ -53,3 +66,106 @@ def test_emergency_mode_reads_records_with_nothing_of_ours(lab: Lab, tmp_path: P
     walk.perform(walk.filled(by_aws))
     assert (tmp_path / "here" / "page-0001.html").read_text().count(written) == 1
     assert "page-0001.html" in (tmp_path / "here" / "index.html").read_text()
+
+
+def test_damaged_rows_come_back_and_nothing_else_changes(lab: Lab, tmp_path: Path) -> None:
+    """Issue 23.8: what was destroyed and what was falsified are as before, by a cluster beside;
+    what was written since stays, in both regions, and the feed's order with it."""
+    walk = Walk(lab)
+    for _ in walk.section("damaged-data.md", "Stop the damage"):
+        pass
+    destroyed, falsified = store(lab, "destroyed"), store(lab, "before")
+    with master(lab) as writer:
+        order = writer.execute(ORDER).fetchall()
+        time.sleep(0.05)
+        walk.values["MOMENT"] = datetime.now(UTC).isoformat()
+        time.sleep(0.05)
+        writer.execute("DELETE FROM public.records WHERE id = %s", (destroyed,))
+        writer.execute("UPDATE public.records SET data = '{}' WHERE id = %s", (falsified,))
+    since = store(lab, "since")
+    for line, answer in walk.section("damaged-data.md", "Restore beside"):
+        if "describe-db-clusters" in line:
+            walk.values["GROUP"] = answer
+    restored = f"aurora-cluster-restored-{EAST}-{walk.values['SUFFIX']}"
+    found = lab.client("rds").describe_db_clusters(DBClusterIdentifier=restored)["DBClusters"][0]
+    beside, writing = blocks("damaged-data.md", "Compare and copy back", "sql")
+    with at(lab, found["Endpoint"]) as connection:
+        assert run_sql(connection, beside, tmp_path) == []
+    with master(lab) as writer:
+        assert run_sql(writer, writing, tmp_path) == [1, 1]
+        rows = dict(writer.execute("SELECT id::text, data->>'text' FROM public.records").fetchall())
+        assert [rows[one] for one in (destroyed, falsified, since)] == [
+            "destroyed",
+            "before",
+            "since",
+        ]
+        assert writer.execute(ORDER).fetchall()[: len(order)] == order
+    host = lab.outputs["app.secondary.load_balancer_dns_name"]
+    assert lab.request(host, f"/records/{destroyed}").json["data"] == {"text": "destroyed"}
+    for _ in walk.section("damaged-data.md", "Take it down"):
+        pass
+    with pytest.raises(ClientError, match="DBClusterNotFound"):
+        lab.client("rds").describe_db_clusters(DBClusterIdentifier=restored)
+
+
+def test_a_rotation_refuses_no_login(lab: Lab) -> None:
+    """Trap 42: both users, by the page, while a client writes; each write is answered."""
+    walk = Walk(lab)
+    answers: list[int] = []
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            answers.append(post(lab, "during the rotation").status)
+            over.wait(0.2)
+
+    client = threading.Thread(target=write)
+    client.start()
+    try:
+        rotated = [answer for _, answer in walk.section("rotation.md", "Rotate")]
+    finally:
+        over.set()
+        client.join(60)
+    assert ["application_b" in rotated[0], "master" in rotated[1]] == [True, True]
+    assert len(answers) > 2
+    assert set(answers) == {201}
+    for _ in walk.section("rotation.md", "Afterwards"):
+        pass
+
+
+def test_a_minor_upgrade_is_one_update(lab: Lab) -> None:
+    """Traps 6, 8b: by the page, the global cluster alone is updated and nothing replaced; both
+    members have the version, and writes go on."""
+    walk = Walk(lab)
+    for _ in walk.section("engine-upgrade.md", "Before"):
+        pass
+    file = lab.repository / "Pulumi.lab.yaml"
+    text = file.read_text()
+    file.unlink()  # a copy's file may be a link to the original's content
+    file.write_text(text.replace("config:\n", 'config:\n  data:engineVersion: "16.9"\n', 1))
+    previewed, done = (answer for _, answer in walk.section("engine-upgrade.md", "Minor"))
+    for printed in (previewed, done):
+        assert table(printed)["data"]["update"] == "1", printed
+        assert table(printed)["data"]["replace"] == "0", printed
+    for region in (EAST, WEST):
+        name = f"aurora-cluster-{region}-{walk.values['SUFFIX']}"
+        found = lab.client("rds", region).describe_db_clusters(DBClusterIdentifier=name)
+        assert found["DBClusters"][0]["EngineVersion"] == "16.9"
+    for _ in walk.section("engine-upgrade.md", "Afterwards"):
+        pass
+    store(lab, "after the upgrade")
+
+
+def test_both_regions_may_run_the_same(lab: Lab) -> None:
+    """Quota parity: what the page asks for is answered, equal in both regions; a region that may
+    run less is seen."""
+    walk = Walk(lab)
+
+    def asked() -> list[int]:
+        return [answer for line, answer in walk.section("quotas.md", "Look") if "aws" in line]
+
+    first, second = asked()
+    assert first == second
+    assert lab.inv("lab.fault", "low-concurrency", WEST).returncode == 0
+    assert asked() == [first, 10]
+    assert lab.inv("lab.fault", "low-concurrency", "off").returncode == 0

@@ -131,6 +131,11 @@ def test_memory_timeout_and_architecture_are_configuration() -> None:
             r"certificate of us-west-2 for us-east-1",
         ),
         ({"app:certificateArns": {"us-east-1": CERTIFICATES["us-east-1"]}}, r"none for us-west-2"),
+        ({"app:ipamPoolIds": {"us-east-1": "pool"}}, r"us-east-1 has pool"),
+        (
+            {"app:ipamPoolIds": {"us-east-1": "ipam-pool-1"}},
+            r"needs a pool in us-east-1 and in us-west-2: who allows",
+        ),
     ],
 )
 def test_bad_configuration_ends_in_one_line(config: dict[str, Any], message: str) -> None:
@@ -450,6 +455,17 @@ def test_without_certificates_port_80_serves(region: str) -> None:
         {"type": "forward", "targetGroupArn": group.outputs["arn"]}
     ]
     assert deployment.created("aws:lb/listenerRule:ListenerRule") == []
+
+
+@both_regions
+def test_the_way_in_has_addresses_that_others_can_allow(region: str) -> None:
+    """Issue 23.9: each region's load balancer takes its own from its pool; as shipped there is
+    none."""
+    pools = {name: f"ipam-pool-{name[-1]}0" for name in REGIONS}
+    type_ = "aws:lb/loadBalancer:LoadBalancer"
+    made = run_program("app", config={"app:ipamPoolIds": pools}).one(type_, region=region)
+    assert made.inputs["ipamPools"] == {"ipv4IpamPoolId": pools[region]}
+    assert "ipamPools" not in program("app").one(type_, region=region).inputs
 
 
 @both_regions

@@ -8,6 +8,8 @@ from functools import cache
 import pytest
 from harness import SUFFIX, Deployment, program, run_program
 
+from tapstack.data_settings import DataSettings
+
 REGIONS = ("us-east-1", "us-west-2")
 PEER: dict[str, str] = dict(zip(REGIONS, reversed(REGIONS), strict=True))
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
@@ -26,6 +28,14 @@ def test_without_the_setting_there_is_none() -> None:
     """R9.3: everything is destroyable unless somebody asks for what isn't."""
     assert program("data").created(LOCK) == []
     assert not [one for one in program("data").created() if "journal" in one.name]
+
+
+@pytest.mark.parametrize(("mode", "lifted"), [("GOVERNANCE", True), ("COMPLIANCE", False)])
+def test_each_run_says_what_a_destroy_leaves(mode: str, lifted: bool) -> None:
+    """R9.3: who can't destroy all is warned before, not at the end."""
+    (said,) = DataSettings(journal_lock_days=30, journal_lock_mode=mode).warnings()
+    assert "a destroy leaves the journal's buckets until 30 days after the last entry" in said
+    assert ("s3:BypassGovernanceRetention" in said) is lifted
 
 
 @every_region

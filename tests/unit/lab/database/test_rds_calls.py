@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.api import ApiRequest, ApiResponse
+from lab.api import ApiRefusal, ApiRequest, ApiResponse
 from lab.clock import Clock
 from lab.database.adoption import adopt
 from lab.database.conditions import REBOOT_SECONDS
@@ -264,6 +264,19 @@ def test_a_global_database_is_made_of_an_existing_cluster_and_renamed(tmp_path):
     assert (made.identifier, made.writer) == ("n", arn(EAST))
     world.call("DeleteGlobalCluster", answer, GlobalClusterIdentifier="n")
     assert world.topology.globals == {}
+
+
+def test_a_minor_upgrade_reaches_all_members_and_a_major_one_is_refused(world):
+    """Trap 6: the version belongs to the global cluster. The lab has one PostgreSQL, so a volume of
+    another major couldn't be opened."""
+    for region in (EAST, WEST):
+        world.topology.clusters[arn(region)].engine_version = "16.8"
+    given = {"GlobalClusterIdentifier": "g", "EngineVersion": "16.9"}
+    world.call("ModifyGlobalCluster", {"GlobalCluster": GLOBAL}, **given)
+    assert [one.engine_version for one in world.topology.members_of("g")] == ["16.9", "16.9"]
+    with pytest.raises(ApiRefusal, match=r"minor versions only, not to 17\.4"):
+        world.call("ModifyGlobalCluster", {}, **{**given, "EngineVersion": "17.4"})
+    assert world.topology.members_of("unknown") == []
 
 
 def test_a_member_that_leaves_writes_for_itself_and_a_writer_that_leaves_leaves_none(world):

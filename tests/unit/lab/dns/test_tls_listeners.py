@@ -44,21 +44,22 @@ class Aws:
         self.refusal: ApiRefusal | None = None
 
     async def every(
-        self, _service: str, region: str, operation: str, _key: str, **given: Any
+        self, service: str, region: str, operation: str, key: str, **parameters: Any
     ) -> list[Any]:
         """The items of a listing; only us-east-1 has a load balancer."""
+        assert (service, operation) == ("elbv2", f"Describe{key}")
         if operation == "DescribeListeners":
-            assert given == {"LoadBalancerArn": "lb"}
+            assert parameters == {"LoadBalancerArn": "lb"}
             return self.listeners
         lists = operation == "DescribeLoadBalancers" and region == "us-east-1"
         return [{"LoadBalancerArn": "lb", "DNSName": BALANCER.upper()}] if lists else []
 
     async def call(
-        self, service: str, region: str, operation: str, **given: Any
-    ) -> dict[str, Any]:  # fmt: skip
+        self, service: str, region: str, operation: str, **parameters: Any
+    ) -> dict[str, Any]:
         """One certificate's description."""
         assert (service, region, operation) == ("acm", "us-east-1", "DescribeCertificate")
-        assert given == {"CertificateArn": "arn"}
+        assert parameters == {"CertificateArn": "arn"}
         if self.refusal:
             raise self.refusal
         return {"Certificate": {"SubjectAlternativeNames": self.names}}
@@ -154,6 +155,19 @@ def test_the_certificate_is_for_its_names_alone(world: World) -> None:
         assert "mismatch" in (listeners.objection(BALANCER, SITE) or "")
         assert listeners.objection(BALANCER, "app.other.net") == ""
         assert await asyncio.to_thread(world.get, "app.other.net") == (200, b"fine")
+
+    served(world, visit)
+
+
+def test_a_listener_that_ended_is_no_listener(world: World) -> None:
+    """The lab starts a part anew whose socket was closed."""
+
+    async def visit(listeners: TlsListeners) -> None:
+        assert listeners.listening
+        (served,) = listeners._served.values()
+        served.stop.set()
+        await served.server
+        assert not listeners.listening
 
     served(world, visit)
 

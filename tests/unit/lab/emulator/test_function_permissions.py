@@ -12,7 +12,9 @@ from aws_resources import document
 from botocore.exceptions import ClientError
 from emulator_world import ACCOUNT, EAST, World
 
+from lab.emulator.authorization import Governing, key_refusal
 from lab.emulator.functions import principal_key
+from lab.emulator.policies import Access
 
 DENIED = {
     "AccessDenied", "AccessDeniedException", "AuthorizationError", "KMS.AccessDeniedException",
@@ -281,6 +283,11 @@ def kinds(on: Deployed) -> list[Kind]:
             (allow("rds:DescribeDBInstances", arn("rds", "db:*")),),
         ),
         Kind(
+            "engine versions",
+            lambda c: c("rds").describe_db_engine_versions(),
+            (allow("rds:DescribeDBEngineVersions"),),
+        ),
+        Kind(
             "a promotion",
             lambda c: c("rds").failover_global_cluster(
                 GlobalClusterIdentifier="g", TargetDbClusterIdentifier=cluster, AllowDataLoss=True
@@ -424,6 +431,47 @@ def test_a_boundary_bounds_what_policies_give(deployed: Deployed) -> None:
         assert refused("ssm:GetParameters"), "a boundary that is gone allows nothing"
     finally:
         iam.delete_role_permissions_boundary(RoleName="caller")
+
+
+def test_a_keys_own_policy_decides() -> None:
+    """KMS developer guide, "Key policies": who is named there needs nothing else; where the account
+    isn't trusted no role's policy gives anything; a Deny ends it."""
+    key, role = arn("kms", "key/k"), f"arn:aws:iam::{ACCOUNT}:role/r"
+    access = Access("kms:Decrypt", key, principal=role)
+    everything = (allow("kms:Decrypt"),)
+    statements = [{"Statement": [statement]} for statement in everything]
+
+    def refused(*policy: Statement, identity: tuple[Any, ...] = ()) -> str:
+        return key_refusal(access, Governing(identity, {"Statement": list(policy)}))
+
+    named = allow("kms:Decrypt") | {"Principal": {"AWS": role}}
+    trusted = allow("kms:Decrypt") | {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+    assert refused(named) == ""
+    assert "no resource-based policy" in refused(identity=tuple(statements))
+    assert "no identity-based policy" in refused(trusted)
+    assert refused(trusted, identity=tuple(statements)) == ""
+    denied = named | {"Effect": "Deny"}
+    assert "explicit deny in a resource-based policy" in refused(named, denied)
+
+
+def test_a_call_that_names_nothing_that_is_there_is_decided_all_the_same(
+    deployed: Deployed,
+) -> None:
+    """IAM decides before the service looks: 403 for who may not, the service's error for who
+    may."""
+
+    def put() -> str:
+        with pytest.raises(ClientError) as caught:
+            deployed.client("s3").put_object(Bucket="calls-nowhere", Key="k", Body=b"")
+        return str(caught.value.response["Error"]["Code"])
+
+    deployed.may()
+    assert put() == "AccessDenied"
+    deployed.may(allow("s3:PutObject"))
+    assert put() == "NoSuchBucket"
+    deployed.may(allow("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:none")))
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        deployed.client("secretsmanager").get_secret_value(SecretId="none")
 
 
 def test_a_missing_object_is_forbidden_to_who_may_not_list(deployed: Deployed) -> None:

@@ -254,6 +254,22 @@ def test_a_start_that_fails_fails_who_still_waits(tmp_path, workers):
     assert (outcome.error["errorMessage"], outcome.log) == ("no handler", ["line"])
 
 
+def test_a_start_that_fails_fails_all_who_wait_where_no_worker_lives(tmp_path, workers):
+    """A broken handler under load: on AWS each request fails with a cold start of its own, and none
+    waits for those before it."""
+    workers.slow, workers.dies = 0.2, True
+
+    async def scenario(running: Functions) -> list[Outcome]:
+        calls = [asyncio.create_task(running.invoke(function(), {})) for _ in range(5)]
+        await until(lambda: running._pools)
+        await until(lambda: len(running._pool(function()).waiting) == 5)
+        return await asyncio.gather(*calls)
+
+    outcomes = run(tmp_path, workers, scenario)
+    assert [outcome.error["errorMessage"] for outcome in outcomes] == ["no handler"] * 5
+    assert len(workers.made) == 1
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [

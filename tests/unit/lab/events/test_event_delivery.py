@@ -4,8 +4,10 @@ import asyncio
 import json
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lab.api import ApiRefusal
 from lab.clock import Clock
 from lab.context import LabContext
 from lab.events import delivery as deliveries
@@ -42,6 +44,7 @@ class World:
         for service in ("sqs", "sns", "lambda", "logs", "kinesis"):
             for region in (EAST, WEST):
                 self.lab._clients[service, region] = self
+        self.lab._aws = self
         monkeypatch.setattr(deliveries, "trusts", lambda *_given: self.assumable)
         monkeypatch.setattr(deliveries, "role_allows", lambda *_given: self.allowed)
         found = lambda _arn: {"attributes": {"Policy": self.policy}} if self.existing else None  # noqa: E731
@@ -60,6 +63,15 @@ class World:
         monkeypatch.setattr(
             eventbridge, "_dispatch_event", lambda event: self.sent.append(("dispatch", event))
         )
+
+    async def call(self, service, region, operation, **given):
+        """A call of the lab's own; only queues are reached so."""
+        assert (service, region) == ("sqs", EAST)
+        try:
+            return getattr(self, xform_name(operation))(**given)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise ApiRefusal(code, code) from None
 
     def __getattr__(self, operation):
         def call(**given):
@@ -239,9 +251,12 @@ def test_a_target_that_errs_is_tried_again_as_far_as_its_policy_goes(
 def test_a_target_deleted_before_the_call_is_not_tried_again(world):
     """R5.1: the policy was read, the queue is gone."""
     world.failing["get_queue_url"] = lambda given: (
-        refused("AWS.SimpleQueueService.NonExistentQueue") if given["QueueName"] == "q" else None
+        refused("QueueDoesNotExist") if given["QueueName"] == "q" else None
     )
     outcome, letter = world.deliver(QUEUE)
+    assert (outcome, letter["ERROR_CODE"]) == ("dead-lettered", "NO_RESOURCE")
+    world.failing["publish"] = refused("NotFound", "Publish")
+    outcome, letter = world.deliver(TOPIC)
     assert (outcome, letter["ERROR_CODE"]) == ("dead-lettered", "NO_RESOURCE")
 
 

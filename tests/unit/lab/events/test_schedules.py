@@ -180,7 +180,7 @@ def test_a_completed_schedule_is_deleted_where_it_says_so(deployed, given, fired
         calls.append((*asked, parameters))
         raise ApiRefusal("ResourceNotFoundException", "gone")
 
-    world.schedules.lab.aws = SimpleNamespace(call=call)
+    world.schedules.lab.aws = SimpleNamespace(call=call)  # pyright: ignore
     world.after(0)
     made = world.after(60)
     asyncio.run(world.schedules._delete_completed())

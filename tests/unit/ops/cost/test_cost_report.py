@@ -215,10 +215,13 @@ def test_monitoring_and_replication_follow_their_settings() -> None:
     silent = resource(type_, instanceClass="db.r6g.large")
     watched = resource(type_, instanceClass="db.r6g.large", monitoringInterval=30.0)
     assert monthly(watched) - monthly(silent) == pytest.approx(0.5 * 2 * 0.5)
+    kind = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
+    content = {"rules": [{"destination": {"replicationTime": {"status": "Enabled"}}}]}
     out, back = (
-        Declared("data", "aws:s3/bucketReplicationConfig:BucketReplicationConfig", "r", region, {})
-        for region in ("us-east-1", "us-west-2")
+        Declared("data", kind, "r", region, content) for region in ("us-east-1", "us-west-2")
     )
+    journal = Declared("data", kind, "r", "us-east-1", {"rules": [{"destination": {}}]})
+    assert monthly(journal) == 0
     storage = BOOK.assumption["content_gb"] * BOOK.price["s3.gb"]
     assert monthly(back) == pytest.approx(storage)
     assert monthly(out) > storage

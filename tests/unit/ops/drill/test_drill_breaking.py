@@ -147,6 +147,24 @@ def test_a_bad_deployment_and_a_stopped_controller_are_given_back(
     assert lab == []
 
 
+def test_the_command_s_change_goes_to_the_other_region(
+    tmp_path: Path, lab: list[tuple[Any, ...]]
+) -> None:
+    """Issue 20.1: what people run moves the writer, and reports when it begins; nothing is broken
+    by it, so nothing has to be given back."""
+    moved: list[str] = []
+
+    def planned(region: str, begun: Any) -> None:
+        begun()
+        moved.append(region)
+
+    breaking = replace(injector(tmp_path, Calls()), planned=planned)
+    breaking.do(Step(Action.PLANNED), lambda: moved.append("begun"))
+    assert moved == ["begun", WEST]
+    assert breaking.restoration.pending() == []
+    assert lab == []
+
+
 def test_a_planned_change_is_asked_for_where_the_writer_is(
     tmp_path: Path, lab: list[tuple[Any, ...]]
 ) -> None:

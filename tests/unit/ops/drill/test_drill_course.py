@@ -136,6 +136,20 @@ def test_a_step_waits_for_a_stage_and_the_loss_is_the_named_one() -> None:
         before.run()
 
 
+def test_a_later_loss_waits_for_a_steady_state_as_well() -> None:
+    """A busy machine may lose it while replication falls behind; a switchover before the loss is
+    noticed by clients, and nothing is waited for."""
+    late = Played(load("replication-stalled"))
+    steady = late.course.steady
+    late.course.steady = lambda at: steady(at) and not 100 < at < 300
+    late.run()
+    assert late.course.loss_at >= 300
+    during = Played(load("loss-during-switchover"))
+    during.course.steady = lambda at: at < 30
+    during.run()
+    assert len(during.acted) == 3
+
+
 def test_a_stage_that_must_be_passed_is_watched_for() -> None:
     """H10: writes are regained before the next run adopts the call, and the drill shows both."""
     played = Played(load("controller-stopped"))

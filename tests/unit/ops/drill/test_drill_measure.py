@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.drill import measure
-from ops.drill.history import History, Kind, Outcome, Seen
+from ops.drill.history import History, Kind, Seen
 
 
 def test_the_figures_of_a_recovered_region() -> None:
@@ -23,19 +23,6 @@ def test_the_figures_of_a_recovered_region() -> None:
     assert found.writes == {"honest": pytest.approx(260.0, abs=0.5)}
     assert found.served_by == WEST
     assert found.as_dict()["served_by"] == WEST
-
-
-def test_writes_can_be_measured_without_those_that_need_s3() -> None:
-    """H12: where AWS's APIs hang, a record with an attachment can't be stored, and others can."""
-    history = recovered_course(traffic=0, writes=0)
-    history.operations = [
-        replace(one, outcome=Outcome.UNKNOWN)
-        if one.kind is Kind.WRITE and one.number % 10 == 0 and one.due >= LOSS_AT
-        else one
-        for one in history.operations
-    ]
-    assert measure.figures(history, LOSS_AT).writes == {"honest": None}
-    assert measure.figures(history, LOSS_AT, attachments=False).writes == {"honest": 0.0}
 
 
 def test_a_region_that_is_read_back_is_no_population() -> None:

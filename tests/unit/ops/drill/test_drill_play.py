@@ -378,8 +378,7 @@ def test_a_scenario_that_may_lose_nothing_asks_for_no_bound(system: System, tmp_
 def test_times_and_steadiness_are_the_loads(system: System, tmp_path: Path) -> None:
     """Clients keep DNS answers by the load's own time; a state is steady by its operations."""
     recorder: Any = SimpleNamespace(history=recovered_course())
-    asked = Play("x", load(), 1)
-    drill: Any = SimpleNamespace(load=Loaded(), recorder=recorder, clock=1.0, play=asked)
+    drill: Any = SimpleNamespace(load=Loaded(), recorder=recorder, clock=1.0)
     assert play._Drill._drill_time(drill) == 5
     assert play._Drill._steady(drill, 90.0) is True
     assert play._Drill._figures(drill, 100.0).served_by == WEST

@@ -6,6 +6,7 @@ import pytest
 
 from ops.drill.scenario import DEFAULT, Action, Lost, Traffic, Writes, load, names, parse
 from ops.errors import OperatorError
+from recovery.model import Stage
 
 STEP = '[[step]]\naction = "outage"\n'
 HEAD = 'title = "t"\nobjective = "o"\nlikelihood = "l"\n'
@@ -35,6 +36,9 @@ def test_a_shipped_scenario_says_what_must_happen(name: str) -> None:
     assert (chosen.expect.lost is Lost.WITHIN_BOUND) == (chosen.expect.promotions > 0)
     if chosen.expect.promotions:
         assert chosen.expect.writer == "us-west-2"
+    # A stage that no controller has would never come.
+    stages = {chosen.expect.stage, *(step.when for step in chosen.steps)}
+    assert stages <= {"", *Stage}
 
 
 def test_a_scenario_is_typed() -> None:

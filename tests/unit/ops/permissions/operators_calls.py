@@ -29,6 +29,7 @@ FRONT = {
                              "objects_replicate"),
         "ops.front.looking": ("inventory", "status", "console", "alarms", "restores"),
     },
+    "emergency": {"ops.front.upkeep": ("emergency_export", "emergency_open")},
     "drill": {
         "ops.front.drill": ("drill",),
         "ops.front.looking": ("status",),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from harness import ACCOUNT, SUFFIX
 from operators_calls import FRONT, OWN_NAMES, calls, names_in, reached
 
+from lab.emulator.iam_actions import action_of, resource_of
+from lab.emulator.policies import Access, allows
 from ops.drill import scenario
 from ops.drill.scenario import Action
 from ops.front import drill, looking, recovery, upkeep
@@ -36,6 +39,7 @@ from tapstack.well_known import (
 REGIONS = ("us-east-1", "us-west-2")
 PLACE = Place(ACCOUNT, SUFFIX, REGIONS, (), "state")
 ROLES: tuple[Role, ...] = ("operate", "drill")
+ALL: tuple[Role, ...] = (*ROLES, "emergency")
 LAB_ACTIONS = {
     Action.BAD_DEPLOY,
     Action.STOP_CONTROLLER,
@@ -58,10 +62,10 @@ def statements(role: Role) -> dict[str, dict[str, Any]]:
 
 def test_the_roles_are_those_of_the_commands() -> None:
     """Trap 54: an entry for a role that doesn't exist would be nobody's."""
-    assert set(table().operators) == set(ROLES) == set(FRONT)
+    assert set(table().operators) == set(ALL) == set(FRONT)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ALL)
 def test_each_module_that_calls_is_in_the_role_and_no_other(role: Role) -> None:
     """Trap 54: what a command of the role reaches and calls AWS has its entry; a module that no
     command reaches any more, or that calls nothing, has none."""
@@ -69,7 +73,7 @@ def test_each_module_that_calls_is_in_the_role_and_no_other(role: Role) -> None:
     assert set(table().operators[role]) == calling
 
 
-@pytest.mark.parametrize("module", sorted({m for r in ROLES for m in table().operators[r]}))
+@pytest.mark.parametrize("module", sorted({m for r in ALL for m in table().operators[r]}))
 def test_an_entry_has_the_module_s_calls_and_nothing_else(module: str) -> None:
     """Trap 54: each call of the code is allowed, and what is allowed is called, is implied by a
     call, or happens in a lab alone."""
@@ -172,6 +176,18 @@ def test_the_guards_are_narrow() -> None:
     }
 
 
+def test_who_opens_the_emergency_export_reads_it_alone() -> None:
+    """R9.3, HIPAA emergency mode: patients' records are for who opens it, and no other role of
+    operators reads it."""
+    exports = f"bucket-content-us-east-1-{SUFFIX}/emergency/*"
+    for role in ALL:
+        reads = [one for one in statements(role).values() if "s3:GetObject" in one["Action"]]
+        opened = any(exports in arn for one in reads for arn in one["Resource"])
+        assert opened is (role == "emergency"), role
+    actions = {action for one in statements("emergency").values() for action in one["Action"]}
+    assert not [action for action in actions if ":Put" in action or ":Delete" in action]
+
+
 def test_a_drill_rotates_nothing_and_an_operator_breaks_nothing() -> None:
     """R9.3: each role has what its own commands call."""
     by_role = {
@@ -182,3 +198,81 @@ def test_a_drill_rotates_nothing_and_an_operator_breaks_nothing() -> None:
     rotating = {"secretsmanager:PutSecretValue", "rds:ModifyDBCluster"}
     assert breaking <= by_role["drill"] - by_role["operate"]
     assert rotating <= by_role["operate"] - by_role["drill"]
+
+
+# As the lab asks, which is as AWS does: with the names that the commands give.
+
+TABLE = {"TableName": "table-recovery-us-west-2-lab"}
+GLOBAL = {"GlobalClusterIdentifier": "aurora-global-us-east-1-lab"}
+LOST = "lost-tail-us-west-2-lab"
+WORKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("lambda", "GetFunctionConfiguration", {"FunctionName": "function-recovery-us-west-2-lab"}),
+    ("lambda", "Invoke", {"FunctionName": "function-probe-us-west-2-lab:live"}),
+    ("dynamodb", "GetItem", {**TABLE, "Key": {"kind": {"S": "state"}}}),
+    ("dynamodb", "PutItem", TABLE),
+    ("dynamodb", "Query", TABLE),
+    ("rds", "DescribeGlobalClusters", GLOBAL),
+    ("rds", "FailoverGlobalCluster", GLOBAL),
+    ("rds", "SwitchoverGlobalCluster", GLOBAL),
+    ("rds", "CopyDBClusterSnapshot", {"SourceDBClusterSnapshotIdentifier": "rds:unplanned"}),
+    ("rds", "RestoreDBClusterFromSnapshot", {"DBClusterIdentifier": f"aurora-cluster-{LOST}"}),
+    ("rds", "CreateDBInstance", {"DBInstanceIdentifier": f"aurora-instance-{LOST}"}),
+    ("rds", "DeleteDBCluster", {"DBClusterIdentifier": f"aurora-cluster-{LOST}"}),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/local/failover-switch"}),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/shared/epoch"}),
+    ("secretsmanager", "GetSecretValue", {"SecretId": "secret-readiness-token-us-east-1-lab"}),
+    ("sns", "Publish", {"TopicArn": f"arn:aws:sns:us-west-2:{ACCOUNT}:topic-alarms-us-west-2-lab"}),
+    ("events", "PutEvents", {"Entries": []}),
+    ("cloudwatch", "PutMetricData", {"Namespace": METRIC_NAMESPACE}),
+    ("s3", "PutObject", {"Bucket": "bucket-journal-us-west-2-lab",
+                         "Key": "recovery/journal/us-west-2/000000000001.json"}),
+    ("s3", "ListObjectVersions", {"Bucket": "bucket-content-us-west-2-lab"}),
+)  # fmt: skip
+"""Calls of a failover, a reconciliation and a failback: service, operation, parameters."""
+BEYOND: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("rds", "DeleteDBCluster", {"DBClusterIdentifier": "aurora-cluster-us-west-2-lab"}),
+    ("dynamodb", "DeleteItem", {**TABLE, "Key": {"kind": {"S": "journal"}}}),
+    ("dynamodb", "DeleteTable", TABLE),
+    ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/shared/database-endpoint"}),
+    ("secretsmanager", "DeleteSecret", {"SecretId": "secret-master-us-east-1-lab"}),
+    ("s3", "GetObject", {"Bucket": "bucket-journal-us-west-2-lab", "Key": "recovery/journal/x"}),
+    ("s3", "PutObject", {"Bucket": "bucket-content-us-west-2-lab", "Key": "attachments/1"}),
+    ("cloudwatch", "PutMetricData", {"Namespace": "Theirs"}),
+    ("iam", "CreateRole", {"RoleName": "role-more-us-west-2-lab"}),
+)  # fmt: skip
+"""What nobody needs for that."""
+
+
+def allowed(role: Role, service: str, operation: str, parameters: dict[str, Any]) -> bool:
+    """What the role's policies say of a call in us-west-2."""
+    found = policies(role, table(), [], replace(PLACE, suffix="lab"))
+    action = action_of(service, operation)
+    resource = resource_of(service, "us-west-2", ACCOUNT, parameters)
+    context: dict[str, str | list[str]] = {"aws:RequestedRegion": "us-west-2"}
+    if "Namespace" in parameters:
+        context["cloudwatch:namespace"] = parameters["Namespace"]
+    if "Key" in parameters and service == "dynamodb":
+        context["dynamodb:LeadingKeys"] = [parameters["Key"]["kind"]["S"]]
+    if not resource:  # AWS's to name: the action decides
+        for document in found:
+            for statement in document["Statement"]:
+                statement["Resource"] = ["*"]
+    return allows(found, Access(action, resource, context=context), identity=True)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), WORKED)
+def test_a_promotion_and_the_way_back_are_allowed(
+    role: Role, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    """Trap 54: each call on the things that it names, by the policies alone."""
+    assert allowed(role, service, operation, parameters)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("service", "operation", "parameters"), BEYOND)
+def test_what_lies_beyond_is_denied(
+    role: Role, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    """R9.3: no database, journal, secret or content is deleted or overwritten, no role is made."""
+    assert not allowed(role, service, operation, parameters)

@@ -124,7 +124,7 @@ class Account(Clients):
         return self
 
     def head_bucket(self, **_: Any) -> dict[str, Any]:
-        """As it is told."""
+        """As given."""
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
