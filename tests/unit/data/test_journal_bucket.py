@@ -11,7 +11,7 @@ from harness import SUFFIX, Deployment, program, run_program
 from tapstack.data_settings import DataSettings
 
 REGIONS = ("us-east-1", "us-west-2")
-PEER = dict(zip(REGIONS, reversed(REGIONS), strict=True))
+PEER: dict[str, str] = dict(zip(REGIONS, reversed(REGIONS), strict=True))
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 every_region = pytest.mark.parametrize("region", REGIONS)
 

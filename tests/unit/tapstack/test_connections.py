@@ -62,6 +62,7 @@ def test_the_formula_of_max_connections(instance_class: str, connections: int) -
         (1, 1, 189),
         (1, 4, 823),
         (2, 8, 1669),
+        (1, 16, 3360),
         (8, 16, 3360),
         (8, 32, 5000),
         (8, 256, 5000),

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from botocore import xform_name
 from botocore.session import Session
@@ -65,7 +66,8 @@ def operations() -> dict[str, set[str]]:
     session = Session()
     found: dict[str, set[str]] = {}
     for service in SERVICES:
-        for name in session.get_service_model(service).operation_names:
+        names: Any = session.get_service_model(service).operation_names
+        for name in names:
             action = action_of(service, name)
             found.setdefault(xform_name(name), set()).add(action)
     return found

@@ -230,7 +230,12 @@ def test_an_abandoned_lock_is_released_and_the_command_goes_on(
     touched."""
     monkeypatch.setattr(kept.locks, "abandoned", lambda *_: abandoned)
     cli.fails["up"] = LOCKED.format(host="here", pid=7)
-    cli.during = lambda args: cli.fails.pop("up") and None if args[0] == "cancel" else None
+
+    def released(args: list[str]) -> None:
+        if args[0] == "cancel":
+            cli.fails.pop("up")
+
+    cli.during = released
     made = engine(workspace, cli)
     if abandoned:
         made.up("data", lambda _event: None)
