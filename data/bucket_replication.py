@@ -189,6 +189,12 @@ class BucketReplication(pulumi.ComponentResource):
     ) -> None:
         region = args.source.region
         super().__init__("warmstandby:data:BucketReplication", name, None, opts)
+        destination: dict[str, Any] = {
+            "bucket": args.destination.bucket.bucket.arn,
+            "storage_class": "STANDARD",
+            "encryption_configuration": {"replica_kms_key_id": args.destination.key.arn},
+            **({} if args.source.locked else WITHIN_MINUTES),
+        }
         aws.s3.BucketReplicationConfig(
             f"replication-{args.source.purpose}-{region.name}",
             bucket=args.source.bucket.bucket.id,
@@ -209,14 +215,7 @@ class BucketReplication(pulumi.ComponentResource):
                         # Changes of a replica's metadata go back, or the two sides drift apart.
                         "replica_modifications": {"status": "Enabled"},
                     },
-                    "destination": {
-                        "bucket": args.destination.bucket.bucket.arn,
-                        "storage_class": "STANDARD",
-                        "encryption_configuration": {
-                            "replica_kms_key_id": args.destination.key.arn
-                        },
-                        **({} if args.source.locked else WITHIN_MINUTES),
-                    },
+                    "destination": destination,
                 }
             ],
             opts=pulumi.ResourceOptions(

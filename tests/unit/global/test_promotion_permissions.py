@@ -13,7 +13,7 @@ from lab.emulator import call_accesses
 from lab.emulator.authorization import Governing, refusal
 
 REGIONS = ("us-east-1", "us-west-2")
-PEER = dict(zip(REGIONS, reversed(REGIONS), strict=True))
+PEER: dict[str, str] = dict(zip(REGIONS, reversed(REGIONS), strict=True))
 OLD, KEPT = "rds:unplanned-global-failover-2026-01-02", "lost-tail-unplanned-global-failover-x"
 COPY = {
     "SourceDBClusterSnapshotIdentifier": OLD,
