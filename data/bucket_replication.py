@@ -189,12 +189,12 @@ class BucketReplication(pulumi.ComponentResource):
     ) -> None:
         region = args.source.region
         super().__init__("warmstandby:data:BucketReplication", name, None, opts)
-        destination: dict[str, Any] = {
-            "bucket": args.destination.bucket.bucket.arn,
-            "storage_class": "STANDARD",
-            "encryption_configuration": {"replica_kms_key_id": args.destination.key.arn},
+        destination = aws.s3.BucketReplicationConfigRuleDestinationArgs(
+            bucket=args.destination.bucket.bucket.arn,
+            storage_class="STANDARD",
+            encryption_configuration={"replica_kms_key_id": args.destination.key.arn},
             **({} if args.source.locked else WITHIN_MINUTES),
-        }
+        )
         aws.s3.BucketReplicationConfig(
             f"replication-{args.source.purpose}-{region.name}",
             bucket=args.source.bucket.bucket.id,
