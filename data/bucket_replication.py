@@ -17,12 +17,6 @@ from tapstack.well_known import CONTENT_BUCKET, replication_rule_id
 REPLICATION_MINUTES = 15
 """Replication Time Control knows no other value; it's the whole RPO, so alarms watch it."""
 
-WITHIN_MINUTES: dict[str, Any] = {
-    "replication_time": {"status": "Enabled", "time": {"minutes": REPLICATION_MINUTES}},
-    "metrics": {"status": "Enabled", "event_threshold": {"minutes": REPLICATION_MINUTES}},
-}
-"""Replication Time Control; the journal's copy in the other region needs none."""
-
 LOCKED_ACTIONS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")
 """What S3 reads of a locked object beside it (S3 user guide, "Using Object Lock with S3
 Replication")."""
@@ -189,12 +183,21 @@ class BucketReplication(pulumi.ComponentResource):
     ) -> None:
         region = args.source.region
         super().__init__("warmstandby:data:BucketReplication", name, None, opts)
-        destination = aws.s3.BucketReplicationConfigRuleDestinationArgs(
-            bucket=args.destination.bucket.bucket.arn,
-            storage_class="STANDARD",
-            encryption_configuration={"replica_kms_key_id": args.destination.key.arn},
-            **({} if args.source.locked else WITHIN_MINUTES),
-        )
+        destination: aws.s3.BucketReplicationConfigRuleDestinationArgsDict = {
+            "bucket": args.destination.bucket.bucket.arn,
+            "storage_class": "STANDARD",
+            "encryption_configuration": {"replica_kms_key_id": args.destination.key.arn},
+        }
+        # Replication Time Control; the journal's copy in the other region needs none.
+        if not args.source.locked:
+            destination["replication_time"] = {
+                "status": "Enabled",
+                "time": {"minutes": REPLICATION_MINUTES},
+            }
+            destination["metrics"] = {
+                "status": "Enabled",
+                "event_threshold": {"minutes": REPLICATION_MINUTES},
+            }
         aws.s3.BucketReplicationConfig(
             f"replication-{args.source.purpose}-{region.name}",
             bucket=args.source.bucket.bucket.id,
