@@ -18,6 +18,7 @@ GIVEN: dict[str, Any] = {
     "ReplicationConfiguration": {},
     "ResourcePolicy": "{}",
     "Attributes": {"Policy": "", "DelaySeconds": "1"},
+    "Delete": {"Objects": []},
 }
 
 

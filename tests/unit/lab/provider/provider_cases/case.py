@@ -72,11 +72,11 @@ def policy(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [body]})
 
 
-def trust(service: str) -> str:
-    """Returns the policy of a role that a service may assume."""
+def trust(*services: str) -> str:
+    """Returns the policy of a role that these services may assume."""
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": service},
+        "Principal": {"Service": list(services) if len(services) > 1 else services[0]},
         "Action": "sts:AssumeRole",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from provider_cases.case import Case, named, policy, trust
 
+SERVICES = ("lambda.amazonaws.com", "scheduler.amazonaws.com", "s3.amazonaws.com")
+"""Which assume the role in other cases."""
+
 CASES = [
     Case(
         "role",
         "aws:iam/role:Role",
-        lambda w: named("role", name="role-one", assumeRolePolicy=trust("lambda.amazonaws.com")),
+        lambda w: named("role", name="role-one", assumeRolePolicy=trust(*SERVICES)),
         lambda w: named(
             "role",
             name="role-one",
-            assumeRolePolicy=trust("lambda.amazonaws.com").replace(
-                '"lambda.amazonaws.com"',
-                '["lambda.amazonaws.com", "scheduler.amazonaws.com", "s3.amazonaws.com"]',
-            ),
+            assumeRolePolicy=trust(*SERVICES, "events.amazonaws.com"),
             maxSessionDuration=7200,
         ),
     ),

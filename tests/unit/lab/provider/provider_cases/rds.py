@@ -30,23 +30,7 @@ def cluster(world: World, **more: Any) -> dict[str, Any]:
     )
 
 
-def subscription(world: World, **more: Any) -> dict[str, Any]:
-    return named(
-        "events",
-        name="subscription-one",
-        snsTopic=world["topic"].id,
-        sourceType="db-cluster",
-        **{"eventCategories": ["failover"], "sourceIds": [world["cluster"].id], **more},
-    )
-
-
 CASES = [
-    Case(
-        "event-subscription",
-        "aws:rds/eventSubscription:EventSubscription",
-        subscription,
-        lambda w: subscription(w, eventCategories=["failure"], sourceIds=[], enabled=False),
-    ),
     Case(
         "subnet-group",
         "aws:rds/subnetGroup:SubnetGroup",
