@@ -153,8 +153,12 @@ def test_buckets_are_closed_versioned_and_encrypted(deployed: Lab, side: str, re
     assert set(block.values()) == {True}
     (owner,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     assert owner["ObjectOwnership"] == "BucketOwnerEnforced"
-    (lifecycle,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert lifecycle["NoncurrentVersionExpiration"]["NoncurrentDays"] == 90
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    kept = {
+        rule["Filter"]["Prefix"]: rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        for rule in rules
+    }
+    assert kept == {"": 90, "emergency/": 1}
     logs = data(deployed, side, "access_log_bucket_name")
     logging = s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]
     assert (logging["TargetBucket"], logging["TargetPrefix"]) == (logs, "s3/content/")

@@ -70,13 +70,16 @@ def test_edits_change_only_what_they_touch(lab: Lab) -> None:
     # The aliases follow: which version they will lead to isn't known before it is published.
     aliases = [line for line in changed if "aws:lambda/alias:Alias" in line]
     assert functions and len(aliases) == 4, seen.stdout
-    assert len(gateways) + len(functions) + len(aliases) == len(changed), seen.stdout
+    passed = [line for line in changed if "aws:ssm/parameter:Parameter passed-gate-" in line]
+    assert len(passed) == 1, seen.stdout
+    named = [*gateways, *functions, *aliases, *passed]
+    assert len(named) == len(changed), seen.stdout
     assert "tags.Edited: (absent) → us-west-2" in seen.stdout
 
     done = table(lab.inv("deploy-all").stdout)
     assert (done["all"]["created"], done["all"]["deleted"]) == ("0", "0")
     assert done["network"]["updated"] == "2"
-    assert done["app"]["updated"] == str(len(functions) + len(aliases))
+    assert done["app"]["updated"] == str(len(functions) + len(aliases) + len(passed))
     assert int(done["all"]["updated"]) == len(changed)
 
 
