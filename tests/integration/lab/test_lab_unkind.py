@@ -21,6 +21,8 @@ from lab_database_world import EAST, WEST, World, other, until
 from lab import client
 from lab.database import network
 from lab.errors import LabInputError
+from lab.faults import Fault
+from lab.outage import Mode, OutageKind
 
 CLOCK = 10
 BACK_SECONDS = 30.0
@@ -520,3 +522,54 @@ def test_members_are_deleted_in_the_order_of_their_roles(home: World, swapped: b
         with pytest.raises(ClientError, match=message):
             call()
     assert is_normal(home)
+
+
+# -- every knob ------------------------------------------------------------------------------------
+
+VALUES = {
+    Fault.PROMOTION_DELAY: "5",
+    Fault.REPLICATION_LAG: "20",
+    Fault.INSTANCE_LOSS: EAST,
+    Fault.LOW_CONCURRENCY: WEST,
+}
+"""Of the faults that take one."""
+
+
+def answers_as_ever(world: World) -> bool:
+    """Whether what faults and outages keep from answering is answered as before them."""
+    try:
+        quota = world.aws("lambda", WEST).get_account_settings()["AccountLimit"]
+        world.aws("dynamodb", WEST).get_item(TableName="knobs", Key={"k": {"S": "v"}})
+    except ClientError:
+        return False
+    return quota["ConcurrentExecutions"] == 1000 and is_normal(world)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_knob_is_turned_and_off_again(home: World, mode: Mode) -> None:
+    """Issue 16: with every fault on and every part of a region lost in each mode, all at once; off
+    again, each by itself, everything answers as before within 30 s, and what the writer has
+    acknowledged is there."""
+    dynamodb = home.aws("dynamodb", WEST)
+    if "knobs" not in dynamodb.list_tables()["TableNames"]:
+        dynamodb.create_table(
+            TableName="knobs",
+            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    write(home, 1)
+    until(lambda: home.count(WEST) == 1)
+    for kind in OutageKind:
+        client.outage(home.state_dir, WEST, kind, mode)
+    for fault in Fault:
+        client.fault(home.state_dir, fault, VALUES.get(fault))
+    status = client.status(home.state_dir)
+    assert set(status.faults) == set(Fault)
+    began = time.monotonic()
+    for fault in Fault:
+        client.fault(home.state_dir, fault, "off")
+    client.restore(home.state_dir, WEST)
+    until(lambda: answers_as_ever(home), BACK_SECONDS, f"back from {mode}")
+    assert time.monotonic() - began < BACK_SECONDS
+    assert home.count(EAST) == home.count(WEST) == 1
