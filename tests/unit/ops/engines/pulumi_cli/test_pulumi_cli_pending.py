@@ -76,6 +76,14 @@ def test_what_was_made_is_taken_over_and_what_was_not_is_dropped(
     ]
 
 
+def test_where_nothing_was_made_nothing_is_imported(workspace: Workspace, cli: FakeCli) -> None:
+    """Trap 44: creations that AWS never heard of are dropped from the state and begun anew."""
+    cli.pending["data"] = [begun(bucket="b")]
+    engine(workspace, cli, find=lambda _: None).up("data", lambda _event: None)
+    assert [call[0] for call in cli.calls] == ["stack", "stack", "up"]
+    assert cli.pending["data"] == []
+
+
 @pytest.mark.parametrize("verb", ["refresh", "destroy"])
 def test_a_destroy_and_a_refresh_take_it_over_as_well(
     workspace: Workspace, cli: FakeCli, verb: str
