@@ -72,11 +72,11 @@ def policy(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [body]})
 
 
-def trust(*services: str) -> str:
+def trust(service: str, *others: str) -> str:
     """Returns the policy of a role that these services may assume."""
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": list(services) if len(services) > 1 else services[0]},
+        "Principal": {"Service": [service, *others] if others else service},
         "Action": "sts:AssumeRole",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
