@@ -340,7 +340,7 @@ def test_an_item_knows_a_newer_epoch_as_well() -> None:
 def test_a_probe_that_can_t_be_called_stops_the_masters_rotation() -> None:
     """H26: nobody else can say of which epoch a cluster is."""
     aws = Aws(cluster=lost())
-    with pytest.raises(OperatorError, match="function-probe-us-east-1-lab .*no connection"):
+    with pytest.raises(OperatorError, match=r"function-probe-us-east-1-lab .*no connection"):
         rotation.rotate(world(aws), "master")
     assert aws.calls == []
 
