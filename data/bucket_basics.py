@@ -6,6 +6,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+NONCURRENT_KEPT_DAYS = 90
+"""How long a replaced or deleted version of an object is kept."""
+INCOMPLETE_UPLOADS_KEPT_DAYS = 7
+"""How long the parts of an upload that was never completed are kept."""
+
 
 @dataclass(frozen=True)
 class BucketBasics:

@@ -6,12 +6,9 @@ import pulumi
 import pulumi_aws as aws
 
 from access_log_bucket import logs_prefix
-from bucket_basics import harden
+from bucket_basics import INCOMPLETE_UPLOADS_KEPT_DAYS, NONCURRENT_KEPT_DAYS, harden
 from tapstack.regions import Region
 from tapstack.well_known import JOURNAL_BUCKET
-
-NONCURRENT_KEPT_DAYS = 90
-INCOMPLETE_UPLOADS_KEPT_DAYS = 7
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,11 @@ import pulumi
 import pulumi_aws as aws
 
 from access_log_bucket import logs_prefix
-from bucket_basics import harden
+from bucket_basics import INCOMPLETE_UPLOADS_KEPT_DAYS, NONCURRENT_KEPT_DAYS, harden
 from tapstack.regions import Region
 from tapstack.well_known import CONTENT_BUCKET, EMERGENCY_KEPT_DAYS, EMERGENCY_PREFIX
 
 TIERED_AFTER_DAYS = 30
-NONCURRENT_KEPT_DAYS = 90
-INCOMPLETE_UPLOADS_KEPT_DAYS = 7
 
 
 @dataclass(frozen=True)
