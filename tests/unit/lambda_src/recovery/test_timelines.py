@@ -153,7 +153,7 @@ def test_a_kill_meets_a_known_run() -> None:
 
 
 def test_a_sight_asks_for_known_faults_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault that ``look`` asks for and ``SEEN`` doesn't contain would make sights wrong: fails."""
+    """A fault that ``look`` asks for and ``SEEN`` lacks would make sights wrong: it fails."""
     monkeypatch.setattr(known_runs, "SEEN", known_runs.SEEN - {"readiness 0"})
     with quick(), pytest.raises(AssertionError, match="readiness 0"):
         play(Timeline(NOTHING, (("readiness 0", 1),)), log=True)
