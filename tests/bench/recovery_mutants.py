@@ -20,7 +20,10 @@ MODULES = (
     "aftermath", "arming", "case", "decide", "evidence", "ground", "judge", "memory", "mode",
     "notices", "promotion", "split", "verify", "watching",
 )  # fmt: skip
-SUITES = ("test_steps.py", "test_vectors.py", "test_hazards.py", "test_guards.py", "test_state.py")
+SUITES = (
+    "test_boundaries.py", "test_steps.py", "test_vectors.py", "test_hazards.py", "test_guards.py",
+    "test_state.py",
+)  # fmt: skip
 LEAST = 0.95
 
 
