@@ -38,7 +38,9 @@ from simulator.play import Timeline  # noqa: E402
 from simulator.sources import digest  # noqa: E402
 from simulator.speed import quick  # noqa: E402
 
-KEPT = REPOSITORY / "build" / "certificate.json"
+from ops import workspace  # noqa: E402
+
+KEPT = workspace.find().lab_state / "bench" / "certificate.json"
 PAGE = REPOSITORY / "docs" / "certificate.md"
 SINGLE_MINUTES = range(-8, 13)
 PAIR_MINUTES = (-3, -1, 0, 1, 2, 3, 4, 6)
@@ -125,7 +127,7 @@ def main() -> int:
             batch = todo[progress.done : progress.done + 8 * PROCESSES]
             for names, verdicts in zip(batch, pool.map(play_block, batch), strict=True):
                 count(progress, names, verdicts)
-            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.parent.mkdir(parents=True, exist_ok=True)
             KEPT.write_text(json.dumps(asdict(progress)))
     PAGE.write_text(page(progress, len(todo)))
     wrong = [failure for failure in progress.failures if failure["wrong"]]

@@ -26,7 +26,9 @@ from simulator.random_timelines import harms  # noqa: E402
 from simulator.sources import digest  # noqa: E402
 from simulator.speed import quick  # noqa: E402
 
-KEPT = REPOSITORY / "build" / "recovery_timelines.json"
+from ops import workspace  # noqa: E402
+
+KEPT = workspace.find().lab_state / "bench" / "recovery_timelines.json"
 PROCESSES, BLOCK = 2, 500
 KNOWN = Known()
 
@@ -55,7 +57,7 @@ def main() -> int:
             for found in pool.map(play_block, firsts):
                 progress["harmful"] += found
                 progress["done"] += BLOCK
-            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.parent.mkdir(parents=True, exist_ok=True)
             KEPT.write_text(json.dumps(progress))
     for seed, found in progress["harmful"]:
         print(f"seed {seed}: {'; '.join(found)}")

@@ -79,6 +79,15 @@ def test_the_loss_never_passes_its_bound(one: str, other: str, start: int) -> No
         assert play(Timeline(disaster, ((one, start), (other, start)))).wrong == []
 
 
+@pytest.mark.parametrize("other", ["describe throttled", "call arrives late"])
+@pytest.mark.parametrize("start", [0, 1, 2, 3])
+def test_a_switchover_is_never_taken_for_the_own_promotion(other: str, start: int) -> None:
+    """H24: found by the certificate: it was adopted where Describe showed it late."""
+    for disaster in LOSSES:
+        played = play(Timeline(disaster, (("switchover", start), (other, start))))
+        assert not played.missed, played.timeline
+
+
 @pytest.mark.parametrize("disaster", sorted(LOSSES))
 def test_each_loss_is_recovered_within_the_budget(disaster: str) -> None:
     """N6: 480 s of them are AWS's; nothing but the loss happens."""
