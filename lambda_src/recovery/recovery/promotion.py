@@ -33,7 +33,7 @@ UNCLEAR_RUNS = 3
 """For how many runs an unclear call waits where the global cluster can't be described."""
 NOT_OURS = frozenset({"", "switching-over", "cancelling"})
 """FailoverStates without an unplanned promotion (recovery.md 1.2). A switchover away from a primary
-that is lost ends where it began: whoever took it for the own promotion would wait for ever (H24)."""
+that is lost ends where it began: taken for the own promotion, it would be waited for (H24)."""
 COMPLETED_EVENT, FAILED_EVENT = "RDS-EVENT-0238", "RDS-EVENT-0239"
 
 
