@@ -129,7 +129,7 @@ class Courier:
             return
 
     async def _own_region_up(self, delivery: Delivery) -> None:
-        """A dead region delivers nothing; what it has accepted goes on when it is back."""
+        """A dead region delivers nothing; what it has accepted is delivered when it is back."""
         while self.lab.outages.has_lost(delivery.region, OutageKind.API):
             await asyncio.sleep(0.1)
 

@@ -60,7 +60,7 @@ def now(lab: Lab) -> float:
 
 
 def pass_minutes(lab: Lab, minutes: float, clock: float = 1.0) -> None:
-    """Lets lab minutes pass quickly, then time go on at ``clock``."""
+    """Lets lab minutes pass quickly, then time continue at ``clock``."""
     end = now(lab) + 60 * minutes
     client.set_clock(lab.state_dir, FAST)
     try:

@@ -147,7 +147,7 @@ def test_a_rotation_refuses_no_login(lab: Lab) -> None:
 @pytest.mark.long
 def test_a_minor_upgrade_is_one_update(configurable: Lab) -> None:
     """Traps 6, 8b: by the page, the global cluster alone is updated and nothing replaced; both
-    members have the version, and writes go on."""
+    members have the version, and writes continue."""
     lab = configurable
     walk = Walk(lab)
     for _ in walk.section("engine-upgrade.md", "Before"):

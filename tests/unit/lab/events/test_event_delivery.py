@@ -349,7 +349,7 @@ def test_a_schedules_event_for_a_bus_carries_the_attempts_number_too(world):
 
 
 def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):
-    """R6.2: it is gone and logged, and the others go on."""
+    """R6.2: it is gone and logged, and the others continue."""
     world.failing["send_message"] = KeyError("broken")
     assert world.deliver(QUEUE) == (None, {})
 
