@@ -400,7 +400,7 @@ def unarmed(lab: Lab) -> Iterator[None]:
 @contextmanager
 def frozen(lab: Lab) -> Iterator[None]:
     """Recovery under break-glass."""
-    items = Items(Clients(lab.stack_file, lab.endpoint), "lab", "lab")
+    items = Items.of(Clients(lab.stack_file, lab.endpoint), lab.stack_file)
     orders.freeze(items, "a test", as_json=False)
     try:
         yield
