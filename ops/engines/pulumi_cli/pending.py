@@ -1,4 +1,4 @@
-"""What a killed deployment had begun to make: found in the cloud, so that the next one goes on.
+"""What a killed deployment had begun to make: found in the cloud, so that the next one resumes.
 
 Pulumi's CLI keeps each creation under way in the state, without the id that it didn't live to hear
 of. A next ``up`` would make the same again: AWS refuses a name twice, and makes everything else a

@@ -1,4 +1,4 @@
-"""A killed deployment on Pulumi's CLI goes on by the same command (trap 44)."""
+"""A killed deployment on Pulumi's CLI resumes by the same command (trap 44)."""
 
 from __future__ import annotations
 
