@@ -24,6 +24,7 @@ def _names(*faults: str) -> dict[str, frozenset[str]]:
     return {region: frozenset(f"{region} {fault}" for fault in faults) for region in (EAST, WEST)}
 
 
+NOWHERE: frozenset[str] = frozenset()
 LOST, BALANCER, FLAPS = _names("lost"), _names("lost", "balancer down"), _names("flaps")
 UNHEALTHY = _names("lost", "balancer down", "bad deploy")
 DATABASE_FLAPS = _names("database flaps")
@@ -77,7 +78,7 @@ class Truth:
 
     def lost(self, region: str) -> bool:
         """Whether a whole region is down."""
-        return not self.on.isdisjoint(LOST[region])
+        return not self.on.isdisjoint(LOST.get(region, NOWHERE))
 
     def computes(self, region: str) -> bool:
         """Whether functions run there."""
