@@ -44,11 +44,11 @@ class Kept:
     def resume(self, find: pending.Find) -> None:
         """Takes over what a killed deployment had made without hearing of it (trap 44)."""
         document = self.exported()
-        begun = pending.creates(document)
-        if document is None or not begun:
+        if document is None or not pending.begun(document):
             return
-        with announced(f"AWS to say what became of {len(begun)} creations of a killed deployment"):
-            found = pending.ids(begun, document, find)
+        wanted = pending.creates(document)
+        with announced(f"AWS to say what became of {len(wanted)} creations of a killed deployment"):
+            found = pending.ids(wanted, document, find)
         self.replace(pending.settled(document, found))
         if found:
             targets = (f"--target={urn}" for urn in found)

@@ -43,22 +43,27 @@ class PendingCreate:
     """The provider's reference, which names its region."""
 
 
-def creates(document: Mapping[str, Any] | None) -> list[PendingCreate]:
-    """Returns the creations under way in an exported state."""
+def begun(document: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Returns the creations under way in an exported state, as the CLI keeps them."""
     operations = _deployment(document).get("pending_operations") or []
+    return [one["resource"] for one in operations if one.get("type") == CREATING]
+
+
+def creates(document: Mapping[str, Any] | None) -> list[PendingCreate]:
+    """Returns those of them that AWS may have: components and providers are the state's alone."""
     return [
         PendingCreate(
-            str(one["resource"]["urn"]),
-            str(one["resource"]["type"]),
+            str(resource["urn"]),
+            str(resource["type"]),
             {
                 name: value
-                for name, value in (one["resource"].get("inputs") or {}).items()
+                for name, value in (resource.get("inputs") or {}).items()
                 if not _is_secret(value)
             },
-            str(one["resource"].get("provider") or ""),
+            str(resource.get("provider") or ""),
         )
-        for one in operations
-        if one.get("type") == CREATING
+        for resource in begun(document)
+        if resource.get("custom") and not str(resource["type"]).startswith("pulumi:")
     ]
 
 
@@ -70,26 +75,25 @@ def settled(document: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, 
     out what became of a change or a deletion by itself.
     """
     deployment = _deployment(document)
-    made: list[Any] = []
-    for one in deployment.get("pending_operations") or []:
-        resource = one["resource"]
-        if one.get("type") == CREATING and (ident := found.get(resource["urn"])):
-            outputs = {**(resource.get("inputs") or {}), "id": ident}
-            made.append({**resource, "id": ident, "outputs": outputs})
+    made = [
+        {**resource, "id": ident, "outputs": {**(resource.get("inputs") or {}), "id": ident}}
+        for resource in begun(document)
+        if (ident := found.get(resource["urn"]))
+    ]
     # What a resource uses was there before it was begun: at the end it comes after all of it.
     resources = [*(deployment.get("resources") or []), *made]
     changed = {**deployment, "resources": resources, "pending_operations": []}
     return {**document, "deployment": changed}
 
 
-def ids(begun: Iterable[PendingCreate], document: Mapping[str, Any], find: Find) -> dict[str, str]:
+def ids(wanted: Iterable[PendingCreate], document: Mapping[str, Any], find: Find) -> dict[str, str]:
     """Returns URN → id of what was made; what the state has under another URN, or as what is to be
     replaced, is something else. Raises ``EngineError`` for a type that can't be found."""
     held = {
         (str(one["type"]), str(one.get("id")))
         for one in _deployment(document).get("resources") or []
     }
-    found = {one.urn: (one.type, ident) for one in begun if (ident := find(one)) is not None}
+    found = {one.urn: (one.type, ident) for one in wanted if (ident := find(one)) is not None}
     return {urn: ident for urn, (type_, ident) in found.items() if (type_, ident) not in held}
 
 

@@ -77,6 +77,7 @@ _MADE_UP = (
     (r"(?<=-)[a-z0-9]{8}(?=\.us-(east-1|west-2)\.elb)", "#"),
     (r"\b(app|targetgroup)/([\w-]+)/[a-z0-9]{16}(/[a-z0-9]{16})*", r"\1/\2/#"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00|\+0000)?", "moment"),
+    (r'(elapsed_ms\\*": )\d+', r"\1#"),
     (r"(127\.0\.0\.1|localhost):\d+", "lab"),
     (r"(secret:[\w-]+)-[A-Za-z0-9]{6}\b", r"\1-#"),
     (r"\bec2(-\d+){4}\b", "ec2-address"),

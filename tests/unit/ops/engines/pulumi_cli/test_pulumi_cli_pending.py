@@ -30,7 +30,9 @@ LOCKED = (
 
 def begun(urn: str = URN, type_: str = "aws:s3/bucket:Bucket", **inputs: Any) -> dict[str, Any]:
     """A creation under way, as the CLI keeps it."""
-    resource = {"urn": urn, "type": type_, "inputs": inputs, "provider": PROVIDER}
+    resource = {
+        "urn": urn, "type": type_, "custom": True, "inputs": inputs, "provider": PROVIDER,
+    }  # fmt: skip
     return {"type": "creating", "resource": resource}
 
 
@@ -81,6 +83,18 @@ def test_where_nothing_was_made_nothing_is_imported(workspace: Workspace, cli: F
     engine(workspace, cli, find=lambda _: None).up("data", lambda _event: None)
     assert [call[0] for call in cli.calls] == ["stack", "stack", "up"]
     assert cli.pending["data"] == []
+
+
+def test_components_and_providers_are_looked_for_nowhere(
+    workspace: Workspace, cli: FakeCli
+) -> None:
+    """Trap 44: what only the state has is dropped from it and begun anew."""
+    component, provider = begun(type_="warmstandby:data:X"), begun(OTHER, "pulumi:providers:aws")
+    component["resource"]["custom"] = False
+    cli.pending["data"] = [component, provider]
+    engine(workspace, cli, find=lambda one: pytest.fail(one.urn)).up("data", lambda _event: None)
+    assert [call[0] for call in cli.calls] == ["stack", "stack", "up"]
+    assert (cli.stacks["data"], cli.pending["data"]) == ([], [])
 
 
 @pytest.mark.parametrize("verb", ["refresh", "destroy"])
