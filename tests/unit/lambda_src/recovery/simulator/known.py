@@ -113,16 +113,16 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True)
 class Ran:
-    """A run that only read, stored and told people.
+    """A run that only read, stored and notified people.
 
     ``given`` stays, so that its identities do. ``steps`` are the named places that it passed
-    (``Side.step``), ``told`` the keys of its notices.
+    (``Side.step``), ``notified`` the keys of its notices.
     """
 
     given: Given
     after: State
     steps: frozenset[str]
-    told: tuple[str, ...]
+    notified: tuple[str, ...]
 
 
 class Known:

@@ -49,7 +49,7 @@ class Side:
     steps: set[str] = field(default_factory=set)
     """What the last run has passed, where runs are ``known``."""
     acted: bool = False
-    """Whether the last run did more than to store its item and to tell people."""
+    """Whether the last run did more than to store its item and to notify people."""
 
     def ports(self) -> Ports:
         """This side as all eight ports."""
@@ -104,13 +104,13 @@ class Side:
             self.state = ran.after
             if "after observe" in ran.steps:
                 self.sees(given.seen)
-            self.pages += [(self.truth.minute, key) for key in ran.told]
+            self.pages += [(self.truth.minute, key) for key in ran.notified]
             return
-        told, self.acted, self.steps = len(self.pages), False, set()
+        before, self.acted, self.steps = len(self.pages), False, set()
         ended = self._play(settings, this)
         self.state = known.same(self.state)
         if ended and not self.acted:
-            keys = tuple(key for _, key in self.pages[told:])
+            keys = tuple(key for _, key in self.pages[before:])
             known.keep(Ran(given, self.state, frozenset(self.steps), keys))
 
     def _disturbed(self, steps: frozenset[str]) -> bool:
