@@ -24,13 +24,13 @@ def _names(*faults: str) -> dict[str, frozenset[str]]:
     return {region: frozenset(f"{region} {fault}" for fault in faults) for region in (EAST, WEST)}
 
 
-BALANCER, FLAPS = _names("lost", "balancer down"), _names("flaps")
+LOST, BALANCER, FLAPS = _names("lost"), _names("lost", "balancer down"), _names("flaps")
 UNHEALTHY = _names("lost", "balancer down", "bad deploy")
 DATABASE_FLAPS = _names("database flaps")
 NO_DATABASE = _names("lost", "database lost", "database hangs", "restarts")
 UNFIT = _names("without instance", "detached", "restarts")
 UNUSABLE = frozenset({"credentials refused", "connections exhausted"})
-UNPEERED = frozenset({"peering cut", f"{EAST} lost", f"{WEST} lost"})
+UNPEERED = frozenset({"peering cut", *LOST[EAST], *LOST[WEST]})
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Truth:
 
     def lost(self, region: str) -> bool:
         """Whether a whole region is down."""
-        return f"{region} lost" in self.on
+        return not self.on.isdisjoint(LOST[region])
 
     def computes(self, region: str) -> bool:
         """Whether functions run there."""
