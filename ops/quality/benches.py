@@ -21,7 +21,7 @@ RESUMED = (
     "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
     "sequences",
 )  # fmt: skip
-"""Benchmarks that take ``--minutes`` and go on where they stopped."""
+"""Benchmarks that take ``--minutes`` and resume where they stopped."""
 CLOCKED = ("drills",)
 """Benchmarks that take ``--clock``: all others measure at the lab clock that is theirs."""
 
@@ -29,7 +29,7 @@ CLOCKED = ("drills",)
 def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     """Runs one benchmark; its exit code is 5 when a limit was missed.
 
-    ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`); ``clock`` is the
+    ``minutes`` above 0 end those that resume where they stopped (:data:`RESUMED`); ``clock`` is the
     lab's seconds in a real one, for those that take it (:data:`CLOCKED`).
     """
     directory = workspace.find().repository / "tests" / "bench"

@@ -1,7 +1,7 @@
 """``./inv bench recovery_mutants``: how many small faults in recovery's pure code are found.
 
 At least 95 % must be; survivors are listed. The texts of decisions are for people, and stay. Stops
-after ``--minutes`` (30) and goes on where it stopped; ``--sample N`` takes every Nth mutant of a
+after ``--minutes`` (30) and resumes where it stopped; ``--sample N`` takes every Nth mutant of a
 module, from ``--first`` on.
 """
 
@@ -69,7 +69,7 @@ def main() -> int:
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     KEPT.write_text(json.dumps({"tried": done, "survivors": survivors}))
     if left:
-        print(f"not finished: {left} weren't tried; run it again, it goes on from here")
+        print(f"not finished: {left} weren't tried; run it again to resume")
     return 0 if score >= LEAST else 5
 
 

@@ -16,7 +16,7 @@ def test_killed_deployments_and_destroys_are_finished_by_the_next_run(
     deployed: Lab, make_lab: Callable[[], Lab]
 ) -> None:
     """N7: two kills, of deploy-all and of destroy-all. No process stays; the next run
-    goes on; what stands in the end is what an undisturbed deployment makes, and then nothing."""
+    resumes; what stands in the end is what an undisturbed deployment makes, and then nothing."""
     lab = make_lab()
     for moment in DEPLOY_MOMENTS:
         assert kill_at(lab, "deploy-all", moment) == moment

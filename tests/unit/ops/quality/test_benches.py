@@ -52,7 +52,7 @@ def test_the_labs_limits_are_those_of_deploying(monkeypatch):
 
 
 def test_minutes_are_for_what_goes_on_where_it_stopped(monkeypatch):
-    """A benchmark that can't go on refuses the limit instead of ignoring it."""
+    """A benchmark that can't resume refuses the limit instead of ignoring it."""
     ran = []
 
     def run(command, **_options):
