@@ -24,7 +24,6 @@ def _names(*faults: str) -> dict[str, frozenset[str]]:
     return {region: frozenset(f"{region} {fault}" for fault in faults) for region in (EAST, WEST)}
 
 
-NOWHERE: frozenset[str] = frozenset()
 LOST, BALANCER, FLAPS = _names("lost"), _names("lost", "balancer down"), _names("flaps")
 UNHEALTHY = _names("lost", "balancer down", "bad deploy")
 DATABASE_FLAPS = _names("database flaps")
@@ -78,7 +77,7 @@ class Truth:
 
     def lost(self, region: str) -> bool:
         """Whether a whole region is down."""
-        return not self.on.isdisjoint(LOST.get(region, NOWHERE))
+        return not self.on.isdisjoint(LOST[region])
 
     def computes(self, region: str) -> bool:
         """Whether functions run there."""
