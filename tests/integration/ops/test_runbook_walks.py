@@ -228,4 +228,4 @@ def test_records_move_to_another_account(
         run_sql(old, returning, tmp_path)
     for _ in walk.section(page, "The way back"):
         pass
-    store(lab, "the way back")
+    assert until(lambda: post(lab, "the way back").status == 201, 60)
