@@ -49,11 +49,10 @@ class Kept:
             return
         with announced(f"AWS to say what became of {len(begun)} creations of a killed deployment"):
             found = pending.ids(begun, document, find)
-        if lost := [one for one in begun if one.urn not in found]:
-            self.replace(pending.without(document, lost))
+        self.replace(pending.settled(document, found))
         if found:
-            arguments = ("refresh", "--yes", "--skip-preview", "--stack", self.stack)
-            self._run(*arguments, *pending.flags(found))
+            targets = (f"--target={urn}" for urn in found)
+            self._run("refresh", "--yes", "--skip-preview", "--stack", self.stack, *targets)
 
     def holding(self, act: Callable[[], None]) -> None:
         """Acts; once more where only a lock is in the way that a killed CLI left here."""

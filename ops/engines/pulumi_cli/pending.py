@@ -2,8 +2,9 @@
 
 Pulumi's CLI keeps each creation under way in the state, without the id that it didn't live to hear
 of. A next ``up`` would make the same again: AWS refuses a name twice, and makes everything else a
-second time (trap 44). The CLI takes the ids over (``pulumi refresh --import-pending-creates``); how
-a resource is found by what it was made with is declared once, in ``lab/provider``.
+second time (trap 44). What was made is put into the state and read by ``pulumi refresh --target``,
+which refuses what isn't in the state yet: so the CLI's own ``--import-pending-creates`` would read
+everything. How a resource is found by its inputs is declared once, in ``lab/provider``.
 """
 
 from __future__ import annotations
@@ -61,16 +62,24 @@ def creates(document: Mapping[str, Any] | None) -> list[PendingCreate]:
     ]
 
 
-def without(document: Mapping[str, Any], lost: Iterable[PendingCreate]) -> dict[str, Any]:
-    """Returns the state without creations that came to nothing."""
-    urns = {one.urn for one in lost}
+def settled(document: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the state with what was made as resources, URN → id, and without the creations that
+    came to nothing. A resource's outputs are what it was made with, until it is read.
+
+    ``pulumi stack import`` drops every other pending operation as well; the next deployment finds
+    out what became of a change or a deletion by itself.
+    """
     deployment = _deployment(document)
-    kept = [
-        one
-        for one in deployment.get("pending_operations") or []
-        if one.get("type") != CREATING or one["resource"]["urn"] not in urns
-    ]
-    return {**document, "deployment": {**deployment, "pending_operations": kept}}
+    made: list[Any] = []
+    for one in deployment.get("pending_operations") or []:
+        resource = one["resource"]
+        if one.get("type") == CREATING and (ident := found.get(resource["urn"])):
+            outputs = {**(resource.get("inputs") or {}), "id": ident}
+            made.append({**resource, "id": ident, "outputs": outputs})
+    # What a resource uses was there before it was begun: at the end it comes after all of it.
+    resources = [*(deployment.get("resources") or []), *made]
+    changed = {**deployment, "resources": resources, "pending_operations": []}
+    return {**document, "deployment": changed}
 
 
 def ids(begun: Iterable[PendingCreate], document: Mapping[str, Any], find: Find) -> dict[str, str]:
@@ -82,15 +91,6 @@ def ids(begun: Iterable[PendingCreate], document: Mapping[str, Any], find: Find)
     }
     found = {one.urn: (one.type, ident) for one in begun if (ident := find(one)) is not None}
     return {urn: ident for urn, (type_, ident) in found.items() if (type_, ident) not in held}
-
-
-def flags(found: Mapping[str, str]) -> list[str]:
-    """Returns the arguments by which ``pulumi refresh`` takes them over, and reads nothing else."""
-    taken = [word for urn, ident in found.items() for word in (urn, ident)]
-    return [
-        *(f"--import-pending-creates={word}" for word in taken),
-        *(f"--target={urn}" for urn in found),
-    ]
 
 
 def finder(make_clients: Callable[[], Clients]) -> Find:
@@ -108,8 +108,8 @@ def finder(make_clients: Callable[[], Clients]) -> Find:
         if kind is None or not region:
             raise EngineError(
                 f"{begun.urn.rpartition('::')[2]} ({begun.type}) was being made when a deployment "
-                "was killed, and can't be looked for: see whether it is there, then run pulumi "
-                f"refresh --import-pending-creates {begun.urn} --import-pending-creates ID"
+                "was killed, and can't be looked for: see whether it is there, delete it, then run "
+                "pulumi refresh --clear-pending-creates"
             )
         aws = accounts[region]
         try:

@@ -100,7 +100,10 @@ def comparable(resource: dict[str, Any]) -> dict[str, Any]:
     left_out = {"created", "modified", "sourcePosition", "stackTrace", "id", "refreshBeforeUpdate"}
     kept = {key: value for key, value in resource.items() if key not in left_out and value}
     kept["inputs"] = {k: v for k, v in (kept.get("inputs") or {}).items() if k[:2] != "__"}
-    kept["outputs"] = {k: v for k, v in (kept.get("outputs") or {}).items() if k[:2] != "__"}
+    # Of two instances that are made at once, the one that was first is the writer.
+    moments = {"writer"} if resource["type"] == "aws:rds/clusterInstance:ClusterInstance" else set()
+    outputs = kept.get("outputs") or {}
+    kept["outputs"] = {k: v for k, v in outputs.items() if k[:2] != "__" and k not in moments}
     kept["propertyDependencies"] = {
         key: sorted(urns) for key, urns in (kept.get("propertyDependencies") or {}).items() if urns
     }

@@ -194,9 +194,10 @@ def test_a_call_that_answers_an_internal_failure_is_accepted(tmp_path):
         world.call("FailoverGlobalCluster", AllowDataLoss=True)
     assert failed.value.status == 500
     assert world.database.failover_state["Status"] == "pending"
-    (work,) = world.runner.work
-    asyncio.run(work)
+    while world.runner.work:
+        asyncio.run(world.runner.work.pop(0))
     assert world.database.writer == ARNS[WEST]
+    assert world.topology.resolve(world.database.endpoint).region == WEST
 
 
 def test_the_global_endpoint_follows_late(tmp_path):

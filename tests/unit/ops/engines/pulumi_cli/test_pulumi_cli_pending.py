@@ -53,10 +53,11 @@ def cli() -> FakeCli:
 def test_what_was_made_is_taken_over_and_what_was_not_is_dropped(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """Trap 44: the id of what is there goes to ``refresh`` for that resource alone; what isn't
-    there is begun anew, and other pending operations stay."""
-    updating = {"type": "updating", "resource": {"urn": OTHER, "type": "x"}}
-    cli.pending["data"] = [begun(bucket="b", hidden=SECRET), begun(OTHER, name="r"), updating]
+    """Trap 44: what is there becomes a resource of the state, after all that it may use, with what
+    it was made with, and is read alone; what isn't there is begun anew."""
+    used = {"urn": OTHER + "-used", "type": "x", "id": "u"}
+    cli.stacks["data"] = [used]
+    cli.pending["data"] = [begun(bucket="b", hidden=SECRET), begun(OTHER, name="r")]
     asked: list[PendingCreate] = []
 
     def find(one: PendingCreate) -> str | None:
@@ -67,13 +68,11 @@ def test_what_was_made_is_taken_over_and_what_was_not_is_dropped(
     assert [one.inputs for one in asked] == [{"bucket": "b"}, {"name": "r"}]
     verbs = [" ".join(call[:2]) if call[0] == "stack" else call[0] for call in cli.calls]
     assert verbs == ["stack export", "stack import", "refresh", "up"]
-    assert cli.pending["data"] == [begun(bucket="b", hidden=SECRET), updating]
-    assert cli.calls[2][4:] == [
-        "dev",
-        f"--import-pending-creates={URN}",
-        "--import-pending-creates=b",
-        f"--target={URN}",
-    ]
+    inputs = {"bucket": "b", "hidden": SECRET}
+    resource = begun(**inputs)["resource"]
+    assert cli.stacks["data"] == [used, {**resource, "id": "b", "outputs": {**inputs, "id": "b"}}]
+    assert cli.pending["data"] == []
+    assert cli.calls[2][4:] == ["dev", f"--target={URN}"]
 
 
 def test_where_nothing_was_made_nothing_is_imported(workspace: Workspace, cli: FakeCli) -> None:
@@ -91,7 +90,7 @@ def test_a_destroy_and_a_refresh_take_it_over_as_well(
     """Trap 44: what a destroy doesn't know of would stay for ever."""
     cli.pending["data"] = [begun(bucket="b")]
     getattr(engine(workspace, cli, find=lambda _: "b"), verb)("data", lambda _event: None)
-    assert [call[0] for call in cli.calls][:3] == ["stack", "refresh", verb]
+    assert [call[0] for call in cli.calls][:4] == ["stack", "stack", "refresh", verb]
 
 
 def test_a_preview_and_an_unbroken_state_ask_nothing(workspace: Workspace, cli: FakeCli) -> None:
@@ -164,7 +163,7 @@ def test_a_resource_is_found_by_what_it_was_made_with() -> None:
     ("one", "answer", "says"),
     [
         (wanted("aws:new/thing:Thing"), {}, "can't be looked for: see whether it is there"),
-        (wanted(provider="urn::elsewhere"), {}, "--import-pending-creates ID"),
+        (wanted(provider="urn::elsewhere"), {}, "refresh --clear-pending-creates"),
         (wanted(), error("AccessDenied"), r"can't be looked for \(HeadBucket: AccessDenied"),
     ],
 )
