@@ -193,7 +193,6 @@ def test_records_move_to_another_account(
     """Issue 23.8: the writes stop and nothing else does; the new side has the same records under
     the same numbers, gives them out though its database is younger, and takes new ones."""
     page, walk = "another-account.md", Walk(lab)
-    moved = [store(lab, text) for text in ("first", "second")]
     (stopping,), (comparing,), (returning,) = (
         blocks(page, section, "sql") for section in ("Stop the writes", "Compare", "The way back")
     )
@@ -206,6 +205,7 @@ def test_records_move_to_another_account(
         store(other, "practised")
         for _ in range(2000):  # an older cluster has begun more transactions
             old.execute("SELECT pg_current_xact_id()")
+        moved = [store(lab, text) for text in ("first", "second")]
         for _ in walk.section(page, "Stop the writes"):
             pass
         assert until(lambda: run_sql(old, stopping, tmp_path) == [0], 120)
@@ -228,4 +228,4 @@ def test_records_move_to_another_account(
         run_sql(old, returning, tmp_path)
     for _ in walk.section(page, "The way back"):
         pass
-    store(lab, "the way back")
+    assert until(lambda: post(lab, "the way back").status == 201, 60)
