@@ -132,9 +132,11 @@ def test_a_first_deployment_wakes_nobody(lab: Lab) -> None:
     assert found["traffic"]["region"] == EAST
 
 
+@pytest.mark.long
 def test_ten_minutes_without_a_database_lose_no_event(lab: Lab) -> None:
     """Trap 57, R5.1: under load; what was on its way waits by itself, every receipt appears without
-    ``events.redrive`` and without a dead letter, and the alarms that rose end."""
+    ``events.redrive`` and without a dead letter, and the alarms that rose end. In every run events
+    wait for a lost region (``test_global_faults``)."""
     with writing(front_door_of(lab)) as load:
         assert until(lambda: len(load.acknowledged) > 20)
         client.outage(lab.state_dir, EAST, "database")

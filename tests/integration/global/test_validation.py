@@ -35,7 +35,7 @@ RUN_SECONDS = 10.0
 """Issue 19.1, where the machine isn't busy with something else."""
 UNANSWERED = re.compile("timeout|no answer|unreadable|connection", re.IGNORECASE)
 """Reasons of a busy machine's."""
-SAMPLE = ("standby", "quotas", "permissions", "alarms", "witness", "subscription")
+SAMPLE = ("standby", "permissions", "alarms", "subscription")
 """Broken in every test run; ``./inv bench scenarios`` breaks them all."""
 
 
