@@ -220,7 +220,7 @@ def fast(lab: Lab) -> Lab:
 @pytest.mark.long
 def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> None:
     """R6.2, R6.3: errors above 5 %, then no healthy target, each through the region's topic. In
-    every run a lost primary is notified so (below)."""
+    every run the alarms' states are seen in a deployed lab (``test_kept_and_seen``)."""
     mailbox = Mailbox(fast, "secondary")
     functions = fast.client("lambda", "us-west-2")
     name = fast.outputs["app.secondary.function_name"]
@@ -240,8 +240,10 @@ def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> 
     )
 
 
+@pytest.mark.long
 def test_a_lost_primary_is_reported_in_the_standby_region(fast: Lab) -> None:
-    """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself."""
+    """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself; as in every run its
+    controller does (``test_recovery``)."""
     mailbox = Mailbox(fast, "secondary")
     assert until(
         lambda: mailbox.hears("alarm-primary-impaired-us-west-2-lab", "OK") or healthy(fast), 60

@@ -114,8 +114,10 @@ def test_one_region_is_deployed_while_the_other_is_lost(lab: Lab) -> None:
     assert "no changes" in again.stdout, again.stdout
 
 
+@pytest.mark.long
 def test_the_reading_role_is_enough_for_all_that_looks(lab: Lab) -> None:
-    """Trap 54: drift, a preview's policies, what shows how things stand; it changes nothing."""
+    """Trap 54: drift, a preview's policies, what shows how things stand; it changes nothing. In
+    every run what looking calls is held against the role (``test_permissions``)."""
     assert refused(lab) == []
     act_as(lab, "read")
     for command in ("drift", "inventory", "alarms", "policy"):

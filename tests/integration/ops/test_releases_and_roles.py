@@ -76,9 +76,11 @@ def test_a_bundle_that_fails_stops_before_us_east_1(lab: Lab) -> None:
     assert served(lab, "secondary") == (500, "2")
 
 
+@pytest.mark.long
 def test_a_rollback_is_kept_by_the_deployment_of_the_same_code(lab: Lab) -> None:
     """Trap 65: us-west-2 goes back to what us-east-1 serves; the same code deployed again changes
-    nothing that serves, neither after a refresh."""
+    nothing that serves, neither after a refresh. In every run the gate stops a bad bundle
+    (above), and what is rolled back is held by ``test_rollback``."""
     answer = lab.inv("app.rollback", "--json")
     assert answer.returncode == 0, answer.stderr
     moved = json.loads(answer.stdout)
