@@ -20,6 +20,7 @@ SHELL = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]
 NOT_EXECUTED = {
     "lint": "the pipeline that runs the tests runs it beside them",
     "test": "it would run itself",
+    "bench": "it runs this test, among others",
     "setup": "it downloads Pulumi's CLI",
     "pins.check": "it asks the package index for every wheel",
     "drill.drill": "it takes a quarter of an hour; `./inv bench drills` plays it",

@@ -9,7 +9,9 @@ import sys
 from invoke.exceptions import Exit
 
 from ops import workspace
+from ops.bootstrap import CHECK
 from ops.errors import bad_input
+from ops.quality.pins import require
 
 ALIASES = {"lab": "deploy"}
 """Other names. A program named lab.py would hide the package ``lab`` from its neighbours."""
@@ -19,7 +21,7 @@ HELPERS = ("bench", "mutation")
 
 RESUMED = (
     "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
-    "sequences",
+    "scenarios", "sequences",
 )  # fmt: skip
 """Benchmarks that take ``--minutes`` and resume where they stopped."""
 CLOCKED = ("drills",)
@@ -32,7 +34,8 @@ def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     ``minutes`` above 0 end those that resume where they stopped (:data:`RESUMED`); ``clock`` is the
     lab's seconds in a real one, for those that take it (:data:`CLOCKED`).
     """
-    directory = workspace.find().repository / "tests" / "bench"
+    repository = workspace.find().repository
+    directory = repository / "tests" / "bench"
     names = sorted(file.stem for file in directory.glob("*.py") if file.stem not in HELPERS)
     name = ALIASES.get(name, name)
     if name not in names:
@@ -41,6 +44,7 @@ def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
         raise bad_input(f"bench {name} takes no --minutes: it runs to its end")
     if clock != 1 and name not in CLOCKED:
         raise bad_input(f"bench {name} takes no --clock: it has one of its own")
+    require(repository, CHECK)  # some run tests
     program = directory / f"{name}.py"
     limit = ["--minutes", f"{minutes:g}"] if minutes else []
     limit += ["--clock", f"{clock:g}"] if clock != 1 else []

@@ -16,21 +16,22 @@ from deployed_lab import Lab, free_port
 from lab_copies import a_deployed_lab, started_copy
 
 LONGEST_FIRST = (
-    "test_global_faults",
+    "test_first_light_changes",
     "test_recovery",
-    "test_failback",
-    "test_validation",
     "test_drill",
+    "test_validation",
+    "test_role_swap",
+    "test_global_faults",
     "test_lab_unkind",
     "test_console_in_a_browser",
+    "test_lab_database",
     "test_kept_and_seen",
     "test_outages",
-    "test_kills",
-    "test_first_light_changes",
-    "test_role_swap",
-    "test_workflow_commands",
+    "test_releases_and_roles",
+    "test_deploy_faults",
+    "test_runbook_walks",
 )
-"""Files that take minutes: begun last, one of them would keep the others waiting."""
+"""Files that take a minute or more: begun last, one of them would keep the others waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

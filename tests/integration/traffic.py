@@ -88,7 +88,7 @@ def writing(front_door: str, clients: int = 3) -> Iterator[Load]:
                     load.acknowledged[answer.json["id"]] = time.monotonic()
                 else:
                     load.refused += 1
-            time.sleep(0.02 if answer.status == 201 else 0.2)
+            time.sleep(0.1 if answer.status == 201 else 0.2)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(clients)]
     for thread in threads:

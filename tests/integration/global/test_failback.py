@@ -74,10 +74,12 @@ def read(lab: Lab, role: str) -> set[str]:
         return set()
 
 
+@pytest.mark.long
 def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(lab: Lab) -> None:
     """N12, issue 18.3 and 18.4: what us-east-1 acknowledged while replication stood still is lost
     with it, listed row by row out of the old volume, and replayed once; failback is refused
-    before. The operators' role is enough for all of it (trap 54)."""
+    before. The operators' role is enough for all of it (trap 54). In every run a lost region is
+    recovered (``test_recovery``), and a lost tail is given back (``test_app_lost_tail``)."""
     act_as(lab, "operate")
     kept = stored(lab, "primary")
     assert until(lambda: kept in read(lab, "secondary"), REAL_SECONDS)
@@ -115,9 +117,11 @@ def test_a_lost_region_is_replaced_by_command_and_its_lost_records_are_replayed(
     assert refused(lab) == []
 
 
+@pytest.mark.long
 def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> None:
     """Issue 18: 0 rows lost; both controllers are at their posts, and nothing is left to change.
-    The operators' role is enough (trap 54)."""
+    The operators' role is enough (trap 54). In every run roles are swapped, and what is written in
+    us-west-2 comes home (``test_role_swap``)."""
     act_as(lab, "operate")
     door = front_door_of(lab)
     with writing(door) as load:
@@ -137,9 +141,11 @@ def test_writer_and_traffic_return_under_load_without_a_lost_row(lab: Lab) -> No
     assert "no changes" in inv(lab, "preview-all")
 
 
+@pytest.mark.long
 def test_the_operators_role_orders_and_can_do_nothing_beyond(lab: Lab) -> None:
     """Trap 54, R9.3: orders to the controllers, redrive and what shows how things stand need no
-    more than the role has; it deletes no database, no journal, and writes no policy."""
+    more than the role has; it deletes no database, no journal, and writes no policy. In every run
+    its policies are held (``test_operators``), and it rotates (``test_first_light_changes``)."""
     act_as(lab, "operate")
     try:
         inv(lab, "recovery.freeze", "--reason", "maintenance")

@@ -154,9 +154,11 @@ def test_what_was_not_delivered_is_delivered_again(lab: Lab) -> None:
     assert dead_letters(lab) == dict.fromkeys(dead_letters(lab), 0)
 
 
+@pytest.mark.long
 def test_a_faster_interval_makes_new_checks_and_everything_follows(lab: Lab) -> None:
     """Trap 15b: Route 53 can't change an interval; records and verdict move to the new checks, and
-    only then the old ones go."""
+    only then the old ones go. In every run the program's own order is held
+    (``test_global_dns``), and the engine's in ``test_engine_programs``."""
     before = health_checks(lab)
     stack_file = lab.repository / "Pulumi.lab.yaml"
     original = stack_file.read_text()
@@ -218,8 +220,10 @@ def fast(lab: Lab) -> Lab:
     return lab
 
 
+@pytest.mark.long
 def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> None:
-    """R6.2, R6.3: errors above 5 %, then no healthy target, each through the region's topic."""
+    """R6.2, R6.3: errors above 5 %, then no healthy target, each through the region's topic. In
+    every run the alarms' states are seen in a deployed lab (``test_kept_and_seen``)."""
     mailbox = Mailbox(fast, "secondary")
     functions = fast.client("lambda", "us-west-2")
     name = fast.outputs["app.secondary.function_name"]
@@ -239,8 +243,10 @@ def test_a_broken_function_and_an_empty_target_group_are_notified(fast: Lab) -> 
     )
 
 
+@pytest.mark.long
 def test_a_lost_primary_is_reported_in_the_standby_region(fast: Lab) -> None:
-    """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself."""
+    """Trap 11: with us-east-1's CloudWatch gone, us-west-2 says so by itself; as in every run its
+    controller does (``test_recovery``)."""
     mailbox = Mailbox(fast, "secondary")
     assert until(
         lambda: mailbox.hears("alarm-primary-impaired-us-west-2-lab", "OK") or healthy(fast), 60

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from application_client import ask, post_record, receipts, until
 from application_database import application_user, master
-from deployed_lab import Lab, free_port
+from deployed_lab import Lab
 from deployed_reads import dead_letters
+from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, fail_over
 from traffic import front_door_of, writing
 
@@ -31,16 +32,11 @@ MINUTE = 60 / CLOCK
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """All four layers in a lab that these tests break and mend; deployed now, for the first test
-    is about a first deployment."""
-    made = Lab(tmp_path_factory.mktemp("kept"), free_port())
-    try:
-        answer = made.inv("deploy-all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+    """All four layers in a lab that these tests break and mend, as their first deployment left
+    it."""
+    with a_deployed_lab(tmp_path_factory.mktemp("kept")) as made:
         client.set_clock(made.state_dir, CLOCK)
         yield made
-    finally:
-        made.stop()
 
 
 def states(lab: Lab, region: str) -> dict[str, str]:
@@ -132,9 +128,11 @@ def test_a_first_deployment_wakes_nobody(lab: Lab) -> None:
     assert found["traffic"]["region"] == EAST
 
 
+@pytest.mark.long
 def test_ten_minutes_without_a_database_lose_no_event(lab: Lab) -> None:
     """Trap 57, R5.1: under load; what was on its way waits by itself, every receipt appears without
-    ``events.redrive`` and without a dead letter, and the alarms that rose end."""
+    ``events.redrive`` and without a dead letter, and the alarms that rose end. In every run events
+    wait for a lost region (``test_global_faults``)."""
     with writing(front_door_of(lab)) as load:
         assert until(lambda: len(load.acknowledged) > 20)
         client.outage(lab.state_dir, EAST, "database")

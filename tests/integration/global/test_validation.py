@@ -35,7 +35,7 @@ RUN_SECONDS = 10.0
 """Issue 19.1, where the machine isn't busy with something else."""
 UNANSWERED = re.compile("timeout|no answer|unreadable|connection", re.IGNORECASE)
 """Reasons of a busy machine's."""
-SAMPLE = ("standby", "quotas", "permissions", "alarms", "witness", "subscription")
+SAMPLE = ("standby", "permissions", "alarms", "subscription")
 """Broken in every test run; ``./inv bench scenarios`` breaks them all."""
 
 
@@ -59,12 +59,13 @@ def proven(ended: tuple[Lab, float]) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.mark.long
 def test_a_new_environment_is_ready_within_six_minutes_without_a_hand(
     ended: tuple[Lab, float],
 ) -> None:
     """Issue 19: the first scheduled validation after the deployment finds every check passed, but
     for what a busy machine doesn't answer in time; what was excused says so; the controller takes
-    it over."""
+    it over. In every run the checks pass on demand in a new environment (fixture ``proven``)."""
     lab, moment = ended
     found = until(lambda: newest(lab), REAL_SECONDS)
     assert found is not None, "the validator never ran"

@@ -176,11 +176,13 @@ def test_a_switchover_under_writes_loses_no_row(home: World) -> None:
     until(lambda: acknowledged.keys() <= rows(home, EAST))
 
 
+@pytest.mark.long
 def test_a_lost_region_is_failed_over_and_rejoins(home: World) -> None:
     """N3, traps 7 and 9: with us-east-1 dead (API too) the planned call is refused; the other
     promotes us-west-2 and loses at most what was acknowledged in the last second before the kill.
     When us-east-1 is back it rejoins as a reader on a new volume, and a second failover brings the
-    writer home."""
+    writer home. In every run a lost region's database is promoted (``test_recovery``), and what is
+    lost with it, fenced or not, is held in ``test_lab_unkind``."""
     with writing(home, WEST) as acknowledged:
         until(lambda: len(acknowledged) > 300)
         killed = time.monotonic()

@@ -33,9 +33,11 @@ def shell(lab: Lab, line: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_leaves_a_whole_deployment(lab: Lab) -> None:
     """``./inv up | head -1``: the layer is deployed whole, the lock is free, nothing hangs; and
-    reading it back into a closed pipe or a full disk is no traceback either."""
+    reading it back into a closed pipe or a full disk is no traceback either. In every run each
+    task is held to that without a lab (``test_program``)."""
     answer = shell(lab, "$INV up --layer network | head -1; echo ${PIPESTATUS[0]}")
     assert answer.stdout.splitlines() == [
         "deploy lab with the embedded engine",

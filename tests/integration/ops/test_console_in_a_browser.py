@@ -152,9 +152,10 @@ def test_the_page_turns_when_a_region_is_lost(lab: Lab, page: Page) -> None:
     assert client.status(lab.state_dir).clock == float(ORDERED_CLOCK)
 
 
+@pytest.mark.long
 def test_a_failover_is_ordered_by_its_button(page: Page) -> None:
     """Issue 21: confirmed by the stack's name; a process of its own, which the page follows until
-    us-west-2 writes."""
+    us-west-2 writes. In every run the clock is ordered by the page (above)."""
     assert "type the stack's name" in page.order("failover", confirm="no")
     said = page.order("failover", reason="us-east-1 is lost", confirm="lab")
     assert said.endswith("started: its output is below")

@@ -83,9 +83,12 @@ def test_edits_change_only_what_they_touch(lab: Lab) -> None:
     assert int(done["all"]["updated"]) == len(changed)
 
 
+@pytest.mark.long
 def test_one_region_is_deployed_while_the_other_is_lost(lab: Lab) -> None:
     """Trap 66: with us-east-1's API gone, us-west-2's functions get new code, and us-east-1's stay
-    as they were; back again, one deployment makes up for it."""
+    as they were; back again, one deployment makes up for it. In every run the choice of a region's
+    resources is held by unit tests (``test_cloud_regions``), and the gate keeps new code to
+    us-west-2 (``test_releases_and_roles``)."""
     handler = lab.repository / "lambda_src" / "api" / "src" / "health.mjs"
     handler.write_text(handler.read_text() + "globalThis.editedAgain = true;\n")
     assert lab.inv("lab.outage", "us-east-1", "--part", "api").returncode == 0
@@ -111,40 +114,13 @@ def test_one_region_is_deployed_while_the_other_is_lost(lab: Lab) -> None:
     assert "no changes" in again.stdout, again.stdout
 
 
-def test_secrets_survive_two_rotations_and_a_refresh(lab: Lab) -> None:
-    """Trap 42: the application answers through both rotations, its current secret is nobody's
-    memory, and refresh, preview and deployment leave it; all the next deployment does is to run the
-    migration once. The operators' role rotates (trap 54)."""
-    secrets = lab.client("secretsmanager")
-    name = "secret-application-us-east-1-lab"
-    host = lab.outputs["app.primary.load_balancer_dns_name"]
-    seen = set()
-    act_as(lab, "operate")
-    for _ in range(2):
-        done = lab.inv("secrets.rotate", "--json")
-        assert done.returncode == 0, done.stderr
-        assert {one["standby"] for one in json.loads(done.stdout)} == {"follows"}
-        assert lab.request(host, "/records").status == 200
-        seen.add(secrets.get_secret_value(SecretId=name)["SecretString"])
-    assert refused(lab) == []
-    act_as(lab, "deploy")
-    assert {json.loads(text)["username"] for text in seen} == {"application", "application_b"}
-    assert lab.inv("refresh-all").returncode == 0
-    preview = lab.inv("preview-all")
-    changed = [line for line in preview.stdout.splitlines() if ": ~ " in line or ": + " in line]
-    assert changed == [], preview.stdout
-    back = table(lab.inv("deploy-all").stdout)["all"]
-    assert (back["created"], back["updated"], back["replaced"]) == ("0", "0", "1")
-    assert secrets.get_secret_value(SecretId=name)["SecretString"] in seen
-    assert lab.request(host, "/records").status == 200
-    assert "no changes" in lab.inv("preview-all").stdout
-
-
+@pytest.mark.long
 def test_the_reading_role_is_enough_for_all_that_looks(lab: Lab) -> None:
-    """Trap 54: previews, drift, and what shows how things stand; it changes nothing."""
+    """Trap 54: drift, a preview's policies, what shows how things stand; it changes nothing. In
+    every run what looking calls is held against the role (``test_permissions``)."""
     assert refused(lab) == []
     act_as(lab, "read")
-    for command in ("preview-all", "drift", "inventory", "alarms", "policy"):
+    for command in ("drift", "inventory", "alarms", "policy"):
         shown = lab.inv(command)
         assert shown.returncode == 0, shown.stdout + shown.stderr
     lab.inv("status")
@@ -156,8 +132,62 @@ def test_the_reading_role_is_enough_for_all_that_looks(lab: Lab) -> None:
     act_as(lab, "deploy")
 
 
+def rotated(lab: Lab) -> str:
+    """Rotates the application's secret as an operator (trap 54) while it answers; the secret."""
+    act_as(lab, "operate")
+    done = lab.inv("secrets.rotate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {one["standby"] for one in json.loads(done.stdout)} == {"follows"}
+    assert lab.request(lab.outputs["app.primary.load_balancer_dns_name"], "/records").status == 200
+    assert refused(lab) == []
+    act_as(lab, "deploy")
+    return current(lab)
+
+
+def current(lab: Lab) -> str:
+    """The application's secret."""
+    name = "secret-application-us-east-1-lab"
+    return lab.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+
+def test_a_rotated_secret_is_nobody_s_to_put_back(lab: Lab) -> None:
+    """Trap 42: the application answers through a rotation, its current secret is nobody's memory,
+    and a deployment would leave it."""
+    secret = rotated(lab)
+    assert json.loads(secret)["username"] == "application_b"
+    preview = lab.inv("preview-all")
+    assert preview.returncode == 0, preview.stderr
+    changed = [line for line in preview.stdout.splitlines() if ": ~ " in line or ": + " in line]
+    assert changed == [], preview.stdout
+    assert current(lab) == secret
+
+
+@pytest.mark.long
+def test_secrets_survive_two_rotations_and_a_refresh(lab: Lab) -> None:
+    """Trap 42: after two more rotations refresh, preview and deployment leave the secret; all the
+    next deployment does is to run the migration once."""
+    host = lab.outputs["app.primary.load_balancer_dns_name"]
+    seen = {rotated(lab), rotated(lab)}
+    assert {json.loads(text)["username"] for text in seen} == {"application", "application_b"}
+    assert lab.inv("refresh-all").returncode == 0
+    preview = lab.inv("preview-all")
+    changed = [line for line in preview.stdout.splitlines() if ": ~ " in line or ": + " in line]
+    assert changed == [], preview.stdout
+    back = table(lab.inv("deploy-all").stdout)["all"]
+    assert (back["created"], back["updated"], back["replaced"]) == ("0", "0", "1")
+    assert current(lab) in seen
+    assert lab.request(host, "/records").status == 200
+    assert "no changes" in lab.inv("preview-all").stdout
+
+
 def test_destroy_leaves_nothing_and_may_be_repeated(lab: Lab) -> None:
-    """R9.3: asked of AWS's APIs, not of the state; a second destroy ends well, too."""
+    """R9.3: asked of AWS's APIs, not of the state; a second destroy ends well, too. Trap 28b:
+    nobody confirmed the alarms' e-mail, SNS won't unsubscribe it, and nothing is left."""
+    subscriptions = lab.client("sns").list_subscriptions_by_topic(
+        TopicArn=lab.outputs["global.primary.topic_arn"]
+    )["Subscriptions"]
+    pending = [one for one in subscriptions if one["Protocol"] == "email"]
+    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
     for _ in range(2):
         gone = lab.inv("destroy-all")
         assert gone.returncode == 0, gone.stdout + gone.stderr

@@ -39,6 +39,38 @@ def served(lab: Lab, role: str) -> tuple[int, str]:
     return ask(lab, role, "/records?limit=1").status, headers["x-function-version"]
 
 
+def test_a_bundle_that_fails_stops_before_us_east_1(lab: Lab) -> None:
+    """N14, trap 65: /health answers and reads fail; the deployment ends in one line, us-west-2
+    alone has the new version, and us-east-1 serves as before."""
+    assert versions(lab) == {EAST: "1", WEST: "1"}
+    change(lab, 'throw new Error("a bad bundle");')
+    said = inv(lab, "up", "--layer", "app", code=1)
+    (line,) = [one for one in said.splitlines() if "gate" in one and one.startswith("app: the new")]
+    assert "us-west-2 doesn't serve version 2: GET /records?limit=1 answered 500" in line
+    assert "us-east-1 keeps what it had" in line
+    assert line.endswith("or put us-west-2 back with ./inv app.rollback")
+    assert "Traceback" not in said
+    assert versions(lab) == {EAST: "1", WEST: "2"}
+    assert served(lab, "primary") == (200, "1")
+    assert served(lab, "secondary") == (500, "2")
+
+
+@pytest.mark.long
+def test_a_rollback_is_kept_by_the_deployment_of_the_same_code(lab: Lab) -> None:
+    """Trap 65: us-west-2 goes back to what us-east-1 serves; the same code deployed again changes
+    nothing that serves, neither after a refresh. In every run the gate stops a bad bundle
+    (above), and what is rolled back is held by ``test_rollback``."""
+    answer = lab.inv("app.rollback", "--json")
+    assert answer.returncode == 0, answer.stderr
+    moved = json.loads(answer.stdout)
+    assert {(one["region"], one["was"], one["version"]) for one in moved} == {(WEST, 2, 1)}
+    assert served(lab, "secondary") == (200, "1")
+    inv(lab, "up", "--layer", "app", "--refresh")
+    assert versions(lab) == {EAST: "1", WEST: "1"}
+    assert served(lab, "primary") == (200, "1")
+    assert "no changes" in inv(lab, "preview", "--layer", "app")
+
+
 @pytest.mark.long
 def test_mended_code_goes_through_the_gate_and_back_again(lab: Lab) -> None:
     """N14, trap 65: standby and primary get it; one command leads both back, to the release before,

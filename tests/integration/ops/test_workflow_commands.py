@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
+import pytest
 from deployed_lab import REPOSITORY, Lab
 from workflow_files import SHELL, Step, lab_steps
 
@@ -26,9 +27,11 @@ def execute(lab: Lab, step: Step) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_the_lab_steps_of_the_pipelines_work(make_lab: Callable[[], Lab]) -> None:
     """Every step that works on the lab, in the files' order: the lab is deployed, probed, judged
-    and taken down. The probe is a gate: with one region's functions gone it fails."""
+    and taken down. The probe is a gate: with one region's functions gone it fails. In every run
+    the steps' scripts are executed with doubles of the commands (``test_workflow_steps``)."""
     lab = make_lab()
     probed = 0
     for step in lab_steps():

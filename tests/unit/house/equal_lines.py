@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from house_graph import ROOT
+from house_graph import ROOT, source_of
 
 _THIN = re.compile(r"^(?:[\W_]*|import .*|export .* from .*|\"\"\".*)$")
 
@@ -52,7 +51,7 @@ def twins(files: list[Path], length: int) -> list[Twins]:
 def _significant(file: Path) -> list[tuple[int, str]]:
     """Line number and folded text of each line that is code of some substance."""
     source = (ROOT / file).read_text()
-    passed = _declared(source) if file.suffix == ".py" else set()
+    passed = source_of(file).declared if file.suffix == ".py" else set()
     kept = []
     for number, line in enumerate(source.splitlines(), 1):
         text = " ".join(line.split())
@@ -60,14 +59,3 @@ def _significant(file: Path) -> list[tuple[int, str]]:
             continue
         kept.append((number, text))
     return kept
-
-
-def _declared(source: str) -> set[int]:
-    """The lines of import statements and of functions' signatures."""
-    lines: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines |= set(range(node.lineno, node.body[0].lineno))
-    return lines

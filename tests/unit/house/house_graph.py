@@ -127,6 +127,7 @@ def files_by_ignored_names() -> list[Path]:
     return sorted(found)
 
 
+@cache
 def floor_of(file: Path) -> int:
     """The floor that a file stands on, 0 being the ground.
 
@@ -144,6 +145,46 @@ def floor_of(file: Path) -> int:
     return best[1]
 
 
+@dataclass(frozen=True)
+class Source:
+    """What the rules of the house ask of one file's source, which is parsed and walked once."""
+
+    names: tuple[tuple[str, int], ...]
+    """Every module name that it may import, with its line."""
+    dynamic: tuple[int, ...]
+    """Lines of the calls that import by a name which isn't written there."""
+    classes: tuple[tuple[str, int], ...]
+    """Its classes with their lengths in lines."""
+    declared: frozenset[int]
+    """The lines of import statements and of functions' signatures."""
+
+
+@cache
+def source_of(file: Path) -> Source:
+    """Reads a file, relative to the root, whoever asks how often."""
+    names: list[tuple[str, int]] = []
+    called: list[tuple[str, int]] = []
+    dynamic: list[int] = []
+    classes: list[tuple[str, int]] = []
+    declared: set[int] = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                names += _named(node, file)
+                declared |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                declared |= set(range(node.lineno, node.body[0].lineno))
+            case ast.ClassDef():
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                classes.append((node.name, length))
+            case ast.Call() if _called(node) in DYNAMIC:
+                if name := _literal(node):
+                    called.append((name, node.lineno))
+                else:
+                    dynamic.append(node.lineno)
+    return Source((*names, *called), tuple(dynamic), tuple(classes), frozenset(declared))
+
+
 @cache
 def imports() -> tuple[Import, ...]:
     """Every import of one program file by another."""
@@ -151,7 +192,7 @@ def imports() -> tuple[Import, ...]:
     by_module = _modules(files)
     found = []
     for file in files:
-        for name, line in _named(file):
+        for name, line in source_of(file).names:
             target = _resolve(name, file, by_module)
             if target is not None and target != file:
                 found.append(Import(file, target, line))
@@ -160,12 +201,7 @@ def imports() -> tuple[Import, ...]:
 
 def dynamic_imports() -> list[str]:
     """Calls that import by a name which isn't written there, as ``file:line``."""
-    found = []
-    for file in program_files(".py"):
-        for call in _dynamic_calls(file):
-            if not _literal(call):
-                found.append(f"{file}:{call.lineno}")
-    return found
+    return [f"{file}:{line}" for file in program_files(".py") for line in source_of(file).dynamic]
 
 
 def circles(edges: dict[str, set[str]]) -> list[set[str]]:
@@ -219,32 +255,24 @@ def _dotted(parts: list[str]) -> str:
     return ".".join(parts[:-1] if parts and parts[-1] == "__init__" else parts)
 
 
-def _named(file: Path) -> Iterator[tuple[str, int]]:
-    """Every module name that a file may import, longest first: a name may be a module's member."""
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = list(file.parent.parts)[: len(file.parent.parts) - node.level + 1]
-                base = ".".join([*above, *filter(None, [base])])
-            for alias in node.names:
-                yield f"{base}.{alias.name}", node.lineno
-    for call in _dynamic_calls(file):
-        if name := _literal(call):
-            yield name, call.lineno
+def _named(node: ast.Import | ast.ImportFrom, file: Path) -> Iterator[tuple[str, int]]:
+    """Every module name that a statement may import: a name may be a module's member."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name, node.lineno
+        return
+    base = node.module or ""
+    if node.level:
+        above = list(file.parent.parts)[: len(file.parent.parts) - node.level + 1]
+        base = ".".join([*above, *filter(None, [base])])
+    for alias in node.names:
+        yield f"{base}.{alias.name}", node.lineno
 
 
-def _dynamic_calls(file: Path) -> Iterator[ast.Call]:
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
-        if isinstance(node, ast.Call):
-            function = node.func
-            name = function.attr if isinstance(function, ast.Attribute) else ""
-            name = function.id if isinstance(function, ast.Name) else name
-            if name in DYNAMIC:
-                yield node
+def _called(call: ast.Call) -> str:
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else ""
+    return function.id if isinstance(function, ast.Name) else name
 
 
 def _literal(call: ast.Call) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from house_graph import ROOT
 
 REQUIREMENT = r"[RN]\d+(?:\.\d+)?"
 TRAPS = r"[Tt]raps? ((?:\d+b?(?:, | and | to )?)+)"
+LONG = "pytest.mark.long"
 APPLICATION = ROOT / "lambda_src" / "api" / "test"
 
 
@@ -29,13 +31,26 @@ def traps() -> set[str]:
 
 
 def docstrings() -> Iterator[str]:
-    """What each test says of itself, the application's included."""
+    """What each test of ``./inv test`` says of itself, the application's included."""
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield ast.get_docstring(node) or ""
+        yield from of_each_run(file.read_text(encoding="utf-8"))
     for file in sorted(APPLICATION.rglob("*.mjs")):
         yield file.read_text(encoding="utf-8")
+
+
+def of_each_run(source: str) -> Iterator[str]:
+    """The docstrings of a file's functions, without those of tests that only a bench runs."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if not any(ast.unparse(one) == LONG for one in node.decorator_list):
+            yield ast.get_docstring(node) or ""
+
+
+@cache
+def cited() -> frozenset[str]:
+    """Every number that a docstring cites."""
+    return frozenset(number for text in docstrings() for number in numbers(text))
 
 
 def numbers(text: str) -> Iterator[str]:
@@ -49,9 +64,9 @@ def numbers(text: str) -> Iterator[str]:
 
 
 def test_every_number_is_cited_by_a_test() -> None:
-    """House rule: a requirement or a trap is closed by a test, not by a comment."""
-    cited = {number for text in docstrings() for number in numbers(text)}
-    missing = (requirements() | traps()) - cited
+    """House rule: a requirement or a trap is closed by a test of every run, not by a comment, nor
+    by a bench alone."""
+    missing = (requirements() | traps()) - cited()
     assert not missing, sorted(missing)
 
 
@@ -59,8 +74,21 @@ def test_no_test_cites_a_number_that_there_is_not() -> None:
     """House rule: a number leads to its row."""
     known = requirements() | traps()
     known |= {row.partition(".")[0] for row in requirements()}
-    cited = {number for text in docstrings() for number in numbers(text)}
-    assert not cited - known
+    assert not cited() - known
+
+
+def test_what_only_a_bench_runs_holds_no_number() -> None:
+    """House rule: ``./inv test`` is the guard of every requirement."""
+    source = '''
+@pytest.mark.long
+def test_one() -> None:
+    """R1.1"""
+
+@pytest.mark.parametrize("name", [pytest.param("a", marks=pytest.mark.long), "b"])
+def test_two() -> None:
+    """R1.2"""
+'''
+    assert list(of_each_run(source)) == ["R1.2"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -51,6 +52,7 @@ EXCUSED: tuple[tuple[str, str], ...] = (
 )
 
 
+@cache
 def declared_types() -> set[str]:
     """What the four programs declare, with every option."""
     found = {resource.type for layer in LAYERS for resource in program(layer).created()}
@@ -59,11 +61,8 @@ def declared_types() -> set[str]:
     return found
 
 
-TYPES = declared_types()
-
-
 def of(role: Role) -> list[dict[str, Any]]:
-    derived = [] if role in table().operators else table().of(TYPES)
+    derived = [] if role in table().operators else table().of(declared_types())
     return policies(role, table(), derived, PLACE)
 
 
@@ -163,7 +162,7 @@ def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
     place = replace(PLACE, boundary=boundary)
     found = [
         statement
-        for document in policies("deploy", table(), table().of(TYPES), place)
+        for document in policies("deploy", table(), table().of(declared_types()), place)
         for statement in document["Statement"]
     ]
     made = [one for one in found if "iam:CreateRole" in one["Action"]]

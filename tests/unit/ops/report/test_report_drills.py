@@ -13,8 +13,8 @@ from drill_histories import (
     LOSS_AT,
     document,
     keyed,
-    lines_of,
     recovered_course,
+    recovered_lines,
 )
 
 from ops import signing
@@ -37,7 +37,7 @@ def kept(tmp_path: Path, **more: Any) -> Path:
     folder = evidence.folder(tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     history_file = folder / f"{made['id']}.jsonl"
-    history_file.write_bytes(lines_of(recovered_course()))
+    history_file.write_bytes(recovered_lines())
     return evidence.write(made, history_file, page.page, signing.own_signer())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drill_histories import document, keyed, lines_of, recovered_course
+from drill_histories import document, keyed, recovered_lines
 
 from ops import signing
 from ops.drill import evidence
@@ -21,7 +21,7 @@ def kept(folder: Path, **changes: Any) -> None:
     drills = evidence.folder(folder)
     drills.mkdir(parents=True, exist_ok=True)
     history = drills / f"{name}.jsonl"
-    history.write_bytes(lines_of(recovered_course()))
+    history.write_bytes(recovered_lines())
     evidence.write(made, history, page.page, signing.own_signer())
 
 
