@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from invoke.exceptions import Exit
 
 from ops.errors import OperatorError
 from ops.quality import benches
+
+
+def run_by_benches(monkeypatch, run):
+    """Runs nothing that benches start; what other threads run isn't theirs."""
+    monkeypatch.setattr(benches, "subprocess", SimpleNamespace(run=run))
 
 
 @pytest.mark.parametrize("name", ["nothing", "bench", "mutation", "../deploy"])
@@ -26,7 +32,7 @@ def test_a_missed_limit_is_the_tasks_exit_code(monkeypatch, code):
         ran.append(command)
         return subprocess.CompletedProcess(command, code)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    run_by_benches(monkeypatch, run)
     if code:
         with pytest.raises(Exit) as ended:
             benches.run("deploy")
@@ -46,7 +52,7 @@ def test_the_labs_limits_are_those_of_deploying(monkeypatch):
         ran.append(command)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    run_by_benches(monkeypatch, run)
     benches.run("lab")
     assert ran[0][1].endswith("tests/bench/deploy.py")
 
@@ -59,7 +65,7 @@ def test_minutes_are_for_what_goes_on_where_it_stopped(monkeypatch):
         ran.append(command)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    run_by_benches(monkeypatch, run)
     benches.run("mutants", 2.5)
     assert ran[0][1].endswith("tests/bench/mutants.py")
     assert ran[0][2:] == ["--minutes", "2.5"]
@@ -75,7 +81,7 @@ def test_a_clock_is_for_the_drills_alone(monkeypatch):
         ran.append(command)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    run_by_benches(monkeypatch, run)
     benches.run("drills", 30, 5)
     assert ran[0][2:] == ["--minutes", "30", "--clock", "5"]
     with pytest.raises(OperatorError, match="bench kills takes no --clock"):
