@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from invoke.exceptions import Exit
 
@@ -48,10 +49,20 @@ def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     program = directory / f"{name}.py"
     limit = ["--minutes", f"{minutes:g}"] if minutes else []
     limit += ["--clock", f"{clock:g}"] if clock != 1 else []
-    # Benchmarks use the system as the integration tests do, with the same helpers.
-    environment = {**os.environ, "PYTHONPATH": str(directory.parent / "integration")}
     code = subprocess.run(
-        [sys.executable, str(program), *limit], cwd=directory, env=environment, check=False
-    ).returncode
+        [sys.executable, "-P", str(program), *limit],
+        cwd=directory, env=environment(repository), check=False,
+    ).returncode  # fmt: skip
     if code:
         raise Exit(code=code)
+
+
+def environment(repository: Path) -> dict[str, str]:
+    """Returns what a benchmark's modules are found by, with ``python -P``.
+
+    Benchmarks use the system as the integration tests do, with the same helpers. The controller's
+    package comes first: a benchmark has its name.
+    """
+    tests = repository / "tests"
+    places = (repository / "lambda_src" / "recovery", tests / "bench", tests / "integration")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
