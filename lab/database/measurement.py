@@ -3,6 +3,7 @@ AWS/RDS metrics."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from lab.database.replication import parse_lsn
 from lab.database.topology import Cluster
 from lab.facts import DatabaseFacts
 
+CPU_SECONDS = 2.0
+CORES = psutil.cpu_count() or 1
 STALE_MS = 1000.0
 """PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
 that more than this has passed on the machine's clock, the position counts."""
@@ -87,7 +90,7 @@ class Sampler:
         self._fleet, self._clock = fleet, clock
         self._connections: dict[int, psycopg.Connection[TupleRow]] = {}
         self._followers: dict[str, _Follower] = {}
-        self._cpu: dict[str, tuple[float, float]] = {}
+        self._cpu: dict[str, tuple[float, float, float]] = {}
         self.facts: list[DatabaseFacts] = []
         self.positions: dict[str, Position] = {}
         """ARN → how far it is, of those that are known now: a writer that answers, a secondary that
@@ -199,21 +202,25 @@ class Sampler:
             return None
 
     def _cpu_percent(self, cluster: Cluster, server: PostgresServer) -> float:
-        process = server.process()
-        used = 0.0
-        if process is not None:
-            try:
-                for member in (process, *process.children(recursive=True)):
-                    times = member.cpu_times()
-                    used += times.user + times.system
-            except psutil.Error:
-                return 0.0
+        """Of the last two seconds: to list a server's processes takes longer than all else here."""
         now = time.monotonic()
-        then, before = self._cpu.get(cluster.arn, (now, used))
-        self._cpu[cluster.arn] = now, used
-        if now <= then or used < before:
-            return 0.0
-        return min(100.0, 100.0 * (used - before) / (now - then) / (psutil.cpu_count() or 1))
+        then, before, percent = self._cpu.get(cluster.arn, (-math.inf, 0.0, 0.0))
+        if now - then < CPU_SECONDS:
+            return percent
+        try:
+            used = _used(server)
+        except psutil.Error:  # one has just ended
+            used = before
+        percent = min(100.0, 100.0 * max(0.0, used - before) / (now - then) / CORES)
+        self._cpu[cluster.arn] = now, used, percent
+        return percent
+
+
+def _used(server: PostgresServer) -> float:
+    """Seconds of processor time of a server's processes that run now."""
+    process = server.process()
+    running = [] if process is None else [process, *process.children(recursive=True)]
+    return sum(times.user + times.system for times in (one.cpu_times() for one in running))
 
 
 def _better(by_position: float | None, reported: float, factor: float) -> float | None:

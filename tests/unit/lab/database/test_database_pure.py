@@ -7,11 +7,14 @@ import hashlib
 import hmac
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.database import measurement
 from lab.database.instance_classes import max_connections
 from lab.database.measurement import LagClock
 from lab.database.proxy import no_encryption
@@ -149,6 +152,43 @@ def test_whoever_saves_at_once_loses_nothing(tmp_path: Path) -> None:
         for saved in [pool.submit(topology.save) for _ in range(200)]:
             saved.result()
     assert Topology.load(path) == topology
+
+
+def test_a_servers_processor_time_is_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R6.1: by all its processes, looked for every two seconds; one that ends meanwhile counts as
+    nothing new."""
+    now, times = [100.0], [1.0]
+    looked = []
+
+    class Process:
+        def children(self, recursive: bool) -> list[Process]:
+            looked.append(recursive)
+            return []
+
+        def cpu_times(self) -> SimpleNamespace:
+            if times[0] < 0:
+                raise psutil.NoSuchProcess(1)
+            return SimpleNamespace(user=times[0], system=0.0)
+
+    monkeypatch.setattr(measurement, "CORES", 2)
+    monkeypatch.setattr(measurement.time, "monotonic", lambda: now[0])
+    sampler = measurement.Sampler(SimpleNamespace(), SimpleNamespace())  # type: ignore[arg-type]
+    cluster, process = SimpleNamespace(arn="a"), Process()
+
+    def percent(seconds: float, used: float) -> float:
+        now[0] += seconds
+        times[0] = used
+        server = SimpleNamespace(process=lambda: process)
+        return sampler._cpu_percent(cluster, server)  # type: ignore[arg-type]
+
+    assert percent(0, 1.0) == 0.0
+    assert percent(4, 5.0) == pytest.approx(50.0)
+    assert percent(1, 6.0) == pytest.approx(50.0)
+    assert len(looked) == 2
+    assert percent(4, -1) == 0.0
+    assert percent(4, 4.0) == 0.0, "a server that began anew"
+    process = None  # type: ignore[assignment]
+    assert percent(4, 0.0) == 0.0
 
 
 def test_every_endpoint_is_listed_with_its_port(tmp_path: Path) -> None:
