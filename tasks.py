@@ -1,6 +1,6 @@
 """Deploy, watch, break and take down both regions: the front door to ops/.
 
-Exit codes: 0 done, 1 failed (the message names the command that goes on), 2 bad input and nothing
+Exit codes: 0 done, 1 failed (the message names the command that resumes), 2 bad input and nothing
 touched, 3 this machine lacks something, 4 busy, 5 a check found a difference, 130 interrupted.
 """
 

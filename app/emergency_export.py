@@ -75,7 +75,7 @@ class EmergencyExport(pulumi.ComponentResource):
             NodeFunctionArgs(
                 region=region,
                 purpose=EMERGENCY_FUNCTION,
-                description="Writes the nightly emergency export of all records",
+                description="Writes the nightly emergency export of treated patients' records",
                 handler="index.emergency",
                 timeout_seconds=TIMEOUT_SECONDS,
                 settings=args.settings,

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from policy_statements import allow
 from tapstack.policies import document, trust
 from tapstack.regions import Region
+from tapstack.renaming import formerly
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,7 @@ class FunctionSchedule(pulumi.ComponentResource):
         self, name: str, args: FunctionScheduleArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         # Stacks that stand know it by the name that it had when the outbox's was the only one.
-        known = pulumi.ResourceOptions(
-            aliases=[pulumi.Alias(type_="warmstandby:app:OutboxSchedule")]
-        )
-        opts = pulumi.ResourceOptions.merge(opts, known)
+        opts = formerly("warmstandby:app:OutboxSchedule", opts)
         super().__init__("warmstandby:app:FunctionSchedule", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         purpose = f"{args.purpose}-schedule"

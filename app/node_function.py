@@ -12,6 +12,7 @@ from tapstack.app_settings import AppSettings
 from tapstack.contracts import RegionalNetwork
 from tapstack.naming import log_group_of
 from tapstack.regions import Region
+from tapstack.renaming import formerly
 from tapstack.well_known import LIVE
 
 RUNTIME = "nodejs24.x"
@@ -79,8 +80,7 @@ class NodeFunction(pulumi.ComponentResource):
         self, name: str, args: NodeFunctionArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         # Stacks that stand know it by the name that it had when every function was in the VPC.
-        known = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="warmstandby:app:VpcFunction")])
-        opts = pulumi.ResourceOptions.merge(opts, known)
+        opts = formerly("warmstandby:app:VpcFunction", opts)
         super().__init__("warmstandby:app:NodeFunction", name, None, opts)
         here = pulumi.ResourceOptions(parent=self)
         function_name = args.region.physical_name("function", args.purpose)

@@ -9,8 +9,8 @@ from bucket_replication import (
     BucketReplication,
     BucketReplicationArgs,
     BucketSide,
-    ContentBucketPolicy,
-    ContentBucketPolicyArgs,
+    ReplicatedBucketPolicy,
+    ReplicatedBucketPolicyArgs,
     ReplicationRole,
     ReplicationRoleArgs,
 )
@@ -139,9 +139,9 @@ writers = {
     for source, destination in directions
 }
 policies = {
-    side.region.name: ContentBucketPolicy(
+    side.region.name: ReplicatedBucketPolicy(
         f"content-policy-{side.region.name}",
-        ContentBucketPolicyArgs(side, writer=writers.get(side.region.name)),
+        ReplicatedBucketPolicyArgs(side, writer=writers.get(side.region.name)),
         side.region.options(),
     ).policy
     for side in sides
@@ -181,9 +181,9 @@ if locks:
         for region, key, logs in regions.zip(keys, access_logs)
     )
     for source, destination in journals.zip(journals.swapped()):
-        ContentBucketPolicy(
+        ReplicatedBucketPolicy(
             f"journal-policy-{source.region.name}",
-            ContentBucketPolicyArgs(source, writer=None),
+            ReplicatedBucketPolicyArgs(source, writer=None),
             source.region.options(),
         )
         BucketReplication(

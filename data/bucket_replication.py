@@ -12,6 +12,7 @@ from journal_bucket import JournalBucket
 from replicated_bucket import ReplicatedBucket
 from tapstack.policies import document, trust
 from tapstack.regions import Region
+from tapstack.renaming import formerly
 from tapstack.well_known import CONTENT_BUCKET, replication_rule_id
 
 REPLICATION_MINUTES = 15
@@ -121,23 +122,28 @@ class ReplicationRole(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class ContentBucketPolicyArgs:
+class ReplicatedBucketPolicyArgs:
     """The bucket, and the role that may replicate into it (None: nothing does)."""
 
     side: BucketSide
     writer: ReplicationRole | None
 
 
-class ContentBucketPolicy(pulumi.ComponentResource):
-    """A bucket has one policy, so all of its statements are here."""
+class ReplicatedBucketPolicy(pulumi.ComponentResource):
+    """A content bucket's or a journal bucket's: it has one, so all of its statements are here."""
 
     policy: aws.s3.BucketPolicy
 
     def __init__(
-        self, name: str, args: ContentBucketPolicyArgs, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        args: ReplicatedBucketPolicyArgs,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         region, bucket = args.side.region, args.side.bucket.bucket
-        super().__init__("warmstandby:data:ContentBucketPolicy", name, None, opts)
+        # Stacks that stand know it by the name that it had before the journal had buckets.
+        opts = formerly("warmstandby:data:ContentBucketPolicy", opts)
+        super().__init__("warmstandby:data:ReplicatedBucketPolicy", name, None, opts)
         statements: list[dict[str, Any]] = [deny_insecure_transport(bucket.arn)]
         if args.writer:
             statements.insert(

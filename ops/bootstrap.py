@@ -66,7 +66,7 @@ def main(root: Path, arguments: list[str]) -> int:
         print(f"./inv: {error}", file=sys.stderr)
         return ENVIRONMENT_FAULT
     except KeyboardInterrupt:
-        print("./inv: interrupted; the next ./inv goes on with the installation", file=sys.stderr)
+        print("./inv: interrupted; the next ./inv resumes the installation", file=sys.stderr)
         return 130
     os.chdir(root)
     # pip compiled nothing: what is imported is compiled once, and kept, whoever forbade it.

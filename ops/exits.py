@@ -36,6 +36,6 @@ def reported(body: F) -> F:
 
 
 def end_with(code: ExitCode) -> None:
-    """Ends the task with a code whose reason was printed already; goes on when it is ``OK``."""
+    """Ends the task with a code whose reason was printed already; continues when it is ``OK``."""
     if code:
         raise Exit(code=code)

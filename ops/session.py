@@ -122,7 +122,7 @@ def _held(
     from ops.recovery.items import Items
 
     clients = Clients(file, endpoint, impatient=True)
-    return holding.held(Items(clients, file.settings.suffix, file.stack), report)
+    return holding.held(Items.of(clients, file), report)
 
 
 def acting_on(stack: str) -> World:

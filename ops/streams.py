@@ -2,7 +2,7 @@
 
 A reader that goes away (``| head -3``, ``q`` in a pager) or a full disk must not end a deployment
 half-way. From the first write that fails a stream goes nowhere, also for processes started later,
-and the work goes on to its end.
+and the work continues to its end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Backup and copy jobs, and the recovery points that they make: what they are, and how they go on.
+"""Backup and copy jobs, and the recovery points that they make: what they are, how they proceed.
 
 States and their order are AWS Backup's (API reference, ``BackupJob`` and ``CopyJob``).
 """

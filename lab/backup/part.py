@@ -54,7 +54,7 @@ class BackupPart(Part):
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stops; jobs go on with the next start."""
+        """Stops; jobs resume with the next start."""
         if self._api:
             self.lab.remove_hook(self._api.answer)
         if self._task:

@@ -222,7 +222,7 @@ class Fleet:
             self.topology.save()
 
     def _keep(self, cluster: Cluster, server: PostgresServer) -> None:
-        # Its writer is away. A standby goes on answering reads; one that was a primary is fenced
+        # Its writer is away. A standby still answers reads; one that was a primary is fenced
         # and stays down until it can rejoin.
         if server.exists and server.is_standby:
             if not server.alive:

@@ -206,7 +206,7 @@ class RoleChanges:
         await self._notices.emit(target, done)
 
     def _record(self, database: GlobalDatabase, writer: Cluster, target: Cluster) -> None:
-        """The writer has changed; its endpoint goes on leading to the old one for a while."""
+        """The writer has changed; its endpoint keeps leading to the old one for a while."""
         database.endpoint_writer, database.writer = writer.arn, target.arn
         target.is_stale = target.is_unfenced = False
         self._topology.save()

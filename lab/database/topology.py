@@ -6,6 +6,7 @@ The lab's own record, and for roles the truth: ``describe_global_clusters`` answ
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from pulumi_protocol.files import write_atomically
 
 ENGINE = "aurora-postgresql"
 AVAILABLE = "available"
+SAVING = threading.Lock()
+"""Held while a topology is written."""
 
 
 @dataclass
@@ -154,16 +157,18 @@ class Topology:
         return topology
 
     def save(self) -> None:
-        """Writes it, readable by its owner alone, replaced whole."""
-        stored = {
-            "clusters": [asdict(cluster) for cluster in self.clusters.values()],
-            "globals": [asdict(database) for database in self.globals.values()],
-            "next_folder": self.next_folder,
-            "snapshots": [asdict(snapshot) for snapshot in self.snapshots],
-            "subscriptions": self.subscriptions,
-            "events": self.events,
-        }
-        write_atomically(self.path, json.dumps(stored, indent=1))
+        """Writes it, readable by its owner alone, replaced whole. Changes of the fleet save off the
+        event loop, events on it: one after the other, so that the newest is what stays."""
+        with SAVING:
+            stored = {
+                "clusters": [asdict(cluster) for cluster in list(self.clusters.values())],
+                "globals": [asdict(database) for database in list(self.globals.values())],
+                "next_folder": self.next_folder,
+                "snapshots": [asdict(snapshot) for snapshot in list(self.snapshots)],
+                "subscriptions": self.subscriptions,
+                "events": self.events,
+            }
+            write_atomically(self.path, json.dumps(stored, indent=1))
 
     def add_cluster(self, region: str, made: dict[str, Any]) -> Cluster:
         """Takes up a cluster as RDS describes it."""

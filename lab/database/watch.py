@@ -39,6 +39,8 @@ NETWORK_CHANGES = {
             "CreateDBCluster",
             "ModifyDBCluster",
             "DeleteDBCluster",
+            "RestoreDBClusterFromSnapshot",
+            "RestoreDBClusterToPointInTime",
             "CreateDBSubnetGroup",
             "ModifyDBSubnetGroup",
             "ModifyDBClusterParameterGroup",

@@ -267,7 +267,7 @@ class Functions:
         try:
             return await self._wait(pool, waiter, time.monotonic() + timeout)
         except BaseException:
-            # A worker given to who no longer waits goes on to the next.
+            # A worker given to who no longer waits passes to the next.
             if waiter.done() and not waiter.cancelled() and not waiter.exception():
                 pool.give(waiter.result())
             waiter.cancel()

@@ -1,4 +1,4 @@
-"""Errors that AWS may answer at any time, on request: so that a deployment is seen to go on.
+"""Errors that AWS may answer at any time, on request: so that a deployment is seen to continue.
 
 Nothing is armed by itself; ``/_lab/errors`` arms, with the lab's token. Calls of the lab's own
 parts don't come this way.

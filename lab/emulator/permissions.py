@@ -144,7 +144,10 @@ class Permissions:
         resource: str,
         parameters: Mapping[str, Any],
     ) -> bool:
-        context: dict[str, str | list[str]] = {"aws:RequestedRegion": exchange.region}
+        context: dict[str, str | list[str]] = {
+            "aws:RequestedRegion": exchange.region,
+            "aws:userid": self._user_id(exchange.principal),
+        }
         if action == "iam:PassRole":
             context["iam:PassedToService"] = PASSED_TO[exchange.service]
         for name, key in NAMED_KEYS:
@@ -161,6 +164,12 @@ class Permissions:
         tags = await self._tags(exchange, parameters)
         tagged = Access(action, resource, context={**context, **tags})
         return bool(tags) and allows(policies, tagged, identity=True)
+
+    def _user_id(self, principal: str) -> str:
+        """As GetCallerIdentity answers: of a session ``ROLEID:NAME``, else the account's root."""
+        from ministack.services import sts
+
+        return str(sts._sessions.get(principal, {}).get("UserId", self.lab.account_id))
 
     async def _leading_keys(
         self, region: str, parameters: Mapping[str, Any]

@@ -1,9 +1,10 @@
 """A small evaluator of IAM policies: what the lab must decide as AWS would.
 
 Covers Allow and Deny, Action/NotAction, Resource/NotResource with wildcards, principals, and the
-condition operators below, with IfExists and ForAnyValue/ForAllValues. An operator it doesn't know
-fails the statement's condition, so that an Allow is never given on a misreading (and a Deny with an
-unknown operator applies). Source: IAM user guide, "Policy evaluation logic".
+condition operators below, with IfExists and ForAnyValue/ForAllValues, and variables in what they
+compare with (``${aws:userid}``). An operator it doesn't know fails the statement's condition, so
+that an Allow is never given on a misreading (and a Deny with an unknown operator applies). Source:
+IAM user guide, "Policy evaluation logic".
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -154,11 +158,24 @@ def _condition(operator: str, wanted: Mapping[str, Any], access: Access, denying
         test = _OPERATORS.get(name)
         if test is None:
             return denying
-        matches = [any(test(str(item), str(value)) for value in _list(values)) for item in given]
+        filled = [_filled(str(value), given_by_name) for value in _list(values)]
+        matches = [
+            any(value is not None and test(str(item), value) for value in filled) for item in given
+        ]
         holds = all(matches) if every == "ForAllValues" else any(matches)
         if holds == negated:
             return False
     return True
+
+
+def _filled(value: str, given: Mapping[str, list[Any]]) -> str | None:
+    """The value with its variables; None where one has no value, or several: it equals nothing."""
+    for name in _VARIABLE.findall(value):
+        found = given.get(name.lower(), [])
+        if len(found) != 1:
+            return None
+        value = value.replace("${" + name + "}", str(found[0]))
+    return value
 
 
 def _number(test: Callable[[float, float], bool]) -> Callable[[str, str], bool]:

@@ -329,9 +329,7 @@ class EmbeddedEngine:
         name = run.project.name
         details = tuple(f"{_name(one.urn)}: {one}" for one in run.failures)
         if run.interrupted.is_set():
-            raise EngineError(
-                f"{name}: interrupted; run the same command again to go on from here", details
-            )
+            raise EngineError(f"{name}: interrupted; run the same command again to resume", details)
         if run.failures:
             first = run.failures[0]
             subject = f"{first.doing} {_name(first.urn)}" if first.urn else doing

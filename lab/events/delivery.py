@@ -8,7 +8,7 @@ its policy lets EventBridge send to it.
 
 EventBridge Scheduler does the same with a schedule's target ("Managing a schedule", "Configuring a
 schedule's dead-letter queue"): its dead letters name schedule, execution and scheduled time, and
-are sent with the schedule's role. Its error codes are EventBridge's here; AWS's are the target's.
+are sent with the schedule's role; their error code is what the target's API answered.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ Outcome = Literal["delivered", "failed", "dead-lettered"]
 
 
 class Undeliverable(Exception):  # noqa: N818 - EventBridge's word for it
-    """An attempt failed; ``code`` as EventBridge gives it in ERROR_CODE."""
+    """An attempt failed; ``code`` as EventBridge gives it in ERROR_CODE, ``answered`` as the
+    target's API did, which is what its scheduler gives there."""
 
-    def __init__(self, code: str, message: str, *, retry: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, retry: bool = False, answered: str = "") -> None:
         super().__init__(message)
-        self.code, self.retry = code, retry
+        self.code, self.retry, self.answered = code, retry, answered
 
 
 @dataclass
@@ -128,7 +129,7 @@ class Courier:
             return
 
     async def _own_region_up(self, delivery: Delivery) -> None:
-        """A dead region delivers nothing; what it has accepted goes on when it is back."""
+        """A dead region delivers nothing; what it has accepted is delivered when it is back."""
         while self.lab.outages.has_lost(delivery.region, OutageKind.API):
             await asyncio.sleep(0.1)
 
@@ -166,9 +167,13 @@ class Courier:
             else:
                 await asyncio.to_thread(self._send, delivery, service)
         except (ApiRefusal, ClientError) as error:
-            missing = any(word in _code(error) for word in ("NotFound", "NonExistent", "NotExist"))
+            code = _code(error)
+            missing = any(word in code for word in ("NotFound", "NonExistent", "NotExist"))
             raise Undeliverable(
-                "NO_RESOURCE" if missing else "SDK_CLIENT_ERROR", str(error), retry=not missing
+                "NO_RESOURCE" if missing else "SDK_CLIENT_ERROR",
+                str(error),
+                retry=not missing,
+                answered=code,
             ) from None
         except ValueError as error:
             raise Undeliverable("UNSUPPORTED_TARGET", str(error)) from None
@@ -297,7 +302,7 @@ class Courier:
         attributes = {
             **_sender(delivery),
             "TARGET_ARN": delivery.target["Arn"],
-            "ERROR_CODE": problem.code,
+            "ERROR_CODE": (delivery.occurrence and problem.answered) or problem.code,
             "ERROR_MESSAGE": str(problem)[:1024],
             "EXHAUSTED_RETRY_CONDITION": exhausted,
             "RETRY_ATTEMPTS": str(delivery.attempts),

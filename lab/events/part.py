@@ -34,7 +34,7 @@ class EventsPart(Part):
         self._original: Any = None
 
     async def start(self) -> None:
-        """Takes over the dispatch, and goes on with what a former process had accepted."""
+        """Takes over the dispatch, and resumes what a former process had accepted."""
         from ministack.services import eventbridge, scheduler
 
         loop = asyncio.get_running_loop()

@@ -34,7 +34,7 @@ class ObjectsPart(Part):
         """Bucket → its configuration, None without one; asked once, forgotten on a change."""
 
     async def start(self) -> None:
-        """Watches, and goes on with what a former process had not replicated."""
+        """Watches, and resumes what a former process had not replicated."""
         self.lab.on_api("s3", (*WRITES, *DELETES, *TAGS, *CONFIGURATIONS), self._changed)
         self.lab.on_api("s3control", OPERATIONS, self.batch.answer)
         self.lab.add_source(self.pending)

@@ -19,6 +19,8 @@ class Caller:
     account: str
     """Twelve digits."""
     arn: str
+    user_id: str = ""
+    """What IAM calls ``aws:userid``: of a user its id, of an assumed role ``ROLEID:SESSION``."""
 
 
 def current(clients: Clients) -> str:
@@ -34,7 +36,7 @@ def caller(clients: Clients) -> Caller:
     try:
         with announced(f"AWS STS in {clients.regions[1]} to say whose the credentials are"):
             answer = clients.get("sts", clients.regions[1]).get_caller_identity()
-        return Caller(answer["Account"], answer.get("Arn", ""))
+        return Caller(answer["Account"], answer.get("Arn", ""), answer.get("UserId", ""))
     except (ClientError, BotoCoreError) as error:
         raise OperatorError(
             f"AWS credentials don't work ({' '.join(str(error).split())}): set AWS_PROFILE or run "

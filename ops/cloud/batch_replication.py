@@ -34,7 +34,7 @@ NEVER, FAILED = "NONE", "FAILED"
 """S3's replication statuses of what is sent."""
 ENDED = ("Complete", "Failed", "Cancelled", "Suspended")
 WAIT_SECONDS = 600.0
-"""S3 lists the bucket first, which takes minutes; a job goes on without us."""
+"""S3 lists the bucket first, which takes minutes; a job continues without us."""
 POLL_SECONDS = 3.0
 PRIORITY = 10
 

@@ -100,7 +100,7 @@ def order(stack: Stack, name: str, given: Mapping[str, str]) -> Order:
         raise bad_input(f"{name!r} can't be ordered for stack {stack.name}")
     fields = {field.name: _value(field, given) for field in action.fields}
     if action.confirmed and given.get(CONFIRM.name) != stack.name:
-        raise bad_input(f"nothing was touched: type the stack's name, {stack.name}, to go on")
+        raise bad_input(f"nothing was touched: type the stack's name, {stack.name}, to continue")
     match name:
         case "outage":
             part = None if fields["part"] == ALL else fields["part"]

@@ -89,7 +89,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why little is known, and how to go on."""
+    """Why little is known, and how to continue."""
 
     what: str
     next: str

@@ -179,7 +179,7 @@ class Looking:
         return Shown(ribbons, tuple(self._timeline.shown()))
 
     def _warn(self, error: OSError) -> None:
-        """Once for each reason: the page goes on, what is kept over a restart doesn't."""
+        """Once for each reason: the page continues, what is kept over a restart doesn't."""
         if str(error) != self._unwritten:
             self._unwritten = str(error)
             print(f"the timeline can't be kept: {error.strerror}", file=sys.stderr)

@@ -143,7 +143,7 @@ def _alarms(world: World, region: str) -> alarms.RegionAlarms:
 
 
 def _recovery(world: World, _: str) -> dict[str, Any]:
-    items = Items(world.clients, world.suffix, world.file.stack)
+    items = Items.of(world.clients, world.file)
     return standing.as_document(items.read(), world.file, world.clients, items)
 
 

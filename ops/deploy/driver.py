@@ -260,7 +260,7 @@ class Driver:
 
     def _interrupt(self, times: int) -> None:
         if times >= LEAVE_AT:
-            self.errors.print("left at once; the next run goes on from what was recorded")
+            self.errors.print("left at once; the next run resumes from what was recorded")
             sys.stderr.flush()
             os._exit(ExitCode.INTERRUPTED)
         self.errors.print("interrupted: waiting for the calls under way (Ctrl-C twice more leaves)")
@@ -326,14 +326,14 @@ class Driver:
         return task + self.flags
 
     def _explain(self, results: Sequence[LayerResult], task: str, layers: Sequence[str]) -> None:
-        """After a failure or Ctrl-C: what is done, what isn't, and the command that goes on."""
+        """After a failure or Ctrl-C: what is done, what isn't, and the command that resumes."""
         left = [result.layer for result in results if result.outcome is not Outcome.DONE]
         if not left:
             return
         done = [result.layer for result in results if result.outcome is Outcome.DONE]
         self.errors.print(
             f"done: {', '.join(done) or 'no layer'}; not done: {', '.join(left)}; "
-            f"to go on from here: ./inv {self._again(task, layers)}",
+            f"to resume: ./inv {self._again(task, layers)}",
             markup=False,
         )
 

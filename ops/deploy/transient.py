@@ -1,6 +1,6 @@
 """Refusals of AWS that pass by themselves: the same work again, instead of a person's next command.
 
-What was done is in the state, so another try goes on from there, with either engine. The provider
+What was done is in the state, so another try resumes from there, with either engine. The provider
 repeats most of these itself; here are those that it doesn't.
 """
 

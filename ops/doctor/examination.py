@@ -1,6 +1,6 @@
 """``./inv doctor``: what would stand in the way of a deployment, each with its remedy.
 
-It changes nothing, starts nothing, and goes on after each thing that is wrong.
+It changes nothing, starts nothing, and continues after each thing that is wrong.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _ask(driver: Driver, chosen: Scenario, injector: Injector, confirm: str) -> 
     )
     if not confirm and not sys.stdin.isatty():
         raise bad_input(f"nobody is here to be asked: add --confirm {driver.stack}")
-    given = confirm or input("Type the stack's name to go on: ").strip()
+    given = confirm or input("Type the stack's name to continue: ").strip()
     if given != driver.stack:
         raise bad_input(f"{given or 'nothing'} isn't {driver.stack}: nothing was touched")
 

@@ -82,16 +82,18 @@ class Homecoming:
 
     def _reconcile(self, world: World) -> None:
         """A planned change has no lost tail; one that AWS kept no volume of is accepted by name."""
-        states = [item.state for item in world.items.read()]
-        promoted = [s.incident for s in states if s and s.incident and s.incident.promoted]
-        if not promoted or promoted[0].tail is not Tail.OPEN:
+        found = reconcile.last_promotion(world)
+        if found is None:
             return
-        if promoted[0].loss_bound_seconds < 0:
+        _, incident = found
+        if incident.tail is not Tail.OPEN:
+            return
+        if incident.loss_bound_seconds < 0:
             reconcile.accept(world, "a drill's planned change: nothing was lost")
             return
-        found = reconcile.compare(world, replay=True, report=self._note)
-        if not found.is_whole:
-            raise OperatorError(f"the lost tail is {found.tail}: {dict(found.counts)}")
+        compared = reconcile.compare(world, replay=True, report=self._note)
+        if not compared.is_whole:
+            raise OperatorError(f"the lost tail is {compared.tail}: {dict(compared.counts)}")
 
     def _acknowledge(self, world: World) -> None:
         first, second = world.items.read()

@@ -247,7 +247,7 @@ class _Drill:
         )
 
     def _read_objects(self, operations: list[Operation]) -> None:
-        """Objects of both regions, once both are whole: S3 goes on replicating what a lost region
+        """Objects of both regions, once both are whole: S3 continues replicating what a lost region
         had."""
         for region in self.system.regions:
             client, bucket = self.system.clients.get("s3", region), self.ready.bucket(region)

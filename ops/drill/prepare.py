@@ -53,7 +53,7 @@ class Prepared:
     @property
     def items(self) -> Items:
         """What recovery remembers in both regions."""
-        return Items(self.system.clients, self.system.suffix, self.stack_file.stack)
+        return Items.of(self.system.clients, self.stack_file)
 
     def bucket(self, region: str) -> str:
         """The content bucket of a region."""

@@ -56,9 +56,9 @@ def refuse_other(workspace: Workspace, stack: str, engine: str) -> None:
                 "" if name == "embedded" else f" --engine {name}"
             )
             raise bad_input(
-                f"stack {stack} was deployed with the {name} engine ({', '.join(layers)}): go on "
-                f"with ./inv deploy-all{flags}, take it down with ./inv destroy-all{flags}, or "
-                f"move its state with ./inv state.move --to {engine}"
+                f"stack {stack} was deployed with the {name} engine ({', '.join(layers)}): "
+                f"continue with ./inv deploy-all{flags}, take it down with "
+                f"./inv destroy-all{flags}, or move its state with ./inv state.move --to {engine}"
                 + ("" if stack == "lab" else f" --stack {stack}")
             )
 
@@ -67,7 +67,7 @@ def move(source: Movable, target: Movable, layers: Sequence[str]) -> dict[str, i
     """Moves the layers' states; answers how many resources of each.
 
     The source forgets a layer once the target has all of it. Interrupted in between both have it,
-    and the same command again goes on: importing replaces what the target has.
+    and the same command again resumes: importing replaces what the target has.
     """
     moved: dict[str, int] = {}
     for layer in layers:

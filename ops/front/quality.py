@@ -37,7 +37,7 @@ def test(
 
 @command(
     name="One of tests/bench: deploy, kills, failover, drills, outages, api, soak, mutants …",
-    minutes="End after this time; the next run goes on where this one stopped",
+    minutes="End after this time; the next run resumes where this one stopped",
     clock="drills alone: the lab's seconds in a real one; figures of another than 1 are no RTO",
 )
 def bench(_c: Context, name: str, minutes: float = 0.0, clock: float = 1.0) -> None:

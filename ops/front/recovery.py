@@ -24,7 +24,7 @@ def _items(stack: str, guarded: str = "") -> Items:
     _, file, clients = session.looking_at(stack)
     if guarded:
         two_people.agreed(clients, file, guarded)
-    return Items(clients, file.settings.suffix, stack)
+    return Items.of(clients, file)
 
 
 @command()

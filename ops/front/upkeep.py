@@ -118,7 +118,7 @@ def objects_replicate(
 
 @command("export", region="Only this region's, while the other one is lost")
 def emergency_export(_c: Context, stack: str = "lab", region: str = "", json: bool = False) -> None:
-    """Make the emergency export of all records now, in both regions."""
+    """Make the emergency export of treated patients' records now, in both regions."""
     from ops import session
     from ops.cloud import emergency
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from invoke.exceptions import Exit
 
@@ -23,7 +24,7 @@ RESUMED = (
     "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
     "scenarios", "sequences",
 )  # fmt: skip
-"""Benchmarks that take ``--minutes`` and go on where they stopped."""
+"""Benchmarks that take ``--minutes`` and resume where they stopped."""
 CLOCKED = ("drills",)
 """Benchmarks that take ``--clock``: all others measure at the lab clock that is theirs."""
 
@@ -31,7 +32,7 @@ CLOCKED = ("drills",)
 def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     """Runs one benchmark; its exit code is 5 when a limit was missed.
 
-    ``minutes`` above 0 end those that go on where they stopped (:data:`RESUMED`); ``clock`` is the
+    ``minutes`` above 0 end those that resume where they stopped (:data:`RESUMED`); ``clock`` is the
     lab's seconds in a real one, for those that take it (:data:`CLOCKED`).
     """
     repository = workspace.find().repository
@@ -48,10 +49,20 @@ def run(name: str, minutes: float = 0.0, clock: float = 1.0) -> None:
     program = directory / f"{name}.py"
     limit = ["--minutes", f"{minutes:g}"] if minutes else []
     limit += ["--clock", f"{clock:g}"] if clock != 1 else []
-    # Benchmarks use the system as the integration tests do, with the same helpers.
-    environment = {**os.environ, "PYTHONPATH": str(directory.parent / "integration")}
     code = subprocess.run(
-        [sys.executable, str(program), *limit], cwd=directory, env=environment, check=False
-    ).returncode
+        [sys.executable, "-P", str(program), *limit],
+        cwd=directory, env=environment(repository), check=False,
+    ).returncode  # fmt: skip
     if code:
         raise Exit(code=code)
+
+
+def environment(repository: Path) -> dict[str, str]:
+    """Returns what a benchmark's modules are found by, with ``python -P``.
+
+    Benchmarks use the system as the integration tests do, with the same helpers. The controller's
+    package comes first: a benchmark has its name.
+    """
+    tests = repository / "tests"
+    places = (repository / "lambda_src" / "recovery", tests / "bench", tests / "integration")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}

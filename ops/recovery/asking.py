@@ -90,7 +90,7 @@ class _Talk:
             return True
         if self._json or not sys.stdin.isatty():
             raise bad_input("nobody is here to be asked: add --yes; nothing was touched")
-        return input(f"Type {word} to go on: ").strip() == word
+        return input(f"Type {word} to continue: ").strip() == word
 
     def end(self, document: dict[str, Any], line: str) -> None:
         """Prints what was done."""

@@ -1,7 +1,7 @@
 """``./inv failover``: a person promotes the region that reads, by the controller's own steps.
 
 Nothing of the lost region is asked for. The command may be killed at any step: the controller, or
-the same command again, goes on from what was stored.
+the same command again, resumes from what was stored.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 
 from ops.cloud.clients import Clients
 from ops.errors import OperatorError, bad_input
+from ops.stack_file import StackFile
 from recovery.commands import RefusedError, settled
 from recovery.model import State
 from recovery.ports import ConflictError, UnavailableError
@@ -43,6 +44,11 @@ class Items:
     def __init__(self, clients: Clients, suffix: str, stack: str) -> None:
         self._clients, self._suffix, self._stack = clients, suffix, stack
         self.regions = clients.regions
+
+    @classmethod
+    def of(cls, clients: Clients, file: StackFile) -> Items:
+        """The items of a stack's environment."""
+        return cls(clients, file.settings.suffix, file.stack)
 
     def table(self, region: str) -> str:
         """The name of a region's table."""

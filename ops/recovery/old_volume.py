@@ -39,7 +39,7 @@ def restored(world: World, place: Place, snapshot: str, report: Report) -> Itera
         volume.delete()
     except (ClientError, BotoCoreError) as fault:
         raise OperatorError(
-            f"the old volume in {place.region}: {reason(fault)}; run the same again to go on"
+            f"the old volume in {place.region}: {reason(fault)}; run the same again to resume"
         ) from fault
 
 
@@ -97,7 +97,7 @@ class _OldVolume:
             if self._world.now() > deadline:
                 raise OperatorError(
                     f"{self.cluster} isn't available after {READY_SECONDS:.0f} s: run the same "
-                    "again to go on waiting"
+                    "again to keep waiting"
                 )
             self._world.sleep(PAUSE_SECONDS)
 

@@ -87,7 +87,7 @@ class World:
     @property
     def items(self) -> Items:
         """Both state items."""
-        return Items(self.clients, self.file.settings.suffix, self.file.stack)
+        return Items.of(self.clients, self.file)
 
     @property
     def flags(self) -> str:

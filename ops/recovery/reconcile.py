@@ -174,14 +174,23 @@ def snapshot_of(region: str, incident: Incident) -> str:
 
 def promotion(world: World) -> tuple[str, Incident]:
     """The region that was promoted last and its incident; raises ``OperatorError`` where there is
-    none. The other one may not have noticed yet that its own promotion is over."""
+    none."""
+    found = last_promotion(world)
+    if found is None:
+        raise bad_input("reconcile: there was no promotion, so nothing was lost")
+    return found
+
+
+def last_promotion(world: World) -> tuple[str, Incident] | None:
+    """The region that was promoted last and its incident: the other one may not have noticed yet
+    that its own promotion is over. None where there is none."""
     found = [
         (item.state.epoch, item.region, item.state.incident)
         for item in world.items.read()
         if item.state is not None and item.state.incident and item.state.incident.promoted
     ]
     if not found:
-        raise bad_input("reconcile: there was no promotion, so nothing was lost")
+        return None
     _, region, incident = max(found, key=lambda one: one[0])
     return region, incident
 

@@ -152,7 +152,7 @@ def run(
     ``region``: the only one to touch, because the other one is lost; empty: both. ``version`` of
     that region's application names the release to go to, and ``warn`` gets a line where it never
     passed the gate. What is held back is written down first, so that no deployment undoes a half
-    of it. Raises ``OperatorError``; the same command again goes on.
+    of it. Raises ``OperatorError``; the same command again resumes.
     """
     file, clients = world.file, world.clients
     regions = _chosen(clients, region)

@@ -22,7 +22,7 @@ WITNESSED = {Witness.PRIMARY: Value.ALIVE, Witness.SECONDARY: Value.DEAD}
 
 def show(_workspace: Workspace, file: StackFile, clients: Clients, as_json: bool) -> None:
     """Prints the document of docs/names.md, or its lines."""
-    items = Items(clients, file.settings.suffix, file.stack)
+    items = Items.of(clients, file)
     with announced(f"the recovery items of {' and '.join(clients.regions)}"):
         both = items.read()
         document = as_document(both, file, clients, items)

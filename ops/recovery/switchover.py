@@ -221,7 +221,7 @@ class Switchover:
             if elapsed > CHANGE_SECONDS:
                 raise OperatorError(
                     f"the switchover isn't complete after {CHANGE_SECONDS:.0f} s: run the same "
-                    "again to go on waiting"
+                    "again to keep waiting"
                 )
             self.world.sleep(PAUSE_SECONDS)
 
@@ -306,10 +306,10 @@ def run(
     confirm: Confirm = lambda _word: True,
     report: Report = lambda _line: None,
 ) -> Returned:
-    """Makes ``region`` the writer without loss, or goes on where an earlier run stopped.
+    """Makes ``region`` the writer without loss, or resumes where an earlier run stopped.
 
     Raises ``OperatorError``: it writes already or a check refuses, and nothing was touched
-    (``BAD_INPUT``); failed, with the command that goes on; ``DIFFERENCE`` where all is done and
+    (``BAD_INPUT``); failed, with the command that resumes; ``DIFFERENCE`` where all is done and
     DNS doesn't follow.
     """
     this = Switchover.to(world, region, report)

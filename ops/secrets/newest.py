@@ -6,7 +6,6 @@ lost with it (docs/hazards.md H26).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,8 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.cloud.answers import reason
 from ops.errors import OperatorError, bad_input
 from ops.recovery.place import World
-from tapstack.naming import epoch_parameter, physical_name
-from tapstack.well_known import LIVE, PROBE_FUNCTION
+from recovery.database_probe import DatabaseProbe
+from recovery.ports import UnavailableError
+from tapstack.naming import called, epoch_parameter, physical_name
+from tapstack.well_known import PROBE_FUNCTION
 
 
 def objection(cluster: Any, known: Iterable[int]) -> str | None:
@@ -58,15 +59,14 @@ def _known(world: World) -> list[int]:
 
 
 def _cluster(world: World, region: str) -> Any:
-    """What a region's probe sees of its own cluster."""
+    """What a region's probe sees of its own cluster; None where its answer says nothing of it."""
     name = physical_name("function", PROBE_FUNCTION, region, world.file.settings.suffix)
+    probe = DatabaseProbe(world.clients.get("lambda", region), called(name), world.clock.now)
     try:
-        answer = world.clients.get("lambda", region).invoke(
-            FunctionName=name, Qualifier=LIVE, Payload=json.dumps({"action": "observe"}).encode()
-        )
-        found = json.loads(answer["Payload"].read())
-    except (ClientError, BotoCoreError) as error:
-        raise OperatorError(f"{name} in {region}: {reason(error)}; nothing was changed") from None
-    except ValueError:
+        return probe.observe()().get("own_cluster")
+    except UnavailableError as fault:
+        if isinstance(error := fault.__cause__, ClientError | BotoCoreError):
+            raise OperatorError(
+                f"{name} in {region}: {reason(error)}; nothing was changed"
+            ) from None
         return None
-    return found.get("own_cluster") if isinstance(found, dict) else None

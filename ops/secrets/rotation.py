@@ -110,14 +110,16 @@ def _one(world: World, user: str, report: Report) -> Rotated:
     again = f"run ./inv secrets.rotate --user {user}{world.flags} again"
     try:
         begun = secret.begin(other_user=user == APPLICATION)
-        report(f"{name}: {'goes on' if begun.resumed else 'begins'} with user {begun.username}")
+        report(f"{name}: {'resumes' if begun.resumed else 'begins'} with user {begun.username}")
         if user == MASTER:
             _set_master(world, secret)
         _migrate(world, user, begun.username)
         secret.finish(begun)
         report(f"{name}: {begun.username}'s new password is the current one")
     except (ClientError, BotoCoreError) as error:
-        raise OperatorError(f"{name}: {reason(error)}; logins go on as before; {again}") from None
+        raise OperatorError(
+            f"{name}: {reason(error)}; logins continue as before; {again}"
+        ) from None
     return Rotated(name, begun.username, begun.pending, _followed(world, name, begun, standby))
 
 
@@ -150,8 +152,8 @@ def _migrate(world: World, user: str, username: str) -> None:
             return
         if world.now() >= until:
             raise OperatorError(
-                f"{name} failed: {answer.get('errorMessage', 'it proved another user')}; logins go "
-                f"on as before; run ./inv secrets.rotate --user {user}{world.flags} again"
+                f"{name} failed: {answer.get('errorMessage', 'it proved another user')}; logins "
+                f"continue as before; run ./inv secrets.rotate --user {user}{world.flags} again"
             )
         world.sleep(POLL_SECONDS)
 

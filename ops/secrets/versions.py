@@ -1,7 +1,7 @@
 """A secret with its versions in the region that owns it, and what its other region's replica has.
 
 Each step leaves the secret as another step finds it: what was begun is the version labelled
-``AWSPENDING``, and a command that was killed goes on with that one.
+``AWSPENDING``, and a command that was killed resumes with that one.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def _confirm(driver: Driver, layers: Sequence[str], given: str, clients: Clients
         given = input(
             f"This destroys {sum(counts.values())} resources of stack {driver.stack} in account "
             f"{account.current(clients)}: {what}, databases and buckets with all that is in them.\n"
-            "Type the stack's name to go on: "
+            "Type the stack's name to continue: "
         ).strip()
     if given != driver.stack:
         raise bad_input(f"{given or 'nothing'} isn't {driver.stack}: nothing was touched")

@@ -1,7 +1,7 @@
 """``./inv bench faults [--minutes N]``: one fault at one moment, then the same command again.
 
 Each round is a lab of its own: the four layers up one after the other, then down again, and in each
-of these eight slots one fault at a random step. It goes on where it stopped: what was played is
+of these eight slots one fault at a random step. It resumes where it stopped: what was played is
 kept in the lab's folder for as long as the code is the same. A point that failed is kept for ever,
 and played again first. Errors are armed for every changing operation of a layer at once; each
 resource type whose creating call has failed so is a point.
@@ -275,7 +275,7 @@ def main() -> None:
     if record.failed:
         print("\n".join(f"failed: {point}" for point in record.failed))
     if record.points < ENOUGH:
-        print("run it again to go on from here")
+        print("run it again to resume")
     found.end()
 
 

@@ -1,6 +1,6 @@
 """Mutants of the pure modules: how many of them do the unit tests kill?
 
-Results are kept in the lab's folder by the hash of module and tests, so that a run goes on where
+Results are kept in the lab's folder by the hash of module and tests, so that a run resumes where
 the last one stopped; ``--minutes`` ends it early, ``--only`` takes the modules whose path contains
 a text.
 """
@@ -117,7 +117,7 @@ def main() -> None:
         report(figures, found)
         waiting += found.every - len(found.fates)
     if waiting:
-        print(f"mutants: {waiting} not tried yet; run it again, it goes on from here")
+        print(f"mutants: {waiting} not tried yet; run it again to resume")
         sys.exit(5 if figures.missed else 0)
     figures.end()
 

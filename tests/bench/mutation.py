@@ -45,6 +45,8 @@ WAITED_SECONDS = 900.0
 """The same for one that waits; long, since a busy machine must not kill mutants."""
 QUICK = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
 """A failing example is enough: nobody reads the smallest one."""
+LINES_SHOWN = 40
+"""Of the output of tests that fail without a mutant."""
 OPTIONS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov",
            "-W", "ignore")  # fmt: skip
 
@@ -282,9 +284,10 @@ class Reaching:
 
 
 def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
-    """What the tests reach of each module, found by a process of its own; None where they fail."""
+    """What the tests reach of each module, found by a process of its own; None where they fail,
+    and how they do is printed."""
     with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as directory:
-        answer = Path(directory) / "reach.json"
+        answer, said = Path(directory) / "reach.json", Path(directory) / "output"
 
         def work() -> int:
             found = Reaching(modules).run(tests)
@@ -293,8 +296,11 @@ def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
             answer.write_text(json.dumps([[one.seconds, one.lines] for one in found]))
             return 0
 
-        _, status = os.waitpid(_forked(work), 0)
-        return [Reach(*one) for one in json.loads(answer.read_text())] if status == 0 else None
+        _, status = os.waitpid(_forked(work, said), 0)
+        if status:
+            print("".join(said.read_text().splitlines(keepends=True)[-LINES_SHOWN:]), flush=True)
+            return None
+        return [Reach(*one) for one in json.loads(answer.read_text())]
 
 
 class Known:
@@ -404,15 +410,15 @@ def _pytest(tests: Sequence[str], plugin: object) -> int:
     return int(pytest.main([*OPTIONS, *tests], plugins=[plugin]))
 
 
-def _forked(work: Callable[[], int]) -> int:
+def _forked(work: Callable[[], int], output: Path = Path(os.devnull)) -> int:
     """Starts a process that ends with the work's result; returns its id."""
     process = os.fork()
     if not process:
-        _become(work)
+        _become(work, output)
     return process
 
 
-def _become(work: Callable[[], int]) -> NoReturn:
+def _become(work: Callable[[], int], output: Path) -> NoReturn:
     """Of our own modules nothing is known to the process; it is silent, and ends some time."""
     code = 1
     try:
@@ -428,9 +434,10 @@ def _become(work: Callable[[], int]) -> NoReturn:
         hypothesis.settings.load_profile("mutants")
         sys.dont_write_bytecode = False  # the next mutant needs none of them compiled again
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-        silent = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(silent, stream)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        said = os.open(output, os.O_WRONLY | os.O_CREAT, 0o600)
+        for stream in (1, 2):
+            os.dup2(said, stream)
         os.chdir(REPOSITORY)
         code = int(work())
     finally:

@@ -8,6 +8,7 @@ harmful seed fails it, and is named: ``random_timelines.again(SEED)`` plays it w
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -20,17 +21,21 @@ sys.path[:0] = [
     str(REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"),
 ]
 
+from simulator.known import Known  # noqa: E402
 from simulator.random_timelines import harms  # noqa: E402
 from simulator.sources import digest  # noqa: E402
 from simulator.speed import quick  # noqa: E402
 
-KEPT = REPOSITORY / "build" / "recovery_timelines.json"
+from ops import workspace  # noqa: E402
+
+KEPT = workspace.find().lab_state / "bench" / "recovery_timelines.json"
 PROCESSES, BLOCK = 2, 500
+KNOWN = Known()
 
 
 def play_block(first: int) -> list[tuple[int, list[str]]]:
     """The harmful seeds of one block."""
-    with quick():
+    with quick(KNOWN):
         played = ((seed, harms(seed)) for seed in range(first, first + BLOCK))
         return [(seed, found) for seed, found in played if found]
 
@@ -45,13 +50,14 @@ def main() -> int:
     progress = {"sources": digest(), "done": 0, "harmful": []}
     if KEPT.exists() and (kept := json.loads(KEPT.read_text()))["sources"] == progress["sources"]:
         progress = kept
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    # As in ``certificate``: nothing is cyclic.
+    with ProcessPoolExecutor(PROCESSES, initializer=gc.disable) as pool:
         while progress["done"] < arguments.count and time.monotonic() < end:
             firsts = [progress["done"] + n * BLOCK for n in range(2 * PROCESSES)]
             for found in pool.map(play_block, firsts):
                 progress["harmful"] += found
                 progress["done"] += BLOCK
-            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.parent.mkdir(parents=True, exist_ok=True)
             KEPT.write_text(json.dumps(progress))
     for seed, found in progress["harmful"]:
         print(f"seed {seed}: {'; '.join(found)}")

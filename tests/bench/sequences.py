@@ -1,6 +1,6 @@
 """``./inv bench sequences [--minutes N]``: random deploys, edits, kills, refreshes, destroys.
 
-It goes on where it stopped: how many seeds were played is kept in the lab's folder, for as long as
+It resumes where it stopped: how many seeds were played is kept in the lab's folder, for as long as
 the engine is the same. What failed is kept for ever, and played again first, until it converges.
 """
 
@@ -108,7 +108,7 @@ def main() -> None:
         f"stuck: seeds {record.failed}" if record.failed else "",
     )
     if record.converged < ENOUGH and not record.failed:
-        print("run it again to go on from here")
+        print("run it again to resume")
     found.end()
 
 

@@ -60,7 +60,7 @@ def now(lab: Lab) -> float:
 
 
 def pass_minutes(lab: Lab, minutes: float, clock: float = 1.0) -> None:
-    """Lets lab minutes pass quickly, then time go on at ``clock``."""
+    """Lets lab minutes pass quickly, then time continue at ``clock``."""
     end = now(lab) + 60 * minutes
     client.set_clock(lab.state_dir, FAST)
     try:
@@ -400,7 +400,7 @@ def unarmed(lab: Lab) -> Iterator[None]:
 @contextmanager
 def frozen(lab: Lab) -> Iterator[None]:
     """Recovery under break-glass."""
-    items = Items(Clients(lab.stack_file, lab.endpoint), "lab", "lab")
+    items = Items.of(Clients(lab.stack_file, lab.endpoint), lab.stack_file)
     orders.freeze(items, "a test", as_json=False)
     try:
         yield

@@ -307,7 +307,7 @@ def kill_worker(lab: Lab, _driver: psutil.Process) -> Callable[[], object] | Non
 
 
 def full_disk_of_lab(lab: Lab, _driver: psutil.Process) -> Callable[[], object] | None:
-    """No process of the lab can write a file; sockets go on."""
+    """No process of the lab can write a file; sockets still work."""
     return _unwritable(_server(lab))
 
 

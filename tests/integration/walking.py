@@ -35,21 +35,21 @@ def blocks(page: str, section: str, language: str = "") -> list[str]:
     return found
 
 
-def run_sql(connection: Any, block: str, folder: Path) -> list[int]:
+def run_sql(connection: Any, block: str, folder: Path) -> list[Any]:
     """Performs a block as ``psql`` would: its statements, and ``\\copy`` of a table to a file or
-    from one, in ``folder``. Returns the counts that it asks for."""
+    from one, in ``folder``. Returns what each query answers first."""
     lines = [line for line in block.splitlines() if not line.startswith("--")]
     statements = re.split(r"(?<=;)\n|\n(?=\\copy)|(?<=')\n", "\n".join(lines))
-    counts = []
+    found = []
     for statement in filter(None, map(str.strip, statements)):
         if copied := re.fullmatch(r"\\copy (\S+) (TO|FROM) '(\S+)'", statement):
             table, way, name = copied.groups()
             _copy(connection, table, way, folder / name)
             continue
         answer = connection.execute(statement)
-        if statement.startswith("SELECT count"):
-            counts.append(answer.fetchone()[0])
-    return counts
+        if statement.startswith("SELECT"):
+            found.append(answer.fetchone()[0])
+    return found
 
 
 def _copy(connection: Any, table: str, way: str, file: Path) -> None:

@@ -197,7 +197,7 @@ export function createApplication(environment, overrides = {}) {
       return createGate({ ...environment.gate, ...overrides.gate })(event ?? {});
     },
 
-    /** Makes this region's emergency export: pages of all records in the region's own bucket. */
+    /** Makes this region's emergency export: pages of treated patients' records in the region's own bucket. */
     emergency: async () => {
       const { createExport } = await import("./emergency.mjs");
       const { createClient } = overrides;

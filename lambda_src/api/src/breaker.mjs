@@ -17,7 +17,7 @@ export function createBreaker(now) {
 
   const isOpen = () => failure !== undefined && (isTried || now() - failure.at < PAUSE_MILLISECONDS);
   return {
-    /** @returns {Error | undefined} why to refuse now, undefined when a request may go on */
+    /** @returns {Error | undefined} why to refuse now, undefined when a request may proceed */
     refusal: () => (isOpen() ? failure.error : undefined),
 
     /** @returns {boolean} whether this request is the one that tries; call it only without a refusal */

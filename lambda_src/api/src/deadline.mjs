@@ -1,4 +1,4 @@
-/** The time of a request is over: what it waited for may still go on. */
+/** The time of a request is over: what it waited for may still continue. */
 export class DeadlineError extends Error {
   constructor() {
     super("timeout: the time for this request is over");
@@ -11,7 +11,7 @@ export class DeadlineError extends Error {
 /**
  * @template T
  * @param {number} deadline milliseconds since the epoch
- * @param {Promise<T>} promise goes on whatever comes first
+ * @param {Promise<T>} promise continues whatever comes first
  * @returns {Promise<T>}
  * @throws {DeadlineError}
  */

@@ -1,5 +1,5 @@
 /**
- * `index.emergency`: what clinicians need to go on without this system, as pages that a browser
+ * `index.emergency`: what clinicians need to continue without this system, as pages that a browser
  * shows (HIPAA §164.308(a)(7)(ii)(C), emergency mode operation). Made every night in each region,
  * from that region's own reader into that region's own bucket; opened with nothing of ours.
  *

@@ -61,7 +61,7 @@ const HEADINGS = "<table><tr><th>stored (UTC)</th><th>type</th><th>data</th><th>
  *
  * @param {AsyncIterable<Row>} rows by patient, then in the order in which they were stored
  * @param {number} [limit] bytes after which a page ends
- * @returns {AsyncGenerator<Page>} a patient's records may go on on the next page, under its id again
+ * @returns {AsyncGenerator<Page>} a patient's records may continue on the next page, under its id again
  */
 export async function* pagesOf(rows, limit = PAGE_BYTES) {
   let page, patient;

@@ -8,7 +8,7 @@
  *
  * A cursor is `epoch.sequence` of the last record read. After a promotion numbers of lost records
  * are given out again, also to those that are replayed under their old creation time, so a cursor of
- * an earlier epoch is answered with the point to go on from.
+ * an earlier epoch is answered with the point to resume from.
  */
 import { HttpError } from "./errors.mjs";
 
@@ -40,14 +40,14 @@ const RESUME = `
 /**
  * @param {Cursor} cursor
  * @param {{epoch: number, resume: string}} there of the database that was asked
- * @throws {HttpError} 409 for a cursor of an earlier epoch, with the point to go on from
+ * @throws {HttpError} 409 for a cursor of an earlier epoch, with the point to resume from
  */
 function checkEpoch(cursor, { epoch, resume }) {
   if (cursor.epoch < epoch) {
     throw new HttpError(
       409,
       "epoch_changed",
-      "The writer has changed since: go on from resume; records after it may come again, known by their id.",
+      "The writer has changed since: continue from resume; records after it may come again, known by their id.",
       {},
       { resume: `${epoch}.${resume}` },
     );

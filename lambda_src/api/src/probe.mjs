@@ -33,7 +33,7 @@ const CREDENTIALS_MILLISECONDS = 1_800;
 /** Nobody's minute depends on a comparison. */
 const PATIENT_MILLISECONDS = 6_000;
 
-/** Rejects as a server that doesn't answer; the promise itself goes on. */
+/** Rejects as a server that doesn't answer; the promise itself continues. */
 async function within(milliseconds, promise) {
   let timer;
   const over = new Promise((_, reject) => {

@@ -143,6 +143,16 @@ export const STEPS = [
       END $$`,
     ],
   },
+  {
+    version: 4,
+    statements: [
+      // What events of a lost tail are orphaned (orphans.mjs) is asked by a receipt's age, its key
+      // among the records, and what was withdrawn: both tables grow for ever, and the probe has seconds.
+      "CREATE INDEX records_event_key ON public.records ((event_id::text))",
+      "CREATE INDEX receipts_received_at ON public.receipts (received_at)",
+      "CREATE INDEX receipts_withdrawn ON public.receipts (event_key) WHERE withdrawn_at IS NOT NULL",
+    ],
+  },
 ];
 
 /** All that the application's user may do; granted anew at every migration. */

@@ -134,7 +134,7 @@ test("what a record holds is shown as text: no script, no loading, whatever it s
   }
 });
 
-test("a page ends at its limit, a patient's records go on on the next one under its id, and the index leads to both", async () => {
+test("a page ends at its limit, a patient's records continue on the next one under its id, and the index leads to both", async () => {
   const rows = ["r-1", "r-2", "r-3"].map((id) => record("p-1", id)).concat(record("p-2", "r-4"));
   const [first, second, third, fourth] = await pages(rows, 1);
   assert.deepEqual([first.number, first.records, first.patients, first.last], [1, 1, 1, "p-1"]);

@@ -99,7 +99,7 @@ test("trap 62, H27: whichever dependency hangs, it is asked at most twice and th
     const given = { readParameter: (...parameter) => readParameter(...parameter) };
     const { application } = fakeApplication({ database: storing(), variables, aws: given });
     const [written, moved] = await Promise.all([post(application), timed(application, "GET", "/failover-switch")]);
-    // H26: a cold instance whose writer was never compared takes no write; a warm one goes on.
+    // H26: a cold instance whose writer was never compared takes no write; a warm one continues.
     assert.deepEqual([written.status, written.code], [503, "epoch_unknown"]);
     assert.deepEqual([moved.status, moved.body.failoverSwitch], [404, "released"]);
     assert.ok(isBounded("/switch"));

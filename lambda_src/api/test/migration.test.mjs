@@ -64,7 +64,7 @@ async function run(client, variables, { username = 'api"user', event, readParame
 test("R9.3: a migration of an empty database makes schema, user and those grants alone in one locked transaction", async () => {
   const client = fakeClient();
   const { result, options, lines } = await run(client);
-  assert.deepEqual(result, { applied: [1, 2, 3], version: 3, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
+  assert.deepEqual(result, { applied: [1, 2, 3, 4], version: 4, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
   assert.equal(options.host, "writer.test");
   assert.equal(options.user, "master");
   assert.equal(options.ssl.rejectUnauthorized, true);
@@ -136,7 +136,7 @@ test("trap 42: a rotation names the versions, and the user who may still log in 
     ["api", "api_b"],
     ["api_b", "api"],
   ]) {
-    const client = fakeClient({ versions: [1, 2, 3], users: [other] });
+    const client = fakeClient({ versions: [1, 2, 3, 4], users: [other] });
     const { stages, result } = await run(client, {}, { username, event });
     assert.deepEqual([result.user, result.stages], [username, event.stages]);
     assert.deepEqual(stages, { "arn:master": undefined, "arn:application": "AWSPENDING" });
@@ -170,15 +170,26 @@ test("trap 53: where pgaudit is loaded, whoever reads or changes a record is log
 });
 
 test("a repeated migration applies nothing and makes no user", async () => {
-  const client = fakeClient({ versions: [1, 2, 3], users: ['api"user'] });
+  const client = fakeClient({ versions: [1, 2, 3, 4], users: ['api"user'] });
   const { result } = await run(client);
-  assert.deepEqual(result, { applied: [], version: 3, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
+  assert.deepEqual(result, { applied: [], version: 4, heartbeat: "absent", audited: "absent", user: 'api"user', stages: {} });
   assert.ok(client.statements.every((text) => !/CREATE (ROLE|INDEX|SCHEMA|TABLE public)|ALTER TABLE/.test(text)));
 });
 
 test("a migration of the first schema applies the later steps alone", async () => {
   const { result } = await run(fakeClient({ versions: [1], users: ['api"user'] }));
-  assert.deepEqual(result.applied, [2, 3]);
+  assert.deepEqual(result.applied, [2, 3, 4]);
+});
+
+test("the question for orphaned events finds its rows by the indices of step 4", async () => {
+  const client = fakeClient({ versions: [1, 2, 3], users: ['api"user'] });
+  const { result } = await run(client);
+  assert.deepEqual(result.applied, [4]);
+  const made = client.statements.filter((text) => text.startsWith("CREATE"));
+  assert.deepEqual(
+    made.map((text) => text.match(/ON (public\.\w+ \(.+)$/)?.[1]).filter(Boolean),
+    ["public.records ((event_id::text))", "public.receipts (received_at)", "public.receipts (event_key) WHERE withdrawn_at IS NOT NULL"],
+  );
 });
 
 for (const [version, schedule] of [
@@ -189,7 +200,7 @@ for (const [version, schedule] of [
   ["0.9", "* * * * *"],
 ]) {
   test(`with pg_cron ${version} the database beats by itself, "${schedule}", in the database that pg_cron lives in`, async () => {
-    const client = fakeClient({ versions: [1, 2, 3], users: ['api"user'], cron: { version, home: "postgres" } });
+    const client = fakeClient({ versions: [1, 2, 3, 4], users: ['api"user'], cron: { version, home: "postgres" } });
     const seen = [];
     const query = client.query;
     client.query = (text, values) => {

@@ -391,7 +391,7 @@ test("trap 61: an empty feed's cursor is its beginning, which every form of it g
   }
 });
 
-test("a cursor of an earlier epoch is 409 with the point to go on from", async () => {
+test("a cursor of an earlier epoch is 409 with the point to resume from", async () => {
   const { status, body } = await list(fakeDatabase(withFeed(rows(1), { epoch: "4", resume: "17" })), { after: "3.20" });
   assert.equal(status, 409);
   assert.deepEqual([body.error.code, body.resume], ["epoch_changed", "4.17"]);

@@ -178,7 +178,7 @@ def fail_back(state: State) -> State:
 
 
 def stay(state: State) -> State:
-    """Takes the mark away: the switchover was refused, and the region goes on writing."""
+    """Takes the mark away: the switchover was refused, and the region keeps writing."""
     if state.stage is not Stage.FAILING_BACK:
         return state
     stage = Stage.WATCHING if state.incident is None else Stage.READY

@@ -90,11 +90,11 @@ def _counted(state: State, observation: Observation, change: Value) -> State:
         ready = (state.ready_since, state.ready_runs)
     else:
         ready = (None, 0)
-    silent, lag = state.silent_since, state.silent_lag
+    silent, lag, reader = state.silent_since, state.silent_lag, observation.reader
     if Value.ALIVE in (writer, change):
         silent, lag = None, 0
-    elif silent is None and writer is Value.DEAD and change is Value.DEAD:
-        silent, lag = minute, observation.reader.lag_seconds if observation.reader else 0
+    elif silent is None and reader and writer is Value.DEAD and change is Value.DEAD:
+        silent, lag = minute, reader.lag_seconds
     return replace(
         state,
         history=(*state.history, seen)[-HISTORY_RUNS:],

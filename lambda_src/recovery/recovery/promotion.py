@@ -31,6 +31,9 @@ LATE_MINUTES = 8
 """480 s after the call a person is paged; a member is never detached."""
 UNCLEAR_RUNS = 3
 """For how many runs an unclear call waits where the global cluster can't be described."""
+NOT_OURS = frozenset({"", "switching-over", "cancelling"})
+"""FailoverStates without an unplanned promotion (recovery.md 1.2). A switchover away from a primary
+that is lost ends where it began: taken for the own promotion, it would be waited for (H24)."""
 COMPLETED_EVENT, FAILED_EVENT = "RDS-EVENT-0238", "RDS-EVENT-0239"
 
 
@@ -127,7 +130,7 @@ def began(observation: Observation) -> bool:
     """Whether Describe, asked in this run, shows a promotion that runs or is done."""
     cluster, seen = observation.own_cluster, observation.global_cluster
     writes = cluster is not None and cluster.writer
-    return writes or (seen is not None and (seen.failover_state != "" or seen.own_writer))
+    return writes or (seen is not None and (seen.failover_state not in NOT_OURS or seen.own_writer))
 
 
 def _is_complete(state: State, observation: Observation) -> bool:

@@ -55,7 +55,7 @@ WORDS: dict[str, Words] = {
         "./inv failover --force --reason WHY",
     ),
     "journal": Words(
-        "Recovery goes on without this entry of its journal.",
+        "Recovery continues without this entry of its journal.",
         "Look at the recovery table and the bucket of this region.",
     ),
     "late": Words(

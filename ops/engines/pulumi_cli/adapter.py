@@ -352,7 +352,7 @@ def make(
 
 
 def _interrupted(layer: str) -> str:
-    return f"{layer}: interrupted; run the same command again to go on from here"
+    return f"{layer}: interrupted; run the same command again to resume"
 
 
 def _said(error: CommandError) -> list[str]:

@@ -93,6 +93,8 @@ class Translator:
         self._refreshed: dict[Operation, int] = dict.fromkeys(Operation, 0)
         self._messages: dict[str, str] = {}
         self.faults: list[Fault] = []
+        self._program_ends = False
+        """A resource failed, so the CLI interrupts the program."""
         self.ended = threading.Event()
 
     def take(self, event: EngineEvent) -> None:
@@ -203,10 +205,12 @@ class Translator:
             severity = "error"
             message = one_line(message, self._project)
             self._messages[urn] = message
-            if not _GENERIC.match(message):
+            if _GENERIC.match(message):
+                self._program_ends = True
+            else:
                 self.faults.append(Fault(_subject(urn), message))
-        elif severity == "info" and self._interrupted():
-            return
+        elif severity == "info" and (self._program_ends or self._interrupted()):
+            return  # the traceback of a program that was interrupted
         self._on_event(LogEvent(severity, urn, message))
 
     def _policy(self, event: PolicyEvent) -> None:

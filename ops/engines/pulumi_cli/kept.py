@@ -44,16 +44,15 @@ class Kept:
     def resume(self, find: pending.Find) -> None:
         """Takes over what a killed deployment had made without hearing of it (trap 44)."""
         document = self.exported()
-        begun = pending.creates(document)
-        if document is None or not begun:
+        if document is None or not pending.begun(document):
             return
-        with announced(f"AWS to say what became of {len(begun)} creations of a killed deployment"):
-            found = pending.ids(begun, document, find)
-        if lost := [one for one in begun if one.urn not in found]:
-            self.replace(pending.without(document, lost))
+        wanted = pending.creates(document)
+        with announced(f"AWS to say what became of {len(wanted)} creations of a killed deployment"):
+            found = pending.ids(wanted, document, find)
+        self.replace(pending.settled(document, found))
         if found:
-            arguments = ("refresh", "--yes", "--skip-preview", "--stack", self.stack)
-            self._run(*arguments, *pending.flags(found))
+            targets = (f"--target={urn}" for urn in found)
+            self._run("refresh", "--yes", "--skip-preview", "--stack", self.stack, *targets)
 
     def holding(self, act: Callable[[], None]) -> None:
         """Acts; once more where only a lock is in the way that a killed CLI left here."""

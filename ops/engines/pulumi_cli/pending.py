@@ -1,9 +1,10 @@
-"""What a killed deployment had begun to make: found in the cloud, so that the next one goes on.
+"""What a killed deployment had begun to make: found in the cloud, so that the next one resumes.
 
 Pulumi's CLI keeps each creation under way in the state, without the id that it didn't live to hear
 of. A next ``up`` would make the same again: AWS refuses a name twice, and makes everything else a
-second time (trap 44). The CLI takes the ids over (``pulumi refresh --import-pending-creates``); how
-a resource is found by what it was made with is declared once, in ``lab/provider``.
+second time (trap 44). What was made is put into the state and read by ``pulumi refresh --target``,
+which refuses what isn't in the state yet: so the CLI's own ``--import-pending-creates`` would read
+everything. How a resource is found by its inputs is declared once, in ``lab/provider``.
 """
 
 from __future__ import annotations
@@ -42,55 +43,58 @@ class PendingCreate:
     """The provider's reference, which names its region."""
 
 
-def creates(document: Mapping[str, Any] | None) -> list[PendingCreate]:
-    """Returns the creations under way in an exported state."""
+def begun(document: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Returns the creations under way in an exported state, as the CLI keeps them."""
     operations = _deployment(document).get("pending_operations") or []
+    return [one["resource"] for one in operations if one.get("type") == CREATING]
+
+
+def creates(document: Mapping[str, Any] | None) -> list[PendingCreate]:
+    """Returns those of them that AWS may have: components and providers are the state's alone."""
     return [
         PendingCreate(
-            str(one["resource"]["urn"]),
-            str(one["resource"]["type"]),
+            str(resource["urn"]),
+            str(resource["type"]),
             {
                 name: value
-                for name, value in (one["resource"].get("inputs") or {}).items()
+                for name, value in (resource.get("inputs") or {}).items()
                 if not _is_secret(value)
             },
-            str(one["resource"].get("provider") or ""),
+            str(resource.get("provider") or ""),
         )
-        for one in operations
-        if one.get("type") == CREATING
+        for resource in begun(document)
+        if resource.get("custom") and not str(resource["type"]).startswith("pulumi:")
     ]
 
 
-def without(document: Mapping[str, Any], lost: Iterable[PendingCreate]) -> dict[str, Any]:
-    """Returns the state without creations that came to nothing."""
-    urns = {one.urn for one in lost}
+def settled(document: Mapping[str, Any], found: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the state with what was made as resources, URN → id, and without the creations that
+    came to nothing. A resource's outputs are what it was made with, until it is read.
+
+    ``pulumi stack import`` drops every other pending operation as well; the next deployment finds
+    out what became of a change or a deletion by itself.
+    """
     deployment = _deployment(document)
-    kept = [
-        one
-        for one in deployment.get("pending_operations") or []
-        if one.get("type") != CREATING or one["resource"]["urn"] not in urns
+    made = [
+        {**resource, "id": ident, "outputs": {**(resource.get("inputs") or {}), "id": ident}}
+        for resource in begun(document)
+        if (ident := found.get(resource["urn"]))
     ]
-    return {**document, "deployment": {**deployment, "pending_operations": kept}}
+    # What a resource uses was there before it was begun: at the end it comes after all of it.
+    resources = [*(deployment.get("resources") or []), *made]
+    changed = {**deployment, "resources": resources, "pending_operations": []}
+    return {**document, "deployment": changed}
 
 
-def ids(begun: Iterable[PendingCreate], document: Mapping[str, Any], find: Find) -> dict[str, str]:
+def ids(wanted: Iterable[PendingCreate], document: Mapping[str, Any], find: Find) -> dict[str, str]:
     """Returns URN → id of what was made; what the state has under another URN, or as what is to be
     replaced, is something else. Raises ``EngineError`` for a type that can't be found."""
     held = {
         (str(one["type"]), str(one.get("id")))
         for one in _deployment(document).get("resources") or []
     }
-    found = {one.urn: (one.type, ident) for one in begun if (ident := find(one)) is not None}
+    found = {one.urn: (one.type, ident) for one in wanted if (ident := find(one)) is not None}
     return {urn: ident for urn, (type_, ident) in found.items() if (type_, ident) not in held}
-
-
-def flags(found: Mapping[str, str]) -> list[str]:
-    """Returns the arguments by which ``pulumi refresh`` takes them over, and reads nothing else."""
-    taken = [word for urn, ident in found.items() for word in (urn, ident)]
-    return [
-        *(f"--import-pending-creates={word}" for word in taken),
-        *(f"--target={urn}" for urn in found),
-    ]
 
 
 def finder(make_clients: Callable[[], Clients]) -> Find:
@@ -108,8 +112,8 @@ def finder(make_clients: Callable[[], Clients]) -> Find:
         if kind is None or not region:
             raise EngineError(
                 f"{begun.urn.rpartition('::')[2]} ({begun.type}) was being made when a deployment "
-                "was killed, and can't be looked for: see whether it is there, then run pulumi "
-                f"refresh --import-pending-creates {begun.urn} --import-pending-creates ID"
+                "was killed, and can't be looked for: see whether it is there, delete it, then run "
+                "pulumi refresh --clear-pending-creates"
             )
         aws = accounts[region]
         try:

@@ -197,7 +197,7 @@ def test_a_cursor_survives_a_lost_tail(tmp_path: Path, seed: int) -> None:
                 (last_read, list(new.committed)),
             ).fetchone()
         assert new.committed <= kept
-        # A client that went on from its own number would have missed these.
+        # A client that continued from its own number would have missed these.
         assert reused is not None
         assert reused[0] > 0
         assert kept - set(reader.seen) == set()
@@ -232,7 +232,7 @@ def store(server: PostgresServer, count: int, age: str = "0 minutes") -> set[str
 def test_a_lost_number_that_a_replay_got_misleads_no_reader(tmp_path: Path) -> None:
     """Trap 61, RECOVERY 5: a replayed record keeps its creation time, of before the promotion, and
     may get the very number at which an absent client stands; sent back by 409 that client still
-    reads all that survived, and the next epoch's point to go on from lies before the replay."""
+    reads all that survived, and the next epoch's point to resume from lies before the replay."""
     east, west = pair(tmp_path, 9)
     try:
         with running("us-east-1", everywhere(east)) as application:
@@ -292,7 +292,7 @@ def test_a_lost_number_that_a_replay_got_misleads_no_reader(tmp_path: Path) -> N
 
 
 def test_after_a_planned_swap_a_client_reads_nothing_twice(tmp_path: Path) -> None:
-    """RECOVERY 5: nothing was lost, so the point to go on from is the client's own."""
+    """RECOVERY 5: nothing was lost, so the point to resume from is the client's own."""
     east, west = pair(tmp_path, 0)
     try:
         with running("us-east-1", everywhere(east)) as application:

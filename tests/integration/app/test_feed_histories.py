@@ -15,7 +15,7 @@ from lab.database.postgres import PostgresServer
 
 HISTORIES = (4, 15, 16, 20, 21)
 """Of 24 those in which records are lost by a feed that takes creation time for the time at which a
-record was stored, or that goes on from the newest replicated record (16)."""
+record was stored, or that resumes from the newest replicated record (16)."""
 CHANGES = 3
 READERS = 5
 PRESENCE = 0.6

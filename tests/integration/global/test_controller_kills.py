@@ -115,7 +115,7 @@ def test_throttled_answers_hold_and_an_unclear_call_is_adopted(lab: Lab) -> None
 
 @pytest.mark.long
 def test_descriptions_that_stay_stale_delay_no_proof(lab: Lab) -> None:
-    """H29: the lost region's API is gone with it, and Describe goes on to show what was, the own
+    """H29: the lost region's API is gone with it, and Describe still shows what was, the own
     region's too: promoted once, and proven by a write."""
     round_ = Round(lab, EAST)
     round_.prepare()

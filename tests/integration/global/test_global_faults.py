@@ -1,4 +1,5 @@
-"""A deployment of its own, with certificates, that these tests break and mend."""
+"""A deployment of its own, with certificates and a locked journal, that these tests break and
+mend."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from application_client import ask, host, post_record, receipts, until
+from botocore.exceptions import ClientError
 from deployed_lab import REPOSITORY, Lab, copied
 from deployed_reads import dead_letters, health_checks, records
 from lab_copies import a_deployed_lab
@@ -27,8 +29,8 @@ CLOCK = 20
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """All four layers, HTTPS and new code included, in a lab that may be broken: the gate asks the
-    code over TLS, as on AWS."""
+    """All four layers, HTTPS, a locked journal and new code included, in a lab that may be broken:
+    the gate asks the code over TLS, as on AWS."""
     repository = copied(tmp_path_factory.mktemp("repository") / "copy")
     with a_deployed_lab(tmp_path_factory.mktemp("faults"), repository) as made:
         file = made.repository / "Pulumi.lab.yaml"
@@ -44,6 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert BODY in text
         health.write_text(text.replace(BODY, f'{BODY} release: "second",', 1))
         stack["config"]["global:alarmEmail"] = "on-call@standby.net"
+        stack["config"]["data:journalLockDays"] = 30
         file.write_text(yaml.safe_dump(stack))
         answer = made.inv("deploy-all")
         assert answer.returncode == 0, answer.stderr
@@ -260,9 +263,49 @@ def test_a_lost_primary_is_reported_in_the_standby_region(fast: Lab) -> None:
     assert until(lambda: mailbox.hears("alarm-heartbeat-us-west-2-lab", "OK"), 90), mailbox.heard
 
 
+def test_an_entry_of_the_locked_journal_stays(fast: Lab) -> None:
+    """Issue 23.10: what the deployed controller appended meanwhile is retained where it is and, as
+    a copy, in the other region; neither is deleted before its time, and a marker hides it here
+    alone."""
+    own, other = "us-west-2", "us-east-1"
+    prefix = f"recovery/journal/{own}/"
+
+    def entries(region: str) -> dict[str, str]:
+        found = fast.client("s3", region).list_object_versions(
+            Bucket=f"bucket-journal-{region}-lab", Prefix=prefix
+        )
+        return {one["Key"]: one["VersionId"] for one in found.get("Versions", [])}
+
+    assert until(lambda: entries(own).keys() & entries(other).keys(), 90), entries(own)
+    key = min(entries(own).keys() & entries(other).keys())
+    fast.client("s3", own).delete_object(Bucket=f"bucket-journal-{own}-lab", Key=key)
+    for region in (own, other):
+        s3, name = fast.client("s3", region), {"Bucket": f"bucket-journal-{region}-lab", "Key": key}
+        version = entries(region)[key]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.delete_object(**name, VersionId=version)
+        kept = json.loads(s3.get_object(**name, VersionId=version)["Body"].read())
+        assert key == f"{prefix}{kept['number']:012}.json"
+        shown = s3.list_objects_v2(Bucket=name["Bucket"], Prefix=key)["KeyCount"]
+        assert shown == (0 if region == own else 1)
+
+
 def healthy(lab: Lab) -> bool:
     """Whether the standby region finds the primary well now."""
     answer = lab.client("cloudwatch", "us-west-2").describe_alarms(
         AlarmNames=["alarm-primary-impaired-us-west-2-lab"], AlarmTypes=["CompositeAlarm"]
     )
     return answer["CompositeAlarms"][0]["StateValue"] == "OK"
+
+
+def test_a_destroy_with_a_pending_subscription_completes(lab: Lab) -> None:
+    """Trap 28b: nobody confirmed the e-mail, SNS won't unsubscribe it, and nothing is left; the
+    journal, locked in governance mode, goes with who may pass that by (issue 23.10)."""
+    subscriptions = lab.client("sns").list_subscriptions_by_topic(
+        TopicArn=lab.outputs["global.primary.topic_arn"]
+    )["Subscriptions"]
+    pending = [one for one in subscriptions if one["Protocol"] == "email"]
+    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
+    answer = lab.inv("destroy-all")
+    assert answer.returncode == 0, answer.stderr
+    assert lab.inventory() == []

@@ -53,8 +53,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.mark.long
 def test_a_cut_peering_promotes_nothing(guarded: Lab) -> None:
-    """H1: the writer is silent here, yet its application answers: held, a page, and writes go on in
-    us-east-1; the peering is mended, and the watch goes on."""
+    """H1: the writer is silent here, yet its application answers: held, a page, and writes continue
+    in us-east-1; the peering is mended, and the watch continues."""
     west = Controller(guarded, WEST)
     client.set_clock(guarded.state_dir, CLOCK)
     client.outage(guarded.state_dir, EAST, "peering")
@@ -103,7 +103,7 @@ def test_a_lost_region_is_recovered_by_nobody(guarded: Lab) -> None:
     assert [made["answer"] for made in west.outcomes("CallFailover")] == ["accepted"]
     assert west.outcomes("Verify")[-1] == {"wrote": True, "endpoint": WEST, "detail": ""}
     assert parameter(guarded, "local/failover-switch") == "engaged"
-    # The run that proved it goes on: database and parameter know the epoch a moment later.
+    # The run that proved it continues: database and parameter know the epoch a moment later.
     assert until(lambda: parameter(guarded, "shared/epoch") == "2", REAL_SECONDS)
     feed = ask(guarded, "secondary", "/records?limit=1")
     assert feed.json["cursor"].partition(".")[0] == "2", "the database's epoch"

@@ -41,7 +41,7 @@ SAMPLE = ("standby", "permissions", "alarms", "subscription")
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, float]]:
-    """A lab as a deployment left it, and the lab time at which it goes on; nobody touches it."""
+    """A lab as a deployment left it, and the lab time at which it continues; nobody touches it."""
     with a_deployed_lab(tmp_path_factory.mktemp("proven")) as lab:
         moment = now(lab)
         client.set_clock(lab.state_dir, CLOCK)

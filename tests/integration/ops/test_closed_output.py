@@ -1,4 +1,4 @@
-"""A deployment whose output can't be written goes on to its end, in the real lab."""
+"""A deployment whose output can't be written continues to its end, in the real lab."""
 
 from __future__ import annotations
 

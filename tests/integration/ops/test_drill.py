@@ -108,8 +108,6 @@ def test_a_drill_is_judged_and_brought_home(lab: Lab, tmp_path: Path, scenario: 
     assert document["restored"].endswith(("writes, as before", "us-east-1 writes"))
     assert client.status(lab.state_dir).outages == {}
     assert not (lab.directory / "evidence" / "restore.json").exists()
-    for item in Items(
-        Clients(lab.stack_file, lab.endpoint), lab.stack_file.settings.suffix, "lab"
-    ).read():
+    for item in Items.of(Clients(lab.stack_file, lab.endpoint), lab.stack_file).read():
         drill = item.state.drill if item.state else None
         assert drill is None or drill.running_until == 0

@@ -15,7 +15,7 @@ LAYERS = ("network", "data", "app", "global")
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """An empty lab with a working copy of its own, used by the deploying role alone (trap 54); the
-    tests go on from each other."""
+    tests continue from each other."""
     base = tmp_path_factory.mktemp("changes")
     (base / "workspace").mkdir()
     made = Lab(base / "workspace", free_port(), copied(base / "copy"))

@@ -18,7 +18,7 @@ def test_killed_deployments_and_destroys_are_finished_by_the_next_run(
     deployed: Lab, make_lab: Callable[[], Lab]
 ) -> None:
     """N7: two kills, of deploy-all and of destroy-all. No process stays; the next run
-    goes on; what stands in the end is what an undisturbed deployment makes, and then nothing. In
+    resumes; what stands in the end is what an undisturbed deployment makes, and then nothing. In
     every run one layer's driver and its lab are killed (``test_deploy_faults``)."""
     lab = make_lab()
     for moment in DEPLOY_MOMENTS:

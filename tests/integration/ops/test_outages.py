@@ -43,7 +43,7 @@ def test_the_front_door_serves_again_and_nothing_older_than_the_lag_is_lost(
     lab: Lab, part: str | None
 ) -> None:
     """N2, R3.2, traps 7, 10 and 14: us-east-1 dies as a whole, or loses its database or its
-    functions, at clock 20; writes go on, acknowledged records stay, both regions come back in
+    functions, at clock 20; writes continue, acknowledged records stay, both regions come back in
     sync, and traffic comes home. In every run a lost region is recovered (``test_recovery``), and a
     drill takes the functions away under load (``test_drill``)."""
     with writing(front_door_of(lab)) as load:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from application_client import ask, until
-from deployed_lab import REPOSITORY, Lab, copied
+from deployed_lab import Lab, copied
 from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, writer_region
+from released_code import change, versions
 
 REAL_SECONDS = 180.0
-ROLES = {"primary": EAST, "secondary": WEST}
 
 
 @pytest.fixture(scope="module")
@@ -32,32 +32,11 @@ def inv(lab: Lab, *arguments: str, code: int = 0) -> str:
     return answer.stdout + answer.stderr
 
 
-def versions(lab: Lab) -> dict[str, str]:
-    """Region → the version that its alias leads to."""
-    return {
-        region: lab.client("lambda", region).get_alias(
-            FunctionName=lab.outputs[f"app.{role}.function_name"], Name="live"
-        )["FunctionVersion"]
-        for role, region in ROLES.items()
-    }
-
-
 def served(lab: Lab, role: str) -> tuple[int, str]:
     """What a read is answered with, and the version that says that it's healthy."""
     health = ask(lab, role, "/health")
     headers = {name.lower(): value for name, value in health.headers.items()}
     return ask(lab, role, "/records?limit=1").status, headers["x-function-version"]
-
-
-LIST = "    list: async ({ query, deadline }) => {\n"
-
-
-def change(lab: Lab, line: str) -> None:
-    """Begins the answer of a read with a line, in the working copy of the application's sources."""
-    source = lab.repository / "lambda_src" / "api" / "src" / "records.mjs"
-    text = (REPOSITORY / source.relative_to(lab.repository)).read_text()
-    assert LIST in text
-    source.write_text(text.replace(LIST, f"{LIST}    {line}\n", 1))
 
 
 def test_a_bundle_that_fails_stops_before_us_east_1(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from application_client import until
 from application_database import at, master
 from botocore.exceptions import ClientError
 from deployed_lab import Answer, Lab, copied, table
@@ -147,7 +148,7 @@ def test_a_rotation_refuses_no_login(lab: Lab) -> None:
 @pytest.mark.long
 def test_a_minor_upgrade_is_one_update(configurable: Lab) -> None:
     """Traps 6, 8b: by the page, the global cluster alone is updated and nothing replaced; both
-    members have the version, and writes go on."""
+    members have the version, and writes continue."""
     lab = configurable
     walk = Walk(lab)
     for _ in walk.section("engine-upgrade.md", "Before"):
@@ -183,3 +184,48 @@ def test_both_regions_may_run_the_same(lab: Lab) -> None:
     assert lab.inv("lab.fault", "low-concurrency", WEST).returncode == 0
     assert asked() == [first, 10]
     assert lab.inv("lab.fault", "low-concurrency", "off").returncode == 0
+
+
+@pytest.mark.long
+def test_records_move_to_another_account(
+    lab: Lab, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Issue 23.8: the writes stop and nothing else does; the new side has the same records under
+    the same numbers, gives them out though its database is younger, and takes new ones."""
+    page, walk = "another-account.md", Walk(lab)
+    (stopping,), (comparing,), (returning,) = (
+        blocks(page, section, "sql") for section in ("Stop the writes", "Compare", "The way back")
+    )
+    copying, taking = blocks(page, "Take the records over", "sql")
+    with (
+        a_deployed_lab(tmp_path_factory.mktemp("account")) as other,
+        master(lab) as old,
+        master(other) as new,
+    ):
+        store(other, "practised")
+        for _ in range(2000):  # an older cluster has begun more transactions
+            old.execute("SELECT pg_current_xact_id()")
+        moved = [store(lab, text) for text in ("first", "second")]
+        for _ in walk.section(page, "Stop the writes"):
+            pass
+        assert until(lambda: run_sql(old, stopping, tmp_path) == [0], 120)
+        assert post(lab, "too late").status >= 500
+        run_sql(old, copying, tmp_path)
+        run_sql(new, taking, tmp_path)
+        assert run_sql(new, comparing, tmp_path) == run_sql(old, comparing, tmp_path)
+        last = store(other, "on the new side")
+        host = other.outputs["app.primary.load_balancer_dns_name"]
+        seen: list[str] = []
+
+        def fed() -> list[str]:
+            """What the feed gives out from its beginning."""
+            answer = other.request(host, "/records?after=0&limit=200").json
+            seen[:] = [one["id"] for one in answer["records"]]
+            return seen
+
+        assert until(lambda: last in fed(), 30), seen
+        assert [one for one in seen if one in {*moved, last}] == [*moved, last]
+        run_sql(old, returning, tmp_path)
+    for _ in walk.section(page, "The way back"):
+        pass
+    assert until(lambda: post(lab, "the way back").status == 201, 60)

@@ -265,7 +265,7 @@ def test_only_two_statements_are_not_scoped() -> None:
 @both_regions
 def test_a_regions_role_reaches_only_its_own_region(region: str) -> None:
     """R9.3, trap 10: us-west-2's function needs nothing that exists in us-east-1 only. It looks
-    at the other region's epoch, and goes on with its own while that can't be read (H26)."""
+    at the other region's epoch, and continues with its own while that can't be read (H26)."""
     other = next(name for name in REGIONS if name != region)
     granted = statements(program("app"), f"role-api-{region}")
     epochs = granted.pop("Epochs")["Resource"]

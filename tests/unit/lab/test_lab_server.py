@@ -183,7 +183,7 @@ def test_a_command_that_is_refused_changes_nothing(
     answered, error = lab.ask(method, command, body, token)
     assert answered == code
     assert message in error["error"]
-    # Time goes on meanwhile, whatever is refused.
+    # Time passes meanwhile, whatever is refused.
     assert {**lab.control.status(), "now": before["now"]} == before
 
 

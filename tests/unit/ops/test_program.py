@@ -187,7 +187,7 @@ def test_any_command_line_runs_or_is_one_line(
         assert err == []
 
 
-# Output that can't be written, and work that goes on
+# Output that can't be written, and work that continues
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_a_reader_that_goes_away_stops_nothing(closed_pipe: Sturdy) -> None:
 
 
 def test_a_process_started_later_can_write(closed_pipe: Sturdy) -> None:
-    """Benchmarks and linters inherit the stream: they go on as well."""
+    """Benchmarks and linters inherit the stream: they continue as well."""
     closed_pipe.write("line\n")
     script = "import sys; sys.stdout.write('x' * 100000); sys.stdout.flush()"
     subprocess.run([sys.executable, "-c", script], stdout=closed_pipe.fileno(), check=True)

@@ -25,7 +25,7 @@ from ops.engines import ahead
 from pulumi_protocol.events import EngineError
 
 ROOT = Path(tasks.__file__).resolve().parent
-PROSE = {"again", "goes", "instead", "once", "runs", "that"}
+PROSE = {"again", "resumes", "instead", "once", "runs", "that"}
 """Words that follow ``./inv`` in sentences."""
 ALL = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 HELP = {name: set(task.help) for name, task in ALL.items()}

@@ -73,6 +73,8 @@ class Registered:
     retain_on_delete: bool
     replace_on_changes: tuple[str, ...]
     additional_secret_outputs: tuple[str, ...]
+    former_types: tuple[str, ...]
+    """Of its aliases."""
 
     @property
     def provider_urn(self) -> str:
@@ -445,6 +447,7 @@ class _Monitor(mocks.MockMonitor):
             retain_on_delete=request.retainOnDelete,
             replace_on_changes=tuple(request.replaceOnChanges),
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
+            former_types=tuple(alias.spec.type for alias in request.aliases),
         )
         with self.lock:
             assert urn not in {entry.urn for entry in self.deployment.resources}, (

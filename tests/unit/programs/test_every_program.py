@@ -364,3 +364,27 @@ def test_a_configured_account_is_asked_of_nobody(layer: str) -> None:
     """Trap 66: where the configuration names the account, STS isn't needed for it."""
     named = run_program(layer, stack="dev", config={"TapStack:accountId": ACCOUNT})
     assert [call for call in named.invokes if call.token == IDENTITY] == []
+
+
+RENAMED = {
+    # component → what stacks that stand know it by
+    "warmstandby:data:ReplicatedBucketPolicy": "warmstandby:data:ContentBucketPolicy",
+    "warmstandby:app:NodeFunction": "warmstandby:app:VpcFunction",
+    "warmstandby:app:FunctionSchedule": "warmstandby:app:OutboxSchedule",
+}
+
+
+@every_program
+def test_a_renamed_component_keeps_what_stands(layer: str) -> None:
+    """N7: its alias is the type that it had, so a deployment replaces nothing under it; no other
+    component claims one."""
+    components = [one for one in program(layer).resources if not one.custom]
+    for resource in components:
+        former = (RENAMED[resource.type],) if resource.type in RENAMED else ()
+        assert resource.former_types == former, resource.urn
+
+
+def test_every_renamed_component_is_declared() -> None:
+    """N7: the table above names no type that no program makes."""
+    declared = {resource.type for layer in PROGRAMS for resource in program(layer).resources}
+    assert RENAMED.keys() <= declared

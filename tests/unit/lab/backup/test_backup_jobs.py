@@ -1,4 +1,4 @@
-"""AWS Backup in the lab: plans that are due, jobs that go on, copies, recovery points that end."""
+"""AWS Backup in the lab: plans that are due, jobs that proceed, copies, points that end."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,17 @@ def test_the_topology_outlives_the_process(tmp_path: Path) -> None:
     assert again == topology
     assert again.new_folder("us-east-1") not in {c.folder for c in topology.clusters.values()}
     assert Topology.load(tmp_path / "absent.json").clusters == {}
+
+
+def test_whoever_saves_at_once_loses_nothing(tmp_path: Path) -> None:
+    """Changes of the fleet save off the event loop, events on it: neither fails, and what stays is
+    whole."""
+    path = tmp_path / "t.json"
+    topology, *_ = world(path)
+    with ThreadPoolExecutor(8) as pool:
+        for saved in [pool.submit(topology.save) for _ in range(200)]:
+            saved.result()
+    assert Topology.load(path) == topology
 
 
 def test_every_endpoint_is_listed_with_its_port(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 
 from lab.api import ApiRefusal, ApiResponse
 from lab.clock import Clock
@@ -15,9 +18,10 @@ from lab.context import LabContext
 from lab.database.conditions import ALONE_SECONDS, AWAY_SECONDS, Conditions
 from lab.database.links import Links
 from lab.database.measurement import Sampler
+from lab.database.rds import RdsSemantics
 from lab.database.snapshots import Snapshots
 from lab.database.topology import Cluster, GlobalDatabase, Topology
-from lab.database.watch import Watch
+from lab.database.watch import NETWORK_CHANGES, Watch
 from lab.database.ways import Ways
 from lab.outage import SLOW_SECONDS, Mode, OutageKind, Outages
 
@@ -249,6 +253,21 @@ def test_what_is_changed_around_the_database_is_read_again(world: World) -> None
     assert world.deployed.reads == 1, "nobody connects"
     watch.stop()
     assert world.lab.hooks == []
+
+
+def test_whatever_makes_or_changes_a_cluster_is_noted() -> None:
+    """Traps 8 and 21: a cluster that was restored beside is reached at once, not when what is
+    deployed is read again on its own."""
+    handled = set(re.findall(r'"(\w+)": self\._', inspect.getsource(RdsSemantics)))
+    rds = get_session().get_service_model("rds")
+    changing = {
+        name
+        for name in handled & set(rds.operation_names)
+        if name.startswith(("Create", "Restore", "Modify", "Delete"))
+        and "DBCluster" in rds.operation_model(name).output_shape.members
+    }
+    assert {"CreateDBCluster", "RestoreDBClusterToPointInTime"} <= changing
+    assert changing <= NETWORK_CHANGES["rds"]
 
 
 @pytest.mark.parametrize("factor", [1, 10, 50])

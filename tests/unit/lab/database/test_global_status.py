@@ -48,7 +48,7 @@ def rows(world: World, cluster: Cluster, query: str, database: str = "app") -> l
 def test_both_functions_answer_in_both_regions_as_auroras(world: World) -> None:
     """Aurora user guide, ``aurora_global_db_status`` and ``aurora_global_db_instance_status``: -1
     and 1970 mark the primary region, MASTER_SESSION_ID its writer; readers of a hot standby see the
-    same; a secondary that replication doesn't reach goes on showing what it last knew. Anybody may
+    same; a secondary that replication doesn't reach still shows what it last knew. Anybody may
     ask, in every database."""
     sampler = Sampler(world.fleet, Clock())
     status = GlobalStatus(world.fleet, NOON.timestamp)

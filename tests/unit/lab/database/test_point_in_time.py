@@ -39,7 +39,7 @@ def wait_for_next_millisecond():
 
 def test_a_cluster_is_restored_as_it_was_before_the_damage(source, tmp_path):
     """Issue 23.8: what was destroyed since is there, what was written since isn't; the latest is
-    the present; each is a writer of its own, and the source goes on."""
+    the present; each is a writer of its own, and the source continues."""
     with source.connect() as connection:
         connection.execute("CREATE TABLE kept (what text)")
         connection.execute("INSERT INTO kept VALUES ('before')")
@@ -127,7 +127,7 @@ def test_the_call_makes_a_cluster_of_its_own(kept, asked):  # noqa: F811
     ((segments, source, target, moment),) = asked.recovered
     assert (segments, source, target) == (["segment"], "c", "beside")
     assert kept.topology.clusters[BESIDE].provisioned
-    # A clock that runs ahead goes on to do so between the two looks.
+    # A clock that runs ahead keeps doing so between the two looks.
     assert machines() <= moment <= before
     call(kept, UseLatestRestorableTime=True)
     assert asked.recovered[-1][3] is None

@@ -291,7 +291,7 @@ def test_a_member_that_leaves_writes_for_itself_and_a_writer_that_leaves_leaves_
 
 
 def test_a_global_database_shows_its_own_state_unless_it_is_being_deleted(world):
-    """Trap 9: who writes, and what goes on, is what describe_global_clusters says."""
+    """Trap 9: who writes, and what is under way, is what describe_global_clusters says."""
     database = world.topology.globals["g"]
     database.status, database.failover_state = "failing-over", {"Status": "failing-over"}
 

@@ -359,7 +359,7 @@ def test_a_failover_inside_a_region_takes_the_writer_away(world):
 
 
 def test_stale_descriptions_show_what_was(world):
-    """Issue 16.2, H13 and H29: as of the moment when the fault began; changes go on unseen."""
+    """Issue 16.2, H13 and H29: as of the moment when the fault began; changes continue unseen."""
 
     def writers():
         members = [{"DBClusterArn": arn(region)} for region in (EAST, WEST)]

@@ -168,7 +168,7 @@ def test_a_primary_that_is_up_is_no_standby(world):
 
 
 def test_a_switchover_whose_standby_does_not_get_everything_leaves_the_writer(world, monkeypatch):
-    """Trap 7: nothing is lost and the old roles go on."""
+    """Trap 7: nothing is lost and the old roles stay."""
     monkeypatch.setattr(replication, "CATCH_UP_TIMEOUT", 0.0)
     with pytest.raises(LabError, match="did not receive all WAL"):
         world.fleet.switch_over(world.east, world.west)

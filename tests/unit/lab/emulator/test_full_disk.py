@@ -27,7 +27,7 @@ def test_a_change_counts_only_when_it_was_written(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
     """On a full disk a change is answered with 500 and the cause, the next ones before
-    they are made; reading goes on; with space again the lab goes on by itself, and everything
+    they are made; reading continues; with space again the lab resumes by itself, and everything
     that it holds is on disk."""
     sqs = world.aws("sqs")
     before, lost, later = (f"{name}-{fault}" for name in ("before", "lost", "later"))

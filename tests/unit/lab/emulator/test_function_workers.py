@@ -137,7 +137,7 @@ def test_who_waits_longer_than_its_timeout_is_throttled(tmp_path, workers):
 
 
 def test_a_region_that_stops_answers_who_waits(tmp_path, workers):
-    """R2.1: nobody hangs; another region's functions go on."""
+    """R2.1: nobody hangs; another region's functions continue."""
 
     async def scenario(running: Functions) -> list[Outcome]:
         _, calls = await busy(running, 2)

@@ -101,6 +101,10 @@ def test_identity_policies_name_no_principal() -> None:
         ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a", "b"]}}, True),
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, False),
         ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
+        ({"StringEquals": {"aws:SourceAccount": "${AWS:SourceAccount}"}}, True),
+        ({"StringEquals": {"aws:SourceAccount": "x${aws:SourceAccount}"}}, False),
+        ({"StringEquals": {"aws:SourceAccount": "${aws:userid}"}}, False),
+        ({"StringEquals": {"aws:SourceAccount": "${aws:TagKeys}"}}, False),
     ],
 )
 def test_conditions_hold_as_the_operators_say(condition: dict[str, Any], allowed: bool) -> None:

@@ -164,6 +164,32 @@ def test_an_item_goes_by_its_partition_and_a_metric_by_its_namespace(world: Worl
     assert refusal(dynamodb.scan, TableName="guarded") == "AccessDeniedException"
 
 
+def test_who_writes_an_item_is_who_they_are(world: World) -> None:
+    """Issue 23.10: a condition's ``aws:userid`` is the session's that signs, so nobody writes under
+    another's (IAM user guide, "IAM policy elements: Variables and tags")."""
+    world.aws("dynamodb").create_table(
+        TableName="asked",
+        KeySchema=[{"AttributeName": "kind", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "kind", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["of#${aws:userid}"]}}
+    statement = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
+    document = {"Statement": [{**statement, "Condition": condition}]}
+    role = world.aws("iam").create_role(RoleName="people", AssumeRolePolicyDocument="{}")["Role"]
+    people: dict[str, tuple[Any, str]] = {}
+    for name in ("anna", "bela"):
+        made = world.aws("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=name)
+        signer = made["Credentials"]["AccessKeyId"]
+        control(world, principal=signer, policies=[document])
+        user = made["AssumedRoleUser"]["AssumedRoleId"]
+        people[name] = (world.client("dynamodb", EAST, signer=signer), user)
+    (anna, user), (bela, _) = people["anna"], people["bela"]
+    item = {"kind": {"S": f"of#{user}"}}
+    anna.put_item(TableName="asked", Item=item)
+    assert refusal(bela.put_item, TableName="asked", Item=item) == "AccessDeniedException"
+
+
 def test_what_is_retained_is_deleted_with_a_permission_of_its_own(world: World) -> None:
     """Issue 23.10: who may delete versions may not pass retention by (S3 user guide, "Bypassing
     governance mode")."""

@@ -614,7 +614,7 @@ def test_a_changed_parameter_is_announced_on_the_default_bus(world: World) -> No
 def test_a_restored_table_takes_a_partition_key_that_it_never_had(
     world: World, region: str
 ) -> None:
-    """Issue 15.9: a lab that was started again goes on in both regions; the emulator answered an
+    """Issue 15.9: a lab that was started again resumes in both regions; the emulator answered an
     internal error outside us-east-1, and the standby's controller stood still."""
     client = world.aws("dynamodb", region)
     client.create_table(

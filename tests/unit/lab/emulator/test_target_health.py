@@ -1,4 +1,4 @@
-"""Target health goes on, whatever one check runs into."""
+"""Target health continues, whatever one check runs into."""
 
 import asyncio
 from types import SimpleNamespace

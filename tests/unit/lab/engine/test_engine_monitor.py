@@ -72,7 +72,7 @@ def test_what_the_monitor_does_not_serve_fails_the_operation(
 
 
 def test_a_fault_of_the_engine_s_own_fails_the_operation(tmp_path: Path) -> None:
-    """It must not pass for a success; what waits for the calls' end goes on."""
+    """It must not pass for a success; what waits for the calls' end continues."""
     run = operation(tmp_path)
 
     def broken(request: Any) -> None:

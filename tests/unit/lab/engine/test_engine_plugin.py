@@ -143,7 +143,7 @@ def test_failures_are_distinguished(failure: Refused, kind: type[Exception], mes
 
 
 def test_a_plugin_that_knows_no_cancelling_is_left_alone() -> None:
-    """The interrupt goes on to the other plugins."""
+    """The interrupt reaches the other plugins too."""
     made, stub = connected(Cancel=Refused(grpc.StatusCode.UNIMPLEMENTED))
     made.cancel()
     assert stub.asked[-1] == empty_pb2.Empty()

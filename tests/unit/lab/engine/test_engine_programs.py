@@ -162,7 +162,7 @@ def test_a_program_that_fails_deletes_nothing(place: Place, program: str, messag
 
 def test_an_interrupt_ends_in_order(place: Place) -> None:
     """SIGINT: the call in flight finishes and is recorded, nothing new begins, the error says how
-    to go on, the handler is restored; the next run completes the work."""
+    to resume, the handler is restored; the next run completes the work."""
     program = (
         "opts = pulumi.ResourceOptions(provider=Provider('east', 'east'))\n"
         "a = Thing('a', opts)\nb = Thing('b', opts, after=a.arn)\n"

@@ -196,7 +196,7 @@ def test_replace_on_changes(stage: Stage) -> None:
 
 
 def test_an_alias_keeps_the_resource(stage: Stage) -> None:
-    """A resource under a new name, type or parent goes on under its alias instead of being made
+    """A resource under a new name, type or parent continues under its alias instead of being made
     anew."""
     stage.run(lambda act: act.thing("a", act.provider()) and None)
     spec = alias_pb2.Alias(spec=alias_pb2.Alias.Spec(name="a"))
@@ -541,7 +541,7 @@ def test_assets_get_a_hash_and_diffs_compare_it(stage: Stage) -> None:
 
 
 def test_a_failed_deletion_lets_the_level_finish_and_stops(stage: Stage) -> None:
-    """The rest stays recorded, and the next run goes on with it."""
+    """The rest stays recorded, and the next run resumes with it."""
     stage.run(chain())
     stage.plugin.faults["delete b-2"] = PluginError("in use")
     with pytest.raises(StepFailedError, match="in use"):

@@ -323,9 +323,10 @@ def test_a_schedule_tries_its_target_again_as_its_retry_policy_says(world, polic
 
 def test_a_schedules_dead_letter_names_schedule_execution_and_time(world):
     """EventBridge Scheduler user guide, "Configuring a schedule's dead-letter queue": the message's
-    attributes."""
+    attributes; the error code is the target's own, and no retry was exhausted."""
+    gone = "AWS.SimpleQueueService.NonExistentQueue"
     world.failing["send_message"] = lambda given: (
-        None if given["QueueUrl"] == "dead" else refused("AWS.SimpleQueueService.NonExistentQueue")
+        None if given["QueueUrl"] == "dead" else refused(gone)
     )
     outcome, letter = world.deliver(QUEUE, target={"RoleArn": ROLE}, **SCHEDULED)
     assert outcome == "dead-lettered"
@@ -333,6 +334,8 @@ def test_a_schedules_dead_letter_names_schedule_execution_and_time(world):
     assert letter["SCHEDULE_ARN"] == arn("events", "rule/r")
     assert {name: letter[name] for name in SCHEDULED["occurrence"]} == SCHEDULED["occurrence"]
     assert (letter["TARGET_ARN"], letter["IS_PAYLOAD_TRUNCATED"]) == (QUEUE, "false")
+    assert letter["ERROR_CODE"] == gone
+    assert "EXHAUSTED_RETRY_CONDITION" not in letter
 
 
 def test_a_schedules_event_for_a_bus_carries_the_attempts_number_too(world):
@@ -346,7 +349,7 @@ def test_a_schedules_event_for_a_bus_carries_the_attempts_number_too(world):
 
 
 def test_an_event_that_breaks_the_lab_does_not_wait_for_ever(world):
-    """R6.2: it is gone and logged, and the others go on."""
+    """R6.2: it is gone and logged, and the others continue."""
     world.failing["send_message"] = KeyError("broken")
     assert world.deliver(QUEUE) == (None, {})
 

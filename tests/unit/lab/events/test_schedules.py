@@ -169,7 +169,7 @@ def test_a_schedule_keeps_to_its_zone_and_dates(deployed, given, looks):
 )
 def test_a_completed_schedule_is_deleted_where_it_says_so(deployed, given, fired):
     """CreateSchedule, ActionAfterCompletion DELETE: after its last occurrence or its end date; one
-    that goes on stays."""
+    that continues stays."""
     key = (ACCOUNT, EAST, "default/s")
     once = {"ActionAfterCompletion": "DELETE", **given}
     deployed[2][key] = schedule("rate(1 minute)", **once)

@@ -87,7 +87,7 @@ def breach(metrics):
 )
 def test_alarms_of_a_lost_region_neither_turn_nor_act(lost, turned):
     """Trap 11: what counts on an alarm of the region that is lost is blind; the other region's
-    alarms go on."""
+    alarms continue."""
     clients = {region: CloudWatch([metric_alarm("a")]) for region in (EAST, WEST)}
     metrics = part(clients, lost)
     breach(metrics)

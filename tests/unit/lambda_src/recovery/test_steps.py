@@ -139,6 +139,22 @@ def test_a_failover_state_after_a_refusal_is_adopted() -> None:
     assert watch.state.incident.called == watch.minute - 1
 
 
+@pytest.mark.parametrize("state", ["switching-over", "cancelling"])
+@pytest.mark.parametrize("answer", [Answer.REFUSED, Answer.THROTTLED, Answer.UNCLEAR])
+def test_a_switchover_that_refused_the_call_is_not_adopted(state: str, answer: Answer) -> None:
+    """H24, found by the certificate: Describe showed it late, so the call was refused by it; it
+    promotes nobody, and the call is made again once it is over."""
+    watch = intending()
+    watch.called(answer)
+    moving = replace(MEMBER, failover_state=state)
+    decision = watch.run(global_cluster=moving, **REGION_LOST)
+    assert (watch.stage, calls(decision)) == (Stage.SUSPECT, False)
+    assert (watch.state.incident, watch.pages[-1]) == (None, "withdrawn")
+    assert calls(watch.run(**REGION_LOST))
+    assert watch.state.intent is not None
+    assert watch.state.intent.calls == 1
+
+
 @pytest.mark.parametrize(
     "seen",
     [{"own_cluster": WRITER}, {"global_cluster": replace(MEMBER, own_writer=True)}],

@@ -539,7 +539,7 @@ def test_a_marker_is_timed() -> None:
 
 
 def test_a_marker_that_is_late_is_found_by_the_next_run() -> None:
-    """The wait is short; what the next run finds counts, and the row goes on."""
+    """The wait is short; what the next run finds counts, and the row continues."""
     way: Any = Way(looks=1000)
     first = cross(way, Crossing(50, 60, sent=90), 100.0, timer())
     assert first == Crossing(50, 60, None, sent=100)

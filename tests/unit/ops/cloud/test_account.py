@@ -29,9 +29,10 @@ def answering(answer: Any) -> Clients:
 
 def test_the_stack_s_own_account_passes() -> None:
     """Trap 10: asked in the region that stands by, so it works while the primary is lost."""
-    mine = answering({"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/me"})
+    arn = "arn:aws:iam::111122223333:user/me"
+    mine = answering({"Account": "111122223333", "Arn": arn, "UserId": "AIDAME"})
     account.check(mine, SETTINGS)
-    assert account.caller(mine).arn == "arn:aws:iam::111122223333:user/me"
+    assert account.caller(mine) == account.Caller("111122223333", arn, "AIDAME")
 
 
 def test_another_account_is_refused_in_one_line() -> None:

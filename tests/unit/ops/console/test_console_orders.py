@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from console_facts import AWS, EAST, LAB
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.errors import LabInputError
@@ -99,6 +99,7 @@ def test_on_aws_only_failover_and_failback_are_offered() -> None:
     ),
     st.text(max_size=20) | st.sampled_from(["lab", "planned", "after a loss"]),
 ))  # fmt: skip
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_written_is_an_order_or_one_line(action: Any, given: dict[str, str]) -> None:
     """Fuzzed: nothing that is written becomes a flag of its own."""
     try:

@@ -100,8 +100,8 @@ def asked(address: str, method: str = "GET", path: str = "", **headers: str) -> 
 def test_it_serves_until_it_is_interrupted(
     space: Workspace, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Issue 21: a stopped lab is a page that says how to go on; the printed address opens it, and
-    nothing else does; streams end with the console, at once; its folder is private."""
+    """Issue 21: a stopped lab is a page that says how to continue; the printed address opens it,
+    and nothing else does; streams end with the console, at once; its folder is private."""
     seen: list[Any] = []
     left: list[int] = []
 
@@ -196,7 +196,7 @@ def test_what_is_seen_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_full_disk_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Issue 21: the page goes on; what a restart would lose is said to who started it."""
+    """Issue 21: the page continues; what a restart would lose is said to who started it."""
     blocked = tmp_path / "file"
     blocked.touch()
     made, timeline, feed = looking(blocked)

@@ -150,7 +150,7 @@ def test_a_failure_names_what_is_done_and_what_to_run(
     results = getattr(driver, verb)(LAYERS)
     assert drivers.exit_code(results) is ExitCode.FAILED
     task = {"up": "deploy-all", "destroy": "destroy-all", "refresh": "refresh-all"}[verb]
-    assert f"to go on from here: ./inv {task}" in driver.err
+    assert f"to resume: ./inv {task}" in driver.err
     assert f"{failing}: it broke" in driver.err
     assert f"{failing}:   vpc: it broke in a way" in driver.err
     engine.fails.clear()
@@ -165,7 +165,7 @@ def test_a_failure_of_one_layer_names_the_command_of_that_layer(tmp_path: Path) 
     engine.fails["up", "data"] = EngineError("data: no")
     driver = watched(tmp_path, engine)
     driver.up(["data"])
-    assert "done: no layer; not done: data; to go on from here: ./inv up --layer data" in driver.err
+    assert "done: no layer; not done: data; to resume: ./inv up --layer data" in driver.err
 
 
 def test_destroy_runs_backwards_and_may_be_repeated(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_ctrl_c_interrupts_the_engine_and_the_third_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N7: the first asks the engine to end in order; whoever insists leaves at once, as a kill
-    would, and the next run goes on."""
+    would, and the next run resumes."""
     left: list[int] = []
     monkeypatch.setattr(drivers.os, "_exit", left.append)
     engine = FakeEngine()
@@ -254,7 +254,7 @@ def test_ctrl_c_interrupts_the_engine_and_the_third_leaves(
     assert left == []
     driver._interrupt(3)
     assert left == [ExitCode.INTERRUPTED]
-    assert "the next run goes on" in driver.err
+    assert "the next run resumes" in driver.err
 
 
 def test_an_interrupted_sequence_has_its_own_exit_code() -> None:

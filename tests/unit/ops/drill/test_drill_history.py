@@ -77,14 +77,14 @@ def test_a_recorder_writes_what_it_keeps(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_noted_and_stops_nothing(tmp_path: Path) -> None:
-    """Issue 20, bad input: the drill goes on to its end, and its history says that it lacks."""
+    """Issue 20, bad input: the drill continues to its end, and its history says that it lacks."""
     recorder = Recorder(tmp_path / "x.jsonl")
     real, recorder._file = recorder._file, open("/dev/full", "w")  # noqa: SIM115, PTH123
     assert real is not None
     real.close()
     recorder.add(Seen(1.0, "drill", "begins"))
     recorder.flush()
-    recorder.add(Seen(2.0, "drill", "goes on"))
+    recorder.add(Seen(2.0, "drill", "continues"))
     assert recorder.fault == f"the history can't be written: {os.strerror(28)}"
     assert len(recorder.history.seen) == 2
 

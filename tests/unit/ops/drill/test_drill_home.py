@@ -334,6 +334,14 @@ def test_what_has_no_tail_is_not_compared(
     assert way.done == done
 
 
+def test_of_two_promotions_the_newest_one_is_reconciled(way: Home) -> None:
+    """H34: after mirrored promotions the other region's old incident may still stand, done."""
+    way.east.item = Table(State(epoch=2, incident=replace(INCIDENT, tail=Tail.RECONCILED))).item
+    way.west.item = Table(State(epoch=3, incident=INCIDENT)).item
+    way.home.bring_home(stay=False)
+    assert way.done == ["compare", "failback"]
+
+
 def test_a_survivor_is_guarded_before_the_writer_comes_home(way: Home) -> None:
     """Issue 20.1, H34: the full circle waits until us-east-1's controller is armed."""
     way.world.item = None

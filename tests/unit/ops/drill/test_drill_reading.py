@@ -40,7 +40,7 @@ def waits() -> tuple[list[float], Any]:
 
 
 def test_all_pages_of_a_feed_are_read() -> None:
-    """This drill's rows alone; a changed epoch is gone on from, a fault is tried again."""
+    """This drill's rows alone; a changed epoch is continued from, a fault is tried again."""
     other = Answer(200, {"records": [{"id": "x", "patientId": "other", "data": {}}], "next": "1.9"})
     feed = Feed(
         page(1, 2, after="1.2"), other, Answer(503), Answer(409, {"resume": "2.1"}), page(3)

@@ -159,9 +159,9 @@ def test_the_guards_are_narrow() -> None:
     """R9.3: nothing of the recovery table is deleted but an approval, no foreign metric is
     written, one role is handed on, to one service, and operators only read the state."""
     found = statements("operate")
-    approvals = found["OnApproval"]["Condition"]["ForAllValues:StringEquals"]
-    assert approvals == {"dynamodb:LeadingKeys": ["approval"]}
-    assert "dynamodb:DeleteItem" not in found["OnRecoveryTable"]["Action"]
+    approvals = found["OnApproval"]["Condition"]["ForAllValues:StringLike"]
+    assert approvals == {"dynamodb:LeadingKeys": ["approval", "approval#*"]}
+    assert not {"dynamodb:DeleteItem", "dynamodb:PutItem"} & {*found["OnRecoveryTable"]["Action"]}
     metrics = found["OnOwnMetrics"]["Condition"]["StringEquals"]
     assert metrics["cloudwatch:namespace"] == METRIC_NAMESPACE
     passed = found["PassBatchRole"]
@@ -209,7 +209,7 @@ WORKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("lambda", "GetFunctionConfiguration", {"FunctionName": "function-recovery-us-west-2-lab"}),
     ("lambda", "Invoke", {"FunctionName": "function-probe-us-west-2-lab:live"}),
     ("dynamodb", "GetItem", {**TABLE, "Key": {"kind": {"S": "state"}}}),
-    ("dynamodb", "PutItem", TABLE),
+    ("dynamodb", "PutItem", {**TABLE, "Item": {"kind": {"S": "state"}}}),
     ("dynamodb", "Query", TABLE),
     ("rds", "DescribeGlobalClusters", GLOBAL),
     ("rds", "FailoverGlobalCluster", GLOBAL),
@@ -232,6 +232,7 @@ WORKED: tuple[tuple[str, str, dict[str, Any]], ...] = (
 BEYOND: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("rds", "DeleteDBCluster", {"DBClusterIdentifier": "aurora-cluster-us-west-2-lab"}),
     ("dynamodb", "DeleteItem", {**TABLE, "Key": {"kind": {"S": "journal"}}}),
+    ("dynamodb", "PutItem", {**TABLE, "Item": {"kind": {"S": "approval#AROAX:bela"}}}),
     ("dynamodb", "DeleteTable", TABLE),
     ("ssm", "PutParameter", {"Name": "/warm-standby/us-west-2/lab/shared/database-endpoint"}),
     ("secretsmanager", "DeleteSecret", {"SecretId": "secret-master-us-east-1-lab"}),
@@ -251,8 +252,9 @@ def allowed(role: Role, service: str, operation: str, parameters: dict[str, Any]
     context: dict[str, str | list[str]] = {"aws:RequestedRegion": "us-west-2"}
     if "Namespace" in parameters:
         context["cloudwatch:namespace"] = parameters["Namespace"]
-    if "Key" in parameters and service == "dynamodb":
-        context["dynamodb:LeadingKeys"] = [parameters["Key"]["kind"]["S"]]
+    item = parameters.get("Key") or parameters.get("Item")
+    if item and service == "dynamodb":
+        context |= {"dynamodb:LeadingKeys": [item["kind"]["S"]], "aws:userid": "AROAX:anna"}
     if not resource:  # AWS's to name: the action decides
         for document in found:
             for statement in document["Statement"]:

@@ -64,7 +64,7 @@ class SimulatedRds:
     called: list[dict[str, Any]] = field(default_factory=list)
 
     def _reach(self) -> None:
-        if self.truth.lost(self.region) or f"{self.region} api" in self.truth.on:
+        if {f"{self.region} lost", f"{self.region} api"} & self.truth.on:
             raise EndpointConnectionError(endpoint_url=f"https://rds.{self.region}")
 
     def describe_db_clusters(self, **_: Any) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def test_a_switchover_that_rds_gives_up_is_said() -> None:
 
 
 def test_a_switchover_that_never_ends_is_left_to_the_same_command() -> None:
-    """After 900 s; Describe failing in between stops no waiting. The same command goes on."""
+    """After 900 s; Describe failing in between stops no waiting. The same command resumes."""
     both = promoted()
     both.truth.on.add("never ends")
     throttled: list[str] = []

@@ -254,7 +254,7 @@ def test_a_second_failover_at_once_is_refused(leased: bool) -> None:
 
 
 def test_a_promotion_that_nobody_follows_is_taken_up() -> None:
-    """Neither a command nor a controller has run for minutes: the same command goes on."""
+    """Neither a command nor a controller has run for minutes: the same command resumes."""
     both = lost()
     both.sides[WEST].between["after call"] = lambda: None
     with pytest.raises(KeyboardInterrupt):
@@ -302,7 +302,7 @@ def test_an_unclear_call_waits_for_describe() -> None:
 
 
 def test_an_unclear_call_that_began_nothing_is_not_repeated_unseen() -> None:
-    """After the time is over a person is warned not to detach; the controller goes on by itself."""
+    """After the time is over a person is warned not to detach; the controller resumes by itself."""
     both = lost()
     both.sides[WEST].answers.append("internal lost")
     with pytest.raises(OperatorError, match=r"isn't complete after 900 s: never detach"):

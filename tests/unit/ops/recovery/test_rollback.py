@@ -292,7 +292,7 @@ def test_undoing_lets_the_next_deployment_lead_on(space: Any) -> None:
 def test_what_aws_refuses_is_one_line(
     space: Any, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
-    """Nothing is half done in silence: the same command goes on."""
+    """Nothing is half done in silence: the same command resumes."""
     clients = Fake((OLD, NEW), (OLD, NEW))
     undo = fails == "get_parameter"
     real = clients.get

@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
+from fake_clients import refusal
 from invoke.context import Context
 from recovery_tables import EAST, WEST, lost
 from watched_driver import stack_file
 
+from lab.emulator.policies import Access, allows
 from ops import session
 from ops.cloud.clients import Clients
 from ops.errors import ExitCode, OperatorError
 from ops.front import recovery as front
+from ops.permissions.documents import Place, policies
+from ops.permissions.table import table
 from ops.recovery import asking, failover, orders, two_people
 from ops.recovery.place import World
 from ops.recovery.two_people import VALID_SECONDS, agreed
@@ -25,54 +30,62 @@ PROD = parse(
     "config: {TapStack:environmentSuffix: prod, TapStack:environment: prod, aws:region: us-east-1, "
     "app:allowPlainHttp: true}",
 )
-ANNA = "arn:aws:sts::123456789012:assumed-role/operators/anna"
-BELA = "arn:aws:sts::123456789012:assumed-role/operators/bela"
+ANNA, BELA = "AROAOPERATORS:anna", "AROAOPERATORS:bela"
+"""User ids of two people in the operators' role."""
+ARN = "arn:aws:sts::123456789012:assumed-role/operators/"
+POLICIES = policies("operate", table(), [], Place("123456789012", "prod", (EAST, WEST)))
 
 
 @dataclass
 class Table:
-    """One region's approvals, in memory."""
+    """One region's approvals, in memory; the operators' own policies decide on each call."""
 
-    items: dict[str, Any] = field(default_factory=dict)
+    region: str
+    caller: list[str]
+    items: dict[tuple[str, str], Any] = field(default_factory=dict)
     fault: Exception | None = None
 
-    def _reach(self) -> None:
+    def _reach(self, action: str, key: dict[str, Any]) -> tuple[str, str]:
         if self.fault:
             raise self.fault
+        arn = f"arn:aws:dynamodb:{self.region}:123456789012:table/table-recovery-{self.region}-prod"
+        kind, number = key["kind"]["S"], key["number"]["N"]
+        context = {"aws:userid": self.caller[0], "dynamodb:LeadingKeys": [kind]}
+        if not allows(POLICIES, Access(f"dynamodb:{action}", arn, context=context), identity=True):
+            raise refusal("AccessDeniedException")
+        return kind, number
 
     def get_item(self, **given: Any) -> dict[str, Any]:
-        self._reach()
-        found = self.items.get(given["Key"]["number"]["N"])
+        found = self.items.get(self._reach("GetItem", given["Key"]))
         return {"Item": found} if found else {}
 
     def put_item(self, **given: Any) -> None:
-        self._reach()
-        self.items[given["Item"]["number"]["N"]] = given["Item"]
+        self.items[self._reach("PutItem", given["Item"])] = given["Item"]
 
     def delete_item(self, **given: Any) -> None:
-        self._reach()
-        self.items.pop(given["Key"]["number"]["N"], None)
+        self.items.pop(self._reach("DeleteItem", given["Key"]), None)
 
 
-@dataclass
 class Aws:
     """Both regions' tables, and whose the credentials are."""
 
-    arn: str = ANNA
-    regions: tuple[str, str] = (EAST, WEST)
-    tables: dict[str, Table] = field(default_factory=lambda: {EAST: Table(), WEST: Table()})
+    def __init__(self) -> None:
+        self.regions = (EAST, WEST)
+        self.caller = [ANNA]
+        self.tables = {region: Table(region, self.caller) for region in self.regions}
 
     def get(self, service: str, region: str) -> Any:
         return self.tables[region] if service == "dynamodb" else self
 
     def get_caller_identity(self) -> dict[str, str]:
-        return {"Account": "123456789012", "Arn": self.arn}
+        name = self.caller[0].rpartition(":")[2]
+        return {"Account": "123456789012", "Arn": ARN + name, "UserId": self.caller[0]}
 
 
 def ask(
-    aws: Aws, arn: str, order: str = "recovery.thaw", at: float = 1000, file: StackFile = PROD
+    aws: Aws, user: str, order: str = "recovery.thaw", at: float = 1000, file: StackFile = PROD
 ) -> str:
-    aws.arn = arn
+    aws.caller[0] = user
     return agreed(cast(Clients, aws), file, order, "why", lambda: at)
 
 
@@ -82,9 +95,9 @@ def test_the_second_person_gives_the_order() -> None:
     with pytest.raises(OperatorError, match=r"takes two people: .*anna has asked") as caught:
         ask(aws, ANNA)
     assert caught.value.code == ExitCode.BUSY
-    kept = json.loads(aws.tables[WEST].items["2"]["body"]["S"])
-    assert (kept["by"], kept["why"]) == (ANNA, "why")
-    assert ask(aws, BELA) == ANNA
+    kept = json.loads(aws.tables[WEST].items[f"approval#{ANNA}", "2"]["body"]["S"])
+    assert (kept["by"], kept["why"]) == (f"{ARN}anna", "why")
+    assert ask(aws, BELA) == f"{ARN}anna, user id {ANNA}"
     assert aws.tables[EAST].items == {}
     with pytest.raises(OperatorError, match="bela has asked"):
         ask(aws, BELA)
@@ -98,6 +111,41 @@ def test_one_person_twice_is_one_person() -> None:
             ask(aws, ANNA, at=at)
 
 
+def test_one_person_in_two_roles_is_one_person() -> None:
+    """The session's name is the person, whichever role they took."""
+    aws = Aws()
+    for user in (ANNA, "AROAOTHERS:anna"):
+        with pytest.raises(OperatorError, match="anna has asked"):
+            ask(aws, user)
+
+
+def test_nobody_asks_in_another_s_name() -> None:
+    """Issue 23, item 10: IAM lets an item under a user's id be written by that user alone, and what
+    only names a user is no approval."""
+    aws = Aws()
+    aws.caller[0] = BELA
+    west = aws.tables[WEST]
+    number = {"number": {"N": "2"}}
+    body = {"body": {"S": json.dumps({"by": f"{ARN}anna", "at": 1000, "why": ""})}}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        west.put_item(Item={"kind": {"S": f"approval#{ANNA}"}, **number, **body})
+    west.put_item(Item={"kind": {"S": "approval"}, **number, **body, "user": {"S": ANNA}})
+    with pytest.raises(OperatorError, match="bela has asked"):
+        ask(aws, BELA)
+
+
+@pytest.mark.parametrize("body", ["no json", "[]", "{}", '{"by": "x", "at": "soon", "why": ""}'])
+def test_an_approval_that_says_nothing_is_none(body: str) -> None:
+    """One line for the person, whatever stands there."""
+    aws = Aws()
+    with pytest.raises(OperatorError):
+        ask(aws, ANNA)
+    for one in aws.tables.values():
+        one.items[f"approval#{ANNA}", "2"]["body"] = {"S": body}
+    with pytest.raises(OperatorError, match="bela has asked"):
+        ask(aws, BELA)
+
+
 def test_an_order_that_was_asked_for_long_ago_isn_t() -> None:
     """Half an hour: what was to be done then may be wrong now."""
     aws = Aws()
@@ -105,6 +153,8 @@ def test_an_order_that_was_asked_for_long_ago_isn_t() -> None:
         ask(aws, ANNA, at=1000)
     with pytest.raises(OperatorError, match="bela has asked"):
         ask(aws, BELA, at=1001 + VALID_SECONDS)
+    with pytest.raises(OperatorError, match="anna has asked"):
+        ask(aws, ANNA, at=1000)
 
 
 def test_another_order_isn_t_this_one() -> None:
@@ -122,7 +172,7 @@ def test_a_lost_region_stops_nobody() -> None:
     aws.tables[EAST].fault = lost()
     with pytest.raises(OperatorError, match="takes two people"):
         ask(aws, ANNA)
-    assert ask(aws, BELA) == ANNA
+    assert ask(aws, BELA).startswith(f"{ARN}anna")
     aws.tables[WEST].fault = lost()
     with pytest.raises(OperatorError, match="no recovery table answers"):
         ask(aws, ANNA)

@@ -137,7 +137,7 @@ class _Service:
 
     def _probed(self, given: dict[str, Any]) -> dict[str, Any]:
         """The answer of the writer's probe."""
-        assert (given["Qualifier"], self.region) == ("live", self.aws.writer)
+        assert given["FunctionName"] == f"function-probe-{self.aws.writer}-lab:live"
         found = self.aws.cluster
         if isinstance(found, Exception):
             raise found
@@ -229,7 +229,7 @@ def test_a_killed_rotation_goes_on_with_what_it_began() -> None:
     """N7: the same command again, and no third password."""
     aws = Aws()
     aws.secrets.refuses = "AWSCURRENT"
-    with pytest.raises(OperatorError, match=r"InternalServiceError; logins go on as before; run "):
+    with pytest.raises(OperatorError, match=r"InternalServiceError; logins continue as before; "):
         rotation.rotate(world(aws), "application")
     assert aws.secrets.labels(APPLICATION)["v1"] == ["AWSPENDING"]
     aws.secrets.refuses = ""
@@ -249,7 +249,7 @@ def test_a_secret_of_before_the_label_gets_it_once() -> None:
 def test_a_migration_that_fails_changes_no_login() -> None:
     """Trap 42: the new version stays pending."""
     aws = Aws(failures=1)
-    with pytest.raises(OperatorError, match=r"failed: no json; logins go on as before"):
+    with pytest.raises(OperatorError, match=r"failed: no json; logins continue as before"):
         rotation.rotate(world(aws), "application")
     assert "AWSCURRENT" in aws.secrets.labels(APPLICATION)["v0"]
     aws = Aws(failures=1000)
@@ -362,7 +362,7 @@ def test_what_can_t_be_rotated_is_said() -> None:
     ],
 )
 def test_a_replica_that_is_late_is_named(replica: Any, said: str) -> None:
-    """Trap 42: the standby's functions go on with the user who may still log in."""
+    """Trap 42: the standby's functions continue with the user who may still log in."""
     aws = Aws(replica=replica)
     (done,) = rotation.rotate(world(aws), "application")
     assert done.standby == said

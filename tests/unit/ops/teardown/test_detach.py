@@ -80,7 +80,7 @@ def test_roles_as_declared_are_left_alone() -> None:
 
 
 def test_no_global_database_is_nothing_to_do() -> None:
-    """N7: a destroy that went on after an interruption finds it gone."""
+    """N7: a destroy that resumed after an interruption finds it gone."""
     assert detach(FakeRds(None, [])) is None
 
 

@@ -58,7 +58,7 @@ def test_without_interfaces_nothing_is_said() -> None:
 
 
 def test_patience_ends_with_the_next_command() -> None:
-    """N7: what is left is named, and the command that goes on."""
+    """N7: what is left is named, and the command that resumes."""
     times = iter((0.0, 0.0, WAIT_SECONDS + 1.0))
     with pytest.raises(OperatorError, match=r"still holds .* eni-0 after 90 min; run ./inv"):
         wait_until_gone(

@@ -25,7 +25,7 @@ LEFT = Found("us-east-1", "rds", "arn:aws:rds:us-east-1:1:cluster-snapshot:rds:a
 
 @pytest.fixture
 def left(monkeypatch: pytest.MonkeyPatch) -> list[list[Found]]:
-    """What each look at the account finds; the last answer goes on."""
+    """What each look at the account finds; the last answer repeats."""
     answers: list[list[Found]] = [[]]
 
     def take(_clients: Any, suffix: str) -> list[Found]:
@@ -203,11 +203,11 @@ def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
     assert exit_code(results) is ExitCode.FAILED
     assert engine.calls == []
     assert "network: interrupted while waiting" in driver.err
-    assert "to go on from here: ./inv destroy --layer network" in driver.err
+    assert "to resume: ./inv destroy --layer network" in driver.err
 
 
 def test_a_pause_is_no_error(tmp_path: Path) -> None:
-    """Without an interruption the wait goes on to the destruction."""
+    """Without an interruption the wait leads to the destruction."""
     engine = FakeEngine("network")
     driver = watched(tmp_path, engine, before_destroy={"network": lambda _report, pause: pause(0)})
     driver.destroy(["network"])

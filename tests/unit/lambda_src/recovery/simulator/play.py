@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
-from recovery.act import Run, run
+from recovery.act import Run
 from recovery.model import Mode, Settings, Stage
 from recovery.observation import Switch
 from simulator.faults import ALIASES, BY_NAME, FOREVER, NOTHING, Fault
-from simulator.ports import Killed, Side
+from simulator.known import current
+from simulator.ports import Side
 from simulator.truth import EAST, FIRST_MINUTE, WEST, Truth
 
 SETTLED = Settings(WEST, EAST, Switch.ENGAGED)
@@ -60,6 +62,14 @@ class Played:
     wrong: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
+    @cached_property
+    def spans(self) -> list[tuple[Fault, int, int]]:
+        """Each fault, and its first minute and the one after its last."""
+        return [
+            (BY_NAME[name], start, start + self.timeline.lasts(name))
+            for name, start in self.timeline.faults
+        ]
+
     @property
     def west(self) -> Side:
         """The standby's side."""
@@ -107,7 +117,8 @@ class Played:
 
 def sides(truth: Truth, *, json: bool = False) -> dict[str, Side]:
     """Returns both regions' outsides over one truth."""
-    return {region: Side(truth, region, json) for region in (EAST, WEST)}
+    known = None if json else current()
+    return {region: Side(truth, region, json, known=known) for region in (EAST, WEST)}
 
 
 def play(
@@ -126,10 +137,7 @@ def play(
         truth = truth or Truth()
         played, minute = Played(timeline, truth, sides(truth, json=json)), -WARM_UP_MINUTES
     truth = played.truth
-    settings = {
-        WEST: timeline.settings,
-        EAST: replace(timeline.settings, region=EAST, peer=WEST, switch=Switch.RELEASED),
-    }
+    settings = _both(timeline.settings)
     end = _end(played, timeline) if until is None else until
     while minute <= end:
         begun = (minute + WARM_UP_MINUTES) * 60
@@ -152,6 +160,13 @@ def play(
         minute += 1
     _judge(played, minute - 1)
     return played
+
+
+@cache
+def _both(settings: Settings) -> dict[str, Settings]:
+    """The settings of both regions; the very same ones, for whom runs are known."""
+    east = replace(settings, region=EAST, peer=WEST, switch=Switch.RELEASED)
+    return {WEST: settings, EAST: east}
 
 
 def _warm(timeline: Timeline, until: int) -> tuple[Played, int]:
@@ -183,18 +198,14 @@ def _end(played: Played, timeline: Timeline) -> int:
     return played.sighted // 60 + 18
 
 
-def _active(timeline: Timeline, minute: int) -> list[tuple[Fault, int]]:
-    return [
-        (BY_NAME[name], start)
-        for name, start in timeline.faults
-        if start <= minute < start + timeline.lasts(name)
-    ]
+def _active(played: Played, minute: int) -> list[tuple[Fault, int]]:
+    return [(fault, start) for fault, start, end in played.spans if start <= minute < end]
 
 
 def _change(played: Played, minute: int) -> None:
     """What begins or ends in a minute does so right after its runs: the worst moment."""
     timeline, truth = played.timeline, played.truth
-    active = _active(timeline, minute)
+    active = _active(played, minute)
     truth.on = {ALIASES.get(fault.name, fault.name) for fault, _ in active}
     healed = any(fault.heals for fault, _ in active)
     if minute >= 0 and timeline.disaster != NOTHING and not healed:
@@ -209,7 +220,7 @@ def _runs(played: Played, side: Side, settings: Settings, minute: int) -> None:
     how = ""
     if side.region == WEST:
         # A fault that began right after the last run bends this one.
-        for fault, _ in _active(played.timeline, minute - 1):
+        for fault, _ in _active(played, minute - 1):
             how = fault.runs or how
     if how == "lost":
         return
@@ -229,10 +240,7 @@ def _runs(played: Played, side: Side, settings: Settings, minute: int) -> None:
 
 
 def _run(side: Side, settings: Settings, minute: int, name: str) -> None:
-    try:
-        run(side.ports(), settings, Run(f"{minute} {name}", minute))
-    except Killed:
-        return
+    side.run(settings, Run(f"{minute} {name}", minute))
 
 
 def _next(played: Played, side: Side, settings: Settings, minute: int) -> None:

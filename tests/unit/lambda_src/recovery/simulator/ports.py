@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recovery.act import Ports
+from recovery.act import Ports, Run, run
 from recovery.codec import from_json, to_json
-from recovery.model import Answer, Called, Notice, State, Verified
+from recovery.model import Answer, Called, Notice, Settings, State, Verified
 from recovery.observation import Observation, Switch
 from recovery.ports import ConflictError, UnavailableError
+from simulator.known import Given, Known, Ran
 from simulator.sight import STALE, bent, look
 from simulator.truth import Truth
 
@@ -44,6 +45,11 @@ class Side:
     monotonic_jump: float = 0.0
     copies: int = 0
     measured: list[tuple[str, float]] = field(default_factory=list)
+    known: Known | None = None
+    steps: set[str] = field(default_factory=set)
+    """What the last run has passed, where runs are ``known``."""
+    acted: bool = False
+    """Whether the last run did more than to store its item and to notify people."""
 
     def ports(self) -> Ports:
         """This side as all eight ports."""
@@ -52,17 +58,73 @@ class Side:
 
     def step(self, name: str) -> None:
         """A named place in a run: a crash that waits for it kills, another run may come between."""
+        if self.known is not None:
+            self.steps.add(name)
         if self.crashes:
             for crash in self.crashes:
                 if crash.step == name:
                     self.crashes.remove(crash)
                     raise Killed(name)
-        if self.between and (run := self.between.pop(name, None)) is not None:
-            run()
+        if self.between and (other := self.between.pop(name, None)) is not None:
+            other()
+            self.acted = True
 
     def on(self, fault: str) -> bool:
         """Whether a fault is active."""
         return fault in self.truth.on
+
+    def sight(self) -> Observation:
+        """What a controller would see now."""
+        if self.known is not None:
+            return self.known.sees(self.truth, self.region, self.last)
+        return bent(self.truth, look(self.truth, self.region), self.last)
+
+    def sees(self, seen: Observation) -> Observation:
+        """A controller sees it; stale answers repeat the last one before them."""
+        if self.truth.on.isdisjoint(STALE):
+            self.last = seen
+        return seen
+
+    def now(self) -> float:
+        """Time by the function's clock."""
+        skew = 300 if self.on("clock ahead") else 0
+        skew -= 300 if self.on("clock behind") else 0
+        return self.truth.now + skew
+
+    def run(self, settings: Settings, this: Run) -> None:
+        """Makes one run, or what became of the very same one before (see ``known``)."""
+        known = self.known
+        parts = known.parts(self.truth.on) if known is not None else None
+        if known is None or parts is None or parts.played or self.monotonic_jump:
+            self._play(settings, this)
+            return
+        given = Given(self.state, self.sight(), settings, this.minute, self.now(), parts.asked)
+        ran = known.run(given)
+        if ran is not None and not self._disturbed(ran.steps):
+            self.state = ran.after
+            if "after observe" in ran.steps:
+                self.sees(given.seen)
+            self.pages += [(self.truth.minute, key) for key in ran.notified]
+            return
+        before, self.acted, self.steps = len(self.pages), False, set()
+        ended = self._play(settings, this)
+        self.state = known.same(self.state)
+        if ended and not self.acted:
+            keys = tuple(key for _, key in self.pages[before:])
+            known.keep(Ran(given, self.state, frozenset(self.steps), keys))
+
+    def _disturbed(self, steps: frozenset[str]) -> bool:
+        """Whether a run that passes these steps is killed or overlapped."""
+        if self.between and not steps.isdisjoint(self.between):
+            return True
+        return any(crash.step in steps for crash in self.crashes)
+
+    def _play(self, settings: Settings, this: Run) -> bool:
+        try:
+            run(self.ports(), settings, this)
+        except Killed:
+            return False
+        return True
 
 
 class _Ports:
@@ -94,6 +156,7 @@ class _Ports:
     def fail_over(self) -> Called:
         side = self.side
         side.step("before call")
+        self.side.acted = True
         answer = side.answers.pop(0) if side.answers else ""
         if answer == "throttled":
             return Called(Answer.THROTTLED, "ThrottlingException")
@@ -110,6 +173,7 @@ class _Ports:
     def copy_snapshot(self, since: int) -> str:
         del since
         self.side.step("before copy")
+        self.side.acted = True
         if self.side.on("snapshot fails"):
             raise UnavailableError("SnapshotQuotaExceeded")
         self.side.copies += 1
@@ -118,6 +182,7 @@ class _Ports:
     # Parameters
     def set_switch(self, position: Switch) -> None:
         self.side.step("before switch")
+        self.side.acted = True
         if self.side.on("parameters fail"):
             raise UnavailableError("ThrottlingException")
         self.truth.switch = position.value
@@ -127,6 +192,7 @@ class _Ports:
     def grow_epoch(self, epoch: int, minutes: int = 0) -> None:
         del minutes
         self.side.step("before epoch")
+        self.side.acted = True
         if self.side.on("epoch fails"):
             raise UnavailableError("timeout")
         region = self.side.region
@@ -135,6 +201,7 @@ class _Ports:
 
     def verify(self) -> Verified:
         self.side.step("before verify")
+        self.side.acted = True
         region = self.side.region
         wrote = self.truth.writer == region and self.truth.writes(region)
         self.side.step("after verify")
@@ -145,9 +212,7 @@ class _Ports:
         del state
         side = self.side
         side.step("before observe")
-        seen = bent(self.truth, look(self.truth, side.region), side.last)
-        if not self.truth.on & STALE:
-            side.last = seen
+        seen = side.sees(side.sight())
         if side.monotonic_jump:
             self.truth.advance(int(side.monotonic_jump))
             side.monotonic_jump = 0.0
@@ -175,9 +240,7 @@ class _Ports:
 
     # Clock
     def now(self) -> float:
-        skew = 300 if self.side.on("clock ahead") else 0
-        skew -= 300 if self.side.on("clock behind") else 0
-        return self.truth.now + skew
+        return self.side.now()
 
     def monotonic(self) -> float:
         return float(self.truth.now)

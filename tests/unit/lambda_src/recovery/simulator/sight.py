@@ -57,8 +57,9 @@ def look(truth: Truth, region: str) -> Observation:
 def bent(truth: Truth, seen: Observation, last: Observation | None) -> Observation:
     """Returns the standby's observation as the active faults of sight make it."""
     on = truth.on
-    for name in on & _BENDS.keys():
-        seen = _BENDS[name](seen)
+    for name, bend in _BENDS.items():
+        if name in on:
+            seen = bend(seen)
     if "describe stale" in on and last is not None:
         seen = replace(seen, global_cluster=last.global_cluster)
     if "own describe stale" in on and last is not None:
@@ -135,21 +136,24 @@ def _validation(truth: Truth, region: str) -> Validation | None:
 
 
 _BENDS = {
-    "probe lost": lambda seen: replace(seen, writer_sql=UNKNOWN, own_reader=UNKNOWN, reader=None),
-    "writer unknown": lambda seen: replace(seen, writer_sql=UNKNOWN),
     "writer seen dead": lambda seen: replace(seen, writer_sql=DEAD),
-    "application unknown": lambda seen: replace(seen, peer_application=UNKNOWN),
+    "writer unknown": lambda seen: replace(seen, writer_sql=UNKNOWN),
+    "probe lost": lambda seen: replace(seen, writer_sql=UNKNOWN, own_reader=UNKNOWN, reader=None),
+    "ready says unreachable": lambda seen: replace(seen, ready=Ready.UNREACHABLE),
     "application seen dead": lambda seen: replace(
         seen, peer_application=DEAD, ready=Ready.NO_ANSWER
     ),
+    "application unknown": lambda seen: replace(seen, peer_application=UNKNOWN),
     "ready silent": lambda seen: replace(seen, ready=Ready.NO_ANSWER),
-    "ready says unreachable": lambda seen: replace(seen, ready=Ready.UNREACHABLE),
-    "witness unknown": lambda seen: replace(seen, witness=Witness.UNKNOWN),
-    "witness stuck": lambda seen: replace(seen, witness=Witness.PRIMARY),
     "witness wrong": lambda seen: replace(seen, witness=Witness.SECONDARY),
+    "witness stuck": lambda seen: replace(seen, witness=Witness.PRIMARY),
+    "witness unknown": lambda seen: replace(seen, witness=Witness.UNKNOWN),
     "describe gone": lambda seen: replace(seen, global_cluster=None),
     "describe throttled": lambda seen: replace(seen, global_cluster=None),
     "own describe throttled": lambda seen: replace(seen, own_cluster=None),
     "switch unreadable": lambda seen: replace(seen, switch=None),
     "events lost": lambda seen: replace(seen, events=()),
 }
+"""In the order in which they bend: of two that bend the same, who can't ask at all comes last."""
+BENT = frozenset({*_BENDS, *STALE, "lag high"})
+"""Faults that ``bent`` asks for."""

@@ -20,6 +20,19 @@ def other(region: str) -> str:
     return EAST if region == WEST else WEST
 
 
+def _names(*faults: str) -> dict[str, frozenset[str]]:
+    return {region: frozenset(f"{region} {fault}" for fault in faults) for region in (EAST, WEST)}
+
+
+LOST, BALANCER, FLAPS = _names("lost"), _names("lost", "balancer down"), _names("flaps")
+UNHEALTHY = _names("lost", "balancer down", "bad deploy")
+DATABASE_FLAPS = _names("database flaps")
+NO_DATABASE = _names("lost", "database lost", "database hangs", "restarts")
+UNFIT = _names("without instance", "detached", "restarts")
+UNUSABLE = frozenset({"credentials refused", "connections exhausted"})
+UNPEERED = frozenset({"peering cut", *LOST[EAST], *LOST[WEST]})
+
+
 @dataclass
 class Process:
     """A failover that AWS has accepted; ``done`` in seconds."""
@@ -64,7 +77,7 @@ class Truth:
 
     def lost(self, region: str) -> bool:
         """Whether a whole region is down."""
-        return f"{region} lost" in self.on
+        return not self.on.isdisjoint(LOST[region])
 
     def computes(self, region: str) -> bool:
         """Whether functions run there."""
@@ -72,18 +85,20 @@ class Truth:
 
     def serves(self, region: str) -> bool:
         """Whether its load balancer answers, with any status."""
-        return not self.lost(region) and f"{region} balancer down" not in self.on
+        return self.on.isdisjoint(BALANCER[region])
 
     def healthy(self, region: str) -> bool:
         """Whether its application answers 200."""
-        flapping = f"{region} flaps" in self.on and (self.now // 60) % 3 != 0
-        return self.serves(region) and not flapping and f"{region} bad deploy" not in self.on
+        return self.on.isdisjoint(UNHEALTHY[region]) and not self._flapping(FLAPS[region])
 
     def database(self, region: str) -> bool:
         """Whether its cluster's instances answer SQL."""
-        down = (f"{region} database lost", f"{region} database hangs", f"{region} restarts")
-        flapping = f"{region} database flaps" in self.on and (self.now // 60) % 3 != 0
-        return not self.lost(region) and not flapping and not any(name in self.on for name in down)
+        down = not self.on.isdisjoint(NO_DATABASE[region])
+        return not down and not self._flapping(DATABASE_FLAPS[region])
+
+    def _flapping(self, fault: frozenset[str]) -> bool:
+        """Whether a fault that comes and goes is active: two minutes of three."""
+        return not self.on.isdisjoint(fault) and (self.now // 60) % 3 != 0
 
     def writes(self, region: str) -> bool:
         """Whether commits succeed on its cluster (its own heartbeat at least).
@@ -103,13 +118,12 @@ class Truth:
 
     def peered(self) -> bool:
         """Whether the regions reach each other over the peering."""
-        return "peering cut" not in self.on and not self.lost(EAST) and not self.lost(WEST)
+        return self.on.isdisjoint(UNPEERED)
 
     def reaches_writer(self, region: str) -> bool:
         """Whether an application there can use the writer."""
         near = region == self.writer or self.peered()
-        fault = "credentials refused" in self.on or "connections exhausted" in self.on
-        return near and self.writes(self.writer) and not fault
+        return near and self.on.isdisjoint(UNUSABLE) and self.writes(self.writer)
 
     def red(self, region: str) -> bool:
         """What Route 53's checkers say of a load balancer."""
@@ -174,8 +188,8 @@ class Truth:
     def _fault(self, target: str) -> str:
         if self.process is not None or "switchover" in self.on:
             return "InvalidGlobalClusterStateFault"
-        unfit = {f"{target} without instance", f"{target} detached", f"{target} restarts"}
-        if self.writer == target or self.on & unfit or "versions differ" in self.on:
+        unfit = not self.on.isdisjoint(UNFIT[target])
+        if self.writer == target or unfit or "versions differ" in self.on:
             return "InvalidDBClusterStateFault"
         denied = self.on & {"promotion denied", "permission lost"}
         return "AccessDenied" if denied else ""

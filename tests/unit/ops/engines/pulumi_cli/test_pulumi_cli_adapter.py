@@ -401,7 +401,7 @@ def test_a_lock_left_behind_names_the_command_that_frees_it(
 def test_an_interruption_reaches_the_cli_and_begins_nothing_more(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """N7: what was under way has ended; the message says how to go on."""
+    """N7: what was under way has ended; the message says how to resume."""
     made = engine(workspace, cli)
     cli.stacks["network"] = []
     cli.fails["up"] = "error: update cancelled"

@@ -3,6 +3,7 @@ send, reported and counted as the embedded engine does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -273,14 +274,8 @@ def test_a_traceback_becomes_one_line_with_the_place_in_the_project() -> None:
     assert cleaned("<{%reset%}>a <{%fg 2%}>b\n") == "a b"
 
 
-def test_what_an_interrupted_program_prints_is_not_reported() -> None:
-    """N7: after Ctrl-C the CLI ends the program by a signal; its traceback is nobody's fault, while
-    errors and warnings are still reported."""
-    pressed: list[bool] = []
-    reported: list[Event] = []
-    translator = Translator(
-        reported.append, "network", planned=False, interrupted=lambda: bool(pressed)
-    )
+def saying(translator: Translator) -> Callable[[str, str], None]:
+    """What has the CLI say something."""
 
     def say(severity: str, message: str) -> None:
         diagnostic = {"severity": severity, "message": message, "prefix": "", "color": "never"}
@@ -288,11 +283,44 @@ def test_what_an_interrupted_program_prints_is_not_reported() -> None:
             EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": diagnostic})
         )
 
+    return say
+
+
+def said(reported: list[Event]) -> list[str]:
+    """The messages among what was reported."""
+    return [event.message for event in reported if isinstance(event, LogEvent)]
+
+
+def test_what_an_interrupted_program_prints_is_not_reported() -> None:
+    """N7: after Ctrl-C the CLI ends the program by a signal; its traceback is nobody's fault, while
+    errors and warnings are still reported."""
+    pressed: list[bool] = []
+    reported: list[Event] = []
+    say = saying(
+        Translator(reported.append, "network", planned=False, interrupted=lambda: bool(pressed))
+    )
     say("info", "before")
     pressed.append(True)
     say("info", "Traceback (most recent call last):\n  …\nKeyboardInterrupt")
     say("warning", "a pending operation")
     say("error", "vpc: refused")
-    assert [event.message for event in reported if isinstance(event, LogEvent)] == [
-        "before", "a pending operation", "vpc: refused",
+    assert said(reported) == ["before", "a pending operation", "vpc: refused"]
+
+
+def test_what_a_program_prints_after_a_resource_failed_is_not_reported() -> None:
+    """N7: the CLI interrupts the program when a resource fails, and prints its traceback line by
+    line; what failed is what is reported. A program's own traceback comes first and is shown."""
+    reported: list[Event] = []
+    translator = Translator(reported.append, "app", planned=False)
+    say = saying(translator)
+    say("info#err", "ModuleNotFoundError: No module named 'x'")
+    say("error", "creating gate: refused")
+    say("error", "update failed")
+    for line in ("Traceback (most recent call last):", "KeyboardInterrupt"):
+        say("info#err", line)
+    say("warning", "a pending operation")
+    assert said(reported) == [
+        "ModuleNotFoundError: No module named 'x'", "creating gate: refused", "update failed",
+        "a pending operation",
     ]  # fmt: skip
+    assert [fault.message for fault in translator.faults] == ["creating gate: refused"]

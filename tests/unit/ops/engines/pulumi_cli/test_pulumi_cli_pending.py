@@ -1,4 +1,4 @@
-"""A killed deployment on Pulumi's CLI goes on by the same command (trap 44)."""
+"""A killed deployment on Pulumi's CLI resumes by the same command (trap 44)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ LOCKED = (
 
 def begun(urn: str = URN, type_: str = "aws:s3/bucket:Bucket", **inputs: Any) -> dict[str, Any]:
     """A creation under way, as the CLI keeps it."""
-    resource = {"urn": urn, "type": type_, "inputs": inputs, "provider": PROVIDER}
+    resource = {
+        "urn": urn, "type": type_, "custom": True, "inputs": inputs, "provider": PROVIDER,
+    }  # fmt: skip
     return {"type": "creating", "resource": resource}
 
 
@@ -53,10 +55,11 @@ def cli() -> FakeCli:
 def test_what_was_made_is_taken_over_and_what_was_not_is_dropped(
     workspace: Workspace, cli: FakeCli
 ) -> None:
-    """Trap 44: the id of what is there goes to ``refresh`` for that resource alone; what isn't
-    there is begun anew, and other pending operations stay."""
-    updating = {"type": "updating", "resource": {"urn": OTHER, "type": "x"}}
-    cli.pending["data"] = [begun(bucket="b", hidden=SECRET), begun(OTHER, name="r"), updating]
+    """Trap 44: what is there becomes a resource of the state, after all that it may use, with what
+    it was made with, and is read alone; what isn't there is begun anew."""
+    used = {"urn": OTHER + "-used", "type": "x", "id": "u"}
+    cli.stacks["data"] = [used]
+    cli.pending["data"] = [begun(bucket="b", hidden=SECRET), begun(OTHER, name="r")]
     asked: list[PendingCreate] = []
 
     def find(one: PendingCreate) -> str | None:
@@ -67,13 +70,11 @@ def test_what_was_made_is_taken_over_and_what_was_not_is_dropped(
     assert [one.inputs for one in asked] == [{"bucket": "b"}, {"name": "r"}]
     verbs = [" ".join(call[:2]) if call[0] == "stack" else call[0] for call in cli.calls]
     assert verbs == ["stack export", "stack import", "refresh", "up"]
-    assert cli.pending["data"] == [begun(bucket="b", hidden=SECRET), updating]
-    assert cli.calls[2][4:] == [
-        "dev",
-        f"--import-pending-creates={URN}",
-        "--import-pending-creates=b",
-        f"--target={URN}",
-    ]
+    inputs = {"bucket": "b", "hidden": SECRET}
+    resource = begun(**inputs)["resource"]
+    assert cli.stacks["data"] == [used, {**resource, "id": "b", "outputs": {**inputs, "id": "b"}}]
+    assert cli.pending["data"] == []
+    assert cli.calls[2][4:] == ["dev", f"--target={URN}"]
 
 
 def test_where_nothing_was_made_nothing_is_imported(workspace: Workspace, cli: FakeCli) -> None:
@@ -84,6 +85,18 @@ def test_where_nothing_was_made_nothing_is_imported(workspace: Workspace, cli: F
     assert cli.pending["data"] == []
 
 
+def test_components_and_providers_are_looked_for_nowhere(
+    workspace: Workspace, cli: FakeCli
+) -> None:
+    """Trap 44: what only the state has is dropped from it and begun anew."""
+    component, provider = begun(type_="warmstandby:data:X"), begun(OTHER, "pulumi:providers:aws")
+    component["resource"]["custom"] = False
+    cli.pending["data"] = [component, provider]
+    engine(workspace, cli, find=lambda one: pytest.fail(one.urn)).up("data", lambda _event: None)
+    assert [call[0] for call in cli.calls] == ["stack", "stack", "up"]
+    assert (cli.stacks["data"], cli.pending["data"]) == ([], [])
+
+
 @pytest.mark.parametrize("verb", ["refresh", "destroy"])
 def test_a_destroy_and_a_refresh_take_it_over_as_well(
     workspace: Workspace, cli: FakeCli, verb: str
@@ -91,7 +104,7 @@ def test_a_destroy_and_a_refresh_take_it_over_as_well(
     """Trap 44: what a destroy doesn't know of would stay for ever."""
     cli.pending["data"] = [begun(bucket="b")]
     getattr(engine(workspace, cli, find=lambda _: "b"), verb)("data", lambda _event: None)
-    assert [call[0] for call in cli.calls][:3] == ["stack", "refresh", verb]
+    assert [call[0] for call in cli.calls][:4] == ["stack", "stack", "refresh", verb]
 
 
 def test_a_preview_and_an_unbroken_state_ask_nothing(workspace: Workspace, cli: FakeCli) -> None:
@@ -164,7 +177,7 @@ def test_a_resource_is_found_by_what_it_was_made_with() -> None:
     ("one", "answer", "says"),
     [
         (wanted("aws:new/thing:Thing"), {}, "can't be looked for: see whether it is there"),
-        (wanted(provider="urn::elsewhere"), {}, "--import-pending-creates ID"),
+        (wanted(provider="urn::elsewhere"), {}, "refresh --clear-pending-creates"),
         (wanted(), error("AccessDenied"), r"can't be looked for \(HeadBucket: AccessDenied"),
     ],
 )
