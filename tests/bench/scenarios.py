@@ -22,6 +22,8 @@ from ops import workspace
 from ops.errors import ExitCode
 from tapstack.contracts import LAYERS
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 PROGRAM = ("pulumi_protocol", "lab", "ops", "tapstack", "lambda_src", *LAYERS, "tests/integration")
 
 
@@ -55,6 +57,8 @@ class Files:
         self.left: list[str] = []
         """Files that are still to be run, in their order."""
         self.ran = 0
+        self.over = False
+        """The time was over before the files were."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -72,8 +76,9 @@ class Files:
 
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Ends the run between two files, once the time is over."""
-        over = time.monotonic() > self._deadline
-        if nextitem is not None and _file(nextitem) != _file(item) and over:
+        if nextitem is not None and _file(nextitem) != _file(item):
+            self.over = time.monotonic() > self._deadline
+        if self.over:
             item.session.shouldstop = "the time is over"
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -115,8 +120,10 @@ def main() -> int:
     files = Files(record, deadline)
     os.chdir(REPOSITORY)
     code = pytest.main(["tests/integration", "-m", "", "--durations=20"], [files])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED,
-                    pytest.ExitCode.NO_TESTS_COLLECTED):  # fmt: skip
+    ends = pytest.ExitCode
+    if code == ends.INTERRUPTED and not files.over:
+        return INTERRUPTED
+    if code not in (ends.OK, ends.TESTS_FAILED, ends.INTERRUPTED, ends.NO_TESTS_COLLECTED):
         return int(code)
     print(f"scenarios: {files.ran} files ran, {len(files.left)} left, {len(record.failed)} failed")
     print("".join(f"failed: {file}\n" for file in sorted(record.failed)), end="")
