@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,9 @@ class Files:
         print(f"  {nodeid.partition('::')[2]}", flush=True)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         """Notes a file once its last test, with what it tears down, has ended."""
         answer = yield
         if nextitem is None or _file(nextitem) != _file(item):
