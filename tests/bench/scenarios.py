@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from ops import workspace
 from ops.errors import ExitCode
 from tapstack.contracts import LAYERS
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 PROGRAM = ("pulumi_protocol", "lab", "ops", "tapstack", "lambda_src", *LAYERS, "tests/integration")
 
 
@@ -55,6 +58,8 @@ class Files:
         self.left: list[str] = []
         """Files that are still to be run, in their order."""
         self.ran = 0
+        self.over = False
+        """The time was over before the files were."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -72,8 +77,9 @@ class Files:
 
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Ends the run between two files, once the time is over."""
-        over = time.monotonic() > self._deadline
-        if nextitem is not None and _file(nextitem) != _file(item) and over:
+        if nextitem is not None and _file(nextitem) != _file(item):
+            self.over = time.monotonic() > self._deadline
+        if self.over:
             item.session.shouldstop = "the time is over"
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -81,7 +87,9 @@ class Files:
         print(f"  {nodeid.partition('::')[2]}", flush=True)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         """Notes a file once its last test, with what it tears down, has ended."""
         answer = yield
         if nextitem is None or _file(nextitem) != _file(item):
@@ -115,8 +123,10 @@ def main() -> int:
     files = Files(record, deadline)
     os.chdir(REPOSITORY)
     code = pytest.main(["tests/integration", "-m", "", "--durations=20"], [files])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED,
-                    pytest.ExitCode.NO_TESTS_COLLECTED):  # fmt: skip
+    ends = pytest.ExitCode
+    if code == ends.INTERRUPTED and not files.over:
+        return INTERRUPTED
+    if code not in (ends.OK, ends.TESTS_FAILED, ends.INTERRUPTED, ends.NO_TESTS_COLLECTED):
         return int(code)
     print(f"scenarios: {files.ran} files ran, {len(files.left)} left, {len(record.failed)} failed")
     print("".join(f"failed: {file}\n" for file in sorted(record.failed)), end="")

@@ -152,9 +152,10 @@ def current(lab: Lab) -> str:
 
 def test_a_rotated_secret_is_nobody_s_to_put_back(lab: Lab) -> None:
     """Trap 42: the application answers through a rotation, its current secret is nobody's memory,
-    and a deployment would leave it."""
+    refresh leaves it, and a deployment would."""
     secret = rotated(lab)
     assert json.loads(secret)["username"] == "application_b"
+    assert lab.inv("refresh-all").returncode == 0
     preview = lab.inv("preview-all")
     assert preview.returncode == 0, preview.stderr
     changed = [line for line in preview.stdout.splitlines() if ": ~ " in line or ": + " in line]

@@ -1,4 +1,4 @@
-"""Every requirement and every trap has tests that hold it, by its number in their docstrings."""
+"""Every requirement, trap and hazard has tests that hold it, by its number in their docstrings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from house_graph import ROOT
 
 REQUIREMENT = r"[RN]\d+(?:\.\d+)?"
+HAZARD = r"H\d+"
 TRAPS = r"[Tt]raps? ((?:\d+b?(?:, | and | to )?)+)"
 LONG = "pytest.mark.long"
 APPLICATION = ROOT / "lambda_src" / "api" / "test"
@@ -28,6 +29,17 @@ def traps() -> set[str]:
     """The numbers of docs/traps.md, as ``trap 22``."""
     text = (ROOT / "docs" / "traps.md").read_text(encoding="utf-8")
     return {f"trap {one}" for one in re.findall(r"^(\d+b?)\. ", text, re.MULTILINE)}
+
+
+def hazards() -> set[str]:
+    """The numbers of docs/hazards.md."""
+    text = (ROOT / "docs" / "hazards.md").read_text(encoding="utf-8")
+    return set(re.findall(rf"^\| ({HAZARD}) \|", text, re.MULTILINE))
+
+
+def known() -> set[str]:
+    """Every number that a test has to cite."""
+    return requirements() | traps() | hazards()
 
 
 def docstrings() -> Iterator[str]:
@@ -54,8 +66,8 @@ def cited() -> frozenset[str]:
 
 
 def numbers(text: str) -> Iterator[str]:
-    """The numbers that a docstring cites: ``R4.2``, ``N5``, ``traps 1, 3 and 7 to 9``."""
-    yield from re.findall(rf"\b{REQUIREMENT}\b", text)
+    """The numbers that a docstring cites: ``R4.2``, ``N5``, ``H7``, ``traps 1, 3 and 7 to 9``."""
+    yield from re.findall(rf"\b(?:{REQUIREMENT}|{HAZARD})\b", text)
     for listed in re.findall(TRAPS, text):
         for first, last in re.findall(r"(\d+b?)(?: to (\d+))?", listed):
             yield f"trap {first}"
@@ -64,17 +76,16 @@ def numbers(text: str) -> Iterator[str]:
 
 
 def test_every_number_is_cited_by_a_test() -> None:
-    """House rule: a requirement or a trap is closed by a test of every run, not by a comment, nor
-    by a bench alone."""
-    missing = (requirements() | traps()) - cited()
+    """House rule: a requirement, a trap or a hazard is closed by a test of every run, not by a
+    comment, nor by a bench alone."""
+    missing = known() - cited()
     assert not missing, sorted(missing)
 
 
 def test_no_test_cites_a_number_that_there_is_not() -> None:
     """House rule: a number leads to its row."""
-    known = requirements() | traps()
-    known |= {row.partition(".")[0] for row in requirements()}
-    assert not cited() - known
+    sections = {row.partition(".")[0] for row in requirements()}
+    assert not cited() - known() - sections
 
 
 def test_what_only_a_bench_runs_holds_no_number() -> None:
@@ -96,7 +107,7 @@ def test_two() -> None:
     [
         ("R4.2, trap 22: both", ["R4.2", "trap 22"]),
         ("Traps 1, 8b and 10 to 12.", ["trap 1", "trap 8b", "trap 10", "trap 11", "trap 12"]),
-        ("N1: no rack 7, H7", ["N1"]),
+        ("N1: no rack 7, H7", ["N1", "H7"]),
     ],
 )
 def test_numbers_are_read_as_people_write_them(text: str, cited: list[str]) -> None:
