@@ -6,6 +6,7 @@ import random
 
 import pytest
 from simulator import known as known_runs
+from simulator import play as playing
 from simulator.faults import BY_DATABASE, DISASTERS, FAULTS, LOSSES, NOTHING
 from simulator.judged import Verdict, judged
 from simulator.known import Known
@@ -86,6 +87,21 @@ def test_a_switchover_is_never_taken_for_the_own_promotion(other: str, start: in
     for disaster in LOSSES:
         played = play(Timeline(disaster, (("switchover", start), (other, start))))
         assert not played.missed, played.timeline
+
+
+def test_only_an_accepted_call_moves_traffic() -> None:
+    """H33: a refused one doesn't, and the judge would see it; a person's call that RDS accepts and
+    gives up does, as the controller's own."""
+    refused = play(Timeline(f"{EAST} lost", (("promotion denied", 0),)))
+    assert (refused.truth.switch, refused.wrong) == ("released", [])
+    refused.truth.switch = "engaged"
+    playing._judge(refused, 18)
+    assert refused.wrong == ["the switch is engaged though nothing was promoted"]
+    by_hand = Timeline(f"{EAST} lost", (("promoted by hand", 1), ("promotion fails", 1)))
+    given_up = play(by_hand)
+    assert (given_up.truth.switch, given_up.wrong) == ("engaged", [])
+    assert given_up.west.state.stage == "failed"
+    assert given_up.paged
 
 
 @pytest.mark.parametrize("disaster", sorted(LOSSES))

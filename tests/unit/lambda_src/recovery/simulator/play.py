@@ -281,7 +281,8 @@ def _judge(played: Played, last: int) -> None:
             played.wrong.append(f"{truth.lost_seconds} s lost, the bound was {bound} s")
         if not incident.forced and truth.lost_seconds > played.timeline.settings.lag_limit_seconds:
             played.wrong.append(f"{truth.lost_seconds} s lost, above the limit")
-    refused = state.stage is Stage.FAILED and not truth.accepted
+    # A person's call that AWS accepted moves traffic as well: that it failed is known only later.
+    refused = state.stage is Stage.FAILED and not truth.accepted and not truth.by_hand
     if refused and truth.switch == "engaged":
         played.wrong.append("the switch is engaged though nothing was promoted")
     if truth.unfenced_seconds > 0 and not _said(played, "split"):
