@@ -197,7 +197,8 @@ def test_a_call_that_answers_an_internal_failure_is_accepted(tmp_path):
     while world.runner.work:
         asyncio.run(world.runner.work.pop(0))
     assert world.database.writer == ARNS[WEST]
-    assert world.topology.resolve(world.database.endpoint).region == WEST
+    assert (found := world.topology.resolve(world.database.endpoint))
+    assert found.region == WEST
 
 
 def test_the_global_endpoint_follows_late(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from test_vectors import LOST, NOW, ripe, seen, sight
@@ -194,7 +195,7 @@ def test_signals_page_when_they_are_unknown_for_long_enough() -> None:
         field = {"describe_global": "global_cluster", "writer_sql": "writer_sql"}.get(
             signal, signal
         )
-        change = {field: UNKNOWN if signal == "writer_sql" else None}
+        change: dict[str, Any] = {field: UNKNOWN if signal == "writer_sql" else None}
         watch.run(runs - 1, **change) if runs > 1 else None
         assert watch.pages == []
         watch.run(**change)
