@@ -259,7 +259,7 @@ def test_whatever_makes_or_changes_a_cluster_is_noted() -> None:
     """Traps 8 and 21: a cluster that was restored beside is reached at once, not when what is
     deployed is read again on its own."""
     handled = set(re.findall(r'"(\w+)": self\._', inspect.getsource(RdsSemantics)))
-    rds = get_session().get_service_model("rds")
+    rds: Any = get_session().get_service_model("rds")
     changing = {
         name
         for name in handled & set(rds.operation_names)
