@@ -214,6 +214,11 @@ def test_a_promotion_that_was_found_is_dated_early() -> None:
     found = alone.run(own_cluster=WRITER).state.incident
     assert found is not None
     assert found.called == alone.minute - 15
+    second = Watch(state=State(armed=True))
+    second.run()
+    again = second.run(gap=3, own_cluster=WRITER).state.incident
+    assert again is not None
+    assert again.called == second.minute - 3 - 15
 
 
 def test_an_unprotected_standby_pages_with_its_fifth_run() -> None:
