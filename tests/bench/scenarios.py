@@ -1,8 +1,8 @@
 """``./inv bench scenarios [--minutes N]``: the files that have tests marked ``long``, whole.
 
-A sample of their kind is in ``./inv test``. Tests of a file continue from each other, so a file is run
-whole; what passed is kept in the lab's folder for as long as the code is the same, and the next run
-resumes with the others, first with those that failed.
+A sample of their kind is in ``./inv test``. Tests of a file continue from each other, so a file is
+run whole; what passed is kept in the lab's folder for as long as the code is the same, and the next
+run resumes with the others, first with those that failed.
 """
 
 from __future__ import annotations
