@@ -49,7 +49,7 @@ WHY = {
     "recovered late": "each of the two costs a run or a path, and the budget contains one lost "
     "run: writes are back a minute or two later, and nobody was needed",
     "called late or again": "each of the two costs runs, and AWS's 480 s follow the call: it is "
-    "still promoting when the budget ends, and goes on",
+    "still promoting when the budget ends, and continues",
     "the call's outcome is unclear": "an own cluster that can't be described may be the writer by "
     "now: a second call waits until it can (H11)",
     "AWS refused": "AWS's word stands where Describe doesn't show why it refuses: three tries, a "

@@ -1,8 +1,8 @@
 """``./inv bench scenarios [--minutes N]``: the files that have tests marked ``long``, whole.
 
-A sample of their kind is in ``./inv test``. Tests of a file go on from each other, so a file is run
-whole; what passed is kept in the lab's folder for as long as the code is the same, and the next run
-goes on with the others, first with those that failed.
+A sample of their kind is in ``./inv test``. Tests of a file continue from each other, so a file is
+run whole; what passed is kept in the lab's folder for as long as the code is the same, and the next
+run resumes with the others, first with those that failed.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def main() -> int:
     print(f"scenarios: {files.ran} files ran, {len(files.left)} left, {len(record.failed)} failed")
     print("".join(f"failed: {file}\n" for file in sorted(record.failed)), end="")
     if files.left:
-        print("run it again to go on from here")
+        print("run it again to resume")
     return ExitCode.DIFFERENCE if record.failed else 0
 
 

@@ -158,9 +158,9 @@ def test_a_minor_upgrade_is_one_update(configurable: Lab) -> None:
     file.unlink()  # a copy's file may be a link to the original's content
     file.write_text(text.replace("config:\n", 'config:\n  data:engineVersion: "16.9"\n', 1))
     previewed, done = (answer for _, answer in walk.section("engine-upgrade.md", "Minor"))
-    for printed in (previewed, done):
-        assert table(printed)["data"]["update"] == "1", printed
-        assert table(printed)["data"]["replace"] == "0", printed
+    planned, made = table(previewed)["data"], table(done)["data"]
+    assert (planned["update"], planned["replace"]) == ("1", "0"), previewed
+    assert (made["updated"], made["replaced"]) == ("1", "0"), done
     for region in (EAST, WEST):
         name = f"aurora-cluster-{region}-{walk.values['SUFFIX']}"
         found = lab.client("rds", region).describe_db_clusters(DBClusterIdentifier=name)
