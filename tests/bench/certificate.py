@@ -235,15 +235,16 @@ def page(progress: Progress, total: int) -> str:
         "|---|---|",
     ]
     lines += [f"| {number} | {argument} |" for argument, number in kinds.most_common()]
-    return "\n".join([*lines, "", *_beside(progress.sources)]) + "\n"
+    return "\n".join([*lines, "", *_beside()]) + "\n"
 
 
-def _beside(sources: str) -> list[str]:
-    """What else was tried of the same sources: random timelines, and small changes of the code."""
+def _beside() -> list[str]:
+    """What else was tried: random timelines, and small changes of the code."""
     seeds, mutants = _kept("recovery_timelines"), _kept("recovery_mutants")
-    played = "none of these sources on this machine"
-    if seeds.get("sources") == sources:
-        played = f"{seeds['done']:,} seeds, harmful: {len(seeds['harmful'])}"
+    played = "none on this machine"
+    if seeds:
+        played = f"{seeds['done']:,} of 1,000,000 seeds, {len(seeds['harmful'])} harmful"
+        played += f" (sources `{seeds['sources']}`)"
     lines = ["## Beside it", "", f"- `./inv bench recovery_timelines`: {played}."]
     if "tried" not in mutants:
         return [*lines, "- `./inv bench recovery_mutants`: not on this machine."]

@@ -9,17 +9,19 @@ import pytest
 from test_vectors import LOST, NOW, ripe, seen, sight
 from watch import MEMBER, REGION_LOST, SETTINGS, WRITER, Watch, armed, calls
 
-from recovery import commands, judge, notices, watching
+from recovery import commands, judge, notices, split, watching
 from recovery.case import Case
 from recovery.decide import decide
 from recovery.evidence import no_hold_is_announced, silence_is_recent
 from recovery.ground import is_not_frozen, permissions_are_proven
 from recovery.memory import incident_since
+from recovery.mode import effective_mode
 from recovery.model import (
     Force,
     Freeze,
     Hold,
     Incident,
+    Mode,
     Notice,
     Path,
     Sent,
@@ -212,6 +214,11 @@ def test_a_promotion_that_was_found_is_dated_early() -> None:
     found = alone.run(own_cluster=WRITER).state.incident
     assert found is not None
     assert found.called == alone.minute - 15
+    second = Watch(state=State(armed=True))
+    second.run()
+    again = second.run(gap=3, own_cluster=WRITER).state.incident
+    assert again is not None
+    assert again.called == second.minute - 3 - 15
 
 
 def test_an_unprotected_standby_pages_with_its_fifth_run() -> None:
@@ -288,3 +295,30 @@ def test_a_promotion_is_late_after_eight_minutes() -> None:
     assert watch.pages == []
     assert Verify() in watch.run().actions
     assert watch.pages == ["late"]
+
+
+def test_an_old_validation_lowers_the_mode() -> None:
+    """RECOVERY 3: after 24 hours it proves nothing, whatever it said."""
+    state = case("region").state
+    assert state.validation is not None
+    began = state.validation.began
+    assert effective_mode(state, SETTINGS, began + 1440).mode is Mode.AUTOMATIC
+    old = effective_mode(state, SETTINGS, began + 1441)
+    assert (old.mode, old.reasons) == (Mode.NOTIFY, ("no validation of the last 24 hours",))
+
+
+def test_a_failed_item_without_its_incident_still_follows_describe() -> None:
+    """H33: mended by hand, and promoted after all: proven before anything is said."""
+    watch = Watch(state=State(stage=Stage.FAILED, armed=True))
+    assert Verify() in watch.run(own_cluster=WRITER).actions
+    assert watch.stage is Stage.VERIFYING
+
+
+def test_a_split_says_how_it_was_seen() -> None:
+    """H20: an old writer that still commits, or a fence that timed out."""
+    incident = Incident(1000, Path.REGION, 61, called=1000, promoted=1002)
+    state = State(stage=Stage.PROMOTED, epoch=2, incident=incident)
+    commits = split.noted(state, Watch().observation(old_writer=ALIVE))
+    assert "the demoted cluster still commits" in commits.pending[0].text
+    timed_out = Watch().observation(events=(Event("RDS-EVENT-0391", 1001),))
+    assert "wasn't fenced" in split.noted(state, timed_out).pending[0].text
