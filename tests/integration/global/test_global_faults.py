@@ -309,15 +309,3 @@ def test_a_destroy_with_a_pending_subscription_completes(lab: Lab) -> None:
     answer = lab.inv("destroy-all")
     assert answer.returncode == 0, answer.stderr
     assert lab.inventory() == []
-
-
-def test_a_destroy_with_a_pending_subscription_completes(lab: Lab) -> None:
-    """Trap 28b: nobody confirmed the e-mail, SNS won't unsubscribe it, and nothing is left."""
-    subscriptions = lab.client("sns").list_subscriptions_by_topic(
-        TopicArn=lab.outputs["global.primary.topic_arn"]
-    )["Subscriptions"]
-    pending = [one for one in subscriptions if one["Protocol"] == "email"]
-    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
-    answer = lab.inv("destroy-all")
-    assert answer.returncode == 0, answer.stderr
-    assert lab.inventory() == []
