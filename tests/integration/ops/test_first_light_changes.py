@@ -182,13 +182,7 @@ def test_secrets_survive_two_rotations_and_a_refresh(lab: Lab) -> None:
 
 
 def test_destroy_leaves_nothing_and_may_be_repeated(lab: Lab) -> None:
-    """R9.3: asked of AWS's APIs, not of the state; a second destroy ends well, too. Trap 28b:
-    nobody confirmed the alarms' e-mail, SNS won't unsubscribe it, and nothing is left."""
-    subscriptions = lab.client("sns").list_subscriptions_by_topic(
-        TopicArn=lab.outputs["global.primary.topic_arn"]
-    )["Subscriptions"]
-    pending = [one for one in subscriptions if one["Protocol"] == "email"]
-    assert [one["SubscriptionArn"] for one in pending] == ["PendingConfirmation"]
+    """R9.3: asked of AWS's APIs, not of the state; a second destroy ends well, too."""
     for _ in range(2):
         gone = lab.inv("destroy-all")
         assert gone.returncode == 0, gone.stdout + gone.stderr
