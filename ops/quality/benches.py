@@ -17,7 +17,7 @@ from ops.quality.pins import require
 ALIASES = {"lab": "deploy"}
 """Other names. A program named lab.py would hide the package ``lab`` from its neighbours."""
 
-HELPERS = ("bench", "mutation")
+HELPERS = ("bench", "kept", "mutation")
 """Modules of tests/bench that are no benchmarks: what several of them share."""
 
 RESUMED = (

@@ -10,20 +10,18 @@ resource type whose creating call has failed so is a point.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import random
 import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import deploy_faults
 from bench import Measurements, lab_of_its_own
 from deploy_faults import Outcome, Slot, Strike
 from deployed_lab import Lab
+from kept import Kept, digest
 from killing import census
 
 from ops import workspace
@@ -92,21 +90,18 @@ class Record:
     """What was played up to now, in a file of the lab's."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        self._code = _code()
-        same = kept.get("code") == self._code
-        self.failed = [Point(**point) for point in kept.get("failed", [])]
-        self.rounds: int = kept["rounds"] if same else 0
-        self.rows: dict[str, Counter[str]] = {
-            kind: Counter(kept["rows"].get(kind, {}) if same else {}) for kind in KINDS
-        }
-        self.types: dict[str, list[str]] = kept["types"] if same else {}
-        self.layers: dict[str, list[str]] = kept["layers"] if same else {}
+        self._kept = Kept(path, digest(("pulumi_protocol", "lab", "ops", "tapstack", *LAYERS)))
+        same = self._kept.same_code
+        self.failed = [Point(**point) for point in self._kept.any_code.get("failed", [])]
+        self.rounds: int = same.get("rounds", 0)
+        rows = same.get("rows", {})
+        self.rows: dict[str, Counter[str]] = {kind: Counter(rows.get(kind, {})) for kind in KINDS}
+        self.types: dict[str, list[str]] = same.get("types", {})
+        self.layers: dict[str, list[str]] = same.get("layers", {})
         """kind of error → layers that were deployed with it"""
         self.expected: list[Census] = [
             Counter({(region, service): count for region, service, count in listed})
-            for listed in (kept.get("expected", []) if same else [])
+            for listed in same.get("expected", [])
         ]
         """What an undisturbed deployment has, by how many layers stand."""
 
@@ -136,25 +131,16 @@ class Record:
 
     def write(self) -> None:
         """Keeps all of it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        kept: dict[str, Any] = {
-            "code": self._code,
-            "rounds": self.rounds,
-            "rows": self.rows,
-            "types": self.types,
-            "layers": self.layers,
-            "expected": [[[*key, n] for key, n in found.items()] for found in self.expected],
-            "failed": [asdict(point) for point in self.failed],
-        }
-        self._path.write_text(json.dumps(kept, indent=1))
-
-
-def _code() -> str:
-    digest = hashlib.sha256()
-    for folder in ("pulumi_protocol", "lab", "ops", "tapstack", *LAYERS):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+        self._kept.write(
+            {
+                "rounds": self.rounds,
+                "rows": self.rows,
+                "types": self.types,
+                "layers": self.layers,
+                "expected": [[[*key, n] for key, n in found.items()] for found in self.expected],
+                "failed": [asdict(point) for point in self.failed],
+            }
+        )
 
 
 def draw(record: Record, slot: Slot, chance: random.Random) -> Point:

@@ -8,8 +8,6 @@ run resumes with the others, first with those that failed.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 import time
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from deployed_lab import REPOSITORY
+from kept import Kept, digest
 
 from ops import workspace
 from ops.errors import ExitCode
@@ -32,21 +31,16 @@ class Record:
     """Which files passed and failed, of this code."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        self._code = _code()
-        same = kept.get("code") == self._code
-        self.passed: set[str] = set(kept["passed"] if same else [])
-        self.failed: set[str] = set(kept.get("failed", []))
+        self._kept = Kept(path, digest(PROGRAM, (".py", ".mjs", ".sql")))
+        self.passed: set[str] = set(self._kept.same_code.get("passed", []))
+        self.failed: set[str] = set(self._kept.any_code.get("failed", []))
         """Those of an earlier code too: what failed is run first."""
 
     def note(self, file: str, passed: bool) -> None:
         """Keeps how a file's tests ended."""
         self.failed.discard(file)
         (self.passed if passed else self.failed).add(file)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"code": self._code, "passed": sorted(self.passed), "failed": sorted(self.failed)}
-        self._path.write_text(json.dumps(kept, indent=1))
+        self._kept.write({"passed": sorted(self.passed), "failed": sorted(self.failed)})
 
 
 class Files:
@@ -103,15 +97,6 @@ class Files:
 
 def _file(item: pytest.Item) -> str:
     return item.path.relative_to(REPOSITORY).as_posix()
-
-
-def _code() -> str:
-    digest = hashlib.sha256()
-    for folder in PROGRAM:
-        for path in sorted((REPOSITORY / folder).rglob("*")):
-            if path.suffix in (".py", ".mjs", ".sql") and "node_modules" not in path.parts:
-                digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def main() -> int:

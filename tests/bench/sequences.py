@@ -7,8 +7,6 @@ the engine is the same. What failed is kept for ever, and played again first, un
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 import threading
 import time
@@ -19,6 +17,7 @@ sys.path.append(str(ROOT / "tests" / "unit" / "lab" / "engine"))
 
 from bench import Measurements  # noqa: E402
 from drawn_sequences import Draw, Driver, play, report, smallest  # noqa: E402
+from kept import Kept, digest  # noqa: E402
 
 from ops import workspace  # noqa: E402
 
@@ -31,15 +30,12 @@ class Record:
     """What was played up to now, in a file of the lab's; thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.Lock()
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        self._engine = _engine()
-        self.failed: list[int] = kept.get("failed", [])
+        self._kept = Kept(path, digest(("pulumi_protocol", "lab/engine")))
+        self.failed: list[int] = self._kept.any_code.get("failed", [])
         self._again = list(self.failed)
-        same = kept.get("engine") == self._engine
-        self._next: int = kept["next"] if same else 0
-        self.converged: int = kept["converged"] if same else 0
+        self._next: int = self._kept.same_code.get("next", 0)
+        self.converged: int = self._kept.same_code.get("converged", 0)
 
     def draw(self) -> int:
         """The next seed to play."""
@@ -54,25 +50,9 @@ class Record:
         with self._lock:
             self.failed = sorted({*self.failed, seed} - ({seed} if good else set()))
             self.converged += good
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(
-                json.dumps(
-                    {
-                        "engine": self._engine,
-                        "next": self._next,
-                        "converged": self.converged,
-                        "failed": self.failed,
-                    }
-                )
+            self._kept.write(
+                {"next": self._next, "converged": self.converged, "failed": self.failed}
             )
-
-
-def _engine() -> str:
-    digest = hashlib.sha256()
-    for folder in ("pulumi_protocol", "lab/engine"):
-        for path in sorted((ROOT / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _play(record: Record, deadline: float) -> None:

@@ -30,7 +30,7 @@ def test_a_new_zone_for_the_default_domain() -> None:
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_production_alone_has_accelerated_recovery(environment: str) -> None:
-    """Traps 10, 68: an account changes it for one zone at a time, so environments side by side
+    """Trap 10, trap 68: an account changes it for one zone at a time, so environments side by side
     would collide."""
     config = {"TapStack:environment": environment, "app:allowPlainHttp": True}
     zone = run_program("global", config=config, stack=environment).one("aws:route53/zone:Zone")

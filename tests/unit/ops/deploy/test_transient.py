@@ -25,7 +25,7 @@ OTHER = "CreateVpc: VpcLimitExceeded: five"
     ],
 )
 def test_each_is_known_by_what_aws_says(said: str, why: str) -> None:
-    """Traps 47, 50, 68: in the failure's own line, or in a resource's."""
+    """Trap 47, trap 50, trap 68: in the failure's own line, or in a resource's."""
     assert why in str(reason(EngineError(f"network: creating x failed: {said}")))
     assert why in str(reason(EngineError("network: the update failed", (f"x: {said}",))))
 

@@ -17,7 +17,7 @@ def run_by_benches(monkeypatch, run):
     monkeypatch.setattr(benches, "subprocess", SimpleNamespace(run=run))
 
 
-@pytest.mark.parametrize("name", ["nothing", "bench", "mutation", "../deploy"])
+@pytest.mark.parametrize("name", ["nothing", "bench", "kept", "mutation", "../deploy"])
 def test_an_unknown_benchmark_is_one_line_with_the_names(name):
     """House rule: bad input gets one line; what they share is no benchmark."""
     with pytest.raises(OperatorError, match=r"unknown benchmark .*: choose one of .*deploy.*kills"):
