@@ -1,6 +1,7 @@
 """``./inv bench drills``: every scenario with 3 seeds, the region's loss and the circle with 10.
 
-Each drill is one of ``./inv drill`` in a lab of its own, at clock 1 or ``--clock``. Stops after
+Each drill is one of ``./inv drill`` in a lab of its own, at clock 1 or ``--clock``; a fast lab on a
+small machine wants a ``--rate`` below 1, as in ``./inv drill``. Stops after
 ``--minutes`` and continues where it stopped; the distribution of each figure and the worst are
 printed, and one drill that fails makes it miss. A void drill measured the machine: it is run again.
 Results of each clock are kept apart, and figures of another clock than 1 are no RTO.
@@ -37,11 +38,12 @@ def wanted() -> Iterator[tuple[str, int]]:
                 yield name, seed
 
 
-def drill(lab: Lab, name: str, seed: int) -> dict[str, Any]:
+def drill(lab: Lab, name: str, seed: int, rate: float) -> dict[str, Any]:
     """One drill's document; a void one is run again."""
     document: dict[str, Any] = {}
     for _ in range(TRIES):
-        answer = lab.inv("drill", "--scenario", name, "--seed", str(seed), "--json", timeout=3600)
+        chosen = ("--scenario", name, "--seed", str(seed), "--rate", f"{rate:g}")
+        answer = lab.inv("drill", *chosen, "--json", timeout=3600)
         if answer.returncode not in (0, 5):
             sys.exit(f"./inv drill --scenario {name} failed:\n{answer.stderr}")
         document = json.loads(answer.stdout)
@@ -64,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--clock", type=float, default=1.0, help="the lab's seconds in a real one")
+    parser.add_argument("--rate", type=float, default=1.0, help="how much of the clients' traffic")
     asked = parser.parse_args()
     end = time.monotonic() + asked.minutes * 60
     kept = KEPT / ("drills.json" if asked.clock == 1 else f"drills-clock-{asked.clock:g}.json")
@@ -74,7 +77,7 @@ def main() -> None:
             for name, seed in missing:
                 if time.monotonic() > end:
                     break
-                made = drill(lab, name, seed)
+                made = drill(lab, name, seed, asked.rate)
                 about = {key: made[key] for key in ("verdict", "reasons", "id")}
                 done[f"{name} {seed}"] = {**about, "figures": figures(made)}
                 kept.parent.mkdir(exist_ok=True)
