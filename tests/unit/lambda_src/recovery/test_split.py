@@ -52,10 +52,9 @@ def test_h20_two_writers_during_a_hold_are_adopted_and_split() -> None:
 def test_h20_a_fence_that_times_out_during_a_hold_is_paged_in_the_same_run() -> None:
     """H20: no switchover has RDS-EVENT-0391; the peering may be cut, so that nothing else shows."""
     watch = held()
-    unreachable: dict[str, Any] = {"own_writer": ALIVE, "old_writer": DEAD}
     event = (Event(FENCE, watch.minute),)
-    assert watch.run(events=event, **unreachable | {"own_writer": READS}).state.incident is None
-    decision = watch.run(own_cluster=WRITER, events=event, **unreachable)
+    assert watch.run(events=event, own_writer=READS, old_writer=DEAD).state.incident is None
+    decision = watch.run(own_cluster=WRITER, events=event, own_writer=ALIVE, old_writer=DEAD)
     assert (watch.stage, watch.pages) == (Stage.VERIFYING, ["split", "adopted"])
     assert decision.state.incident is not None
     assert decision.state.incident.split
