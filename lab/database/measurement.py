@@ -20,7 +20,7 @@ from lab.database.replication import parse_lsn
 from lab.database.topology import Cluster
 from lab.facts import DatabaseFacts
 
-CPU_SECONDS = 2.0
+CPU_SECONDS = 4.0
 CORES = psutil.cpu_count() or 1
 STALE_MS = 1000.0
 """PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
@@ -202,7 +202,7 @@ class Sampler:
             return None
 
     def _cpu_percent(self, cluster: Cluster, server: PostgresServer) -> float:
-        """Of the last two seconds: to list a server's processes takes longer than all else here."""
+        """Of the last four seconds: listing a server's processes takes longer than all else."""
         now = time.monotonic()
         then, before, percent = self._cpu.get(cluster.arn, (-math.inf, 0.0, 0.0))
         if now - then < CPU_SECONDS:
