@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from lab.call import Answer
@@ -168,7 +168,7 @@ class Saver:
 
 
 @contextlib.contextmanager
-def _uncopied(module: ModuleType) -> Iterator[None]:
+def _uncopied(module: Any) -> Iterator[None]:
     """Has ``get_state`` of a store that grows hand out what it holds, not a deep copy of it.
 
     What is written at once, with nothing run in between, needs no copy; to copy the archive of a
