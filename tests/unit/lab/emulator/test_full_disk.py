@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import json
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from emulator_world import EAST, World, refused
+from ministack.core import persistence
 
 from lab.api import ApiRequest, ApiResponse, CallNext
 from lab.emulator import saving
@@ -125,3 +127,24 @@ def test_what_is_saved_behind_an_answer_is_tried_again(
     sqs.send_message(QueueUrl=url, MessageBody="kept")
     world.run(settle())
     assert "kept" in (world.lab.state_dir / "emulator" / "sqs.json").read_text()
+
+
+@pytest.mark.parametrize("module", sorted(saving.UNEDITED))
+def test_a_store_that_grows_is_written_without_a_copy(world: World, module: str) -> None:
+    """What is written is what the emulator's own ``get_state`` gives, which edits nothing of it;
+    the emulator copies as before afterwards."""
+    world.aws("events").create_archive(
+        ArchiveName=f"kept-{module.replace('_', '-')}",
+        EventSourceArn=f"arn:aws:events:{EAST}:000000000000:event-bus/default",
+    )
+    world.aws("logs").create_log_group(logGroupName=f"/kept/{module}")
+    store = importlib.import_module(f"ministack.services.{module}")
+    copying, before = store.copy, store.get_state()
+    saver = saving.Saver(world.lab.state_dir / "uncopied")
+    key, text = saver._state(module)
+    assert text is not None
+    assert key == module
+    assert store.copy is copying
+    wanted = json.dumps(before, default=persistence._json_default)
+    assert json.dumps(json.loads(text)["payload"]) == wanted
+    assert json.dumps(store.get_state(), default=persistence._json_default) == wanted
