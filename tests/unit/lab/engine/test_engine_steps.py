@@ -10,7 +10,7 @@ from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, Stage
 
 from lab.engine.failure import StepFailedError
-from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
+from lab.engine.plugin import InitializationError, PluginError, PluginGoneError, UncertainError
 from pulumi_protocol.events import LogEvent, PropertyDiff, ResourceEvent, Summary
 from pulumi_protocol.structs import from_struct, to_struct
 from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, is_secret, secret
@@ -292,16 +292,18 @@ def test_a_half_made_resource_is_updated_by_the_next_run(stage: Stage) -> None:
     assert stage.states()["a"].init_errors == ()
 
 
-def test_a_creation_of_unknown_end_is_found_again(stage: Stage) -> None:
-    """Trap 44: the plugin's process died in the middle of Create: the next run looks for the
-    resource by its name, takes it over and completes it; when there is none, it creates it."""
+@pytest.mark.parametrize("kind", [PluginGoneError, UncertainError])
+def test_a_creation_of_unknown_end_is_found_again(stage: Stage, kind: type[PluginError]) -> None:
+    """Trap 44: the plugin's process died in the middle of Create, or AWS failed half-way: the next
+    run looks for the resource by its name, takes it over and completes it; when there is none, it
+    creates it."""
     for happened in (True, False):
         name = "kept" if happened else "lost"
 
         def program(act: Act, name: str = name) -> None:
             act.thing(name, act.provider())
 
-        stage.plugin.faults[f"create {name}"] = PluginGoneError("gone")
+        stage.plugin.faults[f"create {name}"] = kind("gone")
         with pytest.raises(StepFailedError, match="gone"):
             stage.run(program, ends=False)
         del stage.plugin.faults[f"create {name}"]
