@@ -1,4 +1,4 @@
-"""A damaged state file, through ``./inv``: one line from each task that reads it; it isn't touched."""
+"""A damaged state file, through ``./inv``: one line from each task that reads it."""
 
 from __future__ import annotations
 
