@@ -75,6 +75,12 @@ class Journal:
         with self._changed:
             return PendingOperation(kind, state).key in self._pending
 
+    def attempted(self, state: ResourceState) -> ResourceState | None:
+        """What an update of this very resource was to make of it whose end nobody knows."""
+        with self._changed:
+            operation = self._pending.get(PendingOperation("updating", state).key)
+            return operation.resource if operation is not None else None
+
     def interrupted_creations(self) -> list[ResourceState]:
         """Resources as they were to be made by calls whose end nobody knows."""
         with self._changed:
