@@ -48,4 +48,5 @@ def compare(found: Measurements, seconds: dict[str, float]) -> None:
             found.add(f"{what}, part of the CLI's time", seconds[what] / taken, "", part)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """``./inv bench``: names and exit codes."""
 
+import ast
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -99,3 +100,19 @@ def test_a_benchmark_finds_the_package_whose_name_it_has():
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip().endswith("lambda_src/recovery/recovery/model.py")
+
+
+def test_no_benchmark_runs_when_it_is_imported():
+    """House rule: what a benchmark shares can be imported and tested without its run."""
+    directory = workspace.find().repository / "tests" / "bench"
+    running = [
+        file.name
+        for file in sorted(directory.glob("*.py"))
+        if any(
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and not ast.unparse(statement).startswith("sys.path.")
+            for statement in ast.parse(file.read_text()).body
+        )
+    ]
+    assert not running
