@@ -1,5 +1,6 @@
 """``./inv bench``: names and exit codes."""
 
+import ast
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -130,3 +131,19 @@ def test_the_kills_resume_where_they_stopped_and_with_what_failed(tmp_path):
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines() == ["[0] [5] [5, 1, 2]", "[] [5] [5, 0, 1]", "[] []"]
+
+
+def test_no_benchmark_runs_when_it_is_imported():
+    """House rule: what a benchmark shares can be imported and tested without its run."""
+    directory = workspace.find().repository / "tests" / "bench"
+    running = [
+        file.name
+        for file in sorted(directory.glob("*.py"))
+        if any(
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and not ast.unparse(statement).startswith("sys.path.")
+            for statement in ast.parse(file.read_text()).body
+        )
+    ]
+    assert not running
