@@ -9,7 +9,7 @@ import pytest
 from simulator.faults import NOTHING
 from simulator.play import Timeline, play
 from simulator.random_timelines import harms
-from watch import REGION_LOST, WRITER, Watch, armed
+from watch import READER, REGION_LOST, WRITER, Watch, armed
 
 from recovery import commands, split
 from recovery.model import Freeze, Hold, Incident, Mode, Stage, State, Tail, Verified, Verify
@@ -58,6 +58,18 @@ def test_h20_a_fence_that_times_out_during_a_hold_is_paged_in_the_same_run() -> 
     assert (watch.stage, watch.pages) == (Stage.VERIFYING, ["split", "adopted"])
     assert decision.state.incident is not None
     assert decision.state.incident.split
+
+
+def test_h20_a_fence_that_times_out_is_paged_where_describe_is_silent_or_stale() -> None:
+    """H20: the own cluster's answer by SQL says that it writes; it isn't adopted yet."""
+    for described in (None, READER):
+        watch = held()
+        event = (Event(FENCE, watch.minute),)
+        watch.run(own_cluster=described, events=event, own_writer=ALIVE, old_writer=DEAD)
+        assert (watch.stage, watch.pages) == (Stage.WATCHING, ["split"])
+    silent = held()
+    silent.run(own_cluster=None, events=(Event(FENCE, silent.minute),), old_writer=ALIVE)
+    assert silent.pages == []
 
 
 @pytest.mark.parametrize("early", [1, 16])
