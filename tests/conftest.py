@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -27,31 +30,14 @@ settings.load_profile("any machine")
 node.ensure()
 
 SLOW = frozenset(
-    {
-        "test_bundle",
-        "test_cost_report",
-        "test_engine_kept",
-        "test_engine_kills",
-        "test_engine_programs",
-        "test_engine_sequences",
-        "test_policy_pack",
-        "test_program",
-        "test_protocol_yaml_files",
-        "test_provider_changes",
-        "test_provider_types",
-        "test_servers",
-        "test_stack_file_fuzzed",
-        "test_timelines",
-        "test_vectors",
-        "test_workflow_scripts",
-        "test_workflow_steps",
-    }
+    line
+    for line in Path(__file__).with_name("slow.txt").read_text().splitlines()
+    if not line.startswith("#")
 )
-"""Files with tests that take a second or more: ``./inv test --quick`` leaves them out."""
+"""Test functions that ``./inv test --quick`` leaves out; ``./inv bench quick`` measures them."""
 
-RUN_ANEW = frozenset({"run_program", "declared"})
-"""Functions that run a whole program, which takes a second or two: a test that calls one itself is
-slow, wherever it stands."""
+SHARED = "TESTS_SHARED_FOLDER"
+"""The variable that names a folder for what one test process made and the others need, too."""
 
 UNMEASURED = frozenset(
     {
@@ -70,10 +56,17 @@ UNMEASURED = frozenset(
 their coverage comes from, and measuring doubles their time."""
 
 
-def called(item: pytest.Item) -> set[str]:
-    """The names that a test's own code uses."""
-    code = getattr(getattr(item, "function", None), "__code__", None)
-    return set(code.co_names) if code else set()
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of this run; test processes that it starts inherit its name."""
+    if not hasattr(config, "workerinput"):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="warm-standby-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes it."""
+    if not hasattr(config, "workerinput") and SHARED in os.environ:
+        shutil.rmtree(os.environ.pop(SHARED))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # With AWS's types and all tests loaded, half of a program's time went into garbage collection.
     collect_rarely()
     for item in items:
-        if item.path.stem in SLOW or RUN_ANEW & called(item):
+        if item.nodeid.partition("[")[0] in SLOW:
             item.add_marker(pytest.mark.slow)
         if item.path.stem in UNMEASURED:
             item.add_marker(pytest.mark.no_cover)

@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import json
 import os
+import pickle
 import runpy
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import fasteners
 import pulumi
 from computed_outputs import ACCOUNT, computed_outputs, invoke_result
 from google.protobuf import empty_pb2, json_format
@@ -40,6 +42,9 @@ SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 UNKNOWN_VALUE = rpc.UNKNOWN
 """What an unknown value looks like in a resource's inputs and in a preview's outputs."""
+
+SHARED = "TESTS_SHARED_FOLDER"
+"""The variable that names the folder which the processes of a test run share."""
 
 PROGRAM_SECONDS = 120
 """A program takes one or two; one that waits for an Output that never comes ends here."""
@@ -230,8 +235,18 @@ def run_program(
 
 @cache
 def program(layer: str, stack: str = "lab") -> Deployment:
-    """The layer's program with default configuration, run once; treat the answer as read-only."""
-    return run_program(layer, stack=stack)
+    """The layer's program with default configuration; treat the answer as read-only.
+
+    Run once, by whichever test process needs it first.
+    """
+    folder = os.environ.get(SHARED)
+    if folder is None:
+        return run_program(layer, stack=stack)
+    kept = Path(folder, f"program-{layer}-{stack}")
+    with fasteners.InterProcessLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(run_program(layer, stack=stack)))
+        return pickle.loads(kept.read_bytes())  # noqa: S301 - of this run itself
 
 
 def sample_outputs(contract: type[Any]) -> dict[str, Any]:

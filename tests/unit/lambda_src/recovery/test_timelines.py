@@ -7,6 +7,7 @@ import random
 import pytest
 from simulator import known as known_runs
 from simulator import play as playing
+from simulator import ports
 from simulator.faults import BY_DATABASE, DISASTERS, FAULTS, LOSSES, NOTHING
 from simulator.judged import Verdict, judged
 from simulator.known import Known
@@ -15,7 +16,7 @@ from simulator.random_timelines import harms, timeline
 from simulator.speed import quick, quick_replace
 from simulator.truth import EAST
 
-from recovery import act
+from recovery import act, codec, journal
 from recovery.decide import decide
 from recovery.model import Decision, Settings, State
 from recovery.observation import Observation
@@ -175,6 +176,22 @@ def test_a_kill_meets_a_known_run() -> None:
         play(Timeline(NOTHING, (("endpoint late", 5),)))
         killed = play(Timeline(NOTHING, (("killed before load", 5),)))
     assert killed.west.crashes == []
+
+
+def test_a_timeline_that_is_played_quickly_runs_no_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What benches keep is about all sources that they run: the codec isn't among them."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    for module in (codec, ports, journal):
+        for name in ("to_json", "from_json"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, refuse)
+    with quick():
+        assert play(Timeline(f"{EAST} lost")).recovered is not None
+    with pytest.raises(AssertionError):
+        play(Timeline(f"{EAST} lost"))
 
 
 def test_a_sight_asks_for_known_faults_alone(monkeypatch: pytest.MonkeyPatch) -> None:

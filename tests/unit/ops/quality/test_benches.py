@@ -102,6 +102,22 @@ def test_a_benchmark_finds_the_package_whose_name_it_has():
     assert found.stdout.strip().endswith("lambda_src/recovery/recovery/model.py")
 
 
+def test_no_benchmark_runs_when_it_is_imported():
+    """House rule: what a benchmark shares can be imported and tested without its run."""
+    directory = workspace.find().repository / "tests" / "bench"
+    running = [
+        file.name
+        for file in sorted(directory.glob("*.py"))
+        if any(
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and not ast.unparse(statement).startswith("sys.path.")
+            for statement in ast.parse(file.read_text()).body
+        )
+    ]
+    assert not running
+
+
 RESUMING = """
 import json, sys
 from pathlib import Path
@@ -131,19 +147,3 @@ def test_the_kills_resume_where_they_stopped_and_with_what_failed(tmp_path):
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines() == ["[0] [5] [5, 1, 2]", "[] [5] [5, 0, 1]", "[] []"]
-
-
-def test_no_benchmark_runs_when_it_is_imported():
-    """House rule: what a benchmark shares can be imported and tested without its run."""
-    directory = workspace.find().repository / "tests" / "bench"
-    running = [
-        file.name
-        for file in sorted(directory.glob("*.py"))
-        if any(
-            isinstance(statement, ast.Expr)
-            and isinstance(statement.value, ast.Call)
-            and not ast.unparse(statement).startswith("sys.path.")
-            for statement in ast.parse(file.read_text()).body
-        )
-    ]
-    assert not running

@@ -45,7 +45,7 @@ class Table:
             self.overtaken -= 1
             self.item = to_json(replace(self.state, version=self.state.version + 1, runs=99))
         before = given.get("ExpressionAttributeValues", {}).get(":before", {}).get("N", "0")
-        if int(before) != self.state.version:
+        if int(before) != (State().version if self.item is None else self.item["version"]):
             raise refusal("ConditionalCheckFailedException", "PutItem")
         self.item = json.loads(given["Item"]["body"]["S"])
         return {}
