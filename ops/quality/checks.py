@@ -209,7 +209,9 @@ def _functions_tests(c: Context, script: str = "test") -> Result:
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:
-    arguments = f"tests/integration -n 2 --dist loadfile {SLOWEST}"
+    # In the order of LONGEST_FIRST (its conftest): pytest-xdist's own begins files with few tests
+    # last, and those take minutes.
+    arguments = f"tests/integration -n 2 --dist loadfile --no-loadscope-reorder {SLOWEST}"
     return _pytest(c, "integration", arguments, report, match)
 
 

@@ -236,6 +236,7 @@ def test_integration_tests_may_run_alone(functions: Path) -> None:
     checks.test(commands, unit=False, integration=True, match="")
     (command,) = commands.commands
     assert "pytest tests/integration" in command
+    assert "--dist loadfile --no-loadscope-reorder" in command, "the longest are begun first"
 
 
 def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
