@@ -73,6 +73,10 @@ CREATE OR REPLACE VIEW pg_catalog.pg_available_extensions AS
         UNION ALL SELECT 'pg_cron', '1.6', 'Job scheduler for PostgreSQL') AS e
   LEFT JOIN pg_extension AS x ON e.name = x.extname
 """
+JOBS = "SELECT jobid, schedule, command, database, username FROM cron.job WHERE active"
+RAN = """
+INSERT INTO cron.job_run_details VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp())
+"""
 
 
 class CronJobs:
@@ -109,23 +113,16 @@ class CronJobs:
 
     def _run_due(self, server: PostgresServer, cluster: Cluster) -> None:
         now = self._now()
-        with server.connect(HOME) as connection:
-            jobs = connection.execute(
-                "SELECT jobid, schedule, command, database, username FROM cron.job WHERE active"
-            ).fetchall()
-            for jobid, schedule, command, database, username in jobs:
-                key = (cluster.arn, jobid)
-                known, last = self._last.get(key, ("", now))
-                if known != schedule:
-                    self._last[key] = (schedule, now)
-                elif is_due(schedule, last, now):
-                    self._last[key] = (schedule, now)
-                    said = _execute(server, database, username, command)
-                    connection.execute(
-                        "INSERT INTO cron.job_run_details VALUES (%s, %s, %s, clock_timestamp(), "
-                        "clock_timestamp())",
-                        (jobid, "failed" if said else "succeeded", said),
-                    )
+        for jobid, schedule, command, database, username in server.ask(JOBS):
+            key = (cluster.arn, jobid)
+            known, last = self._last.get(key, ("", now))
+            if known != schedule:
+                self._last[key] = (schedule, now)
+            elif is_due(schedule, last, now):
+                self._last[key] = (schedule, now)
+                said = _execute(server, database, username, command)
+                with server.connect(HOME) as connection:
+                    connection.execute(RAN, (jobid, "failed" if said else "succeeded", said))
 
 
 def _execute(server: PostgresServer, database: str, username: str, command: Any) -> str:

@@ -257,8 +257,8 @@ class Fleet:
     def _mend_stream(
         self, cluster: Cluster, server: PostgresServer, primary: PostgresServer
     ) -> None:
-        streams = primary.value(
-            "SELECT count(*) FROM pg_stat_replication WHERE application_name = %s", cluster.slot
+        streams = primary.ask(
+            "SELECT pid FROM pg_stat_replication WHERE application_name = %s", cluster.slot
         )
         now = time.monotonic()
         if streams:

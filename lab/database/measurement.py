@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 import psutil
 import psycopg
@@ -15,12 +16,12 @@ from psycopg.rows import TupleRow
 from lab.clock import Clock
 from lab.database.fleet import Fleet
 from lab.database.postgres import PostgresServer
-from lab.database.postgres_settings import ADMIN, HOST
+from lab.database.postgres_settings import ADMIN
 from lab.database.replication import parse_lsn
 from lab.database.topology import Cluster
 from lab.facts import DatabaseFacts
 
-CPU_SECONDS = 2.0
+CPU_SECONDS = 4.0
 CORES = psutil.cpu_count() or 1
 STALE_MS = 1000.0
 """PostgreSQL's own lag columns hold what the standby last reported; when the WAL position says
@@ -88,7 +89,6 @@ class Sampler:
 
     def __init__(self, fleet: Fleet, clock: Clock) -> None:
         self._fleet, self._clock = fleet, clock
-        self._connections: dict[int, psycopg.Connection[TupleRow]] = {}
         self._followers: dict[str, _Follower] = {}
         self._cpu: dict[str, tuple[float, float, float]] = {}
         self.facts: list[DatabaseFacts] = []
@@ -127,12 +127,6 @@ class Sampler:
                 )
             )
         self.facts = facts
-
-    def close(self) -> None:
-        """Closes its connections."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
 
     def _wrote(self, writer: Cluster, position: int | None) -> None:
         if position is None:
@@ -176,33 +170,16 @@ class Sampler:
             return 0, None
         return int(rows[0][0]), _position(rows[0][1])
 
-    def _ask(self, server: PostgresServer, query: str, *parameters: str) -> list[TupleRow] | None:
-        port = server.port
+    def _ask(
+        self, server: PostgresServer, query: LiteralString, *parameters: str
+    ) -> list[TupleRow] | None:
         try:
-            connection = self._connections.get(port)
-            if connection is None or connection.closed:
-                connection = self._connections[port] = psycopg.connect(
-                    host=HOST,
-                    port=port,
-                    user=ADMIN,
-                    password=server.admin_password,
-                    dbname="postgres",
-                    sslmode="disable",
-                    connect_timeout=3,
-                    autocommit=True,
-                    application_name="lab metrics",
-                )
-            return connection.execute(
-                query.encode(),
-                parameters or None,
-            ).fetchall()
+            return server.ask(query, *parameters)
         except psycopg.Error:
-            if (broken := self._connections.pop(port, None)) is not None:
-                broken.close()
             return None
 
     def _cpu_percent(self, cluster: Cluster, server: PostgresServer) -> float:
-        """Of the last two seconds: to list a server's processes takes longer than all else here."""
+        """Of the last four seconds: listing a server's processes takes longer than all else."""
         now = time.monotonic()
         then, before, percent = self._cpu.get(cluster.arn, (-math.inf, 0.0, 0.0))
         if now - then < CPU_SECONDS:

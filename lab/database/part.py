@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -71,7 +70,6 @@ class DatabasePart(Part):
         self._tasks: list[asyncio.Task[None]] = []
         self._work: set[asyncio.Task[None]] = set()
         self._watch: Watch | None = None
-        self._sampling = threading.Lock()
         # PostgreSQL's tools block. In threads of their own: functions that wait for a database may
         # hold all of the event loop's pool, and the database would not come back for them.
         self._threads = ThreadPoolExecutor(4, "database")
@@ -146,9 +144,6 @@ class DatabasePart(Part):
         if self._network is not None:
             await self._network.stop()
         async with self._changing:
-            if self._sampler is not None:
-                with self._sampling:
-                    self._sampler.close()
             if self._fleet is not None:
                 await self.blocking(self._fleet.stop)
         if self._streams is not None:
@@ -252,9 +247,8 @@ class DatabasePart(Part):
             return
 
         def sample() -> None:
-            with self._sampling:
-                sampler.sample()
-                status.show(sampler)
+            sampler.sample()
+            status.show(sampler)
 
         await self.blocking(sample)
 

@@ -26,6 +26,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from lab.database.binaries import RunAs, binaries_of, clean_environment, run, unprivileged_user
+from lab.database.kept_connection import KeptConnection
 from lab.database.postgres_settings import (
     ADMIN,
     CLIENT_AUTHENTICATION,
@@ -78,6 +79,7 @@ class PostgresServer:
         self.data = self.directory / "data"
         self.log_path = self.directory / "postgresql.log"
         self._binaries = binaries_of(self.engine_version)
+        self._kept = KeptConnection(self._connected)
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -228,7 +230,22 @@ class PostgresServer:
     @contextlib.contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection[TupleRow]]:
         """A connection of the lab's superuser, in autocommit."""
-        with psycopg.connect(
+        with self._connected(database) as connection:
+            yield connection
+
+    def ask(self, query: LiteralString, *parameters: object) -> list[TupleRow]:
+        """Rows of what is asked every second, over a connection that is kept: of queries that
+        change nothing, in the database ``postgres``."""
+        return self._kept.ask(query, *parameters)
+
+    def value(self, query: LiteralString, *parameters: object) -> Any:
+        """The first column of the query's first row; None without a row."""
+        with self.connect() as connection:
+            row = connection.execute(query, parameters or None).fetchone()
+            return row[0] if row else None
+
+    def _connected(self, database: str = "postgres") -> psycopg.Connection[TupleRow]:
+        return psycopg.connect(
             host=HOST,
             port=self.port,
             user=ADMIN,
@@ -238,14 +255,7 @@ class PostgresServer:
             connect_timeout=5,
             autocommit=True,
             application_name="lab",
-        ) as connection:
-            yield connection
-
-    def value(self, query: LiteralString, *parameters: object) -> Any:
-        """The first column of the query's first row; None without a row."""
-        with self.connect() as connection:
-            row = connection.execute(query, parameters or None).fetchone()
-            return row[0] if row else None
+        )
 
     def tool(self, program: str, *arguments: str) -> str:
         """Runs ``initdb``, ``pg_rewind`` … as the server's user, with the superuser's password."""
@@ -331,6 +341,8 @@ class PostgresServer:
         return len(lines) >= 8 and lines[7].strip() == "ready" and self.process() is not None
 
     def _forget_guard(self) -> None:
+        # Not before it ended: a question to a server that hangs ends with it.
+        self._kept.close()
         if self._guard is None:
             return
         if self._guard.stdin is not None:

@@ -55,7 +55,8 @@ MENDS: dict[ModuleType, str] = {
     secretsmanager: "replicas at creation ignored, never removed alone, never released; labels "
     "beside the current one dropped",
     route53: "health checks' regions, children and inversion; status; reserved zones",
-    events: "bus policies replaced by Principal *; buses and rules deleted while in use",
+    events: "bus policies replaced by Principal *; buses and rules deleted while in use; archives "
+    "that grow for ever",
     scheduler: "schedules taken whatever their role, zone and limits",
     events_put: "entries taken that AWS refuses",
     cloudwatch: "metric math and tags dropped; alarms evaluated without dimensions",

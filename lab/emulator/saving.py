@@ -5,19 +5,24 @@ The emulator itself saves only when it is stopped. Here a change of the control 
 only after a save begun after it has ended; calls that come in together share one save. What the
 data plane changes (messages, log events, metrics) is saved within a second.
 
-Where a save fails (a full disk, a read-only directory) the call is answered with 500 and the cause,
-and so is every other change, before it is made, until a save succeeds again.
+Where nothing can be written (a full disk, a read-only directory) a change is answered with 500 and
+the cause before it is made, until there is room again. One that was made already when its save
+failed is answered so too: as with AWS, its caller doesn't know whether it was made. It isn't made
+twice where the caller's SDK tries again: the retry is answered as the first attempt was to be, once
+that is on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from lab.call import Answer
@@ -25,7 +30,7 @@ from lab.emulator.exchange import Exchange, Proceed
 from lab.emulator.operation_kinds import is_data_plane, is_reading
 from lab.emulator.protocol.answers import write_error
 from lab.emulator.protocol.operations import Operation
-from pulumi_protocol.files import write_atomically
+from pulumi_protocol.files import write_atomically, write_private
 
 logger = logging.getLogger("lab")
 
@@ -37,6 +42,14 @@ class NotSaved(Exception):  # noqa: N818 - what happened, in one line
 DEBOUNCE_SECONDS = 1.0
 LARGEST_SHARE = 0.05
 """A store that grows large is saved less often: saving takes at most this share of the time."""
+UNEDITED = frozenset({"eventbridge", "cloudwatch_logs"})
+"""The emulator's stores that grow with traffic, whose ``get_state`` only copies."""
+ATTEMPT_HEADER = "amz-sdk-invocation-id"
+"""What AWS's SDKs send with a call, the same with each retry of it."""
+ROOM_BYTES = 1 << 16
+"""What one change adds to a store, at most."""
+KEPT_ANSWERS = 1000
+"""More calls than are under way at once."""
 
 
 class Saver:
@@ -53,6 +66,10 @@ class Saver:
         self._not_before: dict[str, float] = {}
         self._failed: dict[str, str] = {}
         """module → why its last save failed"""
+        self._no_room = ""
+        """Why nothing could be written when it was last tried; empty where it could."""
+        self._unsaved: dict[str, Answer] = {}
+        """call → its answer, which couldn't be given because its change wasn't saved"""
 
     async def answer(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
         """Passes the request on, and saves what it changes: of the control plane before it is
@@ -63,16 +80,51 @@ class Saver:
         try:
             for module in list(self._failed):
                 await self.saved(module)
-            answer = await proceed(exchange)
-            self.soon()
             if operation is None or is_data_plane(operation.name):
+                answer = await proceed(exchange)
+                self.soon()
                 return answer
-            if answer is not None and answer.status < 400:
-                await self.saved(module_of(exchange.service))
-                await self.saved("lab-memory")
+            return await self._changed_by(exchange, proceed)
         except NotSaved as cause:
             return _not_saved(operation, str(cause))
+
+    async def _changed_by(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+        module, attempt = module_of(exchange.service), exchange.call.headers.get(ATTEMPT_HEADER, "")
+        if attempt in self._unsaved:
+            return self._unsaved[attempt]
+        self._make_sure_of_room(module)
+        answer = await proceed(exchange)
+        self.soon()
+        if answer is None or answer.status >= 400:
+            return answer
+        try:
+            await self.saved(module)
+            await self.saved("lab-memory")
+        except NotSaved:
+            if attempt:
+                self._unsaved[attempt] = answer
+            while len(self._unsaved) > KEPT_ANSWERS:
+                del self._unsaved[next(iter(self._unsaved))]
+            raise
         return answer
+
+    def _make_sure_of_room(self, module: str) -> None:
+        """Raises NotSaved where files as large as a change writes can't be written."""
+        room = self.directory / ".room"
+        size = ROOM_BYTES + sum(len(self._written.get(one, "")) for one in (module, "lab-memory"))
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                write_private(room, bytes(size))
+            finally:
+                room.unlink(missing_ok=True)
+        except OSError as error:
+            cause = f"the lab could not save {module}: {error.strerror}"
+            if self._no_room != error.strerror:
+                logger.exception(cause)
+            self._no_room = error.strerror
+            raise NotSaved(cause) from None
+        self._no_room = ""
 
     async def saved(self, module: str) -> None:
         """Returns when a save of ``module`` (an emulator's module or a store of ``extra``), begun
@@ -155,11 +207,30 @@ class Saver:
         loaded = sys.modules.get(f"ministack.services.{module}")
         if key is None or loaded is None or not hasattr(loaded, "get_state"):
             return module, None
-        wrapped = {
-            "__ministack_format__": _state_format_version(key),
-            "payload": loaded.get_state(),
-        }
-        return key, json.dumps(wrapped, default=_json_default)
+        with _uncopied(loaded):
+            wrapped = {
+                "__ministack_format__": _state_format_version(key),
+                "payload": loaded.get_state(),
+            }
+            return key, json.dumps(wrapped, default=_json_default)
+
+
+@contextlib.contextmanager
+def _uncopied(module: Any) -> Iterator[None]:
+    """Has ``get_state`` of a store that grows hand out what it holds, not a deep copy of it.
+
+    What is written at once, with nothing run in between, needs no copy; to copy the archive of a
+    bus takes twice as long as to write it. Only for modules that don't edit the copy.
+    """
+    if module.__name__.rpartition(".")[2] not in UNEDITED:
+        yield
+        return
+    copying = module.copy
+    module.copy = SimpleNamespace(deepcopy=lambda held: held)
+    try:
+        yield
+    finally:
+        module.copy = copying
 
 
 def _not_saved(operation: Operation | None, cause: str) -> Answer:

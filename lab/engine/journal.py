@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.engine.plugin import PluginGoneError
+from lab.engine.plugin import UncertainError
 from lab.engine.vault import Vault
 from pulumi_protocol.checkpoint import Checkpoint, PendingOperation, ResourceState, render
 from pulumi_protocol.files import back_up, private_directory, write_atomically
@@ -74,6 +74,12 @@ class Journal:
         """Whether a call of this kind on this very resource began and nobody knows its end."""
         with self._changed:
             return PendingOperation(kind, state).key in self._pending
+
+    def attempted(self, state: ResourceState) -> ResourceState | None:
+        """What an update of this very resource was to make of it whose end nobody knows."""
+        with self._changed:
+            operation = self._pending.get(PendingOperation("updating", state).key)
+            return operation.resource if operation is not None else None
 
     def interrupted_creations(self) -> list[ResourceState]:
         """Resources as they were to be made by calls whose end nobody knows."""
@@ -189,8 +195,9 @@ class Journal:
 
         The caller records the result inside the block (``confirm``, ``supersede``, ``forget``),
         which ends the operation in the same write. A call that raises is over too, as the plugin
-        has said so itself; but when the plugin is gone nobody knows, and the operation stays on
-        record for the next run to clear up; so does one whose earlier try nobody knows the end of.
+        has said so itself; but where nobody knows (the plugin is gone, or AWS answered that it
+        failed half-way), the operation stays on record for the next run to clear up; so does one
+        whose earlier try nobody knows the end of.
         """
         operation = PendingOperation(kind, state)
         with self._changed:
@@ -200,7 +207,7 @@ class Journal:
         self.commit()
         try:
             yield
-        except PluginGoneError:
+        except UncertainError:
             raise
         except BaseException:
             if not begun_before:

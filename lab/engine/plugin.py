@@ -29,8 +29,12 @@ class PluginError(Exception):
     """A plugin's call failed; the text is the plugin's own message."""
 
 
-class PluginGoneError(PluginError):
-    """The plugin's process ended in the middle of a call: whether it had an effect is unknown."""
+class UncertainError(PluginError):
+    """The call failed, and may have had its effect all the same."""
+
+
+class PluginGoneError(UncertainError):
+    """The plugin's process ended in the middle of a call."""
 
 
 class UnimplementedError(PluginError):
@@ -352,6 +356,8 @@ def _failure(error: Any) -> Exception:
         return UnimplementedError(error.details() or "the plugin doesn't implement the call")
     if error.code() == grpc.StatusCode.UNAVAILABLE:
         return PluginGoneError("the plugin's process ended in the middle of the call")
+    if error.code() == grpc.StatusCode.DATA_LOSS:
+        return UncertainError(error.details() or "whether the call had its effect is unknown")
     return PluginError(error.details() or error.code().name)
 
 

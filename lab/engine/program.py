@@ -29,6 +29,7 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -171,6 +172,7 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
         runpy.run_path(str(directory), run_name="__main__")
         await settled()
 
+    unawaited = Unawaited()
     try:
         loop.run_until_complete(runtime.run_in_stack(program))
     except pulumi.RunError as error:
@@ -183,7 +185,30 @@ def _run(directory: Path, settings: dict[str, Any]) -> int:
         code = _SHOWN_ERROR
     else:
         code = 0
+        unawaited.show()
     return code
+
+
+class Unawaited:
+    """Holds back the warnings of coroutines that nobody has awaited until the program has ended
+    well. A graph that ends early always leaves some behind: they say nothing of the program."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[Any, ...]] = []
+        self._shown = warnings.showwarning
+        warnings.showwarning = self._take
+
+    def show(self) -> None:
+        """Shows what was held back, and everything later at once."""
+        warnings.showwarning = self._shown
+        for held in self._held:
+            self._shown(*held)
+
+    def _take(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if category is RuntimeWarning and str(message).endswith("was never awaited"):
+            self._held.append((message, category, *where))
+        else:
+            self._shown(message, category, *where)
 
 
 async def settled() -> None:

@@ -119,8 +119,12 @@ class Steps:
 
     def _updated(self, work: Work, goal: ResourceState, old: ResourceState) -> ResourceState:
         failure: InitializationError | None = None
+        attempted = self._journal.attempted(old)
         with self._run.slot(), self._journal.pending("updating", goal):
             try:
+                if attempted is not None and attempted.inputs != goal.inputs:
+                    # It is as that update was to make it, or as before: away from either.
+                    self._call_update(work, old.changed(inputs=attempted.inputs))
                 outputs = self._call_update(work, old)
             except InitializationError as error:
                 failure, outputs = error, error.outputs

@@ -183,6 +183,20 @@ def explain(error: BaseException) -> str:
     return f"{operation}: {code}: {response['Error'].get('Message', '')}".strip()
 
 
+def may_have_happened(error: BaseException) -> bool:
+    """Returns whether a call that failed may have had its effect: AWS failed half-way (5xx), nobody
+    answered, or an earlier attempt ended so and the last one met what that had made."""
+    from botocore.exceptions import ConnectionError, HTTPClientError
+
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return True
+    response = getattr(error, "response", None)
+    if not isinstance(response, Mapping):
+        return False
+    said = response.get("ResponseMetadata", {})
+    return said.get("HTTPStatusCode", 0) >= 500 or said.get("RetryAttempts", 0) > 0
+
+
 NOT_FOUND_CODES = frozenset(
     {
         "404", "NotFound", "NoSuchBucket", "NoSuchKey", "NoSuchEntity", "NoSuchHostedZone",

@@ -118,7 +118,7 @@ class Driver:
             self.ready()
         with self._alone("deploy-all"), self._announced(layers):
             results = self._run("deploy", layers, self._patiently(self._up))
-            found = self.write_outputs()
+            found = self._outputs_after(results)
         self._explain(results, "deploy-all", layers)
         if all(result.outcome is Outcome.DONE for result in results):
             self._check_members(layers)
@@ -156,7 +156,7 @@ class Driver:
         self._check_consumers(layers)
         with self._alone("destroy-all"):
             results = self._run("destroy", layers, self._patiently(work), reverse=True)
-            self.write_outputs()
+            self._outputs_after(results)
         self._explain(results, "destroy-all", layers)
         return results
 
@@ -171,6 +171,16 @@ class Driver:
         found = self.outputs()
         outputs.write(self.workspace.flat_outputs, found)
         return found
+
+    def _outputs_after(self, results: Sequence[LayerResult]) -> dict[str, Any]:
+        """Writes the file after a run; what keeps a state from being read may have failed the run,
+        and was said then."""
+        try:
+            return self.write_outputs()
+        except EngineError:
+            if all(result.outcome is Outcome.DONE for result in results):
+                raise
+            return {}
 
     def show_outputs(self, as_json: bool) -> None:
         """Prints all layers' outputs, and writes the file."""

@@ -126,21 +126,25 @@ def steady(operations: Iterable[Operation], at: float, seconds: float) -> bool:
     """Whether requests and writes were served for some seconds before a moment.
 
     What was due in the last tenth of them may be under way at that moment, and is no failure where
-    the loss takes it with it; what was due before and hadn't ended by then is one.
+    the loss takes it with it; what was due before and hadn't ended by then is one. Where fewer than
+    ``FEWEST`` of a kind were due in that time, as at a low rate, the last ``FEWEST`` speak for it.
     """
     under_way = at - seconds / 10
-    before = [
-        one
-        for one in operations
-        if at - seconds <= one.due < at
-        and one.attempt == 1
-        and (one.due < under_way or one.ended <= at)
-    ]
-    return all(
-        len(of := [one.ok and one.ended <= at for one in before if one.kind is kind]) >= FEWEST
-        and sum(of) >= GOOD_SHARE * len(of)
-        for kind in (Kind.READ, Kind.WRITE)
+    before = sorted(
+        (
+            one
+            for one in operations
+            if one.due < at and one.attempt == 1 and (one.due < under_way or one.ended <= at)
+        ),
+        key=lambda one: one.due,
     )
+    for kind in (Kind.READ, Kind.WRITE):
+        all_of = [one for one in before if one.kind is kind]
+        within = sum(at - seconds <= one.due for one in all_of)
+        last = [one.ok and one.ended <= at for one in all_of[-max(within, FEWEST) :]]
+        if len(last) < FEWEST or sum(last) < GOOD_SHARE * len(last):
+            return False
+    return True
 
 
 def lateness(operations: Iterable[Operation]) -> float:

@@ -21,8 +21,8 @@ HELPERS = ("bench", "kept", "mutation")
 """Modules of tests/bench that are no benchmarks: what several of them share."""
 
 RESUMED = (
-    "certificate", "drills", "faults", "mutants", "recovery_mutants", "recovery_timelines",
-    "scenarios", "sequences",
+    "certificate", "controller_kills", "drills", "faults", "mutants", "recovery_mutants",
+    "recovery_timelines", "scenarios", "sequences",
 )  # fmt: skip
 """Benchmarks that take ``--minutes`` and resume where they stopped."""
 CLOCKED = ("drills",)

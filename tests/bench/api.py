@@ -120,4 +120,5 @@ def flood(lab: Lab) -> tuple[int, float]:
     return failed, time.monotonic() - begun
 
 
-main()
+if __name__ == "__main__":
+    main()

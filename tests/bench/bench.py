@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ import psutil
 from deployed_lab import Lab, free_port
 
 from lab import client
+
+SETTLE_SECONDS, REST_SECONDS = 5.0, 20.0
 
 
 @dataclass
@@ -72,6 +74,26 @@ def timed(lab: Lab, *arguments: str) -> float:
     if answer.returncode:
         sys.exit(f"./inv {' '.join(arguments)} failed:\n{answer.stdout}\n{answer.stderr}")
     return seconds
+
+
+def at_rest_percent(lab: Lab) -> float:
+    """Per cent of one core that the lab's process and all below it take while nobody asks."""
+    time.sleep(SETTLE_SECONDS)
+    before, begun = _processor_seconds(lab), time.monotonic()
+    time.sleep(REST_SECONDS)
+    used = _processor_seconds(lab) - before
+    return 100 * used / (time.monotonic() - begun)
+
+
+def _processor_seconds(lab: Lab) -> float:
+    root = psutil.Process(client.status(lab.state_dir).pid)
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            # Of children that have ended, too: PostgreSQL makes a process for each connection.
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 def memory_mb(lab: Lab) -> float:

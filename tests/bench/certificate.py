@@ -32,6 +32,7 @@ PACKAGE = REPOSITORY / "lambda_src" / "recovery"
 TESTS = REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"
 sys.path[:0] = [str(PACKAGE), str(TESTS)]
 
+from kept import Kept  # noqa: E402
 from simulator.faults import DISASTERS, FAULTS, NOTHING  # noqa: E402
 from simulator.judged import Verdict, judged  # noqa: E402
 from simulator.known import Known  # noqa: E402
@@ -41,7 +42,7 @@ from simulator.speed import quick  # noqa: E402
 
 from ops import workspace  # noqa: E402
 
-KEPT = workspace.find().lab_state / "bench" / "certificate.json"
+BENCH = workspace.find().lab_state / "bench"
 PAGE = REPOSITORY / "docs" / "certificate.md"
 SINGLE_MINUTES = range(-8, 13)
 PAIR_MINUTES = (-3, -1, 0, 1, 2, 3, 4, 6)
@@ -71,9 +72,8 @@ KNOWN = Known()
 
 @dataclass
 class Progress:
-    """What was played so far, of which sources; ``done`` counts blocks of ``blocks()``."""
+    """What was played so far; ``done`` counts blocks of ``blocks()``."""
 
-    sources: str
     done: int = 0
     singles: int = 0
     pairs: int = 0
@@ -106,16 +106,6 @@ def play_block(names: tuple[str, ...]) -> list[Verdict]:
         return [judged(timeline) for timeline in timelines(names)]
 
 
-def load() -> Progress:
-    """Returns the kept progress, or a new one where the sources are others."""
-    current = digest()
-    if KEPT.exists():
-        kept = Progress(**json.loads(KEPT.read_text()))
-        if kept.sources == current:
-            return kept
-    return Progress(current)
-
-
 def count(progress: Progress, names: tuple[str, ...], verdicts: list[Verdict]) -> None:
     """Adds a block's verdicts."""
     progress.done += 1
@@ -140,16 +130,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     end = time.monotonic() + parser.parse_args().minutes * 60
-    progress, todo = load(), blocks()
+    kept, todo = Kept(BENCH / "certificate.json", digest()), blocks()
+    progress = Progress(**{name: kept.same_code[name] for name in kept.same_code if name != "code"})
     # Nothing here is cyclic, and collections would look through all that is known again and again.
     with ProcessPoolExecutor(PROCESSES, initializer=gc.disable) as pool:
         while progress.done < len(todo) and time.monotonic() < end:
             batch = todo[progress.done : progress.done + 8 * PROCESSES]
             for names, verdicts in zip(batch, pool.map(play_block, batch), strict=True):
                 count(progress, names, verdicts)
-            KEPT.parent.mkdir(parents=True, exist_ok=True)
-            KEPT.write_text(json.dumps(asdict(progress)))
-    PAGE.write_text(page(progress, len(todo)))
+            kept.write(asdict(progress))
+    PAGE.write_text(page(progress, digest(), len(todo)))
     wrong = [failure for failure in progress.failures if failure["wrong"]]
     single = [failure for failure in progress.failures if len(_faults(failure)) == 1]
     silent = [failure for failure in progress.failures if not failure["paged"]]
@@ -175,7 +165,7 @@ def _faults(failure: dict[str, object]) -> list[object]:
     return list(faults) if isinstance(faults, (list, tuple)) else []
 
 
-def page(progress: Progress, total: int) -> str:
+def page(progress: Progress, sources: str, total: int) -> str:
     """Returns docs/certificate.md."""
     played = progress.singles + progress.pairs
     state = "complete" if progress.done == total else f"{progress.done} of {total} blocks played"
@@ -198,7 +188,7 @@ def page(progress: Progress, total: int) -> str:
         "",
         "| | |",
         "|---|---|",
-        f"| sources | `{progress.sources}`, {state} |",
+        f"| sources | `{sources}`, {state} |",
         f"| timelines | {played}: {progress.singles} of single faults, {progress.pairs} of pairs |",
         f"| wrong promotions | {wrong} |",
         f"| single faults that miss the budget | {singles} |",
@@ -244,7 +234,7 @@ def _beside() -> list[str]:
     played = "none on this machine"
     if seeds:
         played = f"{seeds['done']:,} of 1,000,000 seeds, {len(seeds['harmful'])} harmful"
-        played += f" (sources `{seeds['sources']}`)"
+        played += f" (sources `{seeds['code']}`)"
     lines = ["## Beside it", "", f"- `./inv bench recovery_timelines`: {played}."]
     if "tried" not in mutants:
         return [*lines, "- `./inv bench recovery_mutants`: not on this machine."]
@@ -261,7 +251,7 @@ def _beside() -> list[str]:
 
 
 def _kept(bench: str) -> dict[str, Any]:
-    file = KEPT.with_name(f"{bench}.json")
+    file = BENCH / f"{bench}.json"
     return json.loads(file.read_text()) if file.exists() else {}
 
 

@@ -1,4 +1,5 @@
-"""``./inv bench deploy``: seconds of deploying, deploying unchanged, and destroying; memory.
+"""``./inv bench deploy``: seconds of deploying, deploying unchanged, and destroying; memory; what
+the lab takes at rest.
 
 Where Pulumi's CLI is on PATH, the same is done by it, on a lab of its own, and the times compared.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 
-from bench import Measurements, lab_of_its_own, memory_mb, timed
+from bench import Measurements, at_rest_percent, lab_of_its_own, memory_mb, timed
 
 OF_THE_CLI = {"deploy-all": 1 / 3, "deploy-all, unchanged": 1 / 4, "destroy-all": 1 / 4}
 """What the embedded engine may take of the CLI's time."""
@@ -26,6 +27,7 @@ def main() -> None:
         seconds["deploy-all, unchanged"] = timed(lab, "deploy-all")
         found.add("deploy-all, unchanged", seconds["deploy-all, unchanged"], "s", 15)
         found.add("memory of the whole lab, deployed", memory_mb(lab), "MB", 700)
+        found.add("one core, taken by the deployed lab at rest", at_rest_percent(lab), "%", 15)
         seconds["destroy-all"] = timed(lab, "destroy-all")
         found.add("destroy-all", seconds["destroy-all"], "s", 20)
         found.hold("nothing is left", lab.inventory() == [])
@@ -46,4 +48,5 @@ def compare(found: Measurements, seconds: dict[str, float]) -> None:
             found.add(f"{what}, part of the CLI's time", seconds[what] / taken, "", part)
 
 
-main()
+if __name__ == "__main__":
+    main()

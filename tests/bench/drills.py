@@ -78,6 +78,9 @@ def main() -> None:
                 if time.monotonic() > end:
                     break
                 made = drill(lab, name, seed, 1.0 if asked.clock == 1 else FAST_RATE)
+                if made["verdict"] == "void":
+                    print(f"{made['id']}: void, {'; '.join(made['reasons'])}: runs again next time")
+                    continue
                 about = {key: made[key] for key in ("verdict", "reasons", "id")}
                 done[f"{name} {seed}"] = {**about, "figures": figures(made)}
                 kept.parent.mkdir(exist_ok=True)

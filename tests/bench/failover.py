@@ -75,4 +75,5 @@ def switch(lab: Lab, state: str) -> None:
     )
 
 
-main()
+if __name__ == "__main__":
+    main()

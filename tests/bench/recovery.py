@@ -87,4 +87,5 @@ def main() -> None:
     found.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ MODULES = (
 )  # fmt: skip
 SUITES = (
     "test_boundaries.py", "test_steps.py", "test_vectors.py", "test_hazards.py", "test_guards.py",
-    "test_state.py",
+    "test_state.py", "test_split.py",
 )  # fmt: skip
 LEAST = 0.95
 KEPT = workspace.find().lab_state / "bench" / "recovery_mutants.json"

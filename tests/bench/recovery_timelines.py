@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ sys.path[:0] = [
     str(REPOSITORY / "tests" / "unit" / "lambda_src" / "recovery"),
 ]
 
+from kept import Kept  # noqa: E402
 from simulator.known import Known  # noqa: E402
 from simulator.random_timelines import harms  # noqa: E402
 from simulator.sources import digest  # noqa: E402
@@ -28,7 +28,6 @@ from simulator.speed import quick  # noqa: E402
 
 from ops import workspace  # noqa: E402
 
-KEPT = workspace.find().lab_state / "bench" / "recovery_timelines.json"
 PROCESSES, BLOCK = 2, 500
 KNOWN = Known()
 
@@ -47,24 +46,22 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1_000_000)
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.minutes * 60
-    progress = {"sources": digest(), "done": 0, "harmful": []}
-    if KEPT.exists() and (kept := json.loads(KEPT.read_text()))["sources"] == progress["sources"]:
-        progress = kept
+    kept = Kept(workspace.find().lab_state / "bench" / "recovery_timelines.json", digest())
+    done: int = kept.same_code.get("done", 0)
+    harmful: list[tuple[int, list[str]]] = kept.same_code.get("harmful", [])
     # As in ``certificate``: nothing is cyclic.
     with ProcessPoolExecutor(PROCESSES, initializer=gc.disable) as pool:
-        while progress["done"] < arguments.count and time.monotonic() < end:
-            firsts = [progress["done"] + n * BLOCK for n in range(2 * PROCESSES)]
-            for found in pool.map(play_block, firsts):
-                progress["harmful"] += found
-                progress["done"] += BLOCK
-            KEPT.parent.mkdir(parents=True, exist_ok=True)
-            KEPT.write_text(json.dumps(progress))
-    for seed, found in progress["harmful"]:
-        print(f"seed {seed}: {'; '.join(found)}")
-    print(f"{progress['done']} timelines, {len(progress['harmful'])} harmful")
-    if progress["done"] < arguments.count:
+        while done < arguments.count and time.monotonic() < end:
+            for found in pool.map(play_block, [done + n * BLOCK for n in range(2 * PROCESSES)]):
+                harmful += found
+                done += BLOCK
+            kept.write({"done": done, "harmful": harmful})
+    for seed, said in harmful:
+        print(f"seed {seed}: {'; '.join(said)}")
+    print(f"{done} timelines, {len(harmful)} harmful")
+    if done < arguments.count:
         print("not finished: ./inv bench recovery_timelines continues here")
-    return 5 if progress["harmful"] else 0
+    return 5 if harmful else 0
 
 
 if __name__ == "__main__":

@@ -60,4 +60,5 @@ def main(writes: int) -> None:
     found.end()
 
 
-main(int(sys.argv[1]) if len(sys.argv) > 1 else WRITES)
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else WRITES)

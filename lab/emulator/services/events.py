@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.emulator.mending import Mending
 from lab.emulator.scope import scope
 
+MOST_ARCHIVED = 2000
+"""An archive keeps its newest events, as a log stream does: a lab under load must not fill memory
+and disk."""
+
 
 def install(mending: Mending) -> None:
     """Mends EventBridge."""
+    from ministack.services import eventbridge
+
+    eventbridge._archive_event = archiving(eventbridge._archive_event)
     mend = mending.mend
     mend("events", "PutPermission", put_permission)
     mend("events", "PutTargets", put_targets)
     mend("events", "DeleteRule", delete_rule)
     mend("events", "DeleteEventBus", delete_bus)
+
+
+def archiving(archive_event: Callable[..., None]) -> Callable[..., None]:
+    """The emulator's way of archiving an event, and what is too old forgotten."""
+    from ministack.services import eventbridge
+
+    def archive(event: dict[str, Any], view: Any = None) -> None:
+        archive_event(event, view)
+        for one in eventbridge._archives.values():
+            del one.get("Events", [])[:-MOST_ARCHIVED]
+
+    return archive
 
 
 async def put_permission(request: ApiRequest, call_next: CallNext) -> ApiResponse:

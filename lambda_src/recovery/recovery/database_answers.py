@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from recovery import signs
-from recovery.observation import ALIVE, DEAD, Reader, Signal, Value
+from recovery.observation import ALIVE, READS, Reader, Signal, Value
 
 Answer = Mapping[str, Any]
 
@@ -21,13 +21,21 @@ def writer(answer: Answer) -> Signal:
     return signs.sql(_tries(answer["writer_sql"]))
 
 
+def own_writer(answer: Answer) -> Signal:
+    """Returns whether the own cluster takes writes."""
+    return _takes_writes(answer["own_cluster"])
+
+
 def old_writer(answer: Answer) -> Signal:
     """Returns whether the *other* region's cluster takes writes: alive after a promotion means two
     writers (H20)."""
-    part = answer["peer_cluster"]
+    return _takes_writes(answer["peer_cluster"])
+
+
+def _takes_writes(part: Answer) -> Signal:
     if part["value"] != Value.ALIVE:
         return Signal(Value(part["value"]), _reason(part))
-    return ALIVE if part["writes"] else DEAD
+    return ALIVE if part["writes"] else READS
 
 
 def reader(answer: Answer, region: str) -> tuple[Signal, Reader | None]:

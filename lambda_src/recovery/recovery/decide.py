@@ -35,9 +35,9 @@ def sends(state: State) -> tuple[Send, ...]:
 
 
 def _staged(state: State, observation: Observation, settings: Settings) -> Decision:
+    state = split.noted(split.remembered(state, observation), observation)
     if state.stage in WATCHES:
         return _watched(state, observation, settings)
-    state = split.noted(state, observation)
     if state.stage in PROMOTES:
         return promoting(state, observation, settings)
     return aftermath.follow_up(state, observation, settings)

@@ -13,6 +13,10 @@ from recovery.observation import Observation, Reader, Ready, Trigger, Validation
 
 HISTORY_RUNS = 5
 GAP_MINUTES = 10
+FOUND_MINUTES = 15
+"""So much earlier than the last run that saw a reader a promotion that is found may have been
+called: AWS took its time. The feed's readers read again what is younger than the call, so one that
+is dated too late would have them skip records."""
 
 
 def counts(state: State, observation: Observation) -> bool:
@@ -48,11 +52,14 @@ def record(state: State, observation: Observation) -> State:
     change = _change(state.reader, observation.reader)
     state = _counted(state, observation, change)
     incident = incident_since(state)
+    cluster = observation.own_cluster
+    reads = cluster is not None and not cluster.writer
     runs = state.incident_runs + 1 if incident is not None else 0
     state = replace(
         state,
         runs=state.runs + 1,
         last_minute=minute,
+        last_read=minute if reads else state.last_read,
         incident_runs=runs,
         validation=_validation(state.validation, observation.validation, incident),
         unknown=_streaks(state.unknown, observation),
@@ -68,6 +75,11 @@ def incident_since(state: State) -> int | None:
     """
     sinces = [m for m in (state.application_since, state.ready_since) if m is not None]
     return min(sinces, default=None)
+
+
+def earliest_call(state: State, minute: int) -> int:
+    """The minute since which a promotion may have been called that this region finds done."""
+    return (minute if state.last_read is None else state.last_read) - FOUND_MINUTES
 
 
 def _change(before: Reader | None, now: Reader | None) -> Value:

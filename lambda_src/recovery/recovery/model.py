@@ -243,9 +243,10 @@ class State:
     ``armed`` holds while this region's reader is a connected, changing member of ``epoch``.
     ``application_since``, ``ready_since`` and ``silent_since`` are the first dead runs of the three
     signals that begin an incident, ``silent_lag`` is the reader's lag in the first silent run;
-    ``ready_runs`` counts the runs that called the writer
-    unreachable, ``incident_runs`` all counted runs since the first dead one and ``failover_runs``
-    those of them that saw a FailoverState.
+    ``ready_runs`` counts the runs that called the writer unreachable, ``incident_runs`` all counted
+    runs since the first dead one and ``failover_runs`` those of them that saw a FailoverState.
+    ``last_read`` is the newest run that saw the own cluster read, ``two_writers_since`` the first
+    one that saw both clusters write (``split``).
     """
 
     version: int = 0
@@ -262,6 +263,8 @@ class State:
     lease: Lease | None = None
     runs: int = 0
     last_minute: int | None = None
+    last_read: int | None = None
+    two_writers_since: int | None = None
     history: tuple[Seen, ...] = ()
     reader: Reader | None = None
     last_good: LastGood | None = None

@@ -45,6 +45,8 @@ class Signal:
 ALIVE = Signal(Value.ALIVE)
 DEAD = Signal(Value.DEAD)
 UNKNOWN = Signal(Value.UNKNOWN)
+READS = Signal(Value.DEAD, "reads")
+"""Of a cluster that answers as a reader."""
 
 
 class Witness(StrEnum):
@@ -165,8 +167,9 @@ class Observation:
     ``minute`` numbers the run: the *scheduled* time of its event in minutes since 1970, which no
     clock of ours touches. ``reader`` is None where the local reader couldn't be read,
     ``own_cluster`` and ``global_cluster`` where Describe gave no answer, ``switch`` where the
-    parameter couldn't be read. ``events`` are those of the last hour, ``old_writer`` is alive when
-    the demoted cluster still commits.
+    parameter couldn't be read. ``events`` are those of the last hour, ``own_writer`` and
+    ``old_writer`` are alive when the own and the other region's cluster take writes, by SQL, and
+    ``READS`` when they answer as readers.
     """
 
     minute: int
@@ -182,6 +185,7 @@ class Observation:
     global_cluster: GlobalCluster | None
     validation: Validation | None = None
     events: tuple[Event, ...] = ()
+    own_writer: Signal = UNKNOWN
     old_writer: Signal = UNKNOWN
     switch: Switch | None = None
 

@@ -45,6 +45,7 @@ class Probes:
     global_cluster: Callable[[], GlobalCluster | None]
     validation: Callable[[], Validation | None]
     events: Callable[[], tuple[Event, ...]]
+    own_writer: Callable[[], Signal]
     old_writer: Callable[[], Signal]
     switch: Callable[[], Switch | None]
 
@@ -68,6 +69,7 @@ def observe(probes: Probes, minute: int, seconds: float = LIMIT_SECONDS) -> Obse
         global_cluster=_answer(asked["global_cluster"], None),
         validation=_answer(asked["validation"], None),
         events=_answer(asked["events"], ()),
+        own_writer=_answer(asked["own_writer"], UNKNOWN),
         old_writer=_answer(asked["old_writer"], UNKNOWN),
         switch=_answer(asked["switch"], None),
     )

@@ -70,6 +70,7 @@ class RegionalObserver:
                 ),
                 validation=self.validations.newest,
                 events=lambda: self.events.recent(minute),
+                own_writer=lambda: database_answers.own_writer(answer()),
                 old_writer=lambda: database_answers.old_writer(answer()),
                 switch=self.parameters.position,
             ),

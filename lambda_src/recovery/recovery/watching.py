@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recovery import split
 from recovery.evidence import SILENT_RUNS, loss_bound_seconds
 from recovery.judge import Verdict
-from recovery.memory import blindness, forgotten, incident_since
+from recovery.memory import blindness, earliest_call, forgotten, incident_since
 from recovery.model import CallFailover, Decision, Incident, Intent, Stage, State, Verify
 from recovery.notices import inform, page
 from recovery.observation import Observation
 
 UNKNOWN_RUNS = {"describe_global": 3, "own_cluster": 3}
 """After how many unknown runs a signal pages; all others at once (H12, H28)."""
-FOUND_MINUTES = 15
-"""So much earlier than the last run that saw a reader a promotion that is found may have been
-called: AWS took its time. The feed's readers read again what is younger than the call, so one that
-is dated too late would have them skip records."""
 UNPROTECTED_RUNS = 5
 """Unarmed runs before the first page: a new standby needs two to be seen changing."""
 
@@ -81,17 +78,21 @@ def _silent_for_long(state: State) -> bool:
 
 
 def _writes_here(state: State, observation: Observation) -> Decision:
-    """The other region guards this one; an armed reader that writes was promoted by a person."""
+    """The other region guards this one; an armed reader that writes was promoted by a person.
+
+    A hold's command leads a planned switchover, which never has two writers (H16, H20).
+    """
     minute = observation.minute
     if not state.armed:
         idle = replace(forgotten(state), stage=Stage.WATCHING)
         return Decision(idle, (), "this region writes; the other one guards it")
-    if state.hold is not None:
+    two_writers = bool(split.proof(state, observation))
+    if state.hold is not None and not two_writers:
         text = f"this region writes during {state.hold.reason}"
         return Decision(replace(state, stage=Stage.WATCHING), (), text)
     text = "the own cluster writes, and no promotion was recorded: adopted"
-    called = state.history[-2].minute if len(state.history) > 1 else minute
-    found = Incident(began=minute, path=None, loss_bound_seconds=-1, called=called - FOUND_MINUTES)
+    called = earliest_call(state, minute)
+    found = Incident(minute, path=None, loss_bound_seconds=-1, called=called, split=two_writers)
     state = page(state, minute, "adopted", text)
     return Decision(replace(state, stage=Stage.VERIFYING, incident=found), (Verify(),), text)
 

@@ -155,7 +155,7 @@ def test_whoever_saves_at_once_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_servers_processor_time_is_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """R6.1: by all its processes, looked for every two seconds; one that ends meanwhile counts as
+    """R6.1: by all its processes, looked for every four seconds; one that ends meanwhile counts as
     nothing new."""
     now, times = [100.0], [1.0]
     looked = []

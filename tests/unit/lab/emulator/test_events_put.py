@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from emulator_world import World, refused
+from emulator_world import EAST, World, refused
+
+from lab.emulator.services import events
 
 GOOD = {"Source": "clinic", "DetailType": "Created", "Detail": "{}"}
 REQUIRED = "Parameter {0} is not valid. Reason: {0} is a required argument."
@@ -82,3 +84,21 @@ def test_events_that_were_put_are_not_noted_for_ever(world: World) -> None:
     noted = [len(log) for key, log in eventbridge._events_log._data.items() if log]
     assert noted
     assert max(noted) <= 100
+
+
+def test_an_archive_keeps_its_newest_events(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab under load doesn't fill memory and disk with what was archived; all are counted."""
+    from ministack.services import eventbridge
+
+    monkeypatch.setattr(events, "MOST_ARCHIVED", 20)
+    api = world.aws("events")
+    bus = f"arn:aws:events:{EAST}:000000000000:event-bus/default"
+    api.create_archive(ArchiveName="all", EventSourceArn=bus)
+    for number in range(5):
+        api.put_events(Entries=[GOOD | {"Detail": json.dumps({"n": number})}] * 10)
+    archives = [one for one in eventbridge._archives._data.values() if one["ArchiveName"] == "all"]
+    assert [json.loads(event["Detail"])["n"] for event in archives[0]["Events"]] == [
+        *[3] * 10,
+        *[4] * 10,
+    ]
+    assert api.describe_archive(ArchiveName="all")["EventCount"] == 50

@@ -15,6 +15,7 @@ from lab.engine.plugin import (
     Plugin,
     PluginError,
     PluginGoneError,
+    UncertainError,
 )
 from pulumi_protocol.structs import from_struct, to_struct
 from pulumi_protocol.values import RESOURCE_REFERENCE, SIGNATURE
@@ -107,6 +108,12 @@ def test_references_go_to_plugins_that_take_them(accepts: bool) -> None:
     [
         (Refused(grpc.StatusCode.UNKNOWN, "no room"), PluginError, "no room"),
         (Refused(grpc.StatusCode.INTERNAL), PluginError, "INTERNAL"),
+        (Refused(grpc.StatusCode.DATA_LOSS, "failed half-way"), UncertainError, "failed half-way"),
+        (
+            Refused(grpc.StatusCode.DATA_LOSS),
+            UncertainError,
+            "whether the call had its effect is unknown",
+        ),
         (
             Refused(grpc.StatusCode.UNAVAILABLE, "socket closed"),
             PluginGoneError,
@@ -130,10 +137,19 @@ def test_references_go_to_plugins_that_take_them(accepts: bool) -> None:
             "one; two",
         ),
     ],
-    ids=["message", "no message", "gone", "other details", "half made"],
+    ids=[
+        "message",
+        "no message",
+        "half-way",
+        "half-way without a word",
+        "gone",
+        "other details",
+        "half made",
+    ],
 )
 def test_failures_are_distinguished(failure: Refused, kind: type[Exception], message: str) -> None:
-    """The plugin's own words; a process that ended; a resource that exists but isn't finished."""
+    """The plugin's own words; an effect that is unknown; a process that ended; a resource that
+    exists but isn't finished."""
     made, _ = connected(Create=failure)
     with pytest.raises(PluginError) as raised:
         made.create(URN, "t", {}, timeout=0, preview=False)

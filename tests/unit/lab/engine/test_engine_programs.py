@@ -114,6 +114,31 @@ def test_a_life_of_a_stack(place: Place, monkeypatch: pytest.MonkeyPatch) -> Non
     assert engine.destroy(place.events.append).deleted == 0
 
 
+def test_a_failure_shows_no_coroutines_that_it_left_behind(place: Place) -> None:
+    """A program that ends early, as by a provider's error, leaves coroutines that nobody awaits:
+    their warnings are no news then. Other warnings are shown, and theirs of a program that ends
+    well."""
+    program = (
+        "import asyncio, warnings\n"
+        "async def left(): pass\n"
+        "opts = pulumi.ResourceOptions(provider=Provider('east', 'east'))\n"
+        "left()\n"
+        "warnings.warn('mind the gap')\n"
+        "warnings.warn('mind this', RuntimeWarning)\n"
+        "Thing('c', opts, fault={fault})\n"
+    )
+    with pytest.raises(EngineError, match="no room for c"):
+        place.up(program.format(fault="'create'"))
+    failed = "\n".join(place.logs("info"))
+    assert "mind the gap" in failed
+    assert "mind this" in failed
+    assert "never awaited" not in failed
+    place.up(program.format(fault="None"))
+    ended_well = "\n".join(place.logs("info"))
+    assert "RuntimeWarning: coroutine 'left' was never awaited" in ended_well
+    assert "mind the gap" in ended_well
+
+
 def test_a_provider_error_is_one_line_and_the_rest_is_recorded(place: Place) -> None:
     """What failed is named with the plugin's message, secrets masked; what was under way is
     finished and recorded; nothing is deleted; the SDK's own complaint is left out."""

@@ -10,10 +10,10 @@ from pulumi.runtime.proto import alias_pb2, resource_pb2
 from stage import Act, Stage
 
 from lab.engine.failure import StepFailedError
-from lab.engine.plugin import InitializationError, PluginError, PluginGoneError
+from lab.engine.plugin import InitializationError, PluginError, PluginGoneError, UncertainError
 from pulumi_protocol.events import LogEvent, PropertyDiff, ResourceEvent, Summary
 from pulumi_protocol.structs import from_struct, to_struct
-from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, is_secret, secret
+from pulumi_protocol.values import ASSET, SIGNATURE, UNKNOWN, Properties, is_secret, plain, secret
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int, int]:
@@ -292,16 +292,18 @@ def test_a_half_made_resource_is_updated_by_the_next_run(stage: Stage) -> None:
     assert stage.states()["a"].init_errors == ()
 
 
-def test_a_creation_of_unknown_end_is_found_again(stage: Stage) -> None:
-    """Trap 44: the plugin's process died in the middle of Create: the next run looks for the
-    resource by its name, takes it over and completes it; when there is none, it creates it."""
+@pytest.mark.parametrize("kind", [PluginGoneError, UncertainError])
+def test_a_creation_of_unknown_end_is_found_again(stage: Stage, kind: type[PluginError]) -> None:
+    """Trap 44: the plugin's process died in the middle of Create, or AWS failed half-way: the next
+    run looks for the resource by its name, takes it over and completes it; when there is none, it
+    creates it."""
     for happened in (True, False):
         name = "kept" if happened else "lost"
 
         def program(act: Act, name: str = name) -> None:
             act.thing(name, act.provider())
 
-        stage.plugin.faults[f"create {name}"] = PluginGoneError("gone")
+        stage.plugin.faults[f"create {name}"] = kind("gone")
         with pytest.raises(StepFailedError, match="gone"):
             stage.run(program, ends=False)
         del stage.plugin.faults[f"create {name}"]
@@ -334,6 +336,36 @@ def test_an_update_of_unknown_end_is_done_again(stage: Stage) -> None:
     stage.plugin.faults.clear()
     stage.plugin.calls.clear()
     assert counts(stage.run(chain())) == (0, 1, 0, 0, 2)
+
+
+@pytest.mark.parametrize("happened", [True, False])
+@pytest.mark.parametrize("then", [1, 2, 3])
+def test_an_edit_is_taken_back_after_its_update_of_unknown_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, happened: bool, then: int
+) -> None:
+    """AWS changes what a call names, and that is what differs: whether or not the interrupted
+    update had its effect, the next run leaves the resource as its program says."""
+
+    def update(urn: str, type: str, id: str, **given: Any) -> Properties:
+        held, old, new = stage.plugin.cloud[id], plain(given["old_inputs"]), plain(given["news"])
+        differing = {key: value for key, value in new.items() if old.get(key) != value}
+        if not given["preview"] and (happened or differing.get("size") != 2 or then == 2):
+            held.update(differing)
+        fault = stage.plugin.faults.get("update")
+        if fault is not None:
+            raise fault
+        return {**given["news"], "arn": held["arn"]}
+
+    stage.run(chain(size=1))
+    monkeypatch.setattr(stage.plugin, "update", update)
+    stage.plugin.faults["update"] = UncertainError("failed half-way")
+    with pytest.raises(StepFailedError, match="half-way"):
+        stage.run(chain(size=2), ends=False)
+    stage.plugin.faults.clear()
+    assert stage.run(chain(size=then)).updated == 1
+    [held] = [made for made in stage.plugin.cloud.values() if made["name"] == "a"]
+    assert held["size"] == stage.states()["a"].outputs["size"] == then
+    assert stage.run(chain(size=then)).changed == 0
 
 
 def test_a_deletion_of_unknown_end_is_completed_before_creating_anew(stage: Stage) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import grpc
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from provider_client import FailedCallError, ProviderClient, Resource
 from scripted_aws import Scripted
 
 from lab.provider import aws as aws_module
@@ -272,6 +274,63 @@ def test_a_refusal_that_passes_is_asked_again_until_the_time_is_up(
     answers = iter(["DependencyViolation"])
     with pytest.raises(ClientError, match="DependencyViolation"):
         aws.retry(60, ("DependencyViolation",), act)
+
+
+def refused(status: int, retries: int = 0) -> ClientError:
+    """AWS's answer of this status, after so many retries."""
+    response: Any = {
+        "Error": {"Code": "Refused"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": retries},
+    }
+    return ClientError(response, "CreateVpc")
+
+
+@pytest.mark.parametrize(
+    ("error", "creating", "deleting"),
+    [
+        (refused(500), grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN),
+        (refused(400), grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNKNOWN),
+        # An earlier attempt has made what this one meets.
+        (refused(409, retries=1), grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN),
+        (
+            ConnectionClosedError(endpoint_url="u"),
+            grpc.StatusCode.DATA_LOSS,
+            grpc.StatusCode.UNKNOWN,
+        ),
+        (
+            EndpointConnectionError(endpoint_url="u"),
+            grpc.StatusCode.DATA_LOSS,
+            grpc.StatusCode.UNKNOWN,
+        ),
+        (RuntimeError("no more addresses"), grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNKNOWN),
+        (
+            ClientError({"Error": {"Code": "Refused"}}, "CreateVpc"),
+            grpc.StatusCode.UNKNOWN,
+            grpc.StatusCode.UNKNOWN,
+        ),
+    ],
+)
+def test_a_failure_that_may_have_had_its_effect_is_answered_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    creating: grpc.StatusCode,
+    deleting: grpc.StatusCode,
+) -> None:
+    """Trap 44: AWS's 5xx and a lost connection don't say that nothing was made: the engine hears
+    that it is unknown, and looks. A refusal is one, and a deletion is only repeated."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Aws, "call", failing)
+    provider = ProviderClient("http://127.0.0.1:9")
+    with pytest.raises(FailedCallError) as create:
+        provider.create("aws:ec2/vpc:Vpc", "one", {"cidrBlock": "10.0.0.0/16"})
+    vpc = Resource("aws:ec2/vpc:Vpc", "one")
+    vpc.id = "vpc-1"
+    with pytest.raises(FailedCallError) as delete:
+        provider.delete(vpc)
+    assert (create.value.code, delete.value.code) == (creating, deleting)
 
 
 def test_a_service_without_endpoint_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:

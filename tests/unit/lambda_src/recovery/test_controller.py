@@ -232,7 +232,7 @@ def test_two_of_the_name_servers_are_asked_by_address() -> None:
 
 @pytest.mark.usefixtures("_environment")
 def test_an_observation_asks_everybody_once() -> None:
-    """All twelve probes of the region's own observer, each with what it must know."""
+    """All thirteen probes of the region's own observer, each with what it must know."""
     observer: Any = controller._ports().observer
     reader = {
         "value": "alive", "tries": [], "now": "2026-01-02T03:04:05Z", "epoch": 1,
@@ -240,7 +240,10 @@ def test_an_observation_asks_everybody_once() -> None:
         "global_status": [],
     }  # fmt: skip
     silent = {"value": "dead", "tries": [{"reason": "unreachable"}] * 2}
-    answer = {"own_reader": reader, "writer_sql": silent, "peer_cluster": silent}
+    writes = {"value": "alive", "tries": [], "writes": True}
+    answer = {
+        "own_reader": reader, "writer_sql": silent, "own_cluster": writes, "peer_cluster": silent,
+    }  # fmt: skip
     secret = {"SecretString": "token"}
     ready = json.dumps({"parts": {"writer": {"ready": False, "reason": "unreachable"}}}).encode()
     paths: list[tuple[str, str]] = []
@@ -276,6 +279,7 @@ def test_an_observation_asks_everybody_once() -> None:
     ]  # fmt: skip
     assert (seen.minute, seen.ready, seen.switch) == (7, Ready.UNREACHABLE, Switch.RELEASED)
     assert (seen.writer_sql.value, seen.old_writer.value) == (Value.DEAD, Value.DEAD)
+    assert seen.own_writer.alive
     assert seen.reader is not None
     assert seen.reader.lsn == 5
     assert seen.own_cluster is not None

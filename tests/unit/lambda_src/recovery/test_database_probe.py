@@ -13,7 +13,7 @@ import pytest
 from recovery import database_answers
 from recovery.database_probe import DatabaseProbe
 from recovery.model import Verified
-from recovery.observation import ALIVE, Reader, Value
+from recovery.observation import ALIVE, READS, Reader, Value
 from recovery.ports import UnavailableError
 
 READER: dict[str, Any] = {
@@ -104,6 +104,9 @@ def test_a_reader_that_does_not_answer_or_refuses() -> None:
 def test_the_old_writer_is_alive_while_it_takes_writes(part: dict[str, Any], value: Value) -> None:
     """H20: two writers are a split; a demoted one that reads is none."""
     assert database_answers.old_writer({"peer_cluster": part}).value is value
+    assert database_answers.own_writer({"own_cluster": part}).value is value
+    answers_as_reader = part.get("writes") is False
+    assert (database_answers.old_writer({"peer_cluster": part}) == READS) is answers_as_reader
 
 
 class Function:

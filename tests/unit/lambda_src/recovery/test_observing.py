@@ -154,6 +154,7 @@ def probes(**changes: Any) -> Probes:
         "global_cluster": lambda: MEMBER,
         "validation": lambda: VALID,
         "events": lambda: (Event("RDS-EVENT-0391", 4),),
+        "own_writer": lambda: ALIVE,
         "old_writer": lambda: ALIVE,
         "switch": lambda: Switch.ENGAGED,
     }
@@ -170,6 +171,7 @@ NOTHING_KNOWN: dict[str, Any] = {
     "global_cluster": None,
     "validation": None,
     "events": (),
+    "own_writer": UNKNOWN,
     "old_writer": UNKNOWN,
     "switch": None,
 }
@@ -181,7 +183,7 @@ def complete() -> Observation:
 
 
 def test_every_probe_finds_its_place() -> None:
-    """Twelve answers make one observation of the given minute."""
+    """Thirteen answers make one observation of the given minute."""
     seen = complete()
     assert (seen.minute, seen.own_reader, seen.reader) == (7, ALIVE, MARKS)
     for name in NOTHING_KNOWN:

@@ -327,7 +327,7 @@ def test_a_promotion_by_hand_that_fenced_nobody_is_split() -> None:
     assert watch.state.incident.split
     assert "split" in watch.pages
     first = armed()
-    first.state = replace(first.state, history=())
+    first.state = replace(first.state, last_read=None)
     first.run(own_cluster=WRITER)
     assert first.state.incident == Incident(first.minute, None, -1, called=first.minute - 15)
 

@@ -80,6 +80,17 @@ def test_a_steady_state_is_one_of_requests_and_writes() -> None:
     assert not measure.steady(hung, LOSS_AT, 20.0)
 
 
+def test_few_requests_are_judged_by_the_last_of_them() -> None:
+    """Issue 20.2: at a low rate too few are due in the steady time to say anything: the last five
+    speak for it."""
+    reads = [request(float(at)) for at in range(40)]
+    writes = [replace(request(10.0 * at), kind=Kind.WRITE) for at in range(5)]
+    assert measure.steady([*reads, *writes], 45.0, 20.0)
+    assert not measure.steady([*reads, *writes[1:]], 45.0, 20.0)
+    failed = replace(request(0.0, ok=False), kind=Kind.WRITE)
+    assert not measure.steady([*reads, failed, *writes[1:]], 45.0, 20.0)
+
+
 def test_the_generator_and_its_latencies() -> None:
     """Corrected: from when a request was due, however late it could be sent."""
     late = replace(request(10.0), began=10.4, ended=10.5)

@@ -41,6 +41,14 @@ def test_a_shipped_scenario_says_what_must_happen(name: str) -> None:
     assert stages <= {"", *Stage}
 
 
+@pytest.mark.parametrize("name", names())
+def test_a_loss_in_several_steps_is_measured_from_the_first_of_them(name: str) -> None:
+    """Issue 20.4: a request that the first of them failed isn't one from before the loss."""
+    scenario = load(name)
+    before = scenario.steps[: scenario.steps.index(scenario.loss)]
+    assert Action.OUTAGE not in {step.action for step in before}
+
+
 def test_a_scenario_is_typed() -> None:
     """Enumerations and defaults; the stage stands in the expectation where there is one."""
     chosen = parse("x", HEAD + STEP + EXPECT + 'stage = "held"\n')

@@ -1,5 +1,6 @@
 """``./inv bench``: names and exit codes."""
 
+import ast
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -99,3 +100,50 @@ def test_a_benchmark_finds_the_package_whose_name_it_has():
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip().endswith("lambda_src/recovery/recovery/model.py")
+
+
+def test_no_benchmark_runs_when_it_is_imported():
+    """House rule: what a benchmark shares can be imported and tested without its run."""
+    directory = workspace.find().repository / "tests" / "bench"
+    running = [
+        file.name
+        for file in sorted(directory.glob("*.py"))
+        if any(
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and not ast.unparse(statement).startswith("sys.path.")
+            for statement in ast.parse(file.read_text()).body
+        )
+    ]
+    assert not running
+
+
+RESUMING = """
+import json, sys
+from pathlib import Path
+from controller_kills import ROUNDS, Record
+path = Path(sys.argv[1]) / "kept" / "rounds.json"
+record = Record(path)
+assert record.left == list(range(ROUNDS + 1))
+record.note(0, good=True)
+record.note(5, good=False)
+again = Record(path)
+print(again.held, again.failed, again.left[:3])
+path.write_text(json.dumps({**json.loads(path.read_text()), "code": "another"}))
+changed = Record(path)
+print(changed.held, changed.failed, changed.left[:3])
+for number in changed.left:
+    changed.note(number, good=True)
+print(Record(path).left, Record(path).failed)
+"""
+
+
+def test_the_kills_resume_where_they_stopped_and_with_what_failed(tmp_path):
+    """Honest results: what held counts for the same code alone, what failed until it holds."""
+    repository = workspace.find().repository
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", RESUMING, str(tmp_path)],
+        env=benches.environment(repository), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines() == ["[0] [5] [5, 1, 2]", "[] [5] [5, 0, 1]", "[] []"]

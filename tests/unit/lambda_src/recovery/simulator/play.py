@@ -25,6 +25,8 @@ QUIET_UNTIL = -9
 """The last minute before any fault begins."""
 WARM_UNTIL = 6
 """The last minute that timelines may have in common: a loss isn't recovered by then."""
+UNHEARD = frozenset({"peering cut", "probe lost for good"})
+"""With one of them, and RDS's events lost, nobody can know of two writers (docs/decision.md)."""
 AFTER_MINUTES = 3
 """Minutes that are played after a recovery: nothing may follow it."""
 
@@ -285,7 +287,7 @@ def _judge(played: Played, last: int) -> None:
     refused = state.stage is Stage.FAILED and not truth.accepted and not truth.by_hand
     if refused and truth.switch == "engaged":
         played.wrong.append("the switch is engaged though nothing was promoted")
-    if truth.unfenced_seconds > 0 and not _said(played, "split"):
+    if truth.unfenced_seconds > 0 and not _said(played, "split") and _heard(played):
         played.wrong.append("two writers, and nobody was paged for it")
     if _undisturbed(played, last):
         played.wrong.extend(_unfinished(played))
@@ -309,6 +311,12 @@ def _undisturbed(played: Played, last: int) -> bool:
         return False
     ends = [start + played.timeline.lasts(name) for name, start in faults]
     return all(end <= last - 1 or end >= FOREVER - WARM_UP_MINUTES for end in ends)
+
+
+def _heard(played: Played) -> bool:
+    """Whether RDS's events or both clusters' answers come to the standby."""
+    names = {name for name, _ in played.timeline.faults}
+    return "events lost" not in names or names.isdisjoint(UNHEARD)
 
 
 def _said(played: Played, key: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from recovery.observation import (
     ALIVE,
     DEAD,
+    READS,
     UNKNOWN,
     Event,
     GlobalCluster,
@@ -49,7 +50,8 @@ def look(truth: Truth, region: str) -> Observation:
         global_cluster=_global(truth, region),
         validation=_validation(truth, region),
         events=tuple(Event(name, minute) for name, minute in truth.events),
-        old_writer=ALIVE if truth.moved >= 0 and truth.writes(other(truth.writer)) else UNKNOWN,
+        own_writer=_takes_writes(truth, region),
+        old_writer=_takes_writes(truth, peer) if truth.peered() else DEAD,
         switch=Switch(truth.switch),
     )
 
@@ -79,6 +81,12 @@ def _reader(truth: Truth, region: str) -> tuple[Signal, Reader | None]:
         return REFUSED, None
     at = truth.volume[region]
     return ALIVE, Reader(at, at, at, max(0, truth.now - at), truth.epoch[region])
+
+
+def _takes_writes(truth: Truth, region: str) -> Signal:
+    if not truth.database(region):
+        return DEAD
+    return ALIVE if truth.writes(region) else READS
 
 
 def _ready(truth: Truth, peer: str) -> Ready:
@@ -138,7 +146,14 @@ def _validation(truth: Truth, region: str) -> Validation | None:
 _BENDS = {
     "writer seen dead": lambda seen: replace(seen, writer_sql=DEAD),
     "writer unknown": lambda seen: replace(seen, writer_sql=UNKNOWN),
-    "probe lost": lambda seen: replace(seen, writer_sql=UNKNOWN, own_reader=UNKNOWN, reader=None),
+    "probe lost": lambda seen: replace(
+        seen,
+        writer_sql=UNKNOWN,
+        own_reader=UNKNOWN,
+        reader=None,
+        own_writer=UNKNOWN,
+        old_writer=UNKNOWN,
+    ),
     "ready says unreachable": lambda seen: replace(seen, ready=Ready.UNREACHABLE),
     "application seen dead": lambda seen: replace(
         seen, peer_application=DEAD, ready=Ready.NO_ANSWER
