@@ -184,17 +184,23 @@ def explain(error: BaseException) -> str:
 
 
 def may_have_happened(error: BaseException) -> bool:
-    """Returns whether a call that failed may have had its effect: AWS failed half-way (5xx), nobody
-    answered, or an earlier attempt ended so and the last one met what that had made."""
+    """Returns whether a call that failed may have had its effect: AWS failed half-way (5xx), or
+    nobody answered."""
     from botocore.exceptions import ConnectionError, HTTPClientError
 
     if isinstance(error, ConnectionError | HTTPClientError):
         return True
+    return _said(error).get("HTTPStatusCode", 0) >= 500
+
+
+def was_retried(error: BaseException) -> bool:
+    """Returns whether AWS refused a retry: it may have met what an earlier attempt had done."""
+    return _said(error).get("RetryAttempts", 0) > 0
+
+
+def _said(error: BaseException) -> Mapping[str, Any]:
     response = getattr(error, "response", None)
-    if not isinstance(response, Mapping):
-        return False
-    said = response.get("ResponseMetadata", {})
-    return said.get("HTTPStatusCode", 0) >= 500 or said.get("RetryAttempts", 0) > 0
+    return response.get("ResponseMetadata", {}) if isinstance(response, Mapping) else {}
 
 
 NOT_FOUND_CODES = frozenset(

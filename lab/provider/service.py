@@ -16,7 +16,14 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from lab.provider import decisions, diff, invokes, lifecycle
-from lab.provider.aws import ENDPOINT_VARIABLE, Aws, explain, may_have_happened, require_local
+from lab.provider.aws import (
+    ENDPOINT_VARIABLE,
+    Aws,
+    explain,
+    may_have_happened,
+    require_local,
+    was_retried,
+)
 from lab.provider.decisions import Difference
 from lab.provider.lifecycle import UnfinishedError
 from lab.provider.registry import UnknownTypeError, resource_type
@@ -40,11 +47,6 @@ PROVIDER_INPUTS = frozenset(
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-_LOOKED_FOR = frozenset({"creating", "updating"})
-"""Calls whose effect an engine can find out about: what may have been made is looked for, what may
-have been changed is changed again. A deletion is only repeated."""
-
-
 def _reports(verb: str) -> Callable[[Method], Method]:
     """Answers failures of a call as one line: verb, type, physical name, region, reason.
 
@@ -61,7 +63,8 @@ def _reports(verb: str) -> Callable[[Method], Method]:
                 line = self._unfinished(verb, request, context, error)
             except Exception as error:
                 line = self._line(verb, request, explain(error))
-                if verb in _LOOKED_FOR and may_have_happened(error):
+                # What a deletion's retry may meet is that nothing is left, which is success.
+                if may_have_happened(error) or (verb != "deleting" and was_retried(error)):
                     return context.abort(grpc.StatusCode.DATA_LOSS, line)
             return context.abort(grpc.StatusCode.UNKNOWN, line)
 

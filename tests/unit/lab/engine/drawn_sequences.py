@@ -25,7 +25,9 @@ from left_running import none_left, processes
 FIXTURE = Path(__file__).parent / "fixture"
 SIGKILL = 9
 LAYER = "drawn"
-FAULTS = ("before", "after", "dies-before", "dies-after", "fails")
+FAULTS = (
+    "before", "after", "dies-before", "dies-after", "fails", "unsure-before", "unsure-after",
+)  # fmt: skip
 _WAIT = 10.0  # seconds that processes may take to end after a kill
 
 

@@ -211,7 +211,7 @@ def test_a_second_interrupt_does_not_wait(place: Place) -> None:
     """The second interrupt cuts off the call in flight, which stays on record; the next run finds
     out what became of it."""
     program = "Thing('a', pulumi.ResourceOptions(provider=Provider('east', 'east')))\n"
-    engine = place.engine(program, environment={"FAKE_DELAY": "30"})
+    engine = place.engine(program, environment={"FAKE_DELAY": "600"})
 
     def on_event(event: Event) -> None:
         if isinstance(event, ResourceEvent) and event.phase == "started":
@@ -221,7 +221,7 @@ def test_a_second_interrupt_does_not_wait(place: Place) -> None:
     started = time.monotonic()
     with pytest.raises(EngineError, match="interrupted"):
         engine.up(on_event)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 300
     assert place.up(program).created == 1
     assert place.files() == {"a"}
 

@@ -41,6 +41,7 @@ def test_every_sequence_converges(drivers: list[Driver]) -> None:
 
 ORPHAN = Thing("bb", "bb-0", 0, 0, after="ba")
 RENAMED = Thing("ba", "ba-1", 0, 0)
+RESIZED = Thing("ba", "ba-0", 0, 1)
 ZONED = Thing("za", "za-0", 0, 0)
 INSIDE = Thing("zb", "zb-0", 0, 0, within="za")
 
@@ -87,6 +88,17 @@ INSIDE = Thing("zb", "zb-0", 0, 0, within="za")
             Action("destroy", (A,), kill="1:fails"),
             Action("up", (A,)),
         ),
+        (Action("up", (A, ORPHAN), kill="1:unsure-after"), Action("up", (A, ORPHAN))),
+        (
+            Action("up", (A,)),
+            Action("up", (RESIZED,), kill="1:unsure-after"),
+            Action("up", (A,)),
+        ),
+        (
+            Action("up", (A,)),
+            Action("destroy", (A,), kill="1:unsure-after"),
+            Action("up", (A,)),
+        ),
     ],
     ids=[
         "a deletion that a refresh has seen the end of",
@@ -98,11 +110,14 @@ INSIDE = Thing("zb", "zb-0", 0, 0, within="za")
         "a rename reverted into another zone",
         "a destroyed replacement whose old one waits",
         "a deletion tried again in vain",
+        "a creation that failed half-way",
+        "an edit taken back whose update failed half-way",
+        "a deletion that failed half-way",
     ],
 )
 def test_sequences_that_once_stuck(drivers: list[Driver], actions: tuple[Action, ...]) -> None:
-    """Each was found stuck, or deleting without a cause, before interrupted work was settled
-    first."""
+    """Each was found stuck, apart from its cloud, or deleting without a cause, before interrupted
+    work was settled first."""
     assert sequences.play(drivers[0], actions) == ""
 
 

@@ -285,29 +285,20 @@ def refused(status: int, retries: int = 0) -> ClientError:
     return ClientError(response, "CreateVpc")
 
 
+UNKNOWN, UNCERTAIN = grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS
+
+
 @pytest.mark.parametrize(
     ("error", "creating", "deleting"),
     [
-        (refused(500), grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN),
-        (refused(400), grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNKNOWN),
-        # An earlier attempt has made what this one meets.
-        (refused(409, retries=1), grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN),
-        (
-            ConnectionClosedError(endpoint_url="u"),
-            grpc.StatusCode.DATA_LOSS,
-            grpc.StatusCode.UNKNOWN,
-        ),
-        (
-            EndpointConnectionError(endpoint_url="u"),
-            grpc.StatusCode.DATA_LOSS,
-            grpc.StatusCode.UNKNOWN,
-        ),
-        (RuntimeError("no more addresses"), grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNKNOWN),
-        (
-            ClientError({"Error": {"Code": "Refused"}}, "CreateVpc"),
-            grpc.StatusCode.UNKNOWN,
-            grpc.StatusCode.UNKNOWN,
-        ),
+        (refused(500), UNCERTAIN, UNCERTAIN),
+        (refused(400), UNKNOWN, UNKNOWN),
+        # An earlier attempt may have made what this one meets.
+        (refused(409, retries=1), UNCERTAIN, UNKNOWN),
+        (ConnectionClosedError(endpoint_url="u"), UNCERTAIN, UNCERTAIN),
+        (EndpointConnectionError(endpoint_url="u"), UNCERTAIN, UNCERTAIN),
+        (RuntimeError("no more addresses"), UNKNOWN, UNKNOWN),
+        (ClientError({"Error": {"Code": "Refused"}}, "CreateVpc"), UNKNOWN, UNKNOWN),
     ],
 )
 def test_a_failure_that_may_have_had_its_effect_is_answered_as_one(
@@ -316,8 +307,8 @@ def test_a_failure_that_may_have_had_its_effect_is_answered_as_one(
     creating: grpc.StatusCode,
     deleting: grpc.StatusCode,
 ) -> None:
-    """Trap 44: AWS's 5xx and a lost connection don't say that nothing was made: the engine hears
-    that it is unknown, and looks. A refusal is one, and a deletion is only repeated."""
+    """Trap 44: AWS's 5xx and a lost connection don't say that nothing was done: the engine hears
+    that it is unknown, and finds out. A refusal is one, of a deletion that was retried, too."""
 
     def failing(*_: object, **__: object) -> None:
         raise error
