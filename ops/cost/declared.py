@@ -24,6 +24,7 @@ from pulumi.runtime import settings as runtime
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import resource_pb2
 
+from lab.engine.program import settled
 from pulumi_protocol.urns import is_provider_type
 from tapstack.contracts import LAYERS, UNDEPLOYED_VARIABLE
 
@@ -90,8 +91,9 @@ async def _main_of(directory: Path) -> None:
     # Each registration blocks a thread until its answer is there.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
 
-    def main() -> None:
+    async def main() -> None:
         runpy.run_path(str(directory), run_name="__main__")
+        await settled()
 
     await run_in_stack(main)
 

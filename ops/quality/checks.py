@@ -34,6 +34,9 @@ tests as well; measuring them doubles the time of every deployment)."""
 PROSE = ("tests/unit/house/test_words.py", "tests/unit/house/test_named_paths.py")
 """The tests that read prose: its words, and whether what it names exists."""
 
+SLOW = "tests/slow.txt"
+"""Names the unit tests that ``--quick`` leaves out, one a line; ``./inv bench quick`` writes it."""
+
 SECOND_TRIES = 20
 """At most so many failed tests are run again; more of them aren't a busy machine's doing."""
 
@@ -92,8 +95,9 @@ def lint(c: Context) -> None:
 def test(c: Context, *, unit: bool, integration: bool, match: str, quick: bool = False) -> None:
     """Unit tests, the functions' own tests, then the lab's integration tests.
 
-    ``quick`` runs the unit tests that take no second each, and the functions' own, without
-    coverage. Raises OperatorError (5) when something failed, KeyboardInterrupt after Ctrl-C.
+    ``quick`` runs the unit tests that ``tests/slow.txt`` doesn't name, and the functions' own,
+    without coverage, and says what it left out. Raises OperatorError (5) when something failed,
+    KeyboardInterrupt after Ctrl-C.
     """
     require(workspace.find().repository, CHECK)
     node.ensure()
@@ -107,7 +111,7 @@ def test(c: Context, *, unit: bool, integration: bool, match: str, quick: bool =
     with tempfile.TemporaryDirectory(prefix="warm-standby-") as directory:
         report = Path(directory)
         if quick:
-            results += [_quick(c, report, match), _functions_tests(c)]
+            results += [_quick(c, report, match), _functions_tests(c, "run quick")]
         elif unit or both:
             results.append(_unit(c, report, match))
             if not match:
@@ -116,6 +120,8 @@ def test(c: Context, *, unit: bool, integration: bool, match: str, quick: bool =
             results.append(_integration(c, report, match))
     if whole or quick:
         _remember(quick, time.monotonic() - started)
+    if quick:
+        _say(f"left out: {_left_out()}")
     _report(results)
 
 
@@ -145,7 +151,18 @@ def _say(text: str) -> None:
 
 
 def _quick(c: Context, report: Path, match: str) -> Result:
-    return _pytest(c, "quick", f"tests/unit -n 2 -m 'not slow' {SLOWEST}", report, match)
+    chosen = "-m 'not slow and not long'"
+    return _pytest(c, "quick", f"tests/unit -n 2 {chosen} {SLOWEST}", report, match)
+
+
+def _left_out() -> str:
+    """What the quick tests don't run, and what does."""
+    table = (workspace.find().repository / SLOW).read_text().splitlines()
+    slow = len([line for line in table if not line.startswith("#")])
+    return (
+        f"{slow} unit tests that take a processor long, all of them named in {SLOW}; coverage; "
+        "every integration test. ./inv test runs everything"
+    )
 
 
 def _unit(c: Context, report: Path, match: str) -> Result:
@@ -183,15 +200,18 @@ def _covered(c: Context, files: str, percent: int, *options: str) -> int:
     return _run(c, shlex.join([*words, *options, f"--fail-under={percent}"]))
 
 
-def _functions_tests(c: Context) -> Result:
+def _functions_tests(c: Context, script: str = "test") -> Result:
+    """The package's own script: ``run quick`` is its tests without coverage."""
     code, output = _captured(
-        c, f"{node.npm()} test --silent --prefix {shlex.quote(str(_functions(c)))} "
+        c, f"{node.npm()} {script} --silent --prefix {shlex.quote(str(_functions(c)))} "
     )
     return Result("functions", code, _count(output, "pass"), _count(output, "fail"))
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:
-    arguments = f"tests/integration -n 2 --dist loadfile {SLOWEST}"
+    # In the order of LONGEST_FIRST (its conftest): pytest-xdist's own begins files with few tests
+    # last, and those take minutes.
+    arguments = f"tests/integration -n 2 --dist loadfile --no-loadscope-reorder {SLOWEST}"
     return _pytest(c, "integration", arguments, report, match)
 
 

@@ -47,9 +47,12 @@ class Meter:
         self._apart = 0.0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Runs the programs as shipped, which a run makes once for all: they are no test's own."""
+        """Makes what many tests read and is no test's own: the programs as shipped, run, and the
+        graph of all imports."""
         import harness
+        import house_graph
 
+        house_graph.imports()
         for layer in harness.LAYERS:
             for stack in ("lab", "dev"):
                 harness.program(layer, stack)

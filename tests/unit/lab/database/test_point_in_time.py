@@ -63,6 +63,7 @@ def test_a_cluster_is_restored_as_it_was_before_the_damage(source, tmp_path):
 
 def test_a_log_that_is_not_whole_restores_nothing(source):
     """The lab keeps the newest 128 MB: one line says so, instead of a cluster with holes."""
+    origin.complete(source)
     first = min(path.name for path in (source.data / "pg_wal").iterdir() if len(path.name) == 24)
     hidden = source.data / "pg_wal" / first
     away = hidden.rename(source.directory / first)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from harness import ACCOUNT, LAYERS, SUFFIX, program, run_program
+from harness import ACCOUNT, LAYERS, SUFFIX, Deployment, program, run_program
 from operators_calls import LOOKING, calls, reached
 
 from lab.provider.registry import all_types
@@ -52,13 +52,20 @@ EXCUSED: tuple[tuple[str, str], ...] = (
 )
 
 
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+
+
+@cache
+def with_options(layer: str) -> Deployment:
+    """A layer's program with every option and a boundary of its roles."""
+    return run_program(layer, config={**OPTIONS[layer], "TapStack:permissionsBoundary": BOUNDARY})
+
+
 @cache
 def declared_types() -> set[str]:
     """What the four programs declare, with every option."""
-    found = {resource.type for layer in LAYERS for resource in program(layer).created()}
-    for layer, config in OPTIONS.items():
-        found |= {resource.type for resource in run_program(layer, config=config).created()}
-    return found
+    runs = [run(layer) for layer in LAYERS for run in (program, with_options)]
+    return {resource.type for run in runs for resource in run.created()}
 
 
 def of(role: Role) -> list[dict[str, Any]]:
@@ -158,8 +165,7 @@ def test_roles_are_handed_and_filled_as_the_programs_do() -> None:
 
 def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
     """Trap 54: who makes roles and writes their policies could otherwise give itself everything."""
-    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
-    place = replace(PLACE, boundary=boundary)
+    place = replace(PLACE, boundary=BOUNDARY)
     found = [
         statement
         for document in policies("deploy", table(), table().of(declared_types()), place)
@@ -168,7 +174,7 @@ def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
     made = [one for one in found if "iam:CreateRole" in one["Action"]]
     attached = [one for one in found if "iam:AttachRolePolicy" in one["Action"]]
     for (statement,) in (made, attached):
-        wanted = {"iam:PermissionsBoundary": boundary}
+        wanted = {"iam:PermissionsBoundary": BOUNDARY}
         assert statement["Condition"]["StringEquals"] == wanted
     actions = {action for statement in found for action in statement["Action"]}
     assert "iam:DeleteRolePermissionsBoundary" not in actions
@@ -178,12 +184,10 @@ def test_with_a_boundary_no_role_is_made_or_filled_without_it() -> None:
 
 def test_every_role_has_the_boundary_that_is_configured() -> None:
     """Trap 54: all of them, or the deploying role couldn't make them."""
-    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     for layer in LAYERS:
-        bounded = run_program(layer, config={"TapStack:permissionsBoundary": boundary})
-        roles = bounded.created("aws:iam/role:Role")
+        roles = with_options(layer).created("aws:iam/role:Role")
         assert roles, layer
-        assert {role.inputs.get("permissionsBoundary") for role in roles} == {boundary}
+        assert {role.inputs.get("permissionsBoundary") for role in roles} == {BOUNDARY}
     for role in program("data").created("aws:iam/role:Role"):
         assert "permissionsBoundary" not in role.inputs
 

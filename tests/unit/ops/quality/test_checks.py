@@ -29,6 +29,8 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (directory / "node_modules").mkdir(parents=True)
     (directory / "package-lock.json").touch()
     (directory / "node_modules/.package-lock.json").touch()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/slow.txt").write_text("# why\ntests/unit/a.py::one\ntests/unit/a.py::two\n")
     return directory
 
 
@@ -234,6 +236,7 @@ def test_integration_tests_may_run_alone(functions: Path) -> None:
     checks.test(commands, unit=False, integration=True, match="")
     (command,) = commands.commands
     assert "pytest tests/integration" in command
+    assert "--dist loadfile --no-loadscope-reorder" in command, "the longest are begun first"
 
 
 def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
@@ -247,14 +250,19 @@ def test_a_runner_that_died_counts_as_failed(tmp_path: Path) -> None:
 def test_the_quick_tests_run_alone_without_coverage(
     functions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before a commit: what takes a second or more is left out, and so is coverage."""
-    commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+    """Before a commit: slow tests are left out and so is coverage, and the run says so."""
+    commands = Commands({"npm run quick": (0, "# pass 5\n# fail 0\n")})
     object.__setattr__(commands, "passed", 1)
     checks.test(commands, unit=False, integration=False, match="", quick=True)
     assert len(commands.commands) == 2
-    assert "tests/unit -n 2 -m 'not slow'" in commands.commands[0]
+    assert "tests/unit -n 2 -m 'not slow and not long'" in commands.commands[0]
     assert "--cov" not in commands.commands[0]
-    assert capsys.readouterr().out.splitlines()[-1] == "22 passed, 0 failed"
+    *_, left_out, _quick, _functions, result = capsys.readouterr().out.splitlines()
+    assert left_out == (
+        "left out: 2 unit tests that take a processor long, all of them named in tests/slow.txt; "
+        "coverage; every integration test. ./inv test runs everything"
+    )
+    assert result == "22 passed, 0 failed"
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -263,7 +271,7 @@ def test_a_run_says_at_its_start_how_long_the_last_one_took(
 ) -> None:
     """A person decides at the start whether to wait."""
     for expected in ("the first run here", "the last run took 0 min 0 s"):
-        commands = Commands({"npm test": (0, "# pass 5\n# fail 0\n")})
+        commands = Commands({"npm": (0, "# pass 5\n# fail 0\n")})
         object.__setattr__(commands, "passed", 1)
         checks.test(commands, unit=False, integration=False, match="", quick=quick)
         assert capsys.readouterr().out.splitlines()[0].startswith(expected)
