@@ -123,6 +123,9 @@ def switch_over(
     _wait_for_stream(writer, standby)
     writer.stop()
     try:
+        if (state := writer.control("Database cluster state")) != "shut down":
+            # Killed: its last checkpoint isn't its end, and the standby may lack what came after.
+            raise LabError(f"lab database: {writer.name} did not stop in order, it is {state}")
         end = parse_lsn(writer.control("Latest checkpoint location"))
         _wait_for_lsn(standby, end)
     except (LabError, psycopg.Error):

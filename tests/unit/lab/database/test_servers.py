@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -179,6 +180,21 @@ def test_a_switchover_whose_standby_does_not_get_everything_leaves_the_writer(wo
     with pytest.raises(LabError, match="doesn't replicate from"):
         world.fleet.switch_over(world.east, world.west)
     world.write_and_read(6)
+
+
+def test_a_switchover_whose_writer_does_not_stop_leaves_it(world, monkeypatch):
+    """Trap 7: a writer that had to be killed hasn't said where its log ends; nothing is lost, and
+    the old roles stay."""
+    east, _ = world.servers()
+    process = east.process()
+    assert process is not None
+    monkeypatch.setattr(postgres, "STOP_TIMEOUT", 0.05)
+    hang = partial(process.send_signal, signal.SIGSTOP)
+    monkeypatch.setattr(replication, "_wait_for_stream", lambda *_: hang())
+    with pytest.raises(LabError, match="did not stop in order, it is in production"):
+        world.fleet.switch_over(world.east, world.west)
+    monkeypatch.undo()
+    world.write_and_read(35)
 
 
 def test_a_switchover_waits_for_a_standby_that_connects(world, monkeypatch):
