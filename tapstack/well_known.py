@@ -11,6 +11,9 @@ domain."""
 SUFFIX_TAG = "EnvironmentSuffix"
 """The tag, and the dimension of our own metrics, that distinguishes environments of an account."""
 
+SNAPSHOT_TAG = "Snapshot"
+"""Of a cluster that is restored for a while: the ARN of the snapshot whose volume it holds."""
+
 METRIC_NAMESPACE = "WarmStandby"
 """Our own metrics, with the dimension :data:`SUFFIX_TAG`."""
 

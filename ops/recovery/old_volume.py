@@ -12,7 +12,7 @@ from ops.cloud.answers import reason
 from ops.errors import OperatorError
 from ops.recovery.place import Place, World
 from tapstack.naming import physical_name
-from tapstack.well_known import PROJECT, SUFFIX_TAG
+from tapstack.well_known import PROJECT, SNAPSHOT_TAG, SUFFIX_TAG
 
 PURPOSE = "lost-tail"
 READY_SECONDS = 3600.0
@@ -28,7 +28,8 @@ Report = Callable[[str], None]
 def restored(world: World, place: Place, snapshot: str, report: Report) -> Iterator[str]:
     """The endpoint of a temporary cluster in the lost region; it is deleted afterwards.
 
-    A cluster that an earlier run left is taken up. Raises ``OperatorError``.
+    A cluster that an earlier run left is taken up; one of another snapshot, which would hide what
+    was lost, is deleted instead. Raises ``OperatorError``.
     """
     volume = _OldVolume(world, place)
     try:
@@ -56,8 +57,15 @@ class _OldVolume:
         like = self._cluster(self._place.environment.cluster)
         if like is None:
             raise OperatorError(f"{self._place.environment.cluster} isn't there: restore by hand")
-        tags = [{"Key": "Project", "Value": PROJECT}, {"Key": SUFFIX_TAG, "Value": self._suffix}]
-        if self._cluster(self.cluster) is None:
+        tags = [
+            {"Key": "Project", "Value": PROJECT},
+            {"Key": SUFFIX_TAG, "Value": self._suffix},
+            {"Key": SNAPSHOT_TAG, "Value": snapshot},
+        ]
+        left = self._cluster(self.cluster)
+        if left is not None:
+            self._check_origin(left, snapshot)
+        else:
             optional = {
                 "KmsKeyId": like.get("KmsKeyId"),
                 "ServerlessV2ScalingConfiguration": like.get("ServerlessV2ScalingConfiguration"),
@@ -86,6 +94,15 @@ class _OldVolume:
                 Tags=tags,
             )
 
+    def _check_origin(self, left: Mapping[str, Any], snapshot: str) -> None:
+        tags = {tag["Key"]: tag["Value"] for tag in left.get("TagList", ())}
+        if (origin := tags.get(SNAPSHOT_TAG, "another snapshot")) != snapshot:
+            self.delete()
+            raise OperatorError(
+                f"{self.cluster} was left by another reconciliation and holds {origin}: it is "
+                "being deleted, run the same again in a few minutes"
+            )
+
     def endpoint(self) -> str:
         """Its endpoint, once cluster and instance are available."""
         deadline = self._world.now() + READY_SECONDS
@@ -103,7 +120,10 @@ class _OldVolume:
 
     def delete(self) -> None:
         """The copy of the snapshot stays."""
-        self._rds.delete_db_instance(DBInstanceIdentifier=self._instance, SkipFinalSnapshot=True)
+        if self._find_instance(self._instance) is not None:
+            self._rds.delete_db_instance(
+                DBInstanceIdentifier=self._instance, SkipFinalSnapshot=True
+            )
         self._rds.delete_db_cluster(DBClusterIdentifier=self.cluster, SkipFinalSnapshot=True)
 
     def _cluster(self, name: str) -> Mapping[str, Any] | None:

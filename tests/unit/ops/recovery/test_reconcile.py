@@ -23,6 +23,8 @@ from recovery.model import Incident, Stage, Tail
 from recovery.promoting import ABSENT
 
 SNAPSHOT = "arn:aws:rds:us-east-1:1:cluster-snapshot:lost-tail-x"
+LEFT = "aurora-cluster-lost-tail-us-east-1-lab"
+LEFT_INSTANCE = "aurora-instance-lost-tail-us-east-1-lab"
 ENDPOINT = "aurora-cluster-lost-tail-us-east-1-lab.cluster-x.us-east-1.rds.amazonaws.com"
 INCIDENT = Incident(
     began=1_000_000, path=None, loss_bound_seconds=60, promoted=1_000_005, snapshot=SNAPSHOT
@@ -68,6 +70,7 @@ class Aws:
     looks: int = 2
     fault: Exception | None = None
     serverless: bool = True
+    tags: list[dict[str, str]] = field(default_factory=list)
 
     def describe_db_clusters(self, DBClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803
         """One cluster."""
@@ -80,7 +83,7 @@ class Aws:
             "Engine": "aurora-postgresql", "DBSubnetGroup": "subnets", "Port": 5432,
             "VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1"}], "KmsKeyId": "key",
             "DBClusterMembers": [{"DBInstanceIdentifier": "i-1"}], "Endpoint": ENDPOINT,
-            "Status": "available" if self.looks < 0 else "creating",
+            "Status": "available" if self.looks < 0 else "creating", "TagList": self.tags,
         }  # fmt: skip
         if self.serverless:
             found["ServerlessV2ScalingConfiguration"] = {"MinCapacity": 1}
@@ -95,6 +98,7 @@ class Aws:
     def restore_db_cluster_from_snapshot(self, **given: Any) -> None:
         """Beside."""
         self.calls.append(("restore", given))
+        self.tags = given["Tags"]
         self.clusters.add(given["DBClusterIdentifier"])
 
     def create_db_instance(self, **given: Any) -> None:
@@ -203,6 +207,25 @@ def test_lost_records_are_found_in_the_volume_restored_beside() -> None:
     assert {question["epoch"] for question in aws.asked} == {2}
     assert tail(both) is Tail.OPEN
     assert lines[0].startswith("restore    lost-tail-x beside")
+
+
+@pytest.mark.parametrize("instances", [{"i-1"}, {"i-1", LEFT_INSTANCE}])
+@pytest.mark.parametrize("tags", [[], [{"Key": "Snapshot", "Value": "lost-tail-of-before"}]])
+def test_a_volume_of_another_loss_is_compared_with_nothing(
+    instances: set[str], tags: list[dict[str, str]]
+) -> None:
+    """N12: a cluster that an earlier reconciliation left would hide what this loss took; it is
+    deleted, and the next run restores the right one."""
+    aws = Aws(clusters={f"cluster-{EAST}", LEFT}, instances=set(instances), tags=tags)
+    both = promoted(aws)
+    with pytest.raises(OperatorError, match=f"{LEFT} was left by another reconciliation"):
+        reconcile.compare(both, replay=True)
+    assert LEFT not in aws.clusters
+    assert LEFT_INSTANCE not in aws.instances
+    assert aws.asked == []
+    assert tail(both) is Tail.OPEN
+    assert reconcile.compare(both, replay=True).tail == "reconciled"
+    assert {"Key": "Snapshot", "Value": SNAPSHOT} in aws.calls[-4][1]["Tags"]
 
 
 def test_the_comparison_begins_before_all_that_may_be_lost() -> None:
@@ -407,8 +430,9 @@ def test_a_cluster_that_an_earlier_run_left_is_taken_up() -> None:
         with pytest.raises(OperatorError, match=f"the old volume in us-east-1: {why}; run the"):
             reconcile.compare(both, replay=False)
     aws.fault = None
-    aws.clusters.add("aurora-cluster-lost-tail-us-east-1-lab")
-    aws.instances.add("aurora-instance-lost-tail-us-east-1-lab")
+    aws.clusters.add(LEFT)
+    aws.instances.add(LEFT_INSTANCE)
+    aws.tags = [{"Key": "Snapshot", "Value": SNAPSHOT}]
     reconcile.compare(both, replay=False)
     assert [name for name, _ in aws.calls] == ["delete instance", "delete"]
 
