@@ -2,7 +2,8 @@
 
 Each drill is one of ``./inv drill`` in a lab of its own, at clock 1 or ``--clock``. Stops after
 ``--minutes`` and continues where it stopped; the distribution of each figure and the worst are
-printed, and one drill that fails makes it miss. A void drill measured the machine: it is run again.
+printed, and one drill that fails makes it miss. A void drill measured the machine: it is run again;
+what a failed one left is kept in ``build/failed-drills``.
 Results of each clock are kept apart, and figures of another clock than 1 are no RTO.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -53,6 +55,14 @@ def drill(lab: Lab, name: str, seed: int, rate: float) -> dict[str, Any]:
     return document
 
 
+def keep_evidence(lab: Lab, identifier: str) -> None:
+    """Copies what a failed drill left, since its lab is removed: page, document and history."""
+    kept = KEPT / "failed-drills"
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in (lab.directory / "evidence" / "drills").glob(f"{identifier}.*"):
+        shutil.copy(file, kept)
+
+
 def figures(document: dict[str, Any]) -> dict[str, float | None]:
     """Seconds by name: the promised ones at clock 1, else what clients met, by the lab's time."""
     found = {"rpo": document["rpo_seconds"]}
@@ -81,6 +91,8 @@ def main() -> None:
                 if made["verdict"] == "void":
                     print(f"{made['id']}: void, {'; '.join(made['reasons'])}: runs again next time")
                     continue
+                if made["verdict"] != "passed":
+                    keep_evidence(lab, made["id"])
                 about = {key: made[key] for key in ("verdict", "reasons", "id")}
                 done[f"{name} {seed}"] = {**about, "figures": figures(made)}
                 kept.parent.mkdir(exist_ok=True)
