@@ -207,7 +207,7 @@ class Saver:
         loaded = sys.modules.get(f"ministack.services.{module}")
         if key is None or loaded is None or not hasattr(loaded, "get_state"):
             return module, None
-        with _uncopied(loaded):
+        with _uncopied(loaded) if module in UNEDITED else contextlib.nullcontext():
             wrapped = {
                 "__ministack_format__": _state_format_version(key),
                 "payload": loaded.get_state(),
@@ -222,9 +222,6 @@ def _uncopied(module: Any) -> Iterator[None]:
     What is written at once, with nothing run in between, needs no copy; to copy the archive of a
     bus takes twice as long as to write it. Only for modules that don't edit the copy.
     """
-    if module.__name__.rpartition(".")[2] not in UNEDITED:
-        yield
-        return
     copying = module.copy
     module.copy = SimpleNamespace(deepcopy=lambda held: held)
     try:

@@ -86,9 +86,8 @@ def at_rest_percent(lab: Lab) -> float:
 
 
 def _processor_seconds(lab: Lab) -> float:
-    root = psutil.Process(client.status(lab.state_dir).pid)
     total = 0.0
-    for process in (root, *root.children(recursive=True)):
+    for process in _processes(lab):
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
             # Of children that have ended, too: PostgreSQL makes a process for each connection.
@@ -98,11 +97,14 @@ def _processor_seconds(lab: Lab) -> float:
 
 def memory_mb(lab: Lab) -> float:
     """Memory of the lab's process and all below it in MB; shared pages are counted once (PSS)."""
-    root = psutil.Process(client.status(lab.state_dir).pid)
     total = 0
-    for process in (root, *root.children(recursive=True)):
-        try:
+    for process in _processes(lab):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             total += process.memory_full_info().pss
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
     return total / 1e6
+
+
+def _processes(lab: Lab) -> list[psutil.Process]:
+    """The lab's process and all below it; each may end at any moment."""
+    root = psutil.Process(client.status(lab.state_dir).pid)
+    return [root, *root.children(recursive=True)]

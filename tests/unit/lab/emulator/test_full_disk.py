@@ -25,6 +25,12 @@ def queues(world: World) -> set[str]:
     return {url.rpartition("/")[2] for url in urls}
 
 
+def listed(client: Any, listing: str) -> int:
+    """How many there are of what a call lists."""
+    answer = getattr(client, listing)()
+    return sum(len(found) for found in answer.values() if isinstance(found, list))
+
+
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_change_counts_only_when_it_was_written(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: int
@@ -88,24 +94,20 @@ def test_what_there_is_no_room_for_is_not_made(
     with space again the same call makes it, once."""
     client = world.aws(service)
 
-    def held() -> int:
-        answer = getattr(client, listing)()
-        return sum(len(found) for found in answer.values() if isinstance(found, list))
-
     def full(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    before = held()
+    before = listed(client, listing)
     monkeypatch.setattr(saving, "write_private", full)
     monkeypatch.setattr(saving, "write_atomically", full)
     for _ in range(2):
         said = refused("InternalFailure", getattr(client, create), **parameters)
         # Of this store, or of another that a save within the second met first.
         assert re.fullmatch(r"the lab could not save \S+: Read-only file system", said)
-    assert held() == before
+    assert listed(client, listing) == before
     monkeypatch.undo()
     getattr(client, create)(**parameters)
-    assert held() == before + 1
+    assert listed(client, listing) == before + 1
     assert not (world.lab.state_dir / "emulator" / ".room").exists()
 
 
@@ -130,21 +132,17 @@ def test_a_retried_change_is_made_once(
     same call neither makes it again nor meets what it has made, and gets its answer."""
     client, write, failed = world.aws(service), saving.write_atomically, []
 
-    def held() -> int:
-        answer = getattr(client, listing)()
-        return sum(len(found) for found in answer.values() if isinstance(found, list))
-
     def full_once(path: Path, text: str) -> None:
         if path.name == f"{service}.json" and not failed:
             failed.append(path)
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, text)
 
-    before = held()
+    before = listed(client, listing)
     monkeypatch.setattr(saving, "write_atomically", full_once)
     answer = getattr(client, create)(**parameters)
     assert answer["ResponseMetadata"]["RetryAttempts"] == 1
-    assert (held(), len(failed)) == (before + 1, 1)
+    assert (listed(client, listing), len(failed)) == (before + 1, 1)
 
 
 def test_answers_that_nobody_asks_for_again_are_forgotten(
