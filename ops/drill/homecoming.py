@@ -11,6 +11,7 @@ from ops.recovery import failback, reconcile
 from ops.recovery.place import World
 from recovery import commands
 from recovery.model import Tail
+from recovery.promoting import ABSENT
 
 WHOLE_SECONDS = 1200.0
 """Real seconds until a region that came back serves and follows again, and for each step of the way
@@ -88,7 +89,8 @@ class Homecoming:
         _, incident = found
         if incident.tail is not Tail.OPEN:
             return
-        if incident.loss_bound_seconds < 0:
+        # A promotion that was found has no bound, and may have a tail all the same.
+        if incident.loss_bound_seconds < 0 and incident.snapshot == ABSENT:
             reconcile.accept(world, "a drill's planned change: nothing was lost")
             return
         compared = reconcile.compare(world, replay=True, report=self._note)

@@ -26,6 +26,7 @@ from ops.workspace import Workspace
 from recovery.model import Incident, State, Tail
 from recovery.model import Path as Way
 from recovery.observation import Validation
+from recovery.promoting import ABSENT
 
 FILE = stack_file()
 
@@ -326,7 +327,7 @@ def test_the_writer_comes_home_step_by_step(way: Home) -> None:
 @pytest.mark.parametrize(
     ("incident", "done"),
     [
-        (replace(INCIDENT, loss_bound_seconds=-1),
+        (replace(INCIDENT, loss_bound_seconds=-1, snapshot=ABSENT),
          ["accept: a drill's planned change: nothing was lost", "failback"]),
         (replace(INCIDENT, tail=Tail.RECONCILED), ["failback"]),
         (None, ["failback"]),
@@ -339,6 +340,14 @@ def test_what_has_no_tail_is_not_compared(
     way.west.item = Table(State(epoch=1, incident=incident)).item
     way.home.bring_home(stay=False)
     assert way.done == done
+
+
+def test_a_promotion_that_was_found_is_compared_where_there_is_a_volume(way: Home) -> None:
+    """Issue 20: its loss isn't bounded, and nobody accepts it unseen."""
+    incident = replace(INCIDENT, loss_bound_seconds=-1, snapshot="arn:copied")
+    way.west.item = Table(State(epoch=2, incident=incident)).item
+    way.home.bring_home(stay=False)
+    assert way.done == ["compare", "failback"]
 
 
 def test_of_two_promotions_the_newest_one_is_reconciled(way: Home) -> None:
