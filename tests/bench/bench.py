@@ -79,20 +79,27 @@ def timed(lab: Lab, *arguments: str) -> float:
 def at_rest_percent(lab: Lab) -> float:
     """Per cent of one core that the lab's process and all below it take while nobody asks."""
     time.sleep(SETTLE_SECONDS)
-    before, begun = _processor_seconds(lab), time.monotonic()
+    before, begun = processor_seconds(lab), time.monotonic()
     time.sleep(REST_SECONDS)
-    used = _processor_seconds(lab) - before
+    used = sum(processor_seconds(lab).values()) - sum(before.values())
     return 100 * used / (time.monotonic() - begun)
 
 
-def _processor_seconds(lab: Lab) -> float:
-    total = 0.0
-    for process in _processes(lab):
+def processor_seconds(lab: Lab) -> dict[str, float]:
+    """Seconds of a core up to now, by what took them: the lab's own process, functions (Node.js and
+    Python), PostgreSQL."""
+    found = dict.fromkeys(("lab", "functions", "PostgreSQL"), 0.0)
+    root, *others = _processes(lab)
+    own = root.cpu_times()
+    found["lab"] = own.user + own.system
+    found["functions"] = own.children_user + own.children_system
+    for process in others:
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
+            kind = "PostgreSQL" if process.name() in ("postgres", "sh") else "functions"
             # Of children that have ended, too: PostgreSQL makes a process for each connection.
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
+            found[kind] += times.user + times.system + times.children_user + times.children_system
+    return found
 
 
 def memory_mb(lab: Lab) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deployed_lab import Lab, free_port
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -21,6 +23,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 INSTALL = "apt-get install chromium chromium-driver"
+REQUIRED = "BROWSER_TESTS"
+"""``required``: where continuous integration has installed a browser its tests aren't skipped."""
 PATIENCE_SECONDS = 60.0
 """Longest wait for what comes at once on a machine that is idle."""
 
@@ -28,6 +32,16 @@ PATIENCE_SECONDS = 60.0
 def missing() -> str:
     """What to install before a browser can be started; empty where both programs are here."""
     return "" if shutil.which("chromium") and shutil.which("chromedriver") else INSTALL
+
+
+def required_or_skipped() -> None:
+    """Skips the test file that is being collected where no browser is here; fails it where
+    continuous integration has installed one."""
+    if not missing():
+        return
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(f"no browser is here though one was installed: {missing()}", pytrace=False)
+    pytest.skip(f"no browser is here: {missing()}", allow_module_level=True)
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
 
 import pytest
-from browser import Console, Page, chromium, missing
+from browser import Console, Page, chromium, required_or_skipped
 from deployed_lab import REPOSITORY, Lab
 from lab_copies import a_deployed_lab
 from region_outage import EAST, WEST, leave_to_people
@@ -19,18 +18,13 @@ from region_outage import EAST, WEST, leave_to_people
 from lab import client
 from ops import node
 
-REQUIRED = "BROWSER_TESTS"
-"""``required``: where continuous integration has installed a browser these tests aren't skipped."""
 AXE = REPOSITORY / "tests" / "browser"
 SETTLED_SECONDS = 240
 """Longest wait for a lab that was deployed just now to answer everything."""
 CLOCK, ORDERED_CLOCK = 10.0, "20"
 SERIOUS = ("serious", "critical")
 
-if missing():
-    if os.environ.get(REQUIRED) == "required":
-        pytest.fail(f"no browser is here though one was installed: {missing()}", pytrace=False)
-    pytest.skip(f"no browser is here: {missing()}", allow_module_level=True)
+required_or_skipped()
 
 
 @pytest.fixture(scope="module")
