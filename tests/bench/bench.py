@@ -88,7 +88,7 @@ def at_rest_percent(lab: Lab) -> float:
 def processor_seconds(lab: Lab) -> dict[str, float]:
     """Seconds of a core up to now, by what took them: the lab's own process, functions (Node.js and
     Python), PostgreSQL."""
-    found = dict.fromkeys(("lab", "functions", "PostgreSQL"), 0.0)
+    found: dict[str, float] = {"lab": 0.0, "functions": 0.0, "PostgreSQL": 0.0}
     root, *others = _processes(lab)
     own = root.cpu_times()
     found["lab"] = own.user + own.system
