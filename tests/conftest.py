@@ -41,10 +41,17 @@ SHARED = "TESTS_SHARED_FOLDER"
 
 UNMEASURED = frozenset(
     {
+        "test_documented_commands",
+        "test_drill_guards",
         "test_engine_kills",
+        "test_engine_programs",
         "test_engine_sequences",
+        "test_every_program",
+        "test_extending",
         "test_house",
         "test_named_paths",
+        "test_numbers",
+        "test_provider_types",
         "test_stack_file_fuzzed",
         "test_timelines",
         "test_vectors",

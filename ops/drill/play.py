@@ -20,7 +20,7 @@ from ops.drill.checker import DataVerdict, check
 from ops.drill.course import Course, steady_seconds
 from ops.drill.display import Display
 from ops.drill.findings import Finding
-from ops.drill.history import Entry, Found, Operation, Reading, Recorder, Seen, What
+from ops.drill.history import Entry, Operation, Recorder, Seen, What
 from ops.drill.homecoming import Homecoming
 from ops.drill.inject import Injector
 from ops.drill.judge import Facts, Verdict, judge
@@ -328,27 +328,16 @@ class _Drill:
         """Raises ``OperatorError`` where a region lacks an acknowledged row after the way home: the
         lost tail was replayed, and the failback lost nothing."""
         lacks = [
-            f"{region} lacks {len(lost)} of {len(operations)} acknowledged rows after the way home "
-            f"({', '.join(self._when(one) for one in lost[:3])})"
+            text
             for region in self.system.regions
-            if (lost := self._lacks(region, operations))
-        ]
+            if (text := reading.lacks(
+                region, self._rows_of(region, operations, ROWS_SECONDS), operations,
+                self.course.loss_at,
+            ))
+        ]  # fmt: skip
         if lacks:
-            raise OperatorError("; ".join(lacks))
+            raise OperatorError(f"after the way home {'; '.join(lacks)}")
         self._note(f"both regions have all {len(operations)} acknowledged rows")
-
-    def _lacks(self, region: str, operations: list[Operation]) -> list[Operation]:
-        """Those whose row a region lacks; all of them where it isn't read to its end."""
-        entries = self._rows_of(region, operations, ROWS_SECONDS)
-        if not all(one.complete for one in entries if isinstance(one, Reading)):
-            return operations
-        held = {one.key for one in entries if isinstance(one, Found)}
-        return [one for one in operations if one.record not in held]
-
-    def _when(self, one: Operation) -> str:
-        """A row, where it was acknowledged, and how long after the loss in the drill's seconds."""
-        seconds = one.ended - self.course.loss_at
-        return f"{one.record}, acknowledged in {one.region} at {seconds:+.1f} s"
 
     def _bound(self) -> float | None:
         """How old a lost row may be, in the drill's seconds: what the controller measured before it

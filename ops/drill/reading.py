@@ -19,6 +19,8 @@ PAGE = 200
 TRIES = 5
 PAUSE_SECONDS = 1.0
 AT_ONCE = 8
+NAMED = 3
+"""Rows that a sentence names; the others are counted."""
 MISSING = ("404", "NoSuchKey", "NotFound")
 
 
@@ -120,6 +122,26 @@ def missing(entries: Iterable[Entry], operations: Sequence[Operation], what: Wha
         len(wanted - {one.key for one in found if one.region == reading.region})
         for reading in readings
     )
+
+
+def lacks(
+    region: str, entries: Iterable[Entry], operations: Sequence[Operation], loss_at: float
+) -> str:
+    """Says which acknowledged rows a region lacks, where each was acknowledged, and how long after
+    the loss (the drill's seconds); nothing where it has all of them."""
+    entries = list(entries)
+    unread = [one.detail for one in entries if isinstance(one, Reading) and not one.complete]
+    if unread:
+        return f"{region}'s rows can't be read ({'; '.join(unread)})"
+    held = {one.key for one in entries if isinstance(one, Found)}
+    lost = [one for one in operations if one.record not in held]
+    if not lost:
+        return ""
+    named = ", ".join(
+        f"{one.record}, acknowledged in {one.region} at {one.ended - loss_at:+.1f} s"
+        for one in lost[:NAMED]
+    )
+    return f"{region} lacks {len(lost)} of {len(operations)} acknowledged rows ({named})"
 
 
 def _rows(records: Iterable[Any], region: str, drill: str) -> Iterator[Entry]:

@@ -117,3 +117,18 @@ def test_what_a_reading_lacks_is_counted() -> None:
         *(Reading(region, What.EVENT, True) for region in (EAST, WEST)),
     ]  # fmt: skip
     assert reading.missing(one_region, operations, What.EVENT) == 1, "us-west-2 has no receipt yet"
+
+
+def test_rows_that_a_region_lacks_are_named() -> None:
+    """Issue 20: which, acknowledged where and when; three of them, and a region that wasn't read to
+    its end says so instead."""
+    operations = reading.acknowledged(written(number) for number in range(1, 6))
+    whole = Reading(EAST, What.ROW, True)
+    held = [Found(EAST, What.ROW, f"id-{number}", number) for number in range(1, 6)]
+    assert reading.lacks(EAST, [*held, whole], operations, 10.0) == ""
+    said = reading.lacks(EAST, [held[0], whole], operations, 10.0)
+    assert said.startswith("us-east-1 lacks 4 of 5 acknowledged rows (id-2, acknowledged in us-")
+    assert said.count("acknowledged in") == 3
+    assert f" at {operations[1].ended - 10.0:+.1f} s" in said
+    unread = [Reading(EAST, What.ROW, False, "503")]
+    assert reading.lacks(EAST, unread, operations, 10.0) == "us-east-1's rows can't be read (503)"
