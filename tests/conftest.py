@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,21 @@ UNMEASURED = frozenset(
 )
 """Files whose tests run the same lines thousands of times, or none of ours: other tests are what
 their coverage comes from, and measuring doubles their time."""
+
+
+CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""By this variable coverage.py measures the processes that a test starts (``patch = subprocess``)."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What isn't measured starts no process that is."""
+    hidden = os.environ.pop(CHILDREN, "") if item.get_closest_marker("no_cover") else ""
+    try:
+        return (yield)
+    finally:
+        if hidden:
+            os.environ[CHILDREN] = hidden
 
 
 @pytest.hookimpl(trylast=True)

@@ -167,6 +167,7 @@ WORDS = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.no_cover
 @settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -196,7 +197,7 @@ def working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
 
     def talk(*_: Any, **__: Any) -> None:
-        for number in range(2000):
+        for number in range(400):
             print(f"line {number}: and some more text, so that buffers are filled")
         done.append("done")
 
@@ -261,6 +262,7 @@ def standard_output(descriptor: int) -> Iterator[None]:
         os.close(kept)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", TASKS)
 def test_a_closed_pipe_stops_no_task(
     capfd: pytest.CaptureFixture[str], working: list[str], name: str
@@ -275,6 +277,7 @@ def test_a_closed_pipe_stops_no_task(
     assert working
 
 
+@pytest.mark.no_cover
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("name", TASKS)
 def test_a_full_disk_stops_no_task_and_is_said(
