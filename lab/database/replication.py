@@ -7,6 +7,7 @@ import contextlib
 import logging
 import shutil
 import time
+from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -20,6 +21,8 @@ logger = logging.getLogger("lab.database")
 PROMOTION_TIMEOUT = 30
 CATCH_UP_TIMEOUT = 30.0
 CONNECT_TIMEOUT = 5.0
+COPY = "copy"
+"""Where a base backup is made, beside the data directory that it becomes."""
 Rejoined = Literal["rewind", "base backup"]
 
 
@@ -33,23 +36,31 @@ def create_standby(
     primary: PostgresServer, standby: PostgresServer, slot: str, port: int | None = None
 ) -> None:
     """Copies ``primary`` into ``standby`` (which keeps nothing it had) and lets it follow, at
-    ``port`` if that isn't the primary's own."""
+    ``port`` if that isn't the primary's own.
+
+    The copy is made beside and a standby's from its first moment in place: one without that mark
+    would be taken for an old writer's volume, whose tail a snapshot keeps.
+    """
     standby.stop()
-    if standby.data.exists():
-        shutil.rmtree(standby.data)
     standby.prepare_directory()
+    copy = standby.directory / COPY
+    shutil.rmtree(copy, ignore_errors=True)
     ensure_slot(primary, slot)
     standby.tool(
         "pg_basebackup",
         f"--host={HOST}",
         f"--port={primary.port}",
         f"--username={ADMIN}",
-        f"--pgdata={standby.data}",
+        f"--pgdata={copy}",
         f"--slot={slot}",
         "--wal-method=stream",
         "--checkpoint=fast",
         "--no-sync",
     )
+    _mark_standby(standby, copy)
+    if standby.data.exists():
+        shutil.rmtree(standby.data)
+    copy.rename(standby.data)
     follow(standby, primary, slot, port)
 
 
@@ -67,9 +78,7 @@ def follow(
     if not standby.is_standby:
         if standby.alive:
             raise LabError(f"lab database: {standby.name} is a primary and can't follow")
-        signal_file = standby.data / "standby.signal"
-        signal_file.touch(0o600)
-        standby.run_as.own(signal_file)
+        _mark_standby(standby, standby.data)
     standby.apply()
     standby.start()
     _drop_slots(standby)
@@ -184,6 +193,12 @@ def _rewind(
         "--no-sync",
     )
     follow(old, writer, slot, port)
+
+
+def _mark_standby(server: PostgresServer, data: Path) -> None:
+    signal_file = data / "standby.signal"
+    signal_file.touch(0o600)
+    server.run_as.own(signal_file)
 
 
 def _drop_slots(standby: PostgresServer) -> None:

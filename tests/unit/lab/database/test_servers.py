@@ -316,6 +316,32 @@ def test_an_old_writer_comes_back_on_a_new_volume(world):
     assert east.is_standby
 
 
+def test_a_copy_that_was_interrupted_is_no_old_volume(world, monkeypatch):
+    """RECOVERY 1.4, issue 20: the lost tail is in one snapshot; a second one, of the new writer's
+    copy, would be the newest, hold all that the writer has, and hide what was lost."""
+    world.noted.clear()
+    world.kept.clear()
+    world.write_and_read(50)
+    world.fleet.fence(world.east)
+    world.east.is_stale = True
+    world.database.writer = world.west.arn
+    made, slots = [], replication.ensure_slot
+
+    def late(primary, slot):
+        made.append(slot)
+        if len(made) == 2:  # the copy is there, and doesn't follow yet
+            raise psycopg.OperationalError("connection timeout expired")
+        slots(primary, slot)
+
+    monkeypatch.setattr(replication, "ensure_slot", late)
+    world.fleet.reconcile()
+    assert "connection timeout expired" in world.fleet.problems[world.east.arn]
+    until(lambda: world.fleet.reconcile() or not world.east.is_stale)
+    assert len(made) > 2
+    assert world.kept == [(EAST, True)]
+    world.write_and_read(51)
+
+
 def test_an_old_writer_that_is_not_fenced_writes_until_it_is(world):
     """H20: two that write, and the old one's rows are lost with its volume."""
     east, west = world.servers()
