@@ -19,7 +19,7 @@ from recovery.model import (
     Stage,
     State,
 )
-from recovery.notices import page
+from recovery.notices import page, unsaid
 from recovery.observation import Observation
 from recovery.promotion import switched
 
@@ -66,8 +66,9 @@ def _reads(observation: Observation) -> bool:
 def _writes_elsewhere(state: State, epoch: int) -> Decision:
     """After a failback this region guards again; after any other loss it waits for a person."""
     incident = state.incident
-    closed = None if incident is not None and incident.acknowledged else incident
-    state = replace(forgotten(state), incident=closed, intent=None, armed=False, reader=None)
+    if incident is not None and incident.acknowledged:
+        state = replace(unsaid(state), incident=None)
+    state = replace(forgotten(state), intent=None, armed=False, reader=None)
     if state.stage is Stage.FAILING_BACK:
         state = replace(state, stage=Stage.WATCHING, epoch=epoch)
         return Decision(state, (), "failed back: watching")

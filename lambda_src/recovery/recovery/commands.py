@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from recovery.memory import forgotten
 from recovery.model import Drill, Force, Freeze, Hold, Mode, Settings, Stage, State, Tail
+from recovery.notices import unsaid
 from recovery.observation import Observation
 
 FREEZE_MINUTES = 24 * 60
@@ -191,6 +192,7 @@ def failed_back(state: State, epoch: int) -> State:
 
 
 def _watching_anew(state: State, epoch: int) -> State:
+    state = unsaid(state) if state.incident is not None else state
     watching = replace(forgotten(state), stage=Stage.WATCHING, intent=None, incident=None)
     return replace(watching, epoch=max(state.epoch, epoch), armed=False, reader=None)
 

@@ -1,6 +1,7 @@
 """Notices to people: stored before they are sent, so that a killed run loses none.
 
-A notice is raised again only when its repeat time is over; sending is at least once.
+A notice is raised again only when its repeat time is over, or in another incident; sending is at
+least once.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ def inform(state: State, minute: int, key: str, text: str) -> State:
 def sent(state: State, notice: Notice) -> State:
     """Returns the state without a notice that was delivered."""
     return replace(state, pending=tuple(other for other in state.pending if other != notice))
+
+
+def unsaid(state: State) -> State:
+    """Returns the state of which nothing was said yet: its incident is over, and the next one is
+    told from its first page on, however soon it comes."""
+    return replace(state, raised=())
 
 
 def _raised(state: State, minute: int, notice: Notice) -> State:

@@ -67,6 +67,21 @@ def test_each_region_is_recovered_by_the_other_one() -> None:
     assert truth.wrong == []
 
 
+def test_a_second_promotion_is_paged_however_soon_it_comes() -> None:
+    """H34: people hear of each promotion and of what each waits for, also where both are the same
+    region's within an hour; a page of an incident that goes on isn't repeated."""
+    truth = Truth()
+    both = sides(truth)
+    minutes(truth, both, 5)
+    for region in (EAST, WEST, EAST):
+        lose(truth, both, region)
+        acknowledge(both)
+        minutes(truth, both, 5)
+    pages = [key for _, key in both[WEST].pages]
+    for key in ("promoting", "promoted", "acknowledge"):
+        assert pages.count(key) == 2, key
+
+
 def test_without_an_acknowledgement_the_survivor_is_lost_for_good() -> None:
     """H8, H34: the second loss is a person's, who was paged daily; nothing flaps by itself."""
     truth = Truth()
