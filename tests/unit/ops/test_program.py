@@ -277,7 +277,6 @@ def test_a_closed_pipe_stops_no_task(
     assert working
 
 
-@pytest.mark.no_cover
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("name", TASKS)
 def test_a_full_disk_stops_no_task_and_is_said(

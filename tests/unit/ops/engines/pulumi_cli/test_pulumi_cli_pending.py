@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -226,11 +227,9 @@ def test_a_lock_is_abandoned_where_its_process_is_no_more(
 def test_processes_are_known() -> None:
     """Trap 44: this one runs, so does another user's; one that ended doesn't."""
     assert locks.is_alive(os.getpid())
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert not locks.is_alive(child)
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+    assert not locks.is_alive(child.pid)
 
 
 def test_another_user_s_process_runs(monkeypatch: pytest.MonkeyPatch) -> None:
