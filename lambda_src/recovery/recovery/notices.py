@@ -32,7 +32,7 @@ def sent(state: State, notice: Notice) -> State:
 
 def unsaid(state: State) -> State:
     """Returns the state of which nothing was said yet: its incident is over, and the next one is
-    told from its first page on, however soon it comes."""
+    paged from its first page on, however soon it comes."""
     return replace(state, raised=())
 
 
