@@ -33,27 +33,38 @@ class Snapshots:
         name = f"{PREFIX}{cluster.identifier}-{at}"
         folder = self._topology.new_folder(f"snapshot-{cluster.region}")
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        data.rename(self._directory / folder)
-        self._topology.snapshots.append(
-            Snapshot(
-                identifier=name,
-                region=cluster.region,
-                account_id=cluster.account_id,
-                cluster_identifier=cluster.identifier,
-                engine_version=cluster.engine_version,
-                port=cluster.port,
-                master_username=cluster.master_username,
-                folder=folder,
-                created=now,
-                expires=now + cluster.retention_days * DAY,
-            )
+        made = Snapshot(
+            identifier=name,
+            region=cluster.region,
+            account_id=cluster.account_id,
+            cluster_identifier=cluster.identifier,
+            engine_version=cluster.engine_version,
+            port=cluster.port,
+            master_username=cluster.master_username,
+            folder=folder,
+            created=now,
+            expires=now + cluster.retention_days * DAY,
         )
+        # First the record: a lab that is killed in between finds the data where it was and keeps it
+        # then; a folder without a record would be swept away, and the tail with it.
+        self._topology.snapshots.append(made)
         self._topology.save()
+        try:
+            data.rename(self._directory / folder)
+        except OSError:
+            self._topology.snapshots.remove(made)
+            self._topology.save()
+            raise
 
     def sweep(self) -> None:
-        """Removes what has expired, and folders that belong to no snapshot."""
+        """Removes what has expired, records whose folder was never made, and folders that belong to
+        no snapshot."""
         now = self._clock.now()
-        kept = [s for s in self._topology.snapshots if not s.expires or s.expires > now]
+        kept = [
+            snapshot
+            for snapshot in self._topology.snapshots
+            if (not snapshot.expires or snapshot.expires > now) and self.volume(snapshot).exists()
+        ]
         if len(kept) < len(self._topology.snapshots):
             self._topology.snapshots = kept
             self._topology.save()

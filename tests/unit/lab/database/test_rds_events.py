@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from test_rds_calls import ACCOUNT, EAST, WEST, World, arn
 from lab.api import ApiRefusal
 from lab.database import notices as notices_module
 from lab.database.snapshots import DAY, PREFIX
+from lab.database.topology import Topology
 from lab.outage import OutageKind
 
 TOPIC = f"arn:aws:sns:{EAST}:{ACCOUNT}:topic"
@@ -260,6 +262,36 @@ def test_an_old_volume_is_a_snapshot_of_its_region(kept):
     assert described(kept, WEST) == []
     assert described(kept, SnapshotType="manual") == []
     assert described(kept, DBClusterIdentifier="other") == []
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "fault"),
+    [
+        (Path, "rename", SystemExit(9)),
+        (Path, "rename", OSError("disk quota exceeded")),
+        (Topology, "save", SystemExit(9)),
+    ],
+)
+def test_a_volume_is_not_lost_between_its_record_and_its_place(
+    world, monkeypatch, place, name, fault
+):
+    """RECOVERY 1.4: a lab that is killed in between, or can't move the volume, has it where it was,
+    and no snapshot of nothing."""
+    data = world.topology.path.parent / "data"
+    data.mkdir()
+
+    def broken(*_given):
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, broken)
+        with pytest.raises(type(fault)):
+            world.snapshots.keep_volume(world.topology.clusters[arn(EAST)], data)
+    world.snapshots.sweep()
+    assert data.exists()
+    assert described(world) == []
+    world.snapshots.keep_volume(world.topology.clusters[arn(EAST)], data)
+    assert len(described(world)) == 1
 
 
 def test_a_copy_outlives_the_old_clusters_retention(kept):
