@@ -65,7 +65,7 @@ their coverage comes from, and measuring doubles their time."""
 
 
 CHILDREN = "COVERAGE_PROCESS_CONFIG"
-"""By this variable coverage.py measures the processes that a test starts (``patch = subprocess``)."""
+"""By this variable coverage.py measures the processes that a test starts."""
 
 
 @pytest.hookimpl(wrapper=True)

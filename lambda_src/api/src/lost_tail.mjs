@@ -22,9 +22,10 @@ const KNOWS_REPLAYS = `SELECT EXISTS (SELECT FROM pg_attribute
   WHERE attrelid = 'public.records'::regclass AND attname = 'replayed_at') AS knows`;
 /** By when they were stored there: a record that was replayed and lost again is older by its creation. */
 export const STORED_AT = "greatest(created_at, replayed_at)";
+/** By the number: a bare name in ORDER BY is the column of the answer, a text, where 999 comes after 1000. */
 const read = (storedAt) => `SELECT sequence::text, id, idempotency_key, request_hash, event_id, patient_id, type, data::text,
     attachment::text, region, created_at::text, attachment->>'key' AS attachment_key, ${storedAt} >= $1 AS is_young
-  FROM public.records WHERE sequence < $2 ORDER BY sequence DESC LIMIT ${PAGE}`;
+  FROM public.records WHERE sequence < $2 ORDER BY records.sequence DESC LIMIT ${PAGE}`;
 const KNOWN = `SELECT id, idempotency_key, request_hash FROM public.records
   WHERE id = ANY($1::uuid[]) OR idempotency_key = ANY($2::text[])`;
 /** One statement, and so one transaction: a record is announced if and only if it was replayed. */

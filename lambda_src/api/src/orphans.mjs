@@ -20,7 +20,7 @@ const ORPHANED = `SELECT DISTINCT event_key FROM public.receipts
     AND NOT EXISTS (SELECT FROM public.outbox WHERE outbox.event_id = ${withdrawalOf("receipts.event_key")})
   ORDER BY event_key LIMIT ${PAGE}`;
 const ATTACHMENTS = `SELECT sequence::text, id, attachment->>'key' AS key, ${STORED_AT} >= $1 AS is_young
-  FROM public.records WHERE sequence < $2 ORDER BY sequence DESC LIMIT ${ATTACHMENTS_PAGE}`;
+  FROM public.records WHERE sequence < $2 ORDER BY records.sequence DESC LIMIT ${ATTACHMENTS_PAGE}`;
 
 /**
  * @param {object} event

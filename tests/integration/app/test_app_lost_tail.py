@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +91,49 @@ def delivered(application: Application, *events: Any) -> None:
         for number, (kind, detail) in enumerate(events)
     ]
     assert application.call("handle", {"Records": records}) == {"batchItemFailures": []}
+
+
+MANY = """INSERT INTO public.records
+    (id, idempotency_key, request_hash, event_id, patient_id, type, data, attachment, region,
+     created_at)
+  SELECT gen_random_uuid(), 'key-' || n, 'hash', gen_random_uuid(), 'p-1', 'note', '{}',
+    jsonb_build_object('key', 'attachments/' || n), 'us-east-1',
+    CASE WHEN n <= 1000 THEN now() - interval '1 day' ELSE now() END
+  FROM generate_series(%s::bigint, 1040) AS n"""
+"""Records whose numbers grow by a digit on the way; those above 1,000 are young."""
+
+
+def numbered(server: PostgresServer, first: int) -> None:
+    """Stores these records, from that number on."""
+    with server.connect(DATABASE) as connection:
+        place = "pg_get_serial_sequence('public.records', 'sequence')"
+        connection.execute(f"SELECT setval({place}, %s)", (first - 1,))
+        connection.execute(MANY, (first,))
+
+
+def test_the_newest_records_are_found_whatever_their_numbers_digits(tmp_path: Path) -> None:
+    """N12, RECOVERY 5, issue 20: pages lead back by number, not by its text, in which 999 comes
+    after 1,000: a drill's lost record was never compared, and the tail called reconciled."""
+    old, present = with_schema(tmp_path / "old"), with_schema(tmp_path / "present")
+    try:
+        numbered(old, 700)
+        numbered(present, 400)
+        with present.connect(DATABASE) as connection:
+            connection.execute("DELETE FROM public.records WHERE sequence BETWEEN 1021 AND 1030")
+        since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        question = {"since": since, "epoch": 1, "before": NEWEST}
+        with running("us-west-2", everywhere(present) | {OLD_VOLUME: old.port}) as west:
+            event = {"action": "compare_tail", "host": OLD_VOLUME, "mode": "list"}
+            page = west.call("probe", event | question)
+            assert (page["counts"]["repeated"], page["counts"]["lost"]) == (30, 10)
+            assert page["next"] == "941"
+            found = west.call("probe", {"action": "list_attachments"} | question)
+            keys = [one["key"] for one in found["attachments"]]
+            assert keys[0] == "attachments/1040"
+            assert len([key for key in keys if len(key) == len("attachments/1040")]) == 30
+    finally:
+        old.destroy()
+        present.destroy()
 
 
 def test_a_lost_tail_is_given_back_or_taken_back_by_name(
