@@ -12,17 +12,21 @@ import os
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ops import session
+from ops.recovery.place import Place
 from recovery.act import Run, run
 from recovery.model import PROMOTES, Notice, Stage, State
 from recovery.outside import SystemClock
+from recovery.ports import UnavailableError
 
 StepOf = Callable[[str, tuple[Any, ...]], str]
 """From a method and its arguments to the step that it is, or nothing."""
 KILLED = 9
+TRIES = 20
 STEPS = ("intent", "call", "record", "switch", "verify", "notice")
 
 
@@ -79,9 +83,18 @@ def notified(_: str, arguments: tuple[Any, ...]) -> str:
     return "notice" if isinstance(given, Notice) and given.key == "promoted" else ""
 
 
+def place_of(region: str) -> Place:
+    """The region as deployed: what a function gets with its environment. Beside a hundred others
+    the lab may not say so in time."""
+    for _ in range(TRIES):
+        with suppress(UnavailableError):
+            return session.acting_on("lab").place(region)
+    return session.acting_on("lab").place(region)
+
+
 def main(region: str, minute: str, shift: str, fatal: str = "") -> None:
     """Makes the run."""
-    place = session.acting_on("lab").place(region)
+    place = place_of(region)
     ports = place.ports
     named = {"fail_over": "call", "set_switch": "switch", "verify": "verify"}
 
