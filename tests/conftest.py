@@ -52,7 +52,6 @@ UNMEASURED = frozenset(
         "test_house",
         "test_named_paths",
         "test_numbers",
-        "test_provider_types",
         "test_stack_file_fuzzed",
         "test_timelines",
         "test_vectors",
