@@ -327,14 +327,15 @@ class _Drill:
     def _check_circle(self, operations: list[Operation]) -> None:
         """Raises ``OperatorError`` where a region lacks an acknowledged row after the way home: the
         lost tail was replayed, and the failback lost nothing."""
+        found = {
+            region: self._rows_of(region, operations, ROWS_SECONDS)
+            for region in self.system.regions
+        }
         lacks = [
             text
-            for region in self.system.regions
-            if (text := reading.lacks(
-                region, self._rows_of(region, operations, ROWS_SECONDS), operations,
-                self.course.loss_at,
-            ))
-        ]  # fmt: skip
+            for region, entries in found.items()
+            if (text := reading.lacks(region, entries, operations, self.course.loss_at))
+        ]
         if lacks:
             raise OperatorError(f"after the way home {'; '.join(lacks)}")
         self._note(f"both regions have all {len(operations)} acknowledged rows")

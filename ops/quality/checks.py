@@ -120,16 +120,12 @@ def test(c: Context, *, unit: bool, integration: bool, match: str, quick: bool =
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="warm-standby-") as directory:
         report = Path(directory)
-        if quick:
-            with _functions_beside(c, "run quick") as functions:
-                results.append(_quick(c, report, match))
-                results.append(functions())
-        elif match and (unit or both):
-            results.append(_unit(c, report, match))
+        first = _quick if quick else _unit
+        if quick or ((unit or both) and not match):
+            with _functions_beside(c, "run quick" if quick else "test") as functions:
+                results += [first(c, report, match), functions()]
         elif unit or both:
-            with _functions_beside(c, "test") as functions:
-                results.append(_unit(c, report, match))
-                results.append(functions())
+            results.append(first(c, report, match))
         if not quick and (integration or both):
             results.append(_integration(c, report, match))
     if whole or quick:
@@ -224,15 +220,15 @@ def _functions_beside(c: Context, script: str) -> Iterator[Callable[[], Result]]
 
     def result() -> Result:
         answer = running.join()
-        _write(f"{answer.stdout}{answer.stderr}")
-        code, failed = answer.exited, _count(answer.stdout, "fail")
-        if code == 0 or not failed:
-            return Result("functions", code, _count(answer.stdout, "pass"), failed)
+        sys.stdout.write(f"{answer.stdout}{answer.stderr}")
+        sys.stdout.flush()
+        first = _functions_result(answer.exited, answer.stdout)
+        if first.code == 0 or not first.failed:
+            return first
         # Some measure milliseconds.
-        _say(f"functions: {failed} failed beside the others; once more, alone:")
-        code, output = _captured(c, command)
-        passed, again = _count(output, "pass"), _count(output, "fail")
-        return Result("functions", code, passed, again, alone=0 if code else failed)
+        _say(f"functions: {first.failed} failed beside the others; once more, alone:")
+        second = _functions_result(*_captured(c, command))
+        return second if second.code else replace(second, alone=first.failed)
 
     try:
         yield result
@@ -241,9 +237,8 @@ def _functions_beside(c: Context, script: str) -> Iterator[Callable[[], Result]]
         raise
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+def _functions_result(code: int, output: str) -> Result:
+    return Result("functions", code, _count(output, "pass"), _count(output, "fail"))
 
 
 def _integration(c: Context, report: Path, match: str) -> Result:

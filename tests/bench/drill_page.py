@@ -16,8 +16,7 @@ from deployed_lab import REPOSITORY, Lab
 from ops.report import drills
 
 PICTURES = REPOSITORY / "docs" / "pictures"
-WIDE, NARROW = 1000, 390
-HIGH = {WIDE: 1500, NARROW: 1300}
+SIZES = {"wide": (1000, 1500), "narrow": (390, 1300)}
 """Pixels of the page's upper part: verdict, figures, both regions' course."""
 SECONDS = 3600
 
@@ -30,14 +29,9 @@ def main() -> None:
     with deployed_lab() as lab:
         document = played(lab)
         page = drills.folder(lab.directory) / f"{document['id']}.html"
-        with chromium(WIDE) as driver:
+        with chromium() as driver:
             driver.get(page.as_uri())
-            shown = Page(driver)
-            for dark, shade in ((False, "light"), (True, "dark")):
-                for width, kind in ((WIDE, "wide"), (NARROW, "narrow")):
-                    file = PICTURES / f"drill-{kind}-{shade}.webp"
-                    shown.picture(file, dark=dark, width=width, height=HIGH[width])
-                    print(file.relative_to(REPOSITORY))
+            Page(driver).pictures(PICTURES, "drill", SIZES)
         print(lab.inv("drill.history", "--markdown").stdout)
 
 

@@ -12,8 +12,7 @@ from deployed_lab import REPOSITORY, Lab
 from lab import client
 
 PICTURES = REPOSITORY / "docs" / "pictures"
-WIDE, NARROW = 1400, 390
-HIGH = {WIDE: 1150, NARROW: 1150}
+WIDE, NARROW = (1400, 1150), (390, 1150)
 """Pixels of the page's upper part: what is asked of it first."""
 FAST = 5.0
 """The lab's clock: a failover within half a minute."""
@@ -24,14 +23,14 @@ def main() -> None:
     if needed := missing():
         sys.exit(f"Chromium isn't here: {needed}")
     PICTURES.mkdir(exist_ok=True)
-    with deployed_lab() as lab, chromium(WIDE) as driver:
+    with deployed_lab() as lab, chromium() as driver:
         console, page = Console(lab), Page(driver)
         try:
             page.open(console.start())
             settle(page)
-            take(page, "console", (WIDE, "wide"))
+            page.pictures(PICTURES, "console", {"wide": WIDE})
             lose(lab, page)
-            take(page, "console-outage", (WIDE, "wide"), (NARROW, "narrow"))
+            page.pictures(PICTURES, "console-outage", {"wide": WIDE, "narrow": NARROW})
         finally:
             console.stop()
 
@@ -51,14 +50,6 @@ def lose(lab: Lab, page: Page) -> None:
     client.outage(lab.state_dir, "us-east-1")
     page.wait(lambda: "us-west-2" in page.text("traffic").partition("Failover")[0], 240)
     time.sleep(2)
-
-
-def take(page: Page, name: str, *widths: tuple[int, str]) -> None:
-    """One picture of each width and colour scheme."""
-    for dark, shade in ((False, "light"), (True, "dark")):
-        for width, kind in widths:
-            file = PICTURES / f"{name}-{kind}-{shade}.webp"
-            page.picture(file, dark=dark, width=width, height=HIGH[width])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +107,13 @@ class Page:
         said = form.find_element(By.TAG_NAME, "output")
         self.wait(lambda: said.text not in ("", "…"))
         return said.text
+
+    def pictures(self, folder: Path, name: str, sizes: Mapping[str, tuple[int, int]]) -> None:
+        """Saves ``NAME-KIND-light.webp`` and ``-dark`` of each kind, by its width and height."""
+        for dark, shade in ((False, "light"), (True, "dark")):
+            for kind, (width, height) in sizes.items():
+                file = folder / f"{name}-{kind}-{shade}.webp"
+                self.picture(file, dark=dark, width=width, height=height)
 
     def picture(self, file: Path, *, dark: bool, width: int, height: int = 0) -> None:
         """Saves the page as WebP, from its top; its whole height, or at most ``height`` pixels."""

@@ -78,6 +78,14 @@ class World:
     def servers(self):
         return self.fleet.server(self.east), self.fleet.server(self.west)
 
+    def fail_over(self):
+        """An unplanned failover to us-west-2, whose old writer is fenced."""
+        self.noted.clear()
+        self.kept.clear()
+        self.fleet.fence(self.east)
+        self.east.is_stale = True
+        self.database.writer = self.west.arn
+
     def write_and_read(self, value):
         """Writes to the writer; waits until the reader has it."""
         self.fleet.reconcile()
@@ -302,12 +310,8 @@ def test_an_old_writer_comes_back_on_a_new_volume(world):
     """RECOVERY 1.4: after an unplanned failover its volume is kept aside and copied anew, with
     the events of the beginning and the end."""
     east, _ = world.servers()
-    world.noted.clear()
-    world.kept.clear()
     world.write_and_read(30)
-    world.fleet.fence(world.east)
-    world.east.is_stale = True
-    world.database.writer = world.west.arn
+    world.fail_over()
     world.write_and_read(31)
     until(lambda: world.fleet.reconcile() or not world.east.is_stale)
     assert world.fleet.rejoined[world.east.arn] == "new volume"
@@ -319,12 +323,8 @@ def test_an_old_writer_comes_back_on_a_new_volume(world):
 def test_a_copy_that_was_interrupted_is_no_old_volume(world, monkeypatch):
     """RECOVERY 1.4, issue 20: the lost tail is in one snapshot; a second one, of the new writer's
     copy, would be the newest, hold all that the writer has, and hide what was lost."""
-    world.noted.clear()
-    world.kept.clear()
     world.write_and_read(50)
-    world.fleet.fence(world.east)
-    world.east.is_stale = True
-    world.database.writer = world.west.arn
+    world.fail_over()
     made, slots = [], replication.ensure_slot
 
     def late(primary, slot):
