@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from ops.errors import ExitCode, OperatorError
-from tapstack import node
+from tapstack import node, node_packages
 from tapstack.node import NodeError
 
 
@@ -33,7 +34,15 @@ def npm(environment: MutableMapping[str, str] = os.environ) -> str:
         raise OperatorError(str(error), ExitCode.ENVIRONMENT) from None
 
 
-def failure(what: str, output: str) -> OperatorError:
-    """An npm command that failed, in one line: what npm said, and the network where that was it."""
-    cause = "check the network, then run again" if node.is_network(output) else "run again"
-    return OperatorError(f"{what} ({node.complaint(output)}): {cause}", ExitCode.ENVIRONMENT)
+def install(project: Path) -> None:
+    """Installs a Node.js project's packages as its lock file has them, unless they are there.
+
+    Raises OperatorError (3), one line with what npm said.
+    """
+    try:
+        with node_packages.held(project):
+            found = node.find(os.environ.get("PATH", ""))
+            node_packages.install(project, found, "run again")
+    except NodeError as error:
+        message = f"npm couldn't install the functions' packages: {error}"
+        raise OperatorError(message, ExitCode.ENVIRONMENT) from None

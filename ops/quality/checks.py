@@ -22,6 +22,7 @@ from ops.bootstrap import CHECK
 from ops.errors import ExitCode, OperatorError
 from ops.printing import make_console
 from ops.quality.pins import require
+from tapstack import node_packages
 
 COMPLETE = (
     "network", "data", "app", "global", "tapstack", "pulumi_protocol", "lambda_src/recovery", "ops",
@@ -95,7 +96,7 @@ def lint(c: Context) -> None:
         f"{python} -m basedpyright",
         f"{python} -m codespell_lib",
         f"{python} -m pytest {' '.join(PROSE)}",
-        f"{npm} run --silent lint --prefix {shlex.quote(str(_functions(c)))}",
+        f"{npm} run --silent lint --prefix {shlex.quote(str(_functions()))}",
     ]
     failed = [command for command in commands if _run(c, command) != 0]
     if failed:
@@ -214,7 +215,7 @@ def _covered(c: Context, files: str, percent: int, *options: str) -> int:
 def _functions_beside(c: Context, script: str) -> Iterator[Callable[[], Result]]:
     """Runs the functions' own tests, which mostly wait, beside what the block does; the block calls
     what it gets for their result. ``run quick`` is the script without coverage."""
-    command = f"{node.npm()} {script} --silent --prefix {shlex.quote(str(_functions(c)))}"
+    command = f"{node.npm()} {script} --silent --prefix {shlex.quote(str(_functions()))}"
     _say(f"beside the others: {command}")
     running: Any = c.run(command, warn=True, in_stream=False, asynchronous=True)
 
@@ -318,17 +319,12 @@ def _report(results: Sequence[Result]) -> None:
         raise OperatorError(f"failed: {names}; see above", ExitCode.DIFFERENCE)
 
 
-def _functions(c: Context) -> Path:
+def _functions() -> Path:
     """The Node.js project, with the packages of its lock file installed."""
     directory = workspace.find().repository / "lambda_src" / "api"
-    installed = directory / "node_modules" / ".package-lock.json"
-    wanted = directory / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        command = f"{node.npm()} ci --no-audit --no-fund --prefix {shlex.quote(str(directory))}"
-        answer = c.run(command, warn=True, in_stream=False, echo=True)
-        if answer is None or answer.exited != 0:
-            said = "" if answer is None else answer.stderr or answer.stdout
-            raise node.failure("npm couldn't install the functions' packages", said)
+    if not node_packages.complete(directory):
+        _say("installing the functions' packages (some seconds, once)")
+        node.install(directory)
     return directory
 
 

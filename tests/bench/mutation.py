@@ -296,7 +296,7 @@ def reach(modules: Sequence[Path], tests: Sequence[str]) -> list[Reach] | None:
             answer.write_text(json.dumps([[one.seconds, one.lines] for one in found]))
             return 0
 
-        _, status = os.waitpid(_forked(work, said), 0)
+        _, status = os.waitpid(_forked(work, directory, said), 0)
         if status:
             print("".join(said.read_text().splitlines(keepends=True)[-LINES_SHOWN:]), flush=True)
             return None
@@ -346,25 +346,27 @@ def fates(
     (``time.monotonic()``)."""
     waiting = list(wanted)
     running: dict[int, _Running] = {}
-    while running or (waiting and time.monotonic() < ends):
-        while waiting and len(running) < PROCESSES and time.monotonic() < ends:
-            mutant = waiting.pop(0)
-            near = reached.of(mutant)
-            stages: list[Collection[str]]
-            stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
-            running.update([_begun(mutant, tests, reached.seconds, stages)])
-        process, status = os.waitpid(-1, os.WNOHANG)
-        if process:
-            ended = running.pop(process)
-            if status == 0 and ended.stages:
-                running.update([_begun(ended.mutant, tests, reached.seconds, ended.stages)])
-            else:
-                yield ended.mutant, status != 0
-            continue
-        for late, one in running.items():
-            if time.monotonic() - one.began > WAITED_SECONDS:
-                os.kill(late, signal.SIGKILL)
-        time.sleep(0.02)
+    with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as directory:
+        while running or (waiting and time.monotonic() < ends):
+            while waiting and len(running) < PROCESSES and time.monotonic() < ends:
+                mutant = waiting.pop(0)
+                near = reached.of(mutant)
+                stages: list[Collection[str]]
+                stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
+                running.update([_begun(mutant, tests, reached.seconds, stages, directory)])
+            process, status = os.waitpid(-1, os.WNOHANG)
+            if process:
+                ended = running.pop(process)
+                if status == 0 and ended.stages:
+                    again = _begun(ended.mutant, tests, reached.seconds, ended.stages, directory)
+                    running.update([again])
+                else:
+                    yield ended.mutant, status != 0
+                continue
+            for late, one in running.items():
+                if time.monotonic() - one.began > WAITED_SECONDS:
+                    os.kill(late, signal.SIGKILL)
+            time.sleep(0.02)
 
 
 def tried(
@@ -396,6 +398,7 @@ def _begun(
     tests: Sequence[str],
     seconds: Mapping[str, float],
     stages: list[Collection[str]],
+    temporary: str,
 ) -> tuple[int, _Running]:
     """Starts the tests of the first stage in a process; it ends with 0 where they pass."""
 
@@ -403,25 +406,30 @@ def _begun(
         sys.meta_path.insert(0, Changed(mutant))
         return _pytest(tests, Chosen(stages[0], seconds))
 
-    return _forked(work), _Running(mutant, time.monotonic(), stages[1:])
+    return _forked(work, temporary), _Running(mutant, time.monotonic(), stages[1:])
 
 
 def _pytest(tests: Sequence[str], plugin: object) -> int:
     return int(pytest.main([*OPTIONS, *tests], plugins=[plugin]))
 
 
-def _forked(work: Callable[[], int], output: Path = Path(os.devnull)) -> int:
-    """Starts a process that ends with the work's result; returns its id."""
+def _forked(work: Callable[[], int], temporary: str, output: Path = Path(os.devnull)) -> int:
+    """Starts a process that ends with the work's result; returns its id.
+
+    Its temporary files go into a folder of the caller's: tests that end at the first failure don't
+    remove theirs.
+    """
     process = os.fork()
     if not process:
-        _become(work, output)
+        _become(work, temporary, output)
     return process
 
 
-def _become(work: Callable[[], int], output: Path) -> NoReturn:
+def _become(work: Callable[[], int], temporary: str, output: Path) -> NoReturn:
     """Of our own modules nothing is known to the process; it is silent, and ends some time."""
     code = 1
     try:
+        tempfile.tempdir = os.environ["TMPDIR"] = temporary
         own = f"{REPOSITORY}{os.sep}"
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) or ""

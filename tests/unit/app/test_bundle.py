@@ -10,6 +10,7 @@ import pytest
 
 import bundle
 from bundle import BundleError, bundle_function, source_hash
+from tapstack import node_packages
 from tapstack.node import Node, NodeError
 
 
@@ -48,7 +49,7 @@ class Commands:
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     """Processes that don't run, and a Node.js on PATH."""
     fake = Commands()
-    monkeypatch.setattr(bundle.subprocess, "run", fake)
+    monkeypatch.setattr(node_packages.subprocess, "run", fake)
     monkeypatch.setattr(bundle.node, "find", lambda _path: Node("/opt/node/node", "v22.1.0"))
     monkeypatch.setattr(bundle.node, "npm", lambda _node, _path: ("/opt/node/npm",))
     return fake
@@ -218,7 +219,7 @@ def test_a_lock_that_stays_taken_is_reported(
     commands: Commands, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Waiting ends, and the message says for whom it waited."""
-    monkeypatch.setattr(bundle, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(node_packages, "LOCK_SECONDS", 0.05)
     hold = "import fasteners, sys; held = fasteners.InterProcessLock(sys.argv[1]); held.acquire(); print('held', flush=True); input()"  # noqa: E501
     lock = str(source / ".bundle.lock")
     with subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -44,4 +45,27 @@ def test_a_machine_without_them_lacks_something(
     monkeypatch.setattr(node.node, missing, absent)
     with pytest.raises(OperatorError, match="not here") as caught:
         node.npm({})
+    assert caught.value.code is ExitCode.ENVIRONMENT
+
+
+def test_packages_are_installed_or_one_line_says_why_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """R9.6: exit code 3, what npm said, and what to run next."""
+    installed: list[tuple[Path, str]] = []
+
+    def install(project: Path, used: Node, _hint: str) -> None:
+        installed.append((project, used.version))
+
+    monkeypatch.setattr(node.node, "find", lambda _path: Node("/usr/bin/node", "v20.0.0"))
+    monkeypatch.setattr(node.node_packages, "install", install)
+    node.install(tmp_path)
+    assert installed == [(tmp_path, "v20.0.0")]
+
+    def refused(_project: Path, _used: Node, hint: str) -> None:
+        raise NodeError(f"npm ci ended with 1 (EACCES); {hint}")
+
+    monkeypatch.setattr(node.node_packages, "install", refused)
+    with pytest.raises(OperatorError, match=r"packages: npm ci .* \(EACCES\); run again") as caught:
+        node.install(tmp_path)
     assert caught.value.code is ExitCode.ENVIRONMENT

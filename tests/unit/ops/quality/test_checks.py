@@ -28,9 +28,9 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(checks.node, "ensure", lambda: "v20.0.0")
     monkeypatch.setattr(checks.node, "npm", lambda: "npm")
     directory = tmp_path / "lambda_src/api"
-    (directory / "node_modules").mkdir(parents=True)
+    directory.mkdir(parents=True)
     (directory / "package-lock.json").touch()
-    (directory / "node_modules/.package-lock.json").touch()
+    monkeypatch.setattr(checks.node_packages, "complete", lambda _project: True)
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/slow.txt").write_text("# why\ntests/unit/a.py::one\ntests/unit/a.py::two\n")
     return directory
@@ -102,26 +102,17 @@ def test_lint_runs_every_checker_and_names_those_that_found_something(functions:
 
 
 def test_packages_of_the_functions_are_installed_when_their_lock_changed(
-    functions: Path, monkeypatch: pytest.MonkeyPatch
+    functions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A fresh clone lints and tests the functions without a step of its own."""
-    (functions / "node_modules/.package-lock.json").unlink()
-    commands = Commands()
-    checks.lint(commands)
-    assert f"npm ci --no-audit --no-fund --prefix {functions}" in commands.commands
-    said = "npm error code ENOTFOUND\nnpm error a log lies there\n"
-    with pytest.raises(
-        OperatorError, match=r"install .*\(npm error code ENOTFOUND\): check"
-    ) as fault:
-        checks.lint(Commands({"npm ci": (1, said)}))
-    assert fault.value.code is ExitCode.ENVIRONMENT
-    # A fault that isn't the network's doesn't send anyone there.
-    with pytest.raises(OperatorError, match=r"\(npm error code EACCES\): run again"):
-        checks.lint(Commands({"npm ci": (1, "npm error code EACCES\n")}))
-    # Nobody answers on a dry run.
-    monkeypatch.setattr(Commands, "run", lambda *_given, **_options: None)
-    with pytest.raises(OperatorError, match=r"\(no message\): run again"):
-        checks.lint(Commands())
+    """N1: a fresh clone lints and tests the functions without a step of its own, and says so."""
+    installed: list[Path] = []
+    monkeypatch.setattr(checks.node, "install", installed.append)
+    checks.lint(Commands())
+    assert installed == []
+    monkeypatch.setattr(checks.node_packages, "complete", lambda _project: False)
+    checks.lint(Commands())
+    assert installed == [functions]
+    assert "installing the functions' packages" in capsys.readouterr().out
 
 
 def test_all_suites_run_and_the_closing_line_has_the_true_numbers(
