@@ -41,7 +41,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "package-lock.json").write_text("one")
     monkeypatch.setattr(node_packages.node, "npm", lambda *_: ("npm",))
 
-    def run(_command: object, *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[1:3] == ["ci", "--ignore-scripts"]  # as locked; no package's own code runs
         (cwd / "node_modules").mkdir(exist_ok=True)
         return subprocess.CompletedProcess([], 0, "", "")
 
