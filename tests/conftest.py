@@ -80,9 +80,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the folder of this run; test processes that it starts inherit its name."""
+    """Makes the folder of this run, also for the emulator; test processes that it starts inherit
+    its name."""
     if not hasattr(config, "workerinput"):
         os.environ[SHARED] = tempfile.mkdtemp(prefix="warm-standby-tests-")
+    # The emulator's modules read these when they are imported, by whichever test is the first.
+    files = Path(os.environ[SHARED], "emulator")
+    os.environ |= {
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(files / "objects"),
+        "STATE_DIR": str(files / "state"),
+    }
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
