@@ -31,5 +31,16 @@ def write(name: str, values: Mapping[str, str]) -> Path:
 
 def document(config: Mapping[str, str]) -> str:
     """A stack file's text; every value is in quotes, since YAML's readers agree on nothing else."""
-    lines = (f"  {key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in config.items())
+    lines = (f"  {key}: {_quoted(value)}\n" for key, value in config.items())
     return f"config:\n{''.join(lines)}"
+
+
+def _quoted(value: str) -> str:
+    """JSON's quotes and escapes, which are YAML's too; what JSON leaves as it is and YAML takes for
+    a line break (NEL, U+2028) or refuses is escaped, outside the first plane as YAML alone does."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(one if one.isprintable() else _escaped(ord(one)) for one in quoted)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -48,6 +48,15 @@ def test_every_value_is_quoted(space, suffix):
     assert settings.stack.account_id == account
 
 
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "\x7f", "\ufeff", "\U000e0001"])
+def test_what_yaml_takes_for_a_line_break_is_escaped_and_refused(text):
+    """R9.4: a next-line character in a value was written as it is and read as a space."""
+    written = init.document({"a:b": text})
+    assert yaml.safe_load(written) == {"config": {"a:b": text}}
+    with pytest.raises(YamlFileError, match="holds a line break or control character"):
+        yaml_files.read(written)
+
+
 @given(st.dictionaries(st.sampled_from(["a:b", "c:d", "e:f"]), st.text(min_size=1), min_size=1))
 def test_what_is_written_is_read_as_the_same(values):
     """Any text that a file can hold comes back as it was given; any other is refused."""
