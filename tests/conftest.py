@@ -42,6 +42,8 @@ SHARED = "TESTS_SHARED_FOLDER"
 
 UNMEASURED = frozenset(
     {
+        "test_budget_as_deployed",
+        "test_dashboard",
         "test_documented_commands",
         "test_drill_guards",
         "test_engine_kills",
@@ -49,10 +51,13 @@ UNMEASURED = frozenset(
         "test_engine_sequences",
         "test_every_program",
         "test_extending",
+        "test_global_recovery",
         "test_house",
         "test_named_paths",
         "test_numbers",
+        "test_operators",
         "test_stack_file_fuzzed",
+        "test_standby_first",
         "test_timelines",
         "test_vectors",
         "test_workflow_steps",

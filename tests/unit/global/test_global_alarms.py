@@ -98,6 +98,7 @@ def drawn() -> list[tuple[str, str, dict[str, str]]]:
     ]
 
 
+@pytest.mark.no_cover
 def test_every_metric_exists_with_its_dimensions() -> None:
     """R6.1, R6.2: an alarm on a metric that nobody publishes is always quiet."""
     deployment = with_certificates()
@@ -315,6 +316,7 @@ def test_lines_of_the_dashboard_name_things_of_their_kind() -> None:
             assert re.fullmatch(form, value), (name, value)
 
 
+@pytest.mark.no_cover
 def test_near_the_maximum_follows_the_instance_class() -> None:
     """R6.2: a larger class allows more before the alarm."""
     deployment = run_program("global", config={"data:instanceClass": "db.r6g.xlarge"})
@@ -499,6 +501,7 @@ def test_a_pager_hears_of_both_regions_where_it_is_configured() -> None:
         assert entry.inputs["endpointAutoConfirms"]
 
 
+@pytest.mark.no_cover
 def test_nobody_is_subscribed_unless_configured() -> None:
     """R6.3: the e-mail is optional, and then hears of both regions."""
     type_ = "aws:sns/topicSubscription:TopicSubscription"

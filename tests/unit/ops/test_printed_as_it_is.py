@@ -175,6 +175,7 @@ def test_cost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         assert re.search(rf"^{name} +{dollars:.2f} *$", shown, re.MULTILINE)
 
 
+@pytest.mark.no_cover
 @settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -263,6 +263,7 @@ def standard_output(descriptor: int) -> Iterator[None]:
 
 
 @pytest.mark.no_cover
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", TASKS)
 def test_a_closed_pipe_stops_no_task(
     capfd: pytest.CaptureFixture[str], working: list[str], name: str

@@ -93,6 +93,7 @@ def test_layers_share_the_plugins_that_are_configured_alike(tmp_path: Path, kept
     assert len(running("plugin.py") - first) >= 1
 
 
+@pytest.mark.no_cover
 def test_a_plugin_that_has_ended_is_not_handed_on(tmp_path: Path, kept: Kept) -> None:
     """N7: what was killed between two operations is started anew."""
     one = layer(tmp_path, "one", kept, thing("a"))
@@ -143,6 +144,7 @@ def test_plugins_log_to_the_operation_that_began_last(kept: Kept) -> None:
     assert lines == [("second", "hello")]
 
 
+@pytest.mark.no_cover
 def test_relative_assets_count_from_the_project_whoever_reads_them(
     tmp_path: Path, kept: Kept
 ) -> None:

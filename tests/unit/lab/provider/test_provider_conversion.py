@@ -122,6 +122,7 @@ plain_values = st.recursive(
 )
 
 
+@pytest.mark.no_cover
 @given(st.dictionaries(st.text(min_size=1, max_size=6), plain_values, max_size=4))
 def test_properties_survive_the_wire(properties: dict[str, Any]) -> None:
     """Struct and back: integers stay integers, nulls stay nulls."""

@@ -125,6 +125,7 @@ def test_only_the_region_replaces_a_provider() -> None:
         assert list(AwsProvider().DiffConfig(request, Context()).replaces) == replaces
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("layer", ["network", "data", "app", "global"])
 def test_the_programs_use_only_what_the_provider_maps(client: ProviderClient, layer: str) -> None:
     """Every resource of the four programs passes Check: no unknown type, no unmapped input."""

@@ -49,6 +49,7 @@ def stubbed(service: str) -> Iterator[tuple[Any, Stubber]]:
         stub.assert_no_pending_responses()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("cluster", "expected"),
     [

@@ -118,6 +118,7 @@ def without(guards: tuple[Guard, ...], name: str) -> tuple[Guard, ...]:
     return tuple(guard for guard in guards if guard.__name__ != name)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_guard_that_is_taken_out_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariants: with the guard its scenario does no harm, without it the harm is done."""

@@ -74,6 +74,7 @@ states = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(states)
 def test_a_state_survives_json_without_loss(state: State) -> None:

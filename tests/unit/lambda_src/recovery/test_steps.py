@@ -378,6 +378,7 @@ def test_arming() -> None:
     assert not lost.state.armed
 
 
+@pytest.mark.no_cover
 def test_an_unprotected_standby_is_paged_once_a_day() -> None:
     """recovery.md 2: a page a day; at once again where a loss is proven meanwhile."""
     watch = Watch()

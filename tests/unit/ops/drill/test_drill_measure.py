@@ -56,6 +56,7 @@ def test_recovery_needs_a_whole_minute() -> None:
     assert measure.recovered_after(rare, 100.0, 300.0) is None
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=90, max_size=160))
 def test_recovery_is_what_it_says(answers: list[bool]) -> None:

@@ -126,6 +126,7 @@ def test_each_damage_is_named(
     assert state.read_bytes() == content
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("key", "wrong"),
     [

@@ -138,6 +138,7 @@ print(Record(path).left, Record(path).failed)
 """
 
 
+@pytest.mark.no_cover
 def test_the_kills_resume_where_they_stopped_and_with_what_failed(tmp_path):
     """Honest results: what held counts for the same code alone, what failed until it holds."""
     repository = workspace.find().repository
