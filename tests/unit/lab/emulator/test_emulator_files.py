@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import importlib
+import inspect
 import json
 import logging
 from types import SimpleNamespace
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from lab.call import Answer, drop, read_call, send_answer
-from lab.emulator.saving import NotSaved, Saver
+from lab.emulator.saving import UNEDITED, NotSaved, Saver
 
 
 def test_headers_in_latin_and_in_utf_8_are_read_and_sent() -> None:
@@ -76,3 +79,24 @@ def test_who_gave_up_and_what_fails_do_not_stop_saving(
         asyncio.run(save())
     assert json.loads((tmp_path / "new" / "good.json").read_text()) == {"a": 1}
     assert "the lab could not save bad: ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("module", sorted(UNEDITED))
+def test_what_is_saved_without_a_copy_is_not_edited(module: str) -> None:
+    """R1.3: an emulator's store that is written as it is held only copies for its state: another
+    release of the emulator that edits the copy, as it does databases', would change what runs."""
+    function = importlib.import_module(f"ministack.services.{module}").get_state
+    (tree,) = ast.parse(inspect.getsource(function)).body
+    assert isinstance(tree, ast.FunctionDef)
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
+            # Mappings that are made here.
+            owner = target.value if isinstance(target, ast.Subscript) else target
+            text = ast.unparse(owner)
+            assert text in {"state", "buckets_meta", "buckets_meta._data", "meta"}, text
+        assert not isinstance(node, (ast.AugAssign, ast.Delete)), ast.unparse(node)
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            known = {"copy.deepcopy", "sorted", "AccountScopedDict"}
+            assert called in known or called.endswith(".items"), called
