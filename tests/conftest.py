@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,10 @@ from ops import node
 for name in list(os.environ):
     if name.startswith(("AWS_", "PULUMI_", "WARM_STANDBY_")):
         del os.environ[name]
+
+# A job in the background of a script ignores Ctrl-C, and so would all that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # An example may be late on a busy machine; how long something takes is measured by benchmarks.
 settings.register_profile(
