@@ -38,7 +38,7 @@ def held(project: Path) -> Iterator[None]:
         if not lock.acquire(timeout=LOCK_SECONDS):
             raise NodeError(
                 f"another process has bundled {project.name} for {LOCK_SECONDS:.0f} s; "
-                "wait for it or stop it"
+                "wait for it or stop it, then run again"
             )
         try:
             yield

@@ -340,33 +340,32 @@ class Known:
 
 
 def fates(
-    wanted: Sequence[Mutant], tests: Sequence[str], reached: Reach, ends: float
+    wanted: Sequence[Mutant], tests: Sequence[str], reached: Reach, ends: float, temporary: str
 ) -> Iterator[tuple[Mutant, bool]]:
     """Each mutant and whether a test failed, as they are known; begins none after ``ends``
-    (``time.monotonic()``)."""
+    (``time.monotonic()``). Tests leave files in the folder ``temporary``."""
     waiting = list(wanted)
     running: dict[int, _Running] = {}
-    with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as directory:
-        while running or (waiting and time.monotonic() < ends):
-            while waiting and len(running) < PROCESSES and time.monotonic() < ends:
-                mutant = waiting.pop(0)
-                near = reached.of(mutant)
-                stages: list[Collection[str]]
-                stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
-                running.update([_begun(mutant, tests, reached.seconds, stages, directory)])
-            process, status = os.waitpid(-1, os.WNOHANG)
-            if process:
-                ended = running.pop(process)
-                if status == 0 and ended.stages:
-                    again = _begun(ended.mutant, tests, reached.seconds, ended.stages, directory)
-                    running.update([again])
-                else:
-                    yield ended.mutant, status != 0
-                continue
-            for late, one in running.items():
-                if time.monotonic() - one.began > WAITED_SECONDS:
-                    os.kill(late, signal.SIGKILL)
-            time.sleep(0.02)
+    while running or (waiting and time.monotonic() < ends):
+        while waiting and len(running) < PROCESSES and time.monotonic() < ends:
+            mutant = waiting.pop(0)
+            near = reached.of(mutant)
+            stages: list[Collection[str]]
+            stages = [stage for stage in (near, reached.seconds.keys() - near) if stage]
+            running.update([_begun(mutant, tests, reached.seconds, stages, temporary)])
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process:
+            ended = running.pop(process)
+            if status == 0 and ended.stages:
+                again = _begun(ended.mutant, tests, reached.seconds, ended.stages, temporary)
+                running.update([again])
+            else:
+                yield ended.mutant, status != 0
+            continue
+        for late, one in running.items():
+            if time.monotonic() - one.began > WAITED_SECONDS:
+                os.kill(late, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def tried(
@@ -378,8 +377,9 @@ def tried(
     """
     waiting = [mutant for mutant in every if known.fate(mutant) is None]
     if known.reach is not None:
-        for mutant, killed in fates(waiting, tests, known.reach, ends):
-            known.ends(mutant, killed)
+        with tempfile.TemporaryDirectory(prefix="warm-standby-mutants-") as temporary:
+            for mutant, killed in fates(waiting, tests, known.reach, ends, temporary):
+                known.ends(mutant, killed)
     found = [(mutant, known.fate(mutant)) for mutant in every]
     return [(mutant, fate) for mutant, fate in found if fate is not None]
 
