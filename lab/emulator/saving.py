@@ -25,6 +25,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
+
 from lab.call import Answer
 from lab.emulator.exchange import Exchange, Proceed
 from lab.emulator.operation_kinds import is_data_plane, is_reading
@@ -43,6 +45,9 @@ DEBOUNCE_SECONDS = 1.0
 LARGEST_SHARE = 0.02
 """A store that grows large is saved less often: its saving takes at most this share of the time,
 and under load there are half a dozen such stores."""
+AWAITED_SHARE = 0.25
+"""The same of a save that changes wait for, which they share: a store that holds thousands of
+resources takes longer to write than one of them to make."""
 UNEDITED = frozenset(
     {
         "alb",
@@ -63,6 +68,8 @@ ATTEMPT_HEADER = "amz-sdk-invocation-id"
 """What AWS's SDKs send with a call, the same with each retry of it."""
 ROOM_BYTES = 1 << 16
 """What one change adds to a store, at most."""
+PLAIN_TYPES = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+"""As ``json`` does, refuse what wouldn't be read back as it was."""
 KEPT_ANSWERS = 1000
 """More calls than are under way at once."""
 
@@ -74,11 +81,12 @@ class Saver:
         self.directory = directory
         self.extra: dict[str, Callable[[], Any]] = {}
         """name → state, for stores of the lab's own"""
-        self._written: dict[str, str] = {}
+        self._written: dict[str, bytes] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self._not_before: dict[str, float] = {}
+        self._awaited_not_before: dict[str, float] = {}
         self._failed: dict[str, str] = {}
         """module → why its last save failed"""
         self._no_room = ""
@@ -126,7 +134,7 @@ class Saver:
     def _make_sure_of_room(self, module: str) -> None:
         """Raises NotSaved where files as large as a change writes can't be written."""
         room = self.directory / ".room"
-        size = ROOM_BYTES + sum(len(self._written.get(one, "")) for one in (module, "lab-memory"))
+        size = ROOM_BYTES + sum(len(self._written.get(one, b"")) for one in (module, "lab-memory"))
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
@@ -177,12 +185,15 @@ class Saver:
             self._not_before[module] = began + took / LARGEST_SHARE
 
     async def _write_waiting(self) -> None:
+        ready = self._awaited_not_before
         while self._waiting:
-            # One turn of the loop, so that changes arriving together share a save.
-            await asyncio.sleep(0)
-            module, waiting = next(iter(self._waiting.items()))
-            del self._waiting[module]
+            module = min(self._waiting, key=lambda one: ready.get(one, 0.0))
+            # One turn of the loop at least, so that changes arriving together share a save.
+            await asyncio.sleep(ready.get(module, 0.0) - time.monotonic())
+            waiting = self._waiting.pop(module)
+            began = time.monotonic()
             saved = self._try(module)
+            ready[module] = began + (time.monotonic() - began) / AWAITED_SHARE
             for done in waiting:
                 if done.done():
                     continue
@@ -213,9 +224,9 @@ class Saver:
         write_atomically(self.directory / f"{key}.json", text)
         self._written[module] = text
 
-    def _state(self, module: str) -> tuple[str, str | None]:
+    def _state(self, module: str) -> tuple[str, bytes | None]:
         if module in self.extra:
-            return module, json.dumps(self.extra[module](), default=str)
+            return module, json.dumps(self.extra[module](), default=str).encode()
         from ministack.core.persistence import _json_default, _state_format_version
 
         key = _modules().get(module)
@@ -227,7 +238,17 @@ class Saver:
                 "__ministack_format__": _state_format_version(key),
                 "payload": loaded.get_state(),
             }
-            return key, json.dumps(wrapped, default=_json_default)
+            return key, _json(wrapped, _json_default)
+
+
+def _json(held: Any, default: Callable[[Any], Any]) -> bytes:
+    """What ``json`` would write, in a quarter of its time; in ASCII, as the emulator reads files in
+    whatever encoding the locale names."""
+    try:
+        text = orjson.dumps(held, default, PLAIN_TYPES)
+    except orjson.JSONEncodeError:
+        text = b""
+    return text if text and text.isascii() else json.dumps(held, default=default).encode()
 
 
 @contextlib.contextmanager

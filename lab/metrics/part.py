@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.api import ApiRequest, ApiResponse, CallNext
+from lab.api import ApiRefusal, ApiRequest, ApiResponse, CallNext
 from lab.context import LabContext
 from lab.facts import Event
 from lab.metrics import sources
@@ -28,6 +28,7 @@ NOW_SECONDS = 300.0
 QUEUE_ACTIVE_SECONDS = 6 * 3600.0
 """SQS publishes nothing of a queue that isn't active: nobody used it for six hours, or not yet (SQS
 developer guide, "Available CloudWatch metrics for Amazon SQS")."""
+LARGEST_VALUE = 2.0**360
 ROUND_SECONDS = 15.0
 """Lab seconds between looks; at least half a real second."""
 logger = logging.getLogger("lab")
@@ -183,6 +184,7 @@ class MetricsPart(Part):
     async def _put(self, request: ApiRequest, call_next: CallNext) -> ApiResponse:
         """Counts what the deployed programs publish. Time is the lab's, whatever they say."""
         namespace = request.parameters["Namespace"]
+        _check_values(request.parameters["MetricData"])
         for datum in request.parameters["MetricData"]:
             dimensions = {item["Name"]: item["Value"] for item in datum.get("Dimensions", ())}
             key = metric_key(request.region, namespace, datum["MetricName"], dimensions)
@@ -280,6 +282,17 @@ class MetricsPart(Part):
 def _asked(region: str, metric: Mapping[str, Any]) -> MetricKey:
     dimensions = {item["Name"]: item["Value"] for item in metric.get("Dimensions", ())}
     return metric_key(region, metric["Namespace"], metric["MetricName"], dimensions)
+
+
+def _check_values(data: Iterable[Mapping[str, Any]]) -> None:
+    """CloudWatch takes neither NaN nor infinity, nor anything beyond ±2^360 (PutMetricData)."""
+    for datum in data:
+        given = (datum.get("StatisticValues") or {}).values()
+        for value in (datum.get("Value", 0.0), *datum.get("Values", ()), *given):
+            # NaN compares with nothing.
+            if not abs(float(value)) <= LARGEST_VALUE:
+                message = f"The value {value} for parameter MetricData.member.Value is invalid."
+                raise ApiRefusal("InvalidParameterValue", message)
 
 
 def _seconds(moment: Any) -> float:

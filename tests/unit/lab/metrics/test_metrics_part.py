@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.api import ApiRequest
+from lab.api import ApiRefusal, ApiRequest
 from lab.clock import Clock
 from lab.context import LabContext
 from lab.facts import DatabaseFacts, EventDelivery, HealthCheckVerdict, PendingReplication
@@ -420,3 +420,23 @@ def test_a_program_on_the_machines_clock_gets_what_ends_now(factor):
     assert found(real - 300, real) == [7]
     assert found(now - 300, now) == [7]
     assert found(real - 90_000, real - 80_000) == []
+
+
+@pytest.mark.parametrize(
+    "datum",
+    [
+        {"Value": float("nan")},
+        {"Value": -(2.0**361)},
+        {"Values": [1.0, float("inf")]},
+        {"StatisticValues": {"SampleCount": 1, "Sum": float("-inf"), "Minimum": 1, "Maximum": 1}},
+    ],
+)
+def test_a_value_that_cloudwatch_does_not_take_is_refused(datum):
+    """PutMetricData takes no NaN, no infinity and nothing beyond ±2^360; then nothing of the call
+    counts."""
+    metrics = part()
+    data = [{"MetricName": "m", "Value": 1.0}, {"MetricName": "m", **datum}]
+    with pytest.raises(ApiRefusal, match="invalid") as refused:
+        asked(metrics, metrics._put, Namespace="N", MetricData=data)
+    assert refused.value.code == "InvalidParameterValue"
+    assert not list(metrics.store.known())
