@@ -28,7 +28,7 @@ HEADING = """\
 # Unit tests that take {limit:g} s of a processor or more, which `./inv test --quick` leaves out.
 # Measured and written by `./inv bench quick`.
 """
-SLOW_SECONDS = 0.2
+SLOW_SECONDS = 0.15
 ROUNDS = 3
 """What the first of several tests made for all of them is the next one's to make once the first is
 left out: they are measured again until nothing is found, at most so often."""
