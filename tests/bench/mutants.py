@@ -1,8 +1,8 @@
 """Mutants of the pure modules: how many of them do the unit tests kill?
 
 Results are kept in the lab's folder by the hash of module and tests, so that a run resumes where
-the last one stopped; ``--minutes`` ends it early, ``--only`` takes the modules whose path contains
-a text.
+the last one stopped; ``--minutes`` ends it early. Run by itself the file also takes ``--only``: the
+modules whose path contains a text.
 """
 
 from __future__ import annotations
