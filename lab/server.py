@@ -23,7 +23,7 @@ import psutil
 
 from lab.application import Application
 from lab.clock import Clock, keep, kept
-from lab.collecting import LONG_LIVED, collect_rarely
+from lab.collecting import collect_rarely, collect_regularly
 from lab.context import LabContext
 from lab.control import Control
 from lab.emulator.emulator import Emulator
@@ -93,12 +93,16 @@ async def run(state_dir: Path, port: int, clock: float) -> None:
             server = asyncio.create_task(serve(application, listener, stop, LIMITS))
             _write_record(context, clock)
             await supervisor.start()
-            collect_rarely(LONG_LIVED)
-            following = asyncio.create_task(control.follow())
+            collect_rarely()
+            beside = (
+                asyncio.create_task(control.follow()),
+                asyncio.create_task(collect_regularly()),
+            )
             try:
                 await stop.wait()
             finally:
-                following.cancel()
+                for task in beside:
+                    task.cancel()
                 await supervisor.stop()
                 stop.set()
                 await server

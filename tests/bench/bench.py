@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,29 @@ from deployed_lab import Lab, free_port
 from lab import client
 
 SETTLE_SECONDS, REST_SECONDS = 5.0, 20.0
+SAMPLE_SECONDS = 0.5
+
+
+class Peak:
+    """The highest value of what is measured again and again while the block runs."""
+
+    def __init__(self, measure: Callable[[], float]) -> None:
+        self.value = 0.0
+        self._measure = measure
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            self.value = max(self.value, self._measure())
 
 
 @dataclass

@@ -11,12 +11,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import psutil
-from bench import Measurements, lab_of_its_own, timed
+from bench import Measurements, Peak, lab_of_its_own, timed
 from deployed_lab import REPOSITORY
 
 from lab.engine.embedded import EmbeddedEngine
@@ -25,7 +24,6 @@ from ops.engines.embedded import PLUGIN
 SIZES = (1000, 2000)
 GROWTH = 2.2
 """What the larger size may take of the smaller one's time and memory."""
-SAMPLE_SECONDS = 0.5
 
 PROGRAM = """\
 import json
@@ -45,32 +43,16 @@ for number in range({size}):
 """
 
 
-class Peak:
-    """The highest memory of this process and all below it, in MB; shared pages count once."""
-
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-
-    def __enter__(self) -> Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._ended.wait(SAMPLE_SECONDS):
-            total = 0
-            this = psutil.Process()
-            for process in (this, *this.children(recursive=True)):
-                try:
-                    total += process.memory_full_info().pss
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue
-            self.megabytes = max(self.megabytes, total / 1e6)
+def memory() -> float:
+    """The memory of this process and all below it, in MB; shared pages count once."""
+    total = 0
+    this = psutil.Process()
+    for process in (this, *this.children(recursive=True)):
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total / 1e6
 
 
 def measure(size: int, endpoint: str) -> None:
@@ -92,13 +74,13 @@ def measure(size: int, endpoint: str) -> None:
             },
         )
         for what, made in (("created", size), ("unchanged", 0)):
-            with Peak() as peak:
+            with Peak(memory) as peak:
                 begun = time.monotonic()
                 done = engine.up(lambda _: None)
                 figures[f"{what}, s"] = time.monotonic() - begun
             if (done.created, done.changed) != (made, made):
                 sys.exit(f"{size} parameters, {what}: {done}")
-            figures[f"{what}, MB"] = peak.megabytes
+            figures[f"{what}, MB"] = peak.value
     print(json.dumps(figures))
 
 
