@@ -20,9 +20,9 @@ from traffic import ask_front_door, front_door_of
 from lab import client
 
 WRITES = 20_000
-WARM_UP = 5_000
-"""The lab keeps the last 2,000 events of each archive and lines of each log; memory is looked at
-from when they are full."""
+WARM_UP = 10_000
+"""The lab keeps the last 2,000 events of each archive and lines of each log stream, and each worker
+of a function has one, which gets four lines a write; memory is looked at once they are full."""
 CONCURRENCY = 64
 GROWTH = 1.10
 AIM = 120
