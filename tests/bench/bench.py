@@ -20,16 +20,16 @@ SETTLE_SECONDS, REST_SECONDS = 5.0, 20.0
 SAMPLE_SECONDS = 0.5
 
 
-class Peak:
-    """The highest value of what is measured again and again while the block runs."""
+class Samples:
+    """What is measured again and again while the block runs."""
 
     def __init__(self, measure: Callable[[], float]) -> None:
-        self.value = 0.0
+        self.values: list[float] = []
         self._measure = measure
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> Peak:
+    def __enter__(self) -> Samples:
         self._thread.start()
         return self
 
@@ -39,7 +39,7 @@ class Peak:
 
     def _sample(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            self.value = max(self.value, self._measure())
+            self.values.append(self._measure())
 
 
 @dataclass

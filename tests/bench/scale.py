@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import psutil
-from bench import Measurements, Peak, lab_of_its_own, timed
+from bench import Measurements, Samples, lab_of_its_own, timed
 from deployed_lab import REPOSITORY
 
 from lab.engine.embedded import EmbeddedEngine
@@ -74,13 +74,13 @@ def measure(size: int, endpoint: str) -> None:
             },
         )
         for what, made in (("created", size), ("unchanged", 0)):
-            with Peak(memory) as peak:
+            with Samples(memory) as samples:
                 begun = time.monotonic()
                 done = engine.up(lambda _: None)
                 figures[f"{what}, s"] = time.monotonic() - begun
             if (done.created, done.changed) != (made, made):
                 sys.exit(f"{size} parameters, {what}: {done}")
-            figures[f"{what}, MB"] = peak.value
+            figures[f"{what}, MB"] = max(samples.values)
     print(json.dumps(figures))
 
 
