@@ -244,8 +244,8 @@ def _functions_result(code: int, output: str) -> Result:
 
 def _integration(c: Context, report: Path, match: str) -> Result:
     # In the order of LONGEST_FIRST (its conftest): pytest-xdist's own begins files with few tests
-    # last, and those take minutes.
-    arguments = f"tests/integration -n 2 --dist loadfile --no-loadscope-reorder {SLOWEST}"
+    # last, and those take minutes. Three at a time, as they wait for a region's clock and checks.
+    arguments = f"tests/integration -n 3 --dist loadfile --no-loadscope-reorder {SLOWEST}"
     return _pytest(c, "integration", arguments, report, match)
 
 

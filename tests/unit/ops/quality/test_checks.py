@@ -149,7 +149,7 @@ def test_what_failed_beside_the_others_is_tried_once_more_alone(
     functions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two that fail under load and pass alone pass, and the run says so; nothing else does."""
-    late = Commands({"pytest tests/integration -n 2": (1, "")})
+    late = Commands({"pytest tests/integration -n 3": (1, "")})
     object.__setattr__(late, "alone", (2, 0))
     checks.test(late, unit=False, integration=True, match="")
     printed = capsys.readouterr().out
@@ -158,7 +158,7 @@ def test_what_failed_beside_the_others_is_tried_once_more_alone(
     assert printed.splitlines()[-1] == "17 passed, 0 failed"
     assert "-n 0 --last-failed" in late.commands[-1]
     for alone, codes in (
-        ((1, 0), {"-n 2": (1, "")}),  # not all of them ran
+        ((1, 0), {"-n 3": (1, "")}),  # not all of them ran
         ((1, 1), {"-m pytest": (1, "")}),  # one failed again
     ):
         broken = Commands(codes)
