@@ -175,14 +175,11 @@ class Saver:
     def _changed(self) -> None:
         self._later = None
         for module in [*_modules(), *self.extra]:
-            began = time.monotonic()
-            if began < self._not_before.get(module, 0.0):
+            if time.monotonic() < self._not_before.get(module, 0.0):
                 self.soon()
                 continue
-            if not self._try(module):
+            if not self._paced(module, self._not_before, LARGEST_SHARE):
                 self.soon()
-            took = time.monotonic() - began
-            self._not_before[module] = began + took / LARGEST_SHARE
 
     async def _write_waiting(self) -> None:
         ready = self._awaited_not_before
@@ -191,9 +188,7 @@ class Saver:
             # One turn of the loop at least, so that changes arriving together share a save.
             await asyncio.sleep(ready.get(module, 0.0) - time.monotonic())
             waiting = self._waiting.pop(module)
-            began = time.monotonic()
-            saved = self._try(module)
-            ready[module] = began + (time.monotonic() - began) / AWAITED_SHARE
+            saved = self._paced(module, ready, AWAITED_SHARE)
             for done in waiting:
                 if done.done():
                     continue
@@ -201,6 +196,13 @@ class Saver:
                     done.set_result(None)
                 else:
                     done.set_exception(NotSaved(self._failed[module]))
+
+    def _paced(self, module: str, not_before: dict[str, float], share: float) -> bool:
+        """Saves one store, and notes from when on its next save takes no more of the time."""
+        began = time.monotonic()
+        saved = self._try(module)
+        not_before[module] = began + (time.monotonic() - began) / share
+        return saved
 
     def _try(self, module: str) -> bool:
         """Saves one store if it has changed; whether what is on disk is what is held."""
